@@ -1,0 +1,120 @@
+package dev.tarn.cli;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Stream;
+
+/**
+ * Every command of {@code ./tarn} with its arguments and its help, in the order in which a newcomer
+ * meets them.
+ */
+public enum Command {
+  DEMO(
+      "make events, build, push, release, serve, look up, compare: all of Tarn in two minutes",
+      optional("rows", "events to make (default 1000000)"),
+      optional("users", "users that make them (default rows / 20)"),
+      optional("seed", "another seed makes other events (default 1)")),
+  UP("start a local Redis that keeps its data under .tarn/"),
+  DOWN("stop the local Redis and the local server"),
+  VALIDATE("check all definitions, with file and line, without computing anything"),
+  BUILD(
+      "compute a feature view for one as-of or a range and publish it in Iceberg",
+      required("view", "the feature view"),
+      optional("as-of", "the moment, e.g. 2026-11-20 or 2026-11-20T06:00:00Z"),
+      optional("from", "first as-of of a range (in place of as-of)"),
+      optional("to", "last as-of of the range, included"),
+      optional("every", "step of the range, e.g. 1d or 6h (default 1d)"),
+      optional("rebuild", "true: also the as-ofs of the range that are up to date"),
+      optional("format", "table (default) or json")),
+  PUSH(
+      "copy a snapshot of a feature table to Redis as a new version, and release it",
+      required("view", "the feature view"),
+      optional("snapshot", "Iceberg snapshot id or tag (default: the newest of main)"),
+      optional("format", "table (default) or json")),
+  VERSIONS(
+      "what is released, what is kept, since when and from which snapshot",
+      optional("view", "only this feature view"),
+      optional("format", "table (default) or json")),
+  SERVE("answer lookups over gRPC until stopped"),
+  GET(
+      "look up entities online, or in Iceberg with snapshot=",
+      required("ids", "entity ids, separated by commas; or [\"a,b\", \"c\"]"),
+      optional("entity", "what the ids are ids of (default: the only one there is)"),
+      optional("features", "names, separated by commas (default: all)"),
+      optional("view", "with snapshot=: the feature view"),
+      optional("snapshot", "answer from this Iceberg snapshot id or tag, not from the server"),
+      optional("format", "table (default) or json"),
+      optional("target", "host:port of the server (default: localhost and serving.port)"));
+
+  /** One {@code name=value} of a command. */
+  public record Argument(String name, boolean isRequired, String help) {}
+
+  private final String summary;
+  @SuppressWarnings("ImmutableEnumChecker") // an unmodifiable list of records of text
+  private final List<Argument> arguments;
+
+  Command(String summary, Argument... arguments) {
+    this.summary = summary;
+    this.arguments = List.of(arguments);
+  }
+
+  public List<Argument> arguments() {
+    return arguments;
+  }
+
+  /** The command as it is typed. */
+  public String word() {
+    return name().toLowerCase(java.util.Locale.ROOT);
+  }
+
+  static Optional<Command> of(String word) {
+    return Stream.of(values()).filter(command -> command.word().equals(word)).findFirst();
+  }
+
+  static List<String> words() {
+    return Stream.of(values()).map(Command::word).toList();
+  }
+
+  /** What {@code ./tarn help} prints. */
+  static String overview() {
+    List<String> lines = new ArrayList<>();
+    lines.add("usage: ./tarn <command> [name=value ...]");
+    lines.add("");
+    for (Command command : values()) {
+      lines.add("  %-9s %s".formatted(command.word(), command.summary));
+    }
+    lines.add("");
+    lines.add("./tarn <command> help shows the arguments of a command. Any setting of conf/tarn.conf");
+    lines.add("can be given too, e.g. redis.port=6379. Exit status: 0 done, 1 failed, 2 bad use.");
+    return String.join("\n", lines);
+  }
+
+  /** What {@code ./tarn <command> help} prints. */
+  String help() {
+    List<String> lines = new ArrayList<>();
+    StringBuilder usage = new StringBuilder("usage: ./tarn " + word());
+    for (Argument argument : arguments) {
+      String form = argument.name() + "=…";
+      usage.append(argument.isRequired() ? " " + form : " [" + form + "]");
+    }
+    lines.add(usage + " [setting=value ...]");
+    lines.add("");
+    lines.add(summary);
+    if (!arguments.isEmpty()) {
+      lines.add("");
+    }
+    for (Argument argument : arguments) {
+      lines.add("  %-9s %s".formatted(argument.name(), argument.help()));
+    }
+    return String.join("\n", lines);
+  }
+
+  private static Argument required(String name, String help) {
+    return new Argument(name, true, help);
+  }
+
+  private static Argument optional(String name, String help) {
+    return new Argument(name, false, help);
+  }
+}

@@ -1,0 +1,180 @@
+package dev.tarn.cli;
+
+import com.typesafe.config.Config;
+import com.typesafe.config.ConfigException;
+import com.typesafe.config.ConfigFactory;
+import com.typesafe.config.ConfigList;
+import com.typesafe.config.ConfigValue;
+import com.typesafe.config.ConfigValueFactory;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Stream;
+
+/**
+ * What was typed after {@code ./tarn}: a command, its arguments and, under any other name, settings
+ * that override conf/tarn.conf. A value in brackets, braces or quotes is HOCON; any other is taken as
+ * the text that it is, so that times and host:port need no quotes.
+ */
+public final class CommandLine {
+
+  private final Command command;
+  private final Map<String, ConfigValue> arguments;
+  private final Config settings;
+
+  private CommandLine(Command command, Map<String, ConfigValue> arguments, Config settings) {
+    this.command = command;
+    this.arguments = arguments;
+    this.settings = settings;
+  }
+
+  /**
+   * Reads the words; empty if they asked for help, which has then been printed.
+   *
+   * @throws UsageException if there is no such command, an argument is missing or a word is not
+   *     {@code name=value}
+   */
+  public static Optional<CommandLine> parse(String... words) {
+    if (words.length == 0 || isHelp(words[0])) {
+      System.out.println(Command.overview());
+      return Optional.empty();
+    }
+    Command command =
+        Command.of(words[0])
+            .orElseThrow(
+                () ->
+                    new UsageException(
+                        "there is no command '%s'%s\n\n%s"
+                            .formatted(
+                                words[0],
+                                Suggestion.forName(words[0], Command.words()),
+                                Command.overview())));
+    if (Stream.of(words).anyMatch(CommandLine::isHelp)) {
+      System.out.println(command.help());
+      return Optional.empty();
+    }
+    Map<String, ConfigValue> arguments = new LinkedHashMap<>();
+    Config settings = ConfigFactory.empty();
+    List<String> names = command.arguments().stream().map(Command.Argument::name).toList();
+    for (String word : List.of(words).subList(1, words.length)) {
+      int equals = word.indexOf('=');
+      if (equals < 1) {
+        throw new UsageException(
+            "'%s' is not name=value\n\n%s".formatted(word, command.help()));
+      }
+      String name = word.substring(0, equals);
+      ConfigValue value = parseValue(name, word.substring(equals + 1));
+      if (names.contains(name)) {
+        arguments.put(name, value);
+      } else if (Settings.isKnown(name)) {
+        settings = settings.withValue("tarn." + name, value);
+      } else {
+        List<String> known = new ArrayList<>(names);
+        known.addAll(Settings.names());
+        String meant = Suggestion.forName(name, known);
+        throw new UsageException(
+            "'%s' takes no '%s', and there is no such setting%s"
+                .formatted(
+                    command.word(), name, meant.startsWith("; did you mean") ? meant : "")
+                + "\n\n"
+                + command.help());
+      }
+    }
+    for (Command.Argument argument : command.arguments()) {
+      if (argument.isRequired() && !arguments.containsKey(argument.name())) {
+        throw new UsageException(
+            "'%s' needs %s=…: %s\n\n%s"
+                .formatted(command.word(), argument.name(), argument.help(), command.help()));
+      }
+    }
+    return Optional.of(new CommandLine(command, arguments, settings));
+  }
+
+  public Command command() {
+    return command;
+  }
+
+  /** The settings that were typed, below {@code tarn}. */
+  Config settings() {
+    return settings;
+  }
+
+  public boolean has(String name) {
+    return arguments.containsKey(name);
+  }
+
+  /** A required argument, or one that {@link #has} says is there. */
+  public String text(String name) {
+    return optional(name)
+        .orElseThrow(() -> new UsageException("%s needs %s=…".formatted(command.word(), name)));
+  }
+
+  public Optional<String> optional(String name) {
+    return Optional.ofNullable(arguments.get(name)).map(value -> value.unwrapped().toString());
+  }
+
+  /** Values separated by commas, or a HOCON list. */
+  public List<String> list(String name) {
+    ConfigValue value = arguments.get(name);
+    if (value == null) {
+      return List.of();
+    }
+    if (value instanceof ConfigList list) {
+      return list.stream().map(element -> element.unwrapped().toString()).toList();
+    }
+    return List.of(value.unwrapped().toString().split(",", -1));
+  }
+
+  /** A whole number of at least {@code least}. */
+  public long number(String name, long least, long byDefault) {
+    Optional<String> text = optional(name);
+    if (text.isEmpty()) {
+      return byDefault;
+    }
+    try {
+      long number = Long.parseLong(text.get().replace("_", ""));
+      if (number >= least) {
+        return number;
+      }
+    } catch (NumberFormatException e) {
+      // Said below, with the same words as a number that is too small.
+    }
+    throw new UsageException(
+        "%s=%s is not a whole number from %d up".formatted(name, text.get(), least));
+  }
+
+  /** Whether {@code format=json} was asked for. */
+  public boolean isJson() {
+    String format = optional("format").orElse("table");
+    if (!format.equals("json") && !format.equals("table")) {
+      throw new UsageException("format=%s: there are table and json".formatted(format));
+    }
+    return format.equals("json");
+  }
+
+  /** Whether {@code name=true} was given. */
+  public boolean flag(String name) {
+    String value = optional(name).orElse("false");
+    if (!value.equals("true") && !value.equals("false")) {
+      throw new UsageException("%s=%s: it is true or false".formatted(name, value));
+    }
+    return value.equals("true");
+  }
+
+  private static ConfigValue parseValue(String name, String text) {
+    if (text.startsWith("[") || text.startsWith("{") || text.startsWith("\"")) {
+      try {
+        return ConfigFactory.parseString("v = " + text).getValue("v");
+      } catch (ConfigException e) {
+        throw new UsageException("%s=%s: %s".formatted(name, text, e.getMessage()), e);
+      }
+    }
+    return ConfigValueFactory.fromAnyRef(text, "command line");
+  }
+
+  private static boolean isHelp(String word) {
+    return word.equals("help") || word.equals("--help") || word.equals("-h");
+  }
+}

@@ -1,0 +1,139 @@
+package dev.tarn.cli;
+
+import com.typesafe.config.Config;
+import com.typesafe.config.ConfigException;
+import com.typesafe.config.ConfigFactory;
+import com.typesafe.config.ConfigOrigin;
+import com.typesafe.config.ConfigParseOptions;
+import com.typesafe.config.ConfigValue;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Function;
+
+/**
+ * The settings of one run: those typed, over those of conf/tarn.conf (or the file that {@code
+ * TARN_CONF} names), over the defaults of reference.conf. All of them live below {@code tarn}; every
+ * default and its meaning stands in reference.conf.
+ */
+public final class Settings {
+
+  /** Handed on as they are, to Iceberg's catalog and to Spark, so any key may stand there. */
+  private static final List<String> OPEN = List.of("catalog", "spark");
+
+  private static final Config REFERENCE = ConfigFactory.parseResources("reference.conf");
+
+  private final Config tarn;
+
+  private Settings(Config tarn) {
+    this.tarn = tarn;
+  }
+
+  /**
+   * Reads the settings of a command.
+   *
+   * @throws UsageException if conf/tarn.conf does not parse or has a setting that does not exist
+   */
+  public static Settings load(CommandLine line) {
+    return load(line.settings());
+  }
+
+  /** As {@link #load(CommandLine)}, with overrides that begin with {@code tarn.}. */
+  public static Settings load(Config overrides) {
+    try {
+      Config file =
+          confFile()
+              .map(path -> ConfigFactory.parseFile(path.toFile(), strict()))
+              .orElse(ConfigFactory.empty());
+      refuseUnknown(file);
+      Config config = overrides.withFallback(file).withFallback(REFERENCE).resolve();
+      return new Settings(config.getConfig("tarn"));
+    } catch (ConfigException e) {
+      throw new UsageException("settings: " + e.getMessage(), e);
+    }
+  }
+
+  /** Tarn's own folder, where its embedded defaults live. */
+  public Path home() {
+    return Path.of(tarn.getString("home")).toAbsolutePath().normalize();
+  }
+
+  /** Where the embedded defaults keep their data. */
+  public Path state() {
+    return Path.of(tarn.getString("state")).toAbsolutePath().normalize();
+  }
+
+  /**
+   * Reads one section into a record, so that nothing behind it sees {@code Config}.
+   *
+   * @throws UsageException if a value there is not of its type, with file and line
+   */
+  public <T> T read(Function<Config, T> section) {
+    try {
+      return section.apply(tarn);
+    } catch (ConfigException | IllegalArgumentException e) {
+      throw new UsageException("settings: " + e.getMessage(), e);
+    }
+  }
+
+  static boolean isKnown(String name) {
+    String first = name.contains(".") ? name.substring(0, name.indexOf('.')) : name;
+    return (OPEN.contains(first) && name.length() > first.length() + 1)
+        || names().contains(name);
+  }
+
+  static List<String> names() {
+    return REFERENCE.getConfig("tarn").root().entrySet().stream()
+        .flatMap(entry -> namesOf(entry.getKey(), entry.getValue()).stream())
+        .filter(name -> OPEN.stream().noneMatch(open -> name.startsWith(open + ".")))
+        .sorted()
+        .toList();
+  }
+
+  private static List<String> namesOf(String path, ConfigValue value) {
+    if (value instanceof com.typesafe.config.ConfigObject object) {
+      return object.entrySet().stream()
+          .flatMap(entry -> namesOf(path + "." + entry.getKey(), entry.getValue()).stream())
+          .toList();
+    }
+    return List.of(path);
+  }
+
+  private static void refuseUnknown(Config file) {
+    for (Map.Entry<String, ConfigValue> entry : file.entrySet()) {
+      String path = String.join(".", com.typesafe.config.ConfigUtil.splitPath(entry.getKey()));
+      String name = path.startsWith("tarn.") ? path.substring("tarn.".length()) : path;
+      if (!path.startsWith("tarn.") || !isKnown(name)) {
+        ConfigOrigin origin = entry.getValue().origin();
+        throw new UsageException(
+            "%s:%d: there is no setting '%s'%s"
+                .formatted(
+                    origin.filename() == null ? origin.description() : origin.filename(),
+                    origin.lineNumber(),
+                    path,
+                    path.startsWith("tarn.")
+                        ? Suggestion.forName(name, names())
+                        : "; all settings stand below tarn { … }"));
+      }
+    }
+  }
+
+  private static Optional<Path> confFile() {
+    String named = System.getenv("TARN_CONF");
+    if (named != null && !named.isEmpty()) {
+      if (!Files.isRegularFile(Path.of(named))) {
+        throw new UsageException("TARN_CONF names %s, which is not a file".formatted(named));
+      }
+      return Optional.of(Path.of(named));
+    }
+    Config home = REFERENCE.withOnlyPath("tarn.home").resolve();
+    Path byDefault = Path.of(home.getString("tarn.home"), "conf", "tarn.conf");
+    return Optional.of(byDefault).filter(Files::isRegularFile);
+  }
+
+  private static ConfigParseOptions strict() {
+    return ConfigParseOptions.defaults().setAllowMissing(false);
+  }
+}

@@ -1,0 +1,38 @@
+package dev.tarn.redis;
+
+import com.google.protobuf.InvalidProtocolBufferException;
+import com.google.protobuf.Message;
+import com.google.protobuf.util.JsonFormat;
+
+/**
+ * Manifests and services as Redis holds them: proto3 JSON on one line, which a person reads with
+ * {@code redis-cli} and which a reader of another Tarn version takes, fields it does not know left
+ * out.
+ */
+public final class ControlJson {
+
+  private static final JsonFormat.Printer PRINTER =
+      JsonFormat.printer().omittingInsignificantWhitespace();
+  private static final JsonFormat.Parser PARSER = JsonFormat.parser().ignoringUnknownFields();
+
+  private ControlJson() {}
+
+  public static String print(Message message) {
+    try {
+      return PRINTER.print(message);
+    } catch (InvalidProtocolBufferException e) {
+      throw new IllegalArgumentException(e);
+    }
+  }
+
+  /**
+   * Reads {@code json} into the builder.
+   *
+   * @throws InvalidProtocolBufferException if it is not JSON of that message
+   */
+  public static <B extends Message.Builder> B parse(String json, B builder)
+      throws InvalidProtocolBufferException {
+    PARSER.merge(json, builder);
+    return builder;
+  }
+}

@@ -1,0 +1,94 @@
+package dev.tarn.redis;
+
+import java.nio.charset.StandardCharsets;
+import java.util.regex.Pattern;
+import java.util.zip.CRC32C;
+
+/**
+ * Every key that Tarn has in Redis. In key order, with {@code tarn} as the namespace:
+ *
+ * <pre>
+ * {tarn}:release             hash    feature view → {@link Release}: what lookups answer from
+ * {tarn}:released            channel a notice after each release
+ * {tarn}:sequence            counter of minted versions
+ * {tarn}:services            hash    feature service → StoredService, JSON
+ * {tarn}:manifests:VIEW      hash    version → Manifest, JSON: the versions that are complete
+ * {tarn}:writing:VIEW        hash    version → number of buckets: the versions being written
+ * tarn:VIEW:VERSION:BUCKET   hash    entity id → row: the values
+ * </pre>
+ *
+ * <p>The braces are a hash tag: in Redis Cluster the control keys share one slot, so one script can
+ * change several of them at once, while the buckets spread over all slots.
+ *
+ * <p>An entity id is a hash field and never part of a key, so no id can reach another view's or
+ * version's rows. Rows are grouped into buckets because a small hash takes half the memory that as
+ * many keys would, and because bucket names can be enumerated: nothing here needs SCAN or KEYS.
+ */
+public final class RedisKeys {
+
+  private static final Pattern NAMESPACE = Pattern.compile("[A-Za-z0-9_.-]{1,64}");
+
+  private final String namespace;
+
+  /**
+   * The keys of one namespace.
+   *
+   * @throws IllegalArgumentException if the namespace is not 1 to 64 letters, digits, {@code _},
+   *     {@code .} or {@code -}
+   */
+  public RedisKeys(String namespace) {
+    if (!NAMESPACE.matcher(namespace).matches()) {
+      throw new IllegalArgumentException(
+          "'%s' is not a namespace: use 1 to 64 letters, digits, '_', '.' or '-'"
+              .formatted(namespace));
+    }
+    this.namespace = namespace;
+  }
+
+  public String release() {
+    return control("release");
+  }
+
+  public String releasedChannel() {
+    return control("released");
+  }
+
+  public String sequence() {
+    return control("sequence");
+  }
+
+  public String services() {
+    return control("services");
+  }
+
+  public String manifests(String view) {
+    return control("manifests:" + view);
+  }
+
+  public String writing(String view) {
+    return control("writing:" + view);
+  }
+
+  /** What all buckets of a version begin with; {@link #bucket(String, int)} completes it. */
+  public String bucketPrefix(String view, String version) {
+    return namespace + ":" + view + ":" + version + ":";
+  }
+
+  public static byte[] bucket(String prefix, int bucket) {
+    return (prefix + bucket).getBytes(StandardCharsets.ISO_8859_1);
+  }
+
+  /**
+   * The bucket of an entity: CRC-32C of the id's UTF-8 bytes, scaled to {@code buckets}. The JDK
+   * computes it in hardware and both sides of Tarn run on the JDK.
+   */
+  public static int bucketOf(byte[] entityId, int buckets) {
+    CRC32C crc = new CRC32C();
+    crc.update(entityId, 0, entityId.length);
+    return (int) ((crc.getValue() * buckets) >>> 32);
+  }
+
+  private String control(String name) {
+    return "{" + namespace + "}:" + name;
+  }
+}

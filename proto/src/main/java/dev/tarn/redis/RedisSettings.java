@@ -1,0 +1,39 @@
+package dev.tarn.redis;
+
+import com.typesafe.config.Config;
+import java.time.Duration;
+
+/** Where Redis is: the {@code redis} section of the settings, the same for pushes and lookups. */
+public record RedisSettings(
+    String host,
+    int port,
+    int database,
+    String password,
+    boolean tls,
+    Duration timeout,
+    RedisKeys keys) {
+
+  /** Reads the section {@code redis} of the settings below {@code tarn}. */
+  public static RedisSettings of(Config tarn) {
+    Config redis = tarn.getConfig("redis");
+    return new RedisSettings(
+        redis.getString("host"),
+        redis.getInt("port"),
+        redis.getInt("database"),
+        redis.getString("password"),
+        redis.getBoolean("tls"),
+        redis.getDuration("timeout"),
+        new RedisKeys(redis.getString("namespace")));
+  }
+
+  /** {@code host:port}, for messages. */
+  public String address() {
+    return host + ":" + port;
+  }
+
+  /** Without the password. */
+  @Override
+  public String toString() {
+    return "RedisSettings[%s/%d]".formatted(address(), database);
+  }
+}

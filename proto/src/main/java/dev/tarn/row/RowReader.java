@@ -1,0 +1,184 @@
+package dev.tarn.row;
+
+import com.google.protobuf.ListValue;
+import com.google.protobuf.Struct;
+import com.google.protobuf.Value;
+import dev.tarn.manifest.FeatureType;
+import dev.tarn.manifest.StructField;
+import java.math.BigDecimal;
+import java.math.BigInteger;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.function.IntFunction;
+
+/**
+ * Reads one row of the encoding that {@link RowWriter} describes, first {@link
+ * #readEventTimestamp}, then {@link #readValues}. Every length is checked before it is trusted, so
+ * that garbage ends in a {@link CorruptRowException} and nothing else.
+ */
+public final class RowReader {
+
+  /** Largest precision of a decimal whose unscaled value is a varint. */
+  static final int MAX_SHORT_DECIMAL = 18;
+
+  private static final int MAX_DEPTH = 64;
+
+  private final byte[] row;
+  private int position;
+  private int depth;
+
+  public RowReader(byte[] row) {
+    this.row = row;
+  }
+
+  /**
+   * The row's event timestamp, microseconds since 1970 UTC.
+   *
+   * @param asOfMicros the version's as-of, from its manifest
+   */
+  public long readEventTimestamp(long asOfMicros) throws CorruptRowException {
+    return asOfMicros - readLong();
+  }
+
+  /**
+   * The row's values as they are answered (see {@link Values}), in the order of {@code types}; an
+   * element is a null_value where the row has a null.
+   */
+  public Value[] readValues(List<FeatureType> types) throws CorruptRowException {
+    Value[] values = readAll(types.size(), types::get);
+    if (position != row.length) {
+      throw new CorruptRowException(
+          "%d bytes are left after the last value".formatted(row.length - position));
+    }
+    return values;
+  }
+
+  private Value[] readAll(int count, IntFunction<FeatureType> types) throws CorruptRowException {
+    int nulls = skip((count + 7) >>> 3);
+    Value[] values = new Value[count];
+    for (int i = 0; i < count; i++) {
+      boolean isNull = (row[nulls + (i >>> 3)] & (1 << (i & 7))) != 0;
+      values[i] = isNull ? Values.NULL : readValue(types.apply(i));
+    }
+    return values;
+  }
+
+  private Value readValue(FeatureType type) throws CorruptRowException {
+    return switch (type.getKind()) {
+      case KIND_BOOLEAN -> Values.ofBoolean(row[skip(1)] != 0);
+      case KIND_INT, KIND_BIGINT -> Values.ofLong(readLong());
+      case KIND_FLOAT -> Values.ofDouble(Float.intBitsToFloat((int) readBits(4)));
+      case KIND_DOUBLE -> Values.ofDouble(Double.longBitsToDouble(readBits(8)));
+      case KIND_DECIMAL -> Values.ofDecimal(readDecimal(type));
+      case KIND_STRING -> readString();
+      case KIND_BINARY -> readBinary();
+      case KIND_DATE -> Values.ofDate(readLong());
+      case KIND_TIMESTAMP -> Values.ofTimestamp(readLong());
+      case KIND_TIMESTAMP_NTZ -> Values.ofTimestampNtz(readLong());
+      case KIND_ARRAY -> readArray(type.getElement());
+      case KIND_STRUCT -> readStruct(type.getFieldsList());
+      default -> throw new CorruptRowException("unknown type " + type.getKind());
+    };
+  }
+
+  private BigDecimal readDecimal(FeatureType type) throws CorruptRowException {
+    if (type.getPrecision() <= MAX_SHORT_DECIMAL) {
+      return BigDecimal.valueOf(readLong(), type.getScale());
+    }
+    int length = readLength();
+    if (length == 0) {
+      throw new CorruptRowException("a decimal of no bytes at byte " + position);
+    }
+    int at = skip(length);
+    return new BigDecimal(new BigInteger(row, at, length), type.getScale());
+  }
+
+  private Value readString() throws CorruptRowException {
+    int length = readLength();
+    int at = skip(length);
+    return Values.ofString(new String(row, at, length, StandardCharsets.UTF_8));
+  }
+
+  private Value readBinary() throws CorruptRowException {
+    int length = readLength();
+    int at = skip(length);
+    return Values.ofBinary(row, at, length);
+  }
+
+  private Value readArray(FeatureType element) throws CorruptRowException {
+    enter();
+    int length = readLength();
+    // Null bits alone take a byte for eight elements, so a longer array can't be in these bytes.
+    if ((length + 7L) >>> 3 > row.length - position) {
+      throw new CorruptRowException("an array of %d at byte %d".formatted(length, position));
+    }
+    ListValue.Builder list = ListValue.newBuilder();
+    for (Value value : readAll(length, i -> element)) {
+      list.addValues(value);
+    }
+    depth--;
+    return Value.newBuilder().setListValue(list).build();
+  }
+
+  private Value readStruct(List<StructField> fields) throws CorruptRowException {
+    enter();
+    Value[] values = readAll(fields.size(), i -> fields.get(i).getType());
+    Struct.Builder struct = Struct.newBuilder();
+    for (int i = 0; i < values.length; i++) {
+      struct.putFields(fields.get(i).getName(), values[i]);
+    }
+    depth--;
+    return Value.newBuilder().setStructValue(struct).build();
+  }
+
+  private void enter() throws CorruptRowException {
+    if (++depth > MAX_DEPTH) {
+      throw new CorruptRowException("types are nested deeper than " + MAX_DEPTH);
+    }
+  }
+
+  private long readBits(int bytes) throws CorruptRowException {
+    int at = skip(bytes);
+    long bits = 0;
+    for (int i = bytes - 1; i >= 0; i--) {
+      bits = bits << 8 | (row[at + i] & 0xFF);
+    }
+    return bits;
+  }
+
+  private long readLong() throws CorruptRowException {
+    long raw = readUnsigned();
+    return (raw >>> 1) ^ -(raw & 1);
+  }
+
+  private int readLength() throws CorruptRowException {
+    long length = readUnsigned();
+    if (length < 0 || length > Integer.MAX_VALUE) {
+      throw new CorruptRowException("a length of %d at byte %d".formatted(length, position));
+    }
+    return (int) length;
+  }
+
+  private long readUnsigned() throws CorruptRowException {
+    long value = 0;
+    for (int shift = 0; shift < 64; shift += 7) {
+      byte next = row[skip(1)];
+      value |= (long) (next & 0x7F) << shift;
+      if (next >= 0) {
+        return value;
+      }
+    }
+    throw new CorruptRowException("a varint of over 10 bytes at byte " + position);
+  }
+
+  /** Moves past {@code bytes} bytes and returns where they begin. */
+  private int skip(int bytes) throws CorruptRowException {
+    int at = position;
+    if (bytes > row.length - at) {
+      throw new CorruptRowException(
+          "the row ends at byte %d, within a value at byte %d".formatted(row.length, at));
+    }
+    position = at + bytes;
+    return at;
+  }
+}
