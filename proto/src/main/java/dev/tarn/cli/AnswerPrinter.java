@@ -5,7 +5,6 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonNull;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonPrimitive;
-
 import com.google.protobuf.Timestamp;
 import com.google.protobuf.Value;
 import com.google.protobuf.util.Timestamps;
@@ -36,7 +35,8 @@ public final class AnswerPrinter {
    * @param now for the age of rows
    */
   public static String table(GetOnlineFeaturesResponse answer, List<String> ids, Instant now) {
-    TextTable views = new TextTable("feature view", "version", "snapshot id", "as-of", "released at");
+    TextTable views =
+        new TextTable("feature view", "version", "snapshot id", "as-of", "released at");
     for (ViewVersion version : answer.getVersionsList()) {
       views.row(
           version.getFeatureView(),

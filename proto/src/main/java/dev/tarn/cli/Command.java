@@ -51,6 +51,7 @@ public enum Command {
   public record Argument(String name, boolean isRequired, String help) {}
 
   private final String summary;
+
   @SuppressWarnings("ImmutableEnumChecker") // an unmodifiable list of records of text
   private final List<Argument> arguments;
 
@@ -85,7 +86,8 @@ public enum Command {
       lines.add("  %-9s %s".formatted(command.word(), command.summary));
     }
     lines.add("");
-    lines.add("./tarn <command> help shows the arguments of a command. Any setting of conf/tarn.conf");
+    lines.add(
+        "./tarn <command> help shows the arguments of a command. Any setting of conf/tarn.conf");
     lines.add("can be given too, e.g. redis.port=6379. Exit status: 0 done, 1 failed, 2 bad use.");
     return String.join("\n", lines);
   }

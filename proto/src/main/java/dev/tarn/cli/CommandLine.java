@@ -15,8 +15,8 @@ import java.util.stream.Stream;
 
 /**
  * What was typed after {@code ./tarn}: a command, its arguments and, under any other name, settings
- * that override conf/tarn.conf. A value in brackets, braces or quotes is HOCON; any other is taken as
- * the text that it is, so that times and host:port need no quotes.
+ * that override conf/tarn.conf. A value in brackets, braces or quotes is HOCON; any other is taken
+ * as the text that it is, so that times and host:port need no quotes.
  */
 public final class CommandLine {
 
@@ -61,8 +61,7 @@ public final class CommandLine {
     for (String word : List.of(words).subList(1, words.length)) {
       int equals = word.indexOf('=');
       if (equals < 1) {
-        throw new UsageException(
-            "'%s' is not name=value\n\n%s".formatted(word, command.help()));
+        throw new UsageException("'%s' is not name=value\n\n%s".formatted(word, command.help()));
       }
       String name = word.substring(0, equals);
       ConfigValue value = parseValue(name, word.substring(equals + 1));
@@ -76,8 +75,8 @@ public final class CommandLine {
         String meant = Suggestion.forName(name, known);
         throw new UsageException(
             "'%s' takes no '%s', and there is no such setting%s"
-                .formatted(
-                    command.word(), name, meant.startsWith("; did you mean") ? meant : "")
+                    .formatted(
+                        command.word(), name, meant.startsWith("; did you mean") ? meant : "")
                 + "\n\n"
                 + command.help());
       }
@@ -99,6 +98,15 @@ public final class CommandLine {
   /** The settings that were typed, below {@code tarn}. */
   Config settings() {
     return settings;
+  }
+
+  /** The settings that were typed, to be typed again for another command. */
+  public List<String> settingWords() {
+    return settings.entrySet().stream()
+        .map(
+            entry ->
+                entry.getKey().substring("tarn.".length()) + "=" + entry.getValue().unwrapped())
+        .toList();
   }
 
   public boolean has(String name) {

@@ -15,8 +15,8 @@ import java.util.function.Function;
 
 /**
  * The settings of one run: those typed, over those of conf/tarn.conf (or the file that {@code
- * TARN_CONF} names), over the defaults of reference.conf. All of them live below {@code tarn}; every
- * default and its meaning stands in reference.conf.
+ * TARN_CONF} names), over the defaults of reference.conf. All of them live below {@code tarn};
+ * every default and its meaning stands in reference.conf.
  */
 public final class Settings {
 
@@ -80,8 +80,7 @@ public final class Settings {
 
   static boolean isKnown(String name) {
     String first = name.contains(".") ? name.substring(0, name.indexOf('.')) : name;
-    return (OPEN.contains(first) && name.length() > first.length() + 1)
-        || names().contains(name);
+    return (OPEN.contains(first) && name.length() > first.length() + 1) || names().contains(name);
   }
 
   static List<String> names() {

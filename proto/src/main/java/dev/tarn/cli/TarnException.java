@@ -1,8 +1,8 @@
 package dev.tarn.cli;
 
 /**
- * A failure that the user can understand and act on. The message says what is wrong, where, and what
- * to do; it is printed as it is, without a stack trace.
+ * A failure that the user can understand and act on. The message says what is wrong, where, and
+ * what to do; it is printed as it is, without a stack trace.
  */
 public class TarnException extends RuntimeException {
   private static final long serialVersionUID = 1L;

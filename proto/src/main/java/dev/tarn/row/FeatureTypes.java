@@ -8,7 +8,9 @@ public final class FeatureTypes {
 
   private FeatureTypes() {}
 
-  /** E.g. {@code decimal(10,2)}, {@code array<string>} or {@code struct<city:string,lat:double>}. */
+  /**
+   * E.g. {@code decimal(10,2)}, {@code array<string>} or {@code struct<city:string,lat:double>}.
+   */
   public static String name(FeatureType type) {
     return switch (type.getKind()) {
       case KIND_DECIMAL -> "decimal(%d,%d)".formatted(type.getPrecision(), type.getScale());

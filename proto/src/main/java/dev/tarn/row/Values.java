@@ -4,6 +4,7 @@ import com.google.protobuf.NullValue;
 import com.google.protobuf.Value;
 import java.math.BigDecimal;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.time.LocalDate;
 import java.time.LocalDateTime;
@@ -19,8 +20,7 @@ import java.util.Base64;
  */
 public final class Values {
 
-  public static final Value NULL =
-      Value.newBuilder().setNullValue(NullValue.NULL_VALUE).build();
+  public static final Value NULL = Value.newBuilder().setNullValue(NullValue.NULL_VALUE).build();
 
   /** Integers from −2^53 to 2^53 are doubles exactly; those beyond go out as strings. */
   private static final long MAX_EXACT = 1L << 53;
@@ -43,7 +43,7 @@ public final class Values {
 
   public static Value ofLong(long value) {
     return value >= -MAX_EXACT && value <= MAX_EXACT
-        ? ofDouble(value)
+        ? ofDouble((double) value)
         : ofString(Long.toString(value));
   }
 
@@ -62,7 +62,7 @@ public final class Values {
   /** Base64, with padding. */
   public static Value ofBinary(byte[] bytes, int offset, int length) {
     ByteBuffer encoded = Base64.getEncoder().encode(ByteBuffer.wrap(bytes, offset, length));
-    return ofString(new String(encoded.array(), java.nio.charset.StandardCharsets.ISO_8859_1));
+    return ofString(new String(encoded.array(), StandardCharsets.ISO_8859_1));
   }
 
   public static Value ofDate(long daysSince1970) {
@@ -91,15 +91,13 @@ public final class Values {
   }
 
   private static String format(long micros) {
-    LocalDateTime time = LocalDateTime.ofInstant(instant(micros), ZoneOffset.UTC);
-    int nanos = time.getNano();
     DateTimeFormatter formatter = MICROS;
-    if (nanos == 0) {
+    if (micros % 1_000_000 == 0) {
       formatter = SECONDS;
-    } else if (nanos % 1_000_000 == 0) {
+    } else if (micros % 1_000 == 0) {
       formatter = MILLIS;
     }
-    return formatter.format(time);
+    return formatter.format(LocalDateTime.ofInstant(instant(micros), ZoneOffset.UTC));
   }
 
   private static DateTimeFormatter withFraction(int digits) {

@@ -1,0 +1,66 @@
+package dev.tarn.etl;
+
+import dev.tarn.cli.CommandLine;
+import dev.tarn.cli.Settings;
+import dev.tarn.cli.TarnException;
+import dev.tarn.cli.UsageException;
+import dev.tarn.etl.build.BuildJob;
+import dev.tarn.etl.build.ValidateJob;
+import dev.tarn.etl.demo.DemoJob;
+import dev.tarn.etl.local.LocalRedis;
+import dev.tarn.etl.push.PushJob;
+import dev.tarn.etl.push.VersionsJob;
+import dev.tarn.etl.read.GetJob;
+import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Every job of Tarn: {@code tarn-etl.jar <command> [name=value ...]}. */
+public final class Main {
+
+  private static final Logger LOG = LoggerFactory.getLogger(Main.class);
+
+  private Main() {}
+
+  public static void main(String[] args) {
+    int status = run(new Console(), args);
+    if (status != 0) {
+      System.exit(status);
+    }
+  }
+
+  /** Runs one command; the result is the exit status: 0 done, 1 failed, 2 bad use. */
+  static int run(Console console, String... args) {
+    try {
+      Optional<CommandLine> line = CommandLine.parse(args);
+      if (line.isPresent()) {
+        dispatch(line.get(), Settings.load(line.get()), console);
+      }
+      return 0;
+    } catch (TarnException e) {
+      LOG.error("failed", e);
+      console.say("tarn: %s", e.getMessage());
+      return e.exitStatus();
+    } catch (RuntimeException e) {
+      LOG.error("failed", e);
+      console.say("tarn: unexpected: %s (the log has the details)", Failures.reason(e));
+      return 1;
+    }
+  }
+
+  private static void dispatch(CommandLine line, Settings settings, Console console) {
+    switch (line.command()) {
+      case VALIDATE -> ValidateJob.run(settings, console);
+      case BUILD -> BuildJob.run(line, settings, console);
+      case PUSH -> PushJob.run(line, settings, console);
+      case VERSIONS -> VersionsJob.run(line, settings, console);
+      case GET -> GetJob.run(line, settings, console);
+      case UP -> LocalRedis.up(settings, console);
+      case DOWN -> LocalRedis.down(settings, console);
+      case DEMO -> DemoJob.run(line, settings, console);
+      case SERVE ->
+          throw new UsageException(
+              "'serve' is in tarn-serving.jar: java -jar tarn-serving.jar serve");
+    }
+  }
+}

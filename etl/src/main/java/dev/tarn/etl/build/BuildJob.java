@@ -1,0 +1,253 @@
+package dev.tarn.etl.build;
+
+import com.google.gson.JsonArray;
+import com.google.gson.JsonObject;
+import dev.tarn.cli.CommandLine;
+import dev.tarn.cli.Settings;
+import dev.tarn.cli.TarnException;
+import dev.tarn.etl.Console;
+import dev.tarn.etl.Failures;
+import dev.tarn.etl.Lake;
+import dev.tarn.etl.TarnVersion;
+import dev.tarn.etl.definition.Definitions;
+import dev.tarn.etl.definition.FeatureView;
+import dev.tarn.etl.definition.Problems;
+import dev.tarn.etl.source.SourceTables;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.ZoneOffset;
+import java.time.format.DateTimeFormatter;
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.iceberg.SnapshotRef;
+import org.apache.iceberg.Table;
+import org.apache.iceberg.exceptions.CommitFailedException;
+import org.apache.iceberg.exceptions.ValidationException;
+import org.apache.iceberg.expressions.Expressions;
+import org.apache.iceberg.io.CloseableIterable;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
+
+/**
+ * Computes a feature view for one as-of or several and publishes each in its feature table.
+ *
+ * <p>An as-of's rows are written to an audit branch, the view's checks run there, and only then
+ * does {@code main} move to it, in one commit. Whatever fails, and whenever the job is killed,
+ * {@code main} is what it was. Building an as-of again replaces its rows and no others. In a range,
+ * an as-of that main has from the same definition is passed over, so a range that was stopped goes
+ * on where it stopped.
+ */
+public final class BuildJob {
+
+  /** Tries when another build publishes to the same table in between. */
+  private static final int ATTEMPTS = 5;
+
+  private static final DateTimeFormatter BRANCH =
+      DateTimeFormatter.ofPattern("'audit_'yyyyMMdd'T'HHmmss'Z'").withZone(ZoneOffset.UTC);
+
+  /**
+   * What became of one as-of.
+   *
+   * @param snapshotId what main moved to; the newest snapshot of main if nothing was to be done
+   */
+  public record Outcome(Instant asOf, boolean built, long rows, long snapshotId, Duration took) {}
+
+  private final Lake lake;
+  private final SparkSession spark;
+  private final Console console;
+
+  public BuildJob(Lake lake, Console console) {
+    this.lake = lake;
+    this.spark = lake.spark();
+    this.console = console;
+  }
+
+  /** The command {@code build}. */
+  public static void run(CommandLine line, Settings settings, Console console) {
+    List<Instant> asOfs = AsOfs.of(line, Instant.now());
+    boolean skip = !line.has("as-of") && !line.flag("rebuild");
+    boolean asJson = line.isJson();
+    FeatureView view = Definitions.load(settings).view(line.text("view"));
+    try (Lake lake = Lake.open(settings)) {
+      List<Outcome> outcomes = new BuildJob(lake, console).build(view, asOfs, skip);
+      if (asJson) {
+        console.result(json(view, outcomes));
+      }
+    }
+  }
+
+  /**
+   * Builds the as-ofs in order.
+   *
+   * @param skip whether to pass over those that are up to date
+   * @throws TarnException if the definition does not fit, a source can't be read or a check fails;
+   *     the as-ofs before that one are published
+   */
+  public List<Outcome> build(FeatureView view, List<Instant> asOfs, boolean skip) {
+    Problems problems = new Problems();
+    ViewQuery.check(spark, view, problems);
+    problems.throwIfAny();
+    SourceTables sources = SourceTables.open(spark, view.sources());
+    boolean isNew = FeatureTable.find(lake, view.name()).isEmpty();
+    FeatureTable table = FeatureTable.findOrCreate(lake, view);
+    List<Outcome> outcomes = new ArrayList<>();
+    try {
+      for (Instant asOf : asOfs) {
+        Outcome outcome = buildOne(view, table, sources, asOf, skip);
+        report(view, outcome, outcomes.size() + 1, asOfs.size());
+        outcomes.add(outcome);
+      }
+    } finally {
+      if (isNew && table.main().isEmpty()) {
+        // Nothing was published, so nothing is to be seen.
+        lake.catalog().dropTable(lake.table(view.name()), true);
+      }
+    }
+    return outcomes;
+  }
+
+  private Outcome buildOne(
+      FeatureView view, FeatureTable table, SourceTables sources, Instant asOf, boolean skip) {
+    Instant start = Instant.now();
+    if (skip && table.isUpToDate(asOf, view.definitionHash())) {
+      long snapshotId = table.main().orElseThrow().snapshotId();
+      return new Outcome(asOf, false, 0, snapshotId, Duration.between(start, Instant.now()));
+    }
+    for (int attempt = 1; ; attempt++) {
+      try {
+        Audit.Result audited = writeAuditPublish(view, table, sources, asOf);
+        long snapshotId = table.main().orElseThrow().snapshotId();
+        Duration took = Duration.between(start, Instant.now());
+        return new Outcome(asOf, true, audited.rows(), snapshotId, took);
+      } catch (TarnException e) {
+        throw e;
+      } catch (Exception e) { // Scala does not declare what it throws
+        if (isConflict(e) && attempt < ATTEMPTS) {
+          console.say("another build of %s was published first; once more", view.name());
+          continue;
+        }
+        throw new TarnException(
+            "build of %s as of %s failed; what was published stays as it was: %s"
+                .formatted(view.name(), asOf, Failures.reason(e)),
+            e);
+      }
+    }
+  }
+
+  /** Writes the rows where nobody reads, checks them there, and moves main to them. */
+  private Audit.Result writeAuditPublish(
+      FeatureView view, FeatureTable table, SourceTables sources, Instant asOf) throws Exception {
+    Table iceberg = table.iceberg();
+    String branch = BRANCH.format(asOf);
+    iceberg.refresh();
+    if (iceberg.refs().containsKey(branch)) {
+      // Left by a build of this as-of that was killed.
+      iceberg.manageSnapshots().removeBranch(branch).commit();
+    }
+    int schemaBefore = table.evolve(view);
+    boolean isPublished = false;
+    try {
+      iceberg.manageSnapshots().createBranch(branch).commit();
+      String branchName = table.sqlName() + ".branch_" + branch;
+      if (hasRowsOf(iceberg, asOf)) {
+        spark.sql(
+            "DELETE FROM %s WHERE event_timestamp = TIMESTAMP '%s'".formatted(branchName, asOf));
+      }
+      sources.show(asOf);
+      Dataset<Row> rows = ViewQuery.compute(spark, view, asOf);
+      rows.writeTo(branchName)
+          .option("snapshot-property." + FeatureTable.AS_OF, asOf.toString())
+          .option("snapshot-property." + FeatureTable.DEFINITION, view.definitionHash())
+          .option("snapshot-property." + FeatureTable.SOURCES, sources.fingerprint())
+          .option("snapshot-property." + FeatureTable.TARN_VERSION, TarnVersion.current())
+          .append();
+      Audit.Result audited =
+          new Audit(view, spark.table(branchName), spark.table(table.sqlName()), asOf).run();
+      if (!audited.failures().isEmpty()) {
+        throw new TarnException(
+            "build of %s as of %s: %d %s failed; main stays at %s\n  %s"
+                .formatted(
+                    view.name(),
+                    asOf,
+                    audited.failures().size(),
+                    audited.failures().size() == 1 ? "check" : "checks",
+                    table
+                        .main()
+                        .map(snapshot -> "snapshot " + snapshot.snapshotId())
+                        .orElse("nothing"),
+                    String.join("\n  ", audited.failures())));
+      }
+      iceberg.refresh();
+      iceberg
+          .manageSnapshots()
+          .fastForwardBranch(SnapshotRef.MAIN_BRANCH, branch)
+          .removeBranch(branch)
+          .commit();
+      isPublished = true;
+      return audited;
+    } finally {
+      if (!isPublished) {
+        iceberg.refresh();
+        if (iceberg.refs().containsKey(branch)) {
+          iceberg.manageSnapshots().removeBranch(branch).commit();
+        }
+        table.restoreSchema(schemaBefore);
+      }
+    }
+  }
+
+  /** Whether any file of main may hold rows of the as-of; told from its statistics. */
+  private static boolean hasRowsOf(Table table, Instant asOf) throws Exception {
+    try (CloseableIterable<?> files =
+        table
+            .newScan()
+            .filter(Expressions.equal(FeatureView.EVENT_TIMESTAMP, asOf.toString()))
+            .planFiles()) {
+      return files.iterator().hasNext();
+    }
+  }
+
+  /** Whether main moved while the rows were written: then they must be written on top of that. */
+  private static boolean isConflict(Exception e) {
+    boolean isRefused = e instanceof IllegalArgumentException || e instanceof ValidationException;
+    return e instanceof CommitFailedException
+        || (isRefused && String.valueOf(e.getMessage()).contains("ancestor"));
+  }
+
+  private void report(FeatureView view, Outcome outcome, int number, int of) {
+    String progress = of == 1 ? "" : "[%d/%d] ".formatted(number, of);
+    if (!outcome.built()) {
+      console.say("%s%s as of %s is up to date", progress, view.name(), outcome.asOf());
+      return;
+    }
+    double seconds = outcome.took().toMillis() / 1000.0;
+    console.say(
+        "%s%s as of %s: %,d rows in %.1f s (%,.0f rows/s), snapshot %d",
+        progress,
+        view.name(),
+        outcome.asOf(),
+        outcome.rows(),
+        seconds,
+        outcome.rows() / seconds,
+        outcome.snapshotId());
+  }
+
+  private static String json(FeatureView view, List<Outcome> outcomes) {
+    JsonArray asOfs = new JsonArray();
+    for (Outcome outcome : outcomes) {
+      JsonObject object = new JsonObject();
+      object.addProperty("as_of", outcome.asOf().toString());
+      object.addProperty("built", outcome.built());
+      object.addProperty("rows", outcome.rows());
+      object.addProperty("snapshot_id", Long.toString(outcome.snapshotId()));
+      object.addProperty("seconds", outcome.took().toMillis() / 1000.0);
+      asOfs.add(object);
+    }
+    JsonObject whole = new JsonObject();
+    whole.addProperty("feature_view", view.name());
+    whole.addProperty("definition_hash", view.definitionHash());
+    whole.add("as_ofs", asOfs);
+    return whole.toString();
+  }
+}

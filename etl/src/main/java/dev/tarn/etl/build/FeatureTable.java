@@ -1,0 +1,256 @@
+package dev.tarn.etl.build;
+
+import dev.tarn.cli.TarnException;
+import dev.tarn.cli.UsageException;
+import dev.tarn.etl.Lake;
+import dev.tarn.etl.definition.Feature;
+import dev.tarn.etl.definition.FeatureView;
+import dev.tarn.etl.definition.SparkTypes;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.regex.Pattern;
+import org.apache.iceberg.HasTableOperations;
+import org.apache.iceberg.PartitionSpec;
+import org.apache.iceberg.Schema;
+import org.apache.iceberg.Snapshot;
+import org.apache.iceberg.SnapshotRef;
+import org.apache.iceberg.SortOrder;
+import org.apache.iceberg.Table;
+import org.apache.iceberg.TableMetadata;
+import org.apache.iceberg.TableOperations;
+import org.apache.iceberg.TableProperties;
+import org.apache.iceberg.UpdateSchema;
+import org.apache.iceberg.catalog.TableIdentifier;
+import org.apache.iceberg.exceptions.AlreadyExistsException;
+import org.apache.iceberg.exceptions.NoSuchTableException;
+import org.apache.iceberg.spark.SparkSchemaUtil;
+import org.apache.iceberg.types.Type;
+import org.apache.iceberg.types.TypeUtil;
+import org.apache.iceberg.types.Types;
+import org.apache.iceberg.util.SnapshotUtil;
+
+/**
+ * The Iceberg table with a feature view's history: its key columns, {@code event_timestamp} (the
+ * as-of) and a column for each feature, partitioned by day of the as-of and sorted by key within
+ * it. {@code main} is what has been published.
+ */
+public final class FeatureTable {
+
+  /** Summary properties of the snapshots that builds make. */
+  public static final String AS_OF = "tarn.as-of";
+
+  public static final String DEFINITION = "tarn.definition-hash";
+  public static final String SOURCES = "tarn.sources";
+  public static final String TARN_VERSION = "tarn.version";
+
+  // As many digits as a long surely holds.
+  private static final Pattern SNAPSHOT_ID = Pattern.compile("[0-9]{1,18}|[1-8][0-9]{18}");
+
+  private final Table table;
+  private final String sqlName;
+
+  private FeatureTable(Table table, String sqlName) {
+    this.table = table;
+    this.sqlName = sqlName;
+  }
+
+  /** A view's table; empty if nothing has been built yet. */
+  public static Optional<FeatureTable> find(Lake lake, String view) {
+    try {
+      Table table = lake.catalog().loadTable(lake.table(view));
+      return Optional.of(new FeatureTable(table, lake.sqlName(view)));
+    } catch (NoSuchTableException e) {
+      return Optional.empty();
+    }
+  }
+
+  /** A view's table, made if it is not there. */
+  static FeatureTable findOrCreate(Lake lake, FeatureView view) {
+    Optional<FeatureTable> found = find(lake, view.name());
+    if (found.isPresent()) {
+      return found.get();
+    }
+    Schema schema = SparkSchemaUtil.convert(TableLayout.of(view));
+    SortOrder.Builder order = SortOrder.builderFor(schema);
+    view.entity().keyNames().forEach(order::asc);
+    TableIdentifier name = lake.table(view.name());
+    try {
+      lake.catalog()
+          .buildTable(name, schema)
+          .withPartitionSpec(
+              PartitionSpec.builderFor(schema).day(FeatureView.EVENT_TIMESTAMP).build())
+          .withSortOrder(order.build())
+          // Files that each hold a range of keys: a read of one entity opens one of them.
+          .withProperty(TableProperties.WRITE_DISTRIBUTION_MODE, "range")
+          .withProperty(TableProperties.FORMAT_VERSION, "2")
+          .create();
+    } catch (AlreadyExistsException e) {
+      // Another build of the view was quicker.
+    }
+    return find(lake, view.name())
+        .orElseThrow(() -> new TarnException("table %s is gone".formatted(name)));
+  }
+
+  public Table iceberg() {
+    return table;
+  }
+
+  public String sqlName() {
+    return sqlName;
+  }
+
+  /** The newest published snapshot. */
+  public Optional<Snapshot> main() {
+    table.refresh();
+    return Optional.ofNullable(table.snapshot(SnapshotRef.MAIN_BRANCH));
+  }
+
+  /**
+   * A published snapshot by id or tag.
+   *
+   * @throws UsageException if the table has none such, or if it was never published on main
+   */
+  public Snapshot published(String idOrTag) {
+    return findPublished(idOrTag)
+        .orElseThrow(
+            () ->
+                new UsageException(
+                    "snapshot=%s: %s has no published snapshot or tag of that name (expired, or of another table?)"
+                        .formatted(idOrTag, sqlName)));
+  }
+
+  /** Whether the table has a published snapshot of this id or tag. */
+  public boolean has(String idOrTag) {
+    return findPublished(idOrTag).isPresent();
+  }
+
+  private Optional<Snapshot> findPublished(String idOrTag) {
+    Optional<Snapshot> main = main();
+    Optional<Snapshot> found = Optional.ofNullable(table.snapshot(idOrTag));
+    if (found.isEmpty() && SNAPSHOT_ID.matcher(idOrTag).matches()) {
+      found = Optional.ofNullable(table.snapshot(Long.parseLong(idOrTag)));
+    }
+    return found.filter(
+        snapshot ->
+            main.isPresent()
+                && SnapshotUtil.isAncestorOf(
+                    table, main.get().snapshotId(), snapshot.snapshotId()));
+  }
+
+  /** The schema that a snapshot was written with. */
+  public Schema schemaOf(Snapshot snapshot) {
+    return snapshot.schemaId() == null ? table.schema() : table.schemas().get(snapshot.schemaId());
+  }
+
+  /**
+   * Whether main has this as-of from this definition. Only the snapshots that still exist can tell:
+   * of an expired one the answer is no, which costs a build and changes nothing.
+   */
+  boolean isUpToDate(Instant asOf, String definitionHash) {
+    Optional<Snapshot> main = main();
+    if (main.isEmpty()) {
+      return false;
+    }
+    for (Snapshot snapshot : SnapshotUtil.ancestorsOf(main.get().snapshotId(), table::snapshot)) {
+      Map<String, String> summary = snapshot.summary();
+      if (asOf.toString().equals(summary.get(AS_OF))) {
+        return definitionHash.equals(summary.get(DEFINITION));
+      }
+    }
+    return false;
+  }
+
+  /**
+   * Makes the schema follow the definition: features that are new, gone, renamed by a {@code was}
+   * note, or of a wider type. Field ids stay, so older snapshots read as before.
+   *
+   * @return the id of the schema as it was, for {@link #restoreSchema}
+   * @throws UsageException if a change could lose or reinterpret values, before any is made
+   */
+  int evolve(FeatureView view) {
+    int before = table.schema().schemaId();
+    Schema current = table.schema();
+    Schema wanted = SparkSchemaUtil.convert(TableLayout.of(view));
+    List<String> unsafe = new ArrayList<>();
+    UpdateSchema update = table.updateSchema();
+    boolean changes = false;
+    Set<String> kept = new HashSet<>(view.entity().keyNames());
+    kept.add(FeatureView.EVENT_TIMESTAMP);
+    for (String column : List.copyOf(kept)) {
+      Types.NestedField field = current.findField(column);
+      if (field == null || !sameType(field.type(), wanted.findType(column))) {
+        unsafe.add(
+            "the table's keys are not those of entity '%s': a changed key makes other entities"
+                .formatted(view.entity().name()));
+        break;
+      }
+    }
+    for (Feature feature : view.features()) {
+      Types.NestedField field = current.findField(feature.name());
+      if (field == null && feature.was().isPresent()) {
+        field = current.findField(feature.was().get());
+        if (field != null) {
+          update.renameColumn(field.name(), feature.name());
+          changes = true;
+        }
+      }
+      Type type = wanted.findType(feature.name());
+      if (field == null) {
+        update.addColumn(feature.name(), type);
+        changes = true;
+        continue;
+      }
+      kept.add(field.name());
+      if (sameType(field.type(), type)) {
+        continue;
+      }
+      if (type.isPrimitiveType()
+          && TypeUtil.isPromotionAllowed(field.type(), type.asPrimitiveType())) {
+        update.updateColumn(field.name(), type.asPrimitiveType());
+        changes = true;
+      } else {
+        unsafe.add(
+            "%s: feature '%s' is %s in the table and %s in the definition, and values can't be turned"
+                    .formatted(feature.position(), feature.name(), field.type(), type)
+                + " from one into the other without loss; give the new one another name");
+      }
+    }
+    for (Types.NestedField field : current.columns()) {
+      if (!kept.contains(field.name())) {
+        update.deleteColumn(field.name());
+        changes = true;
+      }
+    }
+    if (!unsafe.isEmpty()) {
+      throw new UsageException(
+          "view '%s': the table's schema can't follow the definition\n  %s"
+              .formatted(view.name(), String.join("\n  ", unsafe)));
+    }
+    if (changes) {
+      update.commit();
+    }
+    return before;
+  }
+
+  /** Undoes {@link #evolve} by its result, with the field ids that were. */
+  void restoreSchema(int schemaId) {
+    TableOperations operations = ((HasTableOperations) table).operations();
+    TableMetadata current = operations.refresh();
+    if (current.currentSchemaId() != schemaId) {
+      operations.commit(
+          current, TableMetadata.buildFrom(current).setCurrentSchema(schemaId).build());
+    }
+    table.refresh();
+  }
+
+  private static boolean sameType(Type one, Type other) {
+    // Through Spark's types, which have no field ids: those of a schema made from a definition are
+    // not the table's.
+    return SparkTypes.same(SparkSchemaUtil.convert(one), SparkSchemaUtil.convert(other));
+  }
+}

@@ -1,0 +1,19 @@
+package dev.tarn.etl.build;
+
+import dev.tarn.etl.definition.FeatureView;
+import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.StructType;
+
+/** The columns of a view's feature table, in order. */
+final class TableLayout {
+
+  private TableLayout() {}
+
+  static StructType of(FeatureView view) {
+    StructType[] columns = {new StructType()};
+    view.entity().keys().forEach(key -> columns[0] = columns[0].add(key.name(), key.type()));
+    columns[0] = columns[0].add(FeatureView.EVENT_TIMESTAMP, DataTypes.TimestampType);
+    view.features().forEach(feature -> columns[0] = columns[0].add(feature.name(), feature.type()));
+    return columns[0];
+  }
+}

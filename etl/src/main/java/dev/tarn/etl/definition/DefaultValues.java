@@ -1,0 +1,67 @@
+package dev.tarn.etl.definition;
+
+import com.google.protobuf.Value;
+import com.typesafe.config.ConfigValue;
+import dev.tarn.row.Values;
+import java.math.BigDecimal;
+import java.time.Instant;
+import java.time.LocalDate;
+import java.util.Optional;
+import org.apache.spark.sql.types.BooleanType;
+import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.DateType;
+import org.apache.spark.sql.types.DecimalType;
+import org.apache.spark.sql.types.DoubleType;
+import org.apache.spark.sql.types.FloatType;
+import org.apache.spark.sql.types.IntegerType;
+import org.apache.spark.sql.types.LongType;
+import org.apache.spark.sql.types.StringType;
+import org.apache.spark.sql.types.TimestampType;
+
+/** A feature's default, read as a value of the feature's type and answered as such values are. */
+final class DefaultValues {
+
+  private DefaultValues() {}
+
+  /** Empty if the value is not one of the type, or if the type can have no default. */
+  static Optional<Value> of(ConfigValue value, DataType type) {
+    Object given = value.unwrapped();
+    try {
+      if (type instanceof BooleanType) {
+        return given instanceof Boolean bool
+            ? Optional.of(Values.ofBoolean(bool))
+            : Optional.empty();
+      }
+      if (type instanceof StringType) {
+        return given instanceof String text ? Optional.of(Values.ofString(text)) : Optional.empty();
+      }
+      if (type instanceof IntegerType) {
+        return Optional.of(Values.ofLong(new BigDecimal(given.toString()).intValueExact()));
+      }
+      if (type instanceof LongType) {
+        return Optional.of(Values.ofLong(new BigDecimal(given.toString()).longValueExact()));
+      }
+      if (type instanceof FloatType) {
+        return Optional.of(Values.ofDouble(Float.parseFloat(given.toString())));
+      }
+      if (type instanceof DoubleType) {
+        return Optional.of(Values.ofDouble(Double.parseDouble(given.toString())));
+      }
+      if (type instanceof DecimalType decimal) {
+        BigDecimal scaled = new BigDecimal(given.toString()).setScale(decimal.scale());
+        return Optional.of(scaled)
+            .filter(number -> number.precision() <= decimal.precision())
+            .map(Values::ofDecimal);
+      }
+      if (type instanceof DateType) {
+        return Optional.of(Values.ofDate(LocalDate.parse(given.toString()).toEpochDay()));
+      }
+      if (type instanceof TimestampType) {
+        return Optional.of(Values.ofTimestamp(Values.micros(Instant.parse(given.toString()))));
+      }
+      return Optional.empty();
+    } catch (ArithmeticException | IllegalArgumentException | java.time.DateTimeException e) {
+      return Optional.empty();
+    }
+  }
+}

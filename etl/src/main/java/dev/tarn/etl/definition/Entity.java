@@ -1,0 +1,21 @@
+package dev.tarn.etl.definition;
+
+import java.util.List;
+import org.apache.spark.sql.types.DataType;
+
+/**
+ * What features describe, e.g. a user.
+ *
+ * @param keys the columns that tell one entity from another, in the order in which an entity id is
+ *     made of them
+ */
+public record Entity(
+    String name, List<Key> keys, String description, String owner, Position position) {
+
+  /** One key column; its type is string, int, bigint or date. */
+  public record Key(String name, DataType type) {}
+
+  public List<String> keyNames() {
+    return keys.stream().map(Key::name).toList();
+  }
+}

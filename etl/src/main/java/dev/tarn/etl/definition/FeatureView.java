@@ -1,0 +1,68 @@
+package dev.tarn.etl.definition;
+
+import com.google.common.hash.Hashing;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
+/**
+ * A named group of features of one entity.
+ *
+ * @param sql Spark SQL over the sources that gives the entity's key columns and the features, one
+ *     row an entity; {@code :as_of} is the moment that it computes for
+ * @param maxAge how old a row may be when it is served; empty: any age
+ */
+public record FeatureView(
+    String name,
+    Entity entity,
+    List<Source> sources,
+    String sql,
+    List<Feature> features,
+    Optional<Duration> maxAge,
+    List<Check> checks,
+    String description,
+    String owner,
+    List<String> tags,
+    Position position,
+    Position sqlPosition) {
+
+  /** The column of a feature table that holds the as-of; no key or feature may have its name. */
+  public static final String EVENT_TIMESTAMP = "event_timestamp";
+
+  public Optional<Feature> feature(String featureName) {
+    return features.stream().filter(feature -> feature.name().equals(featureName)).findFirst();
+  }
+
+  /**
+   * Fingerprint of all that decides what a build computes: 16 hexadecimal digits. Descriptions,
+   * defaults, max age and checks don't, so changing them makes no as-of out of date.
+   */
+  public String definitionHash() {
+    Stream<String> parts =
+        Stream.of(
+                Stream.of(sql.strip()),
+                entity.keys().stream().map(key -> "key " + key.name() + " " + key.type().sql()),
+                features.stream()
+                    .map(feature -> "feature " + feature.name() + " " + feature.type().sql()),
+                sources.stream()
+                    .map(
+                        source ->
+                            "source "
+                                + String.join(
+                                    " ",
+                                    source.name(),
+                                    source.format().name(),
+                                    source.location(),
+                                    source.schema().map(schema -> schema.sql()).orElse("-"),
+                                    source.timestamp().orElse("-"),
+                                    new java.util.TreeMap<>(source.options()).toString())))
+            .flatMap(part -> part);
+    return Hashing.sha256()
+        .hashString(parts.collect(Collectors.joining("\n")), StandardCharsets.UTF_8)
+        .toString()
+        .substring(0, 16);
+  }
+}

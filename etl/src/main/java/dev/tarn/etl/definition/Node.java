@@ -1,0 +1,237 @@
+package dev.tarn.etl.definition;
+
+import com.typesafe.config.ConfigList;
+import com.typesafe.config.ConfigObject;
+import com.typesafe.config.ConfigOrigin;
+import com.typesafe.config.ConfigValue;
+import com.typesafe.config.ConfigValueType;
+import dev.tarn.cli.Suggestion;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+
+/**
+ * One HOCON object of a definition file, read key by key. What is missing or of the wrong type
+ * becomes a problem with its file and line and an empty result, so that reading goes on.
+ */
+final class Node {
+
+  private static final Pattern LINE = Pattern.compile("(\\d+)$");
+  private static final Pattern DURATION = Pattern.compile("(\\d+) ?(s|m|h|d)");
+
+  private final Path base;
+  private final Problems problems;
+  private final ConfigObject object;
+  private final Set<String> read = new TreeSet<>();
+
+  Node(Path base, Problems problems, ConfigObject object) {
+    this.base = base;
+    this.problems = problems;
+    this.object = object;
+  }
+
+  /** Where this object begins. */
+  Position position() {
+    return position(object);
+  }
+
+  /** Where a key's value is, or else where this object begins. */
+  Position position(String key) {
+    return object.containsKey(key) ? position(object.get(key)) : position();
+  }
+
+  boolean has(String key) {
+    read.add(key);
+    return object.containsKey(key);
+  }
+
+  /** The objects below a key, by name, in the order in which they are written. */
+  List<Map.Entry<String, Node>> named(String key) {
+    read.add(key);
+    if (!object.containsKey(key)) {
+      return List.of();
+    }
+    return asObject(key, object.get(key)).stream().flatMap(Node::entries).toList();
+  }
+
+  private Stream<Map.Entry<String, Node>> entries() {
+    List<Map.Entry<String, Node>> entries = new ArrayList<>();
+    for (String name : object.keySet()) {
+      ConfigValue value = object.get(name);
+      // HOCON would merge two objects of one name without a word.
+      if (value.origin().description().startsWith("merge of")) {
+        problems.add(position(value), "'%s' is defined twice".formatted(name));
+      }
+      asObject(name, value).ifPresent(node -> entries.add(Map.entry(name, node)));
+    }
+    entries.sort(java.util.Comparator.comparing(entry -> entry.getValue().position().line()));
+    return entries.stream();
+  }
+
+  /** The objects in the list at a key. */
+  List<Node> list(String key, String example) {
+    List<Node> nodes = new ArrayList<>();
+    for (ConfigValue value : values(key, example)) {
+      if (value instanceof ConfigObject element) {
+        nodes.add(new Node(base, problems, element));
+      } else {
+        problems.add(position(value), "%s is a list of objects: %s".formatted(key, example));
+      }
+    }
+    return nodes;
+  }
+
+  /** The texts in the list at a key, each with its position. */
+  List<Map.Entry<String, Position>> texts(String key) {
+    List<Map.Entry<String, Position>> texts = new ArrayList<>();
+    for (ConfigValue value : values(key, "[a, b]")) {
+      if (value instanceof ConfigObject
+          || value instanceof ConfigList
+          || value.valueType() == ConfigValueType.NULL) {
+        problems.add(position(value), "%s is a list of names: [a, b]".formatted(key));
+      } else {
+        texts.add(Map.entry(value.unwrapped().toString(), position(value)));
+      }
+    }
+    return texts;
+  }
+
+  private List<ConfigValue> values(String key, String example) {
+    read.add(key);
+    ConfigValue value = object.get(key);
+    if (value == null) {
+      return List.of();
+    }
+    if (value instanceof ConfigList list) {
+      return list;
+    }
+    problems.add(position(value), "%s is a list: %s = %s".formatted(key, key, example));
+    return List.of();
+  }
+
+  Optional<Node> object(String key) {
+    read.add(key);
+    return object.containsKey(key) ? asObject(key, object.get(key)) : Optional.empty();
+  }
+
+  /** A text that must be there. */
+  Optional<String> required(String key, String example) {
+    Optional<String> text = text(key);
+    if (text.isEmpty() && !object.containsKey(key)) {
+      problems.add(position(), "%s is missing: %s = %s".formatted(key, key, example));
+    }
+    return text;
+  }
+
+  Optional<String> text(String key) {
+    return value(key)
+        .flatMap(
+            value -> {
+              if (value instanceof ConfigObject || value instanceof ConfigList) {
+                problems.add(position(value), "%s is a text".formatted(key));
+                return Optional.empty();
+              }
+              return Optional.of(value.unwrapped().toString());
+            });
+  }
+
+  /** The value as it is, unless it is null or not there. */
+  Optional<ConfigValue> value(String key) {
+    read.add(key);
+    return Optional.ofNullable(object.get(key))
+        .filter(value -> value.valueType() != ConfigValueType.NULL);
+  }
+
+  Optional<Double> number(String key) {
+    return value(key)
+        .flatMap(
+            value -> {
+              if (value.unwrapped() instanceof Number number) {
+                return Optional.of(number.doubleValue());
+              }
+              problems.add(position(value), "%s is a number".formatted(key));
+              return Optional.empty();
+            });
+  }
+
+  /** A positive number of seconds, minutes, hours or days, e.g. {@code 2d}. */
+  Optional<Duration> duration(String key) {
+    return text(key)
+        .flatMap(
+            text -> {
+              Optional<Duration> duration = parseDuration(text);
+              if (duration.isEmpty()) {
+                problems.add(
+                    position(key),
+                    "%s = %s is not a duration: write 90s, 30m, 6h or 2d".formatted(key, text));
+              }
+              return duration;
+            });
+  }
+
+  static Optional<Duration> parseDuration(String text) {
+    Matcher matcher = DURATION.matcher(text.strip());
+    if (!matcher.matches() || matcher.group(1).length() > 9) {
+      return Optional.empty();
+    }
+    long count = Long.parseLong(matcher.group(1));
+    Duration duration =
+        switch (matcher.group(2)) {
+          case "s" -> Duration.ofSeconds(count);
+          case "m" -> Duration.ofMinutes(count);
+          case "h" -> Duration.ofHours(count);
+          default -> Duration.ofDays(count);
+        };
+    return Optional.of(duration).filter(length -> !length.isZero());
+  }
+
+  /** Names below this object, for objects whose keys are the user's own. */
+  Set<String> keys() {
+    return object.keySet();
+  }
+
+  /** To be called last: any key that nobody has asked for is one that does not exist. */
+  void refuseUnknownKeys() {
+    for (String key : object.keySet()) {
+      if (!read.contains(key)) {
+        problems.add(
+            position(key),
+            "there is no key '%s' here%s".formatted(key, Suggestion.forName(key, read)));
+      }
+    }
+  }
+
+  private Optional<Node> asObject(String key, ConfigValue value) {
+    if (value instanceof ConfigObject element) {
+      return Optional.of(new Node(base, problems, element));
+    }
+    problems.add(position(value), "%s is an object: %s { … }".formatted(key, key));
+    return Optional.empty();
+  }
+
+  private Position position(ConfigValue value) {
+    ConfigOrigin origin = value.origin();
+    String file =
+        origin.filename() == null
+            ? origin.description()
+            : base.toAbsolutePath()
+                .relativize(Path.of(origin.filename()).toAbsolutePath())
+                .toString();
+    // Of a merged value only the description knows the lines: "merge of a.conf: 3,a.conf: 9".
+    Matcher last = LINE.matcher(origin.description());
+    int line = origin.lineNumber() > 0 || !last.find() ? origin.lineNumber() : lineOf(last);
+    return new Position(file, line);
+  }
+
+  private static int lineOf(Matcher match) {
+    return Integer.parseInt(match.group(1));
+  }
+}

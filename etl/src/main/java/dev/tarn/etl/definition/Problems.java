@@ -1,0 +1,42 @@
+package dev.tarn.etl.definition;
+
+import dev.tarn.cli.UsageException;
+import java.util.ArrayList;
+import java.util.List;
+
+/** What is wrong with the definitions: collected, so that one run shows all of it. */
+public final class Problems {
+
+  private record Problem(Position position, String message) {}
+
+  private final List<Problem> found = new ArrayList<>();
+
+  public void add(Position position, String message) {
+    found.add(new Problem(position, message));
+  }
+
+  public boolean isEmpty() {
+    return found.isEmpty();
+  }
+
+  /** Throws what was found, a line each in the order of files and lines, if anything was. */
+  public void throwIfAny() {
+    if (found.isEmpty()) {
+      return;
+    }
+    List<String> lines =
+        found.stream()
+            .sorted(
+                java.util.Comparator.comparing((Problem problem) -> problem.position().file())
+                    .thenComparing(problem -> problem.position().line()))
+            .map(problem -> problem.position() + ": " + problem.message())
+            .distinct()
+            .toList();
+    throw new UsageException(
+        "%d %s in the definitions\n  %s"
+            .formatted(
+                lines.size(),
+                lines.size() == 1 ? "problem" : "problems",
+                String.join("\n  ", lines)));
+  }
+}

@@ -1,0 +1,34 @@
+package dev.tarn.etl.definition;
+
+import java.util.Map;
+import java.util.Optional;
+import org.apache.spark.sql.types.StructType;
+
+/**
+ * Where a view's SQL reads from; the SQL sees it as a table of this name.
+ *
+ * @param location a path (file, folder, partitioned folder or glob), or the table of an Iceberg
+ *     source
+ * @param schema what the files hold; CSV and JSON files must declare it, so that no build depends
+ *     on a guess
+ * @param timestamp the column that says when a row happened: a build sees only the rows from before
+ *     its as-of
+ * @param options handed to Spark's reader
+ */
+public record Source(
+    String name,
+    Format format,
+    String location,
+    Optional<StructType> schema,
+    Optional<String> timestamp,
+    Map<String, String> options,
+    Position position) {
+
+  /** The formats that sources come in. */
+  public enum Format {
+    PARQUET,
+    CSV,
+    JSON,
+    ICEBERG
+  }
+}

@@ -1,0 +1,69 @@
+package dev.tarn.etl.definition;
+
+import dev.tarn.manifest.FeatureType;
+import dev.tarn.manifest.FeatureType.Kind;
+import dev.tarn.manifest.StructField;
+import java.util.Map;
+import java.util.Optional;
+import org.apache.spark.sql.types.ArrayType;
+import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.DecimalType;
+import org.apache.spark.sql.types.StructType;
+
+/** The Spark SQL types that Tarn serves exactly; every other type is refused when it is defined. */
+public final class SparkTypes {
+
+  /** For messages. */
+  static final String SUPPORTED =
+      "boolean, int, bigint, float, double, decimal(p,s), string, binary, date, timestamp,"
+          + " timestamp_ntz, array<…>, struct<…>";
+
+  private static final Map<DataType, Kind> KINDS =
+      Map.ofEntries(
+          Map.entry(DataTypes.BooleanType, Kind.KIND_BOOLEAN),
+          Map.entry(DataTypes.IntegerType, Kind.KIND_INT),
+          Map.entry(DataTypes.LongType, Kind.KIND_BIGINT),
+          Map.entry(DataTypes.FloatType, Kind.KIND_FLOAT),
+          Map.entry(DataTypes.DoubleType, Kind.KIND_DOUBLE),
+          Map.entry(DataTypes.StringType, Kind.KIND_STRING),
+          Map.entry(DataTypes.BinaryType, Kind.KIND_BINARY),
+          Map.entry(DataTypes.DateType, Kind.KIND_DATE),
+          Map.entry(DataTypes.TimestampType, Kind.KIND_TIMESTAMP),
+          Map.entry(DataTypes.TimestampNTZType, Kind.KIND_TIMESTAMP_NTZ));
+
+  private SparkTypes() {}
+
+  /** The type as a manifest has it; empty if Tarn does not serve it. */
+  public static Optional<FeatureType> stored(DataType type) {
+    FeatureType.Builder stored = FeatureType.newBuilder();
+    if (type instanceof DecimalType decimal) {
+      stored.setKind(Kind.KIND_DECIMAL).setPrecision(decimal.precision()).setScale(decimal.scale());
+    } else if (type instanceof ArrayType array) {
+      Optional<FeatureType> element = stored(array.elementType());
+      if (element.isEmpty()) {
+        return Optional.empty();
+      }
+      stored.setKind(Kind.KIND_ARRAY).setElement(element.get());
+    } else if (type instanceof StructType struct) {
+      stored.setKind(Kind.KIND_STRUCT);
+      for (org.apache.spark.sql.types.StructField field : struct.fields()) {
+        Optional<FeatureType> fieldType = stored(field.dataType());
+        if (fieldType.isEmpty()) {
+          return Optional.empty();
+        }
+        stored.addFields(StructField.newBuilder().setName(field.name()).setType(fieldType.get()));
+      }
+    } else if (KINDS.containsKey(type)) {
+      stored.setKind(KINDS.get(type));
+    } else {
+      return Optional.empty();
+    }
+    return Optional.of(stored.build());
+  }
+
+  /** Whether both are the same type, whatever they say of nulls. */
+  public static boolean same(DataType one, DataType other) {
+    return stored(one).isPresent() && stored(one).equals(stored(other));
+  }
+}

@@ -1,0 +1,125 @@
+package dev.tarn.etl.push;
+
+import com.google.protobuf.util.Durations;
+import dev.tarn.cli.UsageException;
+import dev.tarn.etl.TarnVersion;
+import dev.tarn.etl.build.FeatureTable;
+import dev.tarn.etl.definition.Feature;
+import dev.tarn.etl.definition.FeatureService;
+import dev.tarn.etl.definition.FeatureView;
+import dev.tarn.etl.definition.SparkTypes;
+import dev.tarn.manifest.FeatureType;
+import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.StoredFeature;
+import dev.tarn.manifest.StoredService;
+import dev.tarn.row.RowWriter;
+import org.apache.iceberg.Schema;
+import org.apache.iceberg.Snapshot;
+import org.apache.iceberg.spark.SparkSchemaUtil;
+import org.apache.iceberg.types.Types;
+import org.apache.spark.sql.types.DataType;
+
+/** What a server must know of a version: the snapshot's schema joined with the definition. */
+final class ManifestBuilder {
+
+  private ManifestBuilder() {}
+
+  /**
+   * The manifest of a snapshot, but for what only the push itself knows: version, as-of, times,
+   * rows and buckets. Features are those of the snapshot, in its order; what the definition says of
+   * them is found by name.
+   *
+   * @throws UsageException if the definition gives a feature another type than the snapshot has
+   */
+  static Manifest of(FeatureView view, FeatureTable table, Snapshot snapshot) {
+    Schema schema = table.schemaOf(snapshot);
+    Manifest.Builder manifest =
+        Manifest.newBuilder()
+            .setRowFormat(RowWriter.FORMAT)
+            .setFeatureView(view.name())
+            .setEntity(view.entity().name())
+            .addAllEntityKeys(view.entity().keyNames())
+            .setSnapshotId(snapshot.snapshotId())
+            .setSequenceNumber(snapshot.sequenceNumber())
+            .setDefinitionHash(view.definitionHash())
+            .setDescription(view.description())
+            .setOwner(view.owner())
+            .addAllTags(view.tags())
+            .setTable(table.sqlName())
+            .setTarnVersion(TarnVersion.current());
+    view.maxAge().ifPresent(age -> manifest.setMaxAge(Durations.fromSeconds(age.toSeconds())));
+    for (Types.NestedField field : schema.columns()) {
+      if (isFeature(view, field.name())) {
+        manifest.addFeatures(stored(view, field, table));
+      }
+    }
+    return manifest.build();
+  }
+
+  /** Whether two manifests would be answered alike, whatever push made them. */
+  static boolean sameAnswers(Manifest one, Manifest other) {
+    return withoutPush(one).equals(withoutPush(other));
+  }
+
+  static StoredService of(FeatureService service) {
+    return StoredService.newBuilder()
+        .setName(service.name())
+        .setEntity(service.entity().name())
+        .addAllFeatureNames(service.features())
+        .setDescription(service.description())
+        .setOwner(service.owner())
+        .build();
+  }
+
+  static boolean isFeature(FeatureView view, String column) {
+    return !column.equals(FeatureView.EVENT_TIMESTAMP)
+        && !view.entity().keyNames().contains(column);
+  }
+
+  private static StoredFeature stored(
+      FeatureView view, Types.NestedField field, FeatureTable table) {
+    DataType type = SparkSchemaUtil.convert(field.type());
+    FeatureType storedType =
+        SparkTypes.stored(type)
+            .orElseThrow(
+                () ->
+                    new UsageException(
+                        "%s: column '%s' is %s, which can't be served exactly"
+                            .formatted(table.sqlName(), field.name(), type.simpleString())));
+    StoredFeature.Builder stored =
+        StoredFeature.newBuilder()
+            .setFieldId(field.fieldId())
+            .setName(field.name())
+            .setType(storedType);
+    view.feature(field.name()).ifPresent(feature -> describe(stored, feature, type));
+    return stored.build();
+  }
+
+  private static void describe(StoredFeature.Builder stored, Feature feature, DataType type) {
+    if (!SparkTypes.same(feature.type(), type)) {
+      throw new UsageException(
+          "%s: feature '%s' is %s in the definition and %s in the snapshot; build an as-of first"
+              .formatted(
+                  feature.position(),
+                  feature.name(),
+                  feature.type().simpleString(),
+                  type.simpleString()));
+    }
+    stored
+        .setDescription(feature.description())
+        .setOwner(feature.owner())
+        .addAllTags(feature.tags());
+    feature.defaultValue().ifPresent(stored::setDefaultValue);
+  }
+
+  private static Manifest withoutPush(Manifest manifest) {
+    return manifest.toBuilder()
+        .clearVersion()
+        .clearAsOf()
+        .clearCreatedAt()
+        .clearRows()
+        .clearBuckets()
+        .clearTarnVersion()
+        .build();
+  }
+}

@@ -1,0 +1,70 @@
+package dev.tarn.etl.read;
+
+import com.google.protobuf.ListValue;
+import com.google.protobuf.Struct;
+import com.google.protobuf.Value;
+import dev.tarn.row.Values;
+import java.math.BigDecimal;
+import java.time.Instant;
+import java.time.LocalDate;
+import java.time.LocalDateTime;
+import java.time.ZoneOffset;
+import org.apache.spark.sql.Row;
+import scala.collection.JavaConverters;
+import scala.collection.Seq;
+
+/**
+ * A value of a Spark row as it would be answered online. It does not go through the row encoding,
+ * so that comparing the two means something.
+ */
+public final class SparkValues {
+
+  private SparkValues() {}
+
+  /** The value of a column of a row that Spark gives with its java.time types. */
+  public static Value of(Object value) {
+    if (value == null) {
+      return Values.NULL;
+    }
+    if (value instanceof Boolean bool) {
+      return Values.ofBoolean(bool);
+    }
+    if (value instanceof Integer || value instanceof Long) {
+      return Values.ofLong(((Number) value).longValue());
+    }
+    if (value instanceof Float || value instanceof Double) {
+      return Values.ofDouble(((Number) value).doubleValue());
+    }
+    if (value instanceof BigDecimal decimal) {
+      return Values.ofDecimal(decimal);
+    }
+    if (value instanceof String text) {
+      return Values.ofString(text);
+    }
+    if (value instanceof byte[] bytes) {
+      return Values.ofBinary(bytes, 0, bytes.length);
+    }
+    if (value instanceof LocalDate date) {
+      return Values.ofDate(date.toEpochDay());
+    }
+    if (value instanceof Instant instant) {
+      return Values.ofTimestamp(Values.micros(instant));
+    }
+    if (value instanceof LocalDateTime time) {
+      return Values.ofTimestampNtz(Values.micros(time.toInstant(ZoneOffset.UTC)));
+    }
+    if (value instanceof Row row) {
+      Struct.Builder struct = Struct.newBuilder();
+      for (int i = 0; i < row.size(); i++) {
+        struct.putFields(row.schema().fieldNames()[i], of(row.get(i)));
+      }
+      return Value.newBuilder().setStructValue(struct).build();
+    }
+    if (value instanceof Seq<?> sequence) {
+      ListValue.Builder list = ListValue.newBuilder();
+      JavaConverters.seqAsJavaList(sequence).forEach(element -> list.addValues(of(element)));
+      return Value.newBuilder().setListValue(list).build();
+    }
+    throw new IllegalArgumentException("no feature has a value of " + value.getClass());
+  }
+}

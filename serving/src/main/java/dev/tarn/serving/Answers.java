@@ -1,0 +1,124 @@
+package dev.tarn.serving;
+
+import com.google.protobuf.Timestamp;
+import com.google.protobuf.Value;
+import dev.tarn.api.v1.FeatureSet;
+import dev.tarn.api.v1.FeatureStatus;
+import dev.tarn.api.v1.GetOnlineFeaturesResponse;
+import dev.tarn.row.CorruptRowException;
+import dev.tarn.row.RowReader;
+import dev.tarn.row.Values;
+import dev.tarn.serving.Lookup.AskedId;
+import dev.tarn.serving.Selection.Column;
+import dev.tarn.serving.Selection.ViewColumns;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.util.List;
+
+/** Turns stored rows into an answer: decides what each feature's value and status are. */
+final class Answers {
+
+  private final InstantSource clock;
+  private final CorruptRows corruptRows;
+
+  Answers(InstantSource clock, CorruptRows corruptRows) {
+    this.clock = clock;
+    this.corruptRows = corruptRows;
+  }
+
+  /**
+   * The answer to one request.
+   *
+   * @param rows for each view of the selection a row for each id, null where there is none
+   */
+  GetOnlineFeaturesResponse of(
+      Selection selection, List<AskedId> ids, byte[][] rows, boolean withEventTimestamps) {
+    long now = Values.micros(clock.instant());
+    List<ViewColumns> views = selection.views();
+    GetOnlineFeaturesResponse.Builder answer = GetOnlineFeaturesResponse.newBuilder();
+    for (int i = 0; i < ids.size(); i++) {
+      if (!hasRow(rows, i, ids.size())) {
+        answer.putResults(ids.get(i).text(), selection.unknownEntity());
+        continue;
+      }
+      FeatureSet.Builder set = FeatureSet.newBuilder();
+      for (int v = 0; v < views.size(); v++) {
+        byte[] row = rows[v * ids.size() + i];
+        if (row == null) {
+          putMissing(set, views.get(v), FeatureStatus.FEATURE_STATUS_NOT_FOUND);
+        } else {
+          try {
+            putRow(set, views.get(v), row, now, withEventTimestamps);
+          } catch (CorruptRowException e) {
+            corruptRows.found(views.get(v).view(), ids.get(i).utf8(), e);
+            putCorrupt(set, views.get(v));
+          }
+        }
+      }
+      answer.putResults(ids.get(i).text(), set.build());
+    }
+    views.forEach(columns -> answer.addVersions(columns.view().viewVersion()));
+    return answer.build();
+  }
+
+  private static boolean hasRow(byte[][] rows, int first, int step) {
+    for (int i = first; i < rows.length; i += step) {
+      if (rows[i] != null) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private static void putRow(
+      FeatureSet.Builder set,
+      ViewColumns columns,
+      byte[] row,
+      long now,
+      boolean withEventTimestamps)
+      throws CorruptRowException {
+    ServedView view = columns.view();
+    RowReader reader = new RowReader(row);
+    long eventMicros = reader.readEventTimestamp(view.asOfMicros());
+    if (view.isTooOld(eventMicros, now)) {
+      putMissing(set, columns, FeatureStatus.FEATURE_STATUS_OUTSIDE_MAX_AGE);
+    } else {
+      Value[] values = reader.readValues(view.types());
+      for (Column column : columns.columns()) {
+        Value value = values[column.index()];
+        if (value.hasNullValue()) {
+          set.putFeatures(column.name(), column.standIn());
+          set.putStatuses(column.name(), FeatureStatus.FEATURE_STATUS_NULL_VALUE);
+        } else {
+          set.putFeatures(column.name(), value);
+        }
+      }
+    }
+    if (withEventTimestamps) {
+      Instant event = Values.instant(eventMicros);
+      set.putEventTimestamps(
+          view.name(),
+          Timestamp.newBuilder()
+              .setSeconds(event.getEpochSecond())
+              .setNanos(event.getNano())
+              .build());
+    }
+  }
+
+  private static void putMissing(
+      FeatureSet.Builder set, ViewColumns columns, FeatureStatus status) {
+    for (Column column : columns.columns()) {
+      if (column.hasDefault()) {
+        set.putFeatures(column.name(), column.standIn());
+      }
+      set.putStatuses(column.name(), status);
+    }
+  }
+
+  /** Without defaults: they are for values that are missing, not for those that were damaged. */
+  private static void putCorrupt(FeatureSet.Builder set, ViewColumns columns) {
+    for (Column column : columns.columns()) {
+      set.putStatuses(column.name(), FeatureStatus.FEATURE_STATUS_NOT_FOUND);
+    }
+  }
+}

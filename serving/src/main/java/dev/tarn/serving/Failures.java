@@ -1,0 +1,90 @@
+package dev.tarn.serving;
+
+import com.google.protobuf.Any;
+import com.google.rpc.BadRequest;
+import com.google.rpc.Code;
+import com.google.rpc.Status;
+import dev.tarn.cli.Suggestion;
+import io.grpc.StatusRuntimeException;
+import io.grpc.protobuf.StatusProto;
+import java.util.Collection;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.CompletionException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Every way in which a call fails, as the gRPC status that the client gets. */
+final class Failures {
+
+  private static final Logger log = LoggerFactory.getLogger(Failures.class);
+
+  /** A status travels in HTTP/2 headers, three times over, and clients take 8 KiB of those. */
+  private static final int MAX_MESSAGE = 1_000;
+
+  private static final int MAX_QUOTE = 64;
+
+  private Failures() {}
+
+  /** INVALID_ARGUMENT, with the field in the message and in a google.rpc.BadRequest. */
+  static StatusRuntimeException invalid(String field, String problem) {
+    String description = cut(problem, MAX_MESSAGE);
+    BadRequest detail =
+        BadRequest.newBuilder()
+            .addFieldViolations(
+                BadRequest.FieldViolation.newBuilder().setField(field).setDescription(description))
+            .build();
+    return StatusProto.toStatusRuntimeException(
+        Status.newBuilder()
+            .setCode(Code.INVALID_ARGUMENT_VALUE)
+            .setMessage(field + ": " + description)
+            .addDetails(Any.pack(detail))
+            .build());
+  }
+
+  static StatusRuntimeException unavailable(String message) {
+    return io.grpc.Status.UNAVAILABLE
+        .withDescription(cut(message, MAX_MESSAGE))
+        .asRuntimeException();
+  }
+
+  static StatusRuntimeException failedPrecondition(String message) {
+    return io.grpc.Status.FAILED_PRECONDITION
+        .withDescription(cut(message, MAX_MESSAGE))
+        .asRuntimeException();
+  }
+
+  /** The status of any failure. One that nobody foresaw is logged here and told to no client. */
+  static StatusRuntimeException of(Throwable failure) {
+    Throwable cause = failure;
+    while (cause instanceof CompletionException && cause.getCause() != null) {
+      cause = cause.getCause();
+    }
+    if (cause instanceof StatusRuntimeException status) {
+      return status;
+    }
+    if (cause instanceof RedisUnavailableException redis) {
+      return unavailable(redis.getMessage());
+    }
+    if (cause instanceof CancellationException) {
+      return io.grpc.Status.CANCELLED.asRuntimeException();
+    }
+    log.error("a call failed unexpectedly", cause);
+    return io.grpc.Status.INTERNAL
+        .withDescription("unexpected failure; the server's log has it")
+        .asRuntimeException();
+  }
+
+  /** A name that came from outside, in quotes, cut if it is longer than names are. */
+  static String quote(String name) {
+    return "'" + cut(name, MAX_QUOTE) + "'";
+  }
+
+  /** {@link Suggestion#forName}, which would take long for a name that is no name. */
+  static String suggest(String name, Collection<String> known) {
+    return name.length() > MAX_QUOTE ? "" : Suggestion.forName(name, known);
+  }
+
+  private static String cut(String text, int most) {
+    return text.length() <= most ? text : text.substring(0, most) + "…";
+  }
+}

@@ -1,0 +1,39 @@
+package dev.tarn.serving;
+
+import dev.tarn.api.v1.FeatureStoreServiceGrpc;
+import dev.tarn.api.v1.GetOnlineFeaturesRequest;
+import dev.tarn.api.v1.GetOnlineFeaturesResponse;
+import dev.tarn.api.v1.ListFeatureViewsRequest;
+import dev.tarn.api.v1.ListFeatureViewsResponse;
+import io.grpc.stub.StreamObserver;
+import java.util.concurrent.CompletableFuture;
+
+/** {@code feature_store.v1.FeatureStoreService}; its .proto file is the contract. */
+final class FeatureStoreService extends FeatureStoreServiceGrpc.FeatureStoreServiceImplBase {
+
+  private final Releases releases;
+  private final Lookup lookup;
+
+  FeatureStoreService(Releases releases, Lookup lookup) {
+    this.releases = releases;
+    this.lookup = lookup;
+  }
+
+  @Override
+  public void getOnlineFeatures(
+      GetOnlineFeaturesRequest request, StreamObserver<GetOnlineFeaturesResponse> observer) {
+    Replies.send(observer, () -> lookup.answer(request));
+  }
+
+  @Override
+  public void listFeatureViews(
+      ListFeatureViewsRequest request, StreamObserver<ListFeatureViewsResponse> observer) {
+    Replies.send(observer, () -> CompletableFuture.completedFuture(list(releases.world())));
+  }
+
+  private static ListFeatureViewsResponse list(World world) {
+    ListFeatureViewsResponse.Builder views = ListFeatureViewsResponse.newBuilder();
+    world.views().values().forEach(view -> views.addFeatureViews(view.describe()));
+    return views.build();
+  }
+}

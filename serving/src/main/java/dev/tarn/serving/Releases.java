@@ -1,0 +1,128 @@
+package dev.tarn.serving;
+
+import dev.tarn.redis.RedisKeys;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Keeps the {@link World} up to date: reads it anew at once when a release is announced, and every
+ * {@code serving.poll} in case an announcement was lost. Redis's outages end here too: as long as
+ * it is away, each poll tries to connect.
+ *
+ * <p>The last world stays while Redis is away, with a connection that refuses its lookups.
+ */
+final class Releases implements AutoCloseable {
+
+  private static final Logger log = LoggerFactory.getLogger(Releases.class);
+
+  private final RedisConnector connector;
+  private final Duration poll;
+  private final WorldReader reader;
+  private final Runnable onFirstWorld;
+  private final AtomicBoolean isAnnounced = new AtomicBoolean();
+  private final ScheduledExecutorService thread =
+      Executors.newSingleThreadScheduledExecutor(
+          task -> {
+            Thread daemon = new Thread(task, "releases");
+            daemon.setDaemon(true);
+            return daemon;
+          });
+
+  private volatile Optional<World> world = Optional.empty();
+  private volatile Optional<String> trouble = Optional.empty();
+
+  /** Of {@link #thread} alone. */
+  private Optional<RedisConnection> connection = Optional.empty();
+
+  /**
+   * Reads nothing yet.
+   *
+   * @param onFirstWorld run once, when lookups can be answered for the first time
+   */
+  Releases(RedisConnector connector, RedisKeys keys, Duration poll, Runnable onFirstWorld) {
+    this.connector = connector;
+    this.poll = poll;
+    this.onFirstWorld = onFirstWorld;
+    reader = new WorldReader(keys);
+  }
+
+  /** Begins to read, and returns after the first try, whether or not Redis was there. */
+  void start() throws InterruptedException {
+    try {
+      thread.submit(this::refresh).get();
+    } catch (ExecutionException e) {
+      throw new IllegalStateException(e.getCause());
+    }
+    var unused =
+        thread.scheduleWithFixedDelay(
+            this::refresh, poll.toMillis(), poll.toMillis(), TimeUnit.MILLISECONDS);
+  }
+
+  /**
+   * The world to answer one request from, to be asked once a request.
+   *
+   * @throws io.grpc.StatusRuntimeException UNAVAILABLE before the first world
+   */
+  World world() {
+    return world.orElseThrow(
+        () -> Failures.unavailable(trouble.orElse("the server has not yet read what is released")));
+  }
+
+  /** What keeps the server from reading what is released, if anything does. */
+  Optional<String> trouble() {
+    return trouble;
+  }
+
+  @Override
+  public void close() {
+    var unused = thread.shutdownNow();
+  }
+
+  private void announced() {
+    // Of many announcements in a row, one read sees them all.
+    if (isAnnounced.compareAndSet(false, true) && !thread.isShutdown()) {
+      thread.execute(this::refresh);
+    }
+  }
+
+  private void refresh() {
+    isAnnounced.set(false);
+    try {
+      if (connection.isEmpty() || !connection.get().isOpen()) {
+        disconnect();
+        connection = Optional.of(connector.connect(this::announced));
+      }
+      World read = reader.read(connection.get());
+      boolean isFirst = world.isEmpty();
+      world = Optional.of(read);
+      trouble.ifPresent(ended -> log.info("reading what is released again"));
+      trouble = Optional.empty();
+      if (isFirst) {
+        onFirstWorld.run();
+      }
+    } catch (RedisUnavailableException e) {
+      disconnect();
+      if (!Optional.of(e.getMessage()).equals(trouble)) {
+        log.warn("{}; trying again every {} ms", e.getMessage(), poll.toMillis());
+      }
+      trouble = Optional.of(e.getMessage());
+    } catch (RuntimeException e) {
+      // Out of here it would end the polling, and with it every later release.
+      log.error("reading what is released failed unexpectedly", e);
+      trouble = Optional.of("the server can't read what is released; its log has more");
+    }
+  }
+
+  /** Also of a connection that is open but mute: what is under way on it fails now, not later. */
+  private void disconnect() {
+    connection.ifPresent(RedisConnection::close);
+    connection = Optional.empty();
+  }
+}

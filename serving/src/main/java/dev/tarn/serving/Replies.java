@@ -1,0 +1,40 @@
+package dev.tarn.serving;
+
+import io.grpc.stub.ServerCallStreamObserver;
+import io.grpc.stub.StreamObserver;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.Supplier;
+
+/** Ends a call with the one message, or the failure, that a future brings. */
+final class Replies {
+
+  private Replies() {}
+
+  /**
+   * Sends it when it is there. A call that the client cancels, or lets expire, cancels the work.
+   */
+  static <T> void send(StreamObserver<T> observer, Supplier<CompletableFuture<T>> work) {
+    ServerCallStreamObserver<T> call = (ServerCallStreamObserver<T>) observer;
+    CompletableFuture<T> reply;
+    try {
+      reply = work.get();
+    } catch (RuntimeException e) {
+      call.onError(Failures.of(e));
+      return;
+    }
+    call.setOnCancelHandler(() -> reply.cancel(false));
+    var unused =
+        reply.whenComplete(
+            (message, failure) -> {
+              if (call.isCancelled()) {
+                return;
+              }
+              if (failure != null) {
+                call.onError(Failures.of(failure));
+                return;
+              }
+              call.onNext(message);
+              call.onCompleted();
+            });
+  }
+}

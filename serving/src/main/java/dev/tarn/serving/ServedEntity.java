@@ -1,0 +1,106 @@
+package dev.tarn.serving;
+
+import dev.tarn.manifest.StoredFeature;
+import dev.tarn.serving.Selection.Place;
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.stream.Stream;
+
+/** An entity with the features of all its released views, by plain and by full name. Immutable. */
+final class ServedEntity {
+
+  private final String name;
+  private final Map<String, Place> byFullName = new TreeMap<>();
+  private final Map<String, Place> byPlainName = new TreeMap<>();
+
+  /** Plain names that are in several views: their full names. */
+  private final Map<String, List<String>> ambiguous = new TreeMap<>();
+
+  private final List<String> names;
+  private final Selection all;
+
+  ServedEntity(String name, Collection<ServedView> views) {
+    this.name = name;
+    Map<String, List<String>> fullNames = new TreeMap<>();
+    for (ServedView view : views) {
+      for (int i = 0; i < view.features().size(); i++) {
+        StoredFeature feature = view.features().get(i);
+        String fullName = view.name() + "." + feature.getName();
+        byFullName.put(fullName, new Place(view, i));
+        fullNames.merge(feature.getName(), List.of(fullName), ServedEntity::joined);
+      }
+    }
+    Map<String, Place> chosen = new LinkedHashMap<>();
+    fullNames.forEach(
+        (plainName, full) -> {
+          if (full.size() == 1) {
+            Place place = byFullName.get(full.get(0));
+            byPlainName.put(plainName, place);
+            chosen.put(plainName, place);
+          } else {
+            ambiguous.put(plainName, full);
+            full.forEach(fullName -> chosen.put(fullName, byFullName.get(fullName)));
+          }
+        });
+    names = List.copyOf(chosen.keySet());
+    all = Selection.of(chosen);
+  }
+
+  String name() {
+    return name;
+  }
+
+  /** All features: by plain name, or by full name where several views have the plain one. */
+  Selection all() {
+    return all;
+  }
+
+  /** The feature of a full name, {@code view.feature}. */
+  Optional<Place> place(String fullName) {
+    return Optional.ofNullable(byFullName.get(fullName));
+  }
+
+  /**
+   * The features of a request's {@code feature_names}.
+   *
+   * @throws io.grpc.StatusRuntimeException INVALID_ARGUMENT for a name that no view has or several
+   *     have
+   */
+  Selection select(List<String> names) {
+    Map<String, Place> chosen = new LinkedHashMap<>();
+    for (int i = 0; i < names.size(); i++) {
+      String asked = names.get(i);
+      Place place = byPlainName.get(asked);
+      if (place == null) {
+        place = byFullName.get(asked);
+      }
+      if (place == null) {
+        throw Failures.invalid("feature_names[%d]".formatted(i), problemOf(asked));
+      }
+      chosen.put(asked, place);
+    }
+    return Selection.of(chosen);
+  }
+
+  private String problemOf(String asked) {
+    if (asked.isEmpty()) {
+      return "is empty";
+    }
+    List<String> fullNames = ambiguous.get(asked);
+    if (fullNames != null) {
+      return "'%s' is in several feature views: ask for %s"
+          .formatted(asked, String.join(" or ", fullNames));
+    }
+    Collection<String> known = asked.contains(".") ? byFullName.keySet() : names;
+    return "no feature %s of entity '%s'%s"
+        .formatted(Failures.quote(asked), name, Failures.suggest(asked, known));
+  }
+
+  private static List<String> joined(List<String> some, List<String> more) {
+    return Stream.of(some, more).flatMap(List::stream).toList();
+  }
+}

@@ -1,0 +1,166 @@
+package dev.tarn.serving;
+
+import com.google.protobuf.util.Durations;
+import com.google.protobuf.util.Timestamps;
+import dev.tarn.api.v1.Feature;
+import dev.tarn.api.v1.FeatureView;
+import dev.tarn.api.v1.ViewVersion;
+import dev.tarn.manifest.FeatureType;
+import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.StoredFeature;
+import dev.tarn.manifest.StructField;
+import dev.tarn.redis.RedisKeys;
+import dev.tarn.redis.Release;
+import dev.tarn.row.FeatureTypes;
+import dev.tarn.row.RowWriter;
+import java.util.List;
+
+/**
+ * A feature view in its released version, with all that finding and decoding a row needs worked out
+ * once. Immutable.
+ */
+final class ServedView {
+
+  private static final long NO_LIMIT = -1;
+
+  private final RedisKeys keys;
+  private final Manifest manifest;
+  private final Release release;
+  private final ViewVersion viewVersion;
+  private final String bucketPrefix;
+  private final long asOfMicros;
+  private final long maxAgeMicros;
+  private final List<FeatureType> types;
+
+  /**
+   * A view as its manifest describes it.
+   *
+   * @throws IllegalArgumentException if this server can't serve it; the message says why
+   */
+  ServedView(RedisKeys keys, Manifest manifest, Release release) {
+    check(manifest);
+    this.keys = keys;
+    this.manifest = manifest;
+    this.release = release;
+    bucketPrefix = keys.bucketPrefix(manifest.getFeatureView(), manifest.getVersion());
+    asOfMicros = Timestamps.toMicros(manifest.getAsOf());
+    maxAgeMicros = manifest.hasMaxAge() ? Durations.toMicros(manifest.getMaxAge()) : NO_LIMIT;
+    types = manifest.getFeaturesList().stream().map(StoredFeature::getType).toList();
+    viewVersion =
+        ViewVersion.newBuilder()
+            .setFeatureView(manifest.getFeatureView())
+            .setVersion(manifest.getVersion())
+            .setSnapshotId(manifest.getSnapshotId())
+            .setAsOf(manifest.getAsOf())
+            .setReleasedAt(Timestamps.fromMillis(release.releasedAt().toEpochMilli()))
+            .build();
+  }
+
+  /** The same version, released anew. */
+  ServedView with(Release release) {
+    return new ServedView(keys, manifest, release);
+  }
+
+  String name() {
+    return manifest.getFeatureView();
+  }
+
+  String entity() {
+    return manifest.getEntity();
+  }
+
+  List<StoredFeature> features() {
+    return manifest.getFeaturesList();
+  }
+
+  /** The types of {@link #features()}, in the order in which a row has its values. */
+  List<FeatureType> types() {
+    return types;
+  }
+
+  Release release() {
+    return release;
+  }
+
+  ViewVersion viewVersion() {
+    return viewVersion;
+  }
+
+  /** The as-of that rows store their own distance from, microseconds since 1970 UTC. */
+  long asOfMicros() {
+    return asOfMicros;
+  }
+
+  boolean isTooOld(long eventMicros, long nowMicros) {
+    return maxAgeMicros != NO_LIMIT && eventMicros < nowMicros - maxAgeMicros;
+  }
+
+  int bucketOf(byte[] entityId) {
+    return RedisKeys.bucketOf(entityId, manifest.getBuckets());
+  }
+
+  /** The key of the bucket that would hold the entity's row. */
+  byte[] bucket(byte[] entityId) {
+    return RedisKeys.bucket(bucketPrefix, bucketOf(entityId));
+  }
+
+  FeatureView describe() {
+    FeatureView.Builder view =
+        FeatureView.newBuilder()
+            .setName(name())
+            .setEntity(entity())
+            .addAllEntityKeys(manifest.getEntityKeysList())
+            .setDescription(manifest.getDescription())
+            .setOwner(manifest.getOwner())
+            .addAllTags(manifest.getTagsList())
+            .setReleased(viewVersion)
+            .setRows(manifest.getRows());
+    if (manifest.hasMaxAge()) {
+      view.setMaxAge(manifest.getMaxAge());
+    }
+    features().forEach(feature -> view.addFeatures(describe(feature)));
+    return view.build();
+  }
+
+  private static Feature describe(StoredFeature stored) {
+    Feature.Builder feature =
+        Feature.newBuilder()
+            .setName(stored.getName())
+            .setType(FeatureTypes.name(stored.getType()))
+            .setDescription(stored.getDescription())
+            .setOwner(stored.getOwner())
+            .addAllTags(stored.getTagsList());
+    if (stored.hasDefaultValue()) {
+      feature.setDefaultValue(stored.getDefaultValue());
+    }
+    return feature.build();
+  }
+
+  private static void check(Manifest manifest) {
+    if (manifest.getRowFormat() != RowWriter.FORMAT) {
+      throw new IllegalArgumentException(
+          "its rows are in format %d and this server reads %d: update the server"
+              .formatted(manifest.getRowFormat(), RowWriter.FORMAT));
+    }
+    if (manifest.getBuckets() < 1 || manifest.getEntity().isEmpty() || !manifest.hasAsOf()) {
+      throw new IllegalArgumentException("its manifest lacks buckets, entity or as_of");
+    }
+    for (StoredFeature feature : manifest.getFeaturesList()) {
+      if (!isKnown(feature.getType())) {
+        throw new IllegalArgumentException(
+            "feature '%s' is of a type that this server does not know: update the server"
+                .formatted(feature.getName()));
+      }
+    }
+  }
+
+  private static boolean isKnown(FeatureType type) {
+    return switch (type.getKind()) {
+      case KIND_UNSPECIFIED, UNRECOGNIZED -> false;
+      case KIND_ARRAY -> isKnown(type.getElement());
+      case KIND_STRUCT ->
+          type.getFieldsList().stream().map(StructField::getType).allMatch(ServedView::isKnown);
+      default -> true;
+    };
+  }
+}

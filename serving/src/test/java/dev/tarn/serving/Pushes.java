@@ -1,0 +1,209 @@
+package dev.tarn.serving;
+
+import static dev.tarn.serving.RedisFixture.utf8;
+
+import com.google.protobuf.Value;
+import com.google.protobuf.util.Durations;
+import com.google.protobuf.util.Timestamps;
+import dev.tarn.manifest.FeatureType;
+import dev.tarn.manifest.FeatureType.Kind;
+import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.StoredFeature;
+import dev.tarn.manifest.StoredService;
+import dev.tarn.redis.ControlJson;
+import dev.tarn.redis.RedisKeys;
+import dev.tarn.redis.RedisSettings;
+import dev.tarn.redis.Release;
+import dev.tarn.row.RowWriter;
+import dev.tarn.row.Values;
+import io.lettuce.core.RedisClient;
+import io.lettuce.core.api.sync.RedisCommands;
+import io.lettuce.core.codec.ByteArrayCodec;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Consumer;
+
+/** Writes to Redis what a push writes, by the same contracts. */
+final class Pushes implements AutoCloseable {
+
+  static final int BUCKETS = 4;
+
+  private final Instant asOf = Instant.now().truncatedTo(ChronoUnit.MICROS).minusSeconds(60);
+  private final RedisKeys keys;
+  private final RedisClient client;
+  private final RedisCommands<String, String> redis;
+  private final RedisCommands<byte[], byte[]> rows;
+
+  Pushes(RedisSettings settings) {
+    keys = settings.keys();
+    client = RedisFixture.client(settings);
+    redis = client.connect().sync();
+    rows = client.connect(ByteArrayCodec.INSTANCE).sync();
+  }
+
+  RedisCommands<String, String> redis() {
+    return redis;
+  }
+
+  /** The as-of of all versions, a minute ago. */
+  Instant asOf() {
+    return asOf;
+  }
+
+  View view(String name, String entity) {
+    return new View(name, entity);
+  }
+
+  /** Releases one version and announces it. */
+  Instant release(String view, String version) {
+    return release(Map.of(view, version));
+  }
+
+  /** Releases versions of several views in the same instant, and announces it. */
+  Instant release(Map<String, String> versions) {
+    Instant releasedAt = releaseSilently(versions);
+    redis.publish(keys.releasedChannel(), "released");
+    return releasedAt;
+  }
+
+  /** As {@link #release}, with the announcement lost. */
+  Instant releaseSilently(Map<String, String> versions) {
+    Instant now = Instant.now().truncatedTo(ChronoUnit.MILLIS);
+    Map<String, String> entries = new HashMap<>();
+    versions.forEach((view, version) -> entries.put(view, new Release(version, now).format()));
+    redis.hset(keys.release(), entries);
+    return now;
+  }
+
+  void service(String name, String entity, String... features) {
+    StoredService service =
+        StoredService.newBuilder()
+            .setName(name)
+            .setEntity(entity)
+            .addAllFeatureNames(List.of(features))
+            .build();
+    redis.hset(keys.services(), name, ControlJson.print(service));
+    redis.publish(keys.releasedChannel(), "services");
+  }
+
+  /** Puts any bytes where the row of an entity is. */
+  void overwriteRow(String view, String version, String id, byte[] row) {
+    int bucket = RedisKeys.bucketOf(utf8(id), BUCKETS);
+    rows.hset(RedisKeys.bucket(keys.bucketPrefix(view, version), bucket), utf8(id), row);
+  }
+
+  @Override
+  public void close() {
+    client.shutdown(Duration.ZERO, Duration.ofSeconds(2));
+  }
+
+  /** A version of a feature view in the making. */
+  final class View {
+
+    private final Manifest.Builder manifest;
+    private final Map<String, byte[]> encoded = new LinkedHashMap<>();
+
+    private View(String name, String entity) {
+      manifest =
+          Manifest.newBuilder()
+              .setRowFormat(RowWriter.FORMAT)
+              .setFeatureView(name)
+              .setEntity(entity)
+              .addEntityKeys(entity + "_id")
+              .setSnapshotId(1)
+              .setSequenceNumber(1)
+              .setAsOf(Timestamps.fromMicros(Values.micros(asOf)))
+              .setBuckets(BUCKETS);
+    }
+
+    View feature(String name, Kind kind) {
+      manifest.addFeatures(stored(name, kind));
+      return this;
+    }
+
+    View feature(String name, Kind kind, Value defaultValue) {
+      manifest.addFeatures(stored(name, kind).setDefaultValue(defaultValue));
+      return this;
+    }
+
+    View maxAge(Duration maxAge) {
+      manifest.setMaxAge(Durations.fromNanos(maxAge.toNanos()));
+      return this;
+    }
+
+    View snapshot(long id) {
+      manifest.setSnapshotId(id);
+      return this;
+    }
+
+    /** Anything else that a manifest may have. */
+    View with(Consumer<Manifest.Builder> change) {
+      change.accept(manifest);
+      return this;
+    }
+
+    /** A row of the version's as-of; a null is a null. */
+    View row(String id, Object... values) {
+      return rowAt(asOf, id, values);
+    }
+
+    View rowAt(Instant eventTimestamp, String id, Object... values) {
+      RowWriter row = new RowWriter();
+      row.start(Values.micros(asOf), Values.micros(eventTimestamp));
+      int nulls = row.putNulls(values.length);
+      for (int i = 0; i < values.length; i++) {
+        if (values[i] == null) {
+          row.setNull(nulls, i);
+        } else {
+          put(row, values[i]);
+        }
+      }
+      encoded.put(id, row.toBytes());
+      return this;
+    }
+
+    /** Writes the version: rows first, then its manifest. It is not released by that. */
+    View write(String version) {
+      String prefix = keys.bucketPrefix(manifest.getFeatureView(), version);
+      encoded.forEach(
+          (id, row) ->
+              rows.hset(
+                  RedisKeys.bucket(prefix, RedisKeys.bucketOf(utf8(id), BUCKETS)), utf8(id), row));
+      Manifest written =
+          manifest
+              .setVersion(version)
+              .setRows(encoded.size())
+              .setCreatedAt(Timestamps.fromMillis(Instant.now().toEpochMilli()))
+              .build();
+      redis.hset(
+          keys.manifests(manifest.getFeatureView()), version, ControlJson.print(written));
+      return this;
+    }
+
+    private StoredFeature.Builder stored(String name, Kind kind) {
+      return StoredFeature.newBuilder()
+          .setFieldId(manifest.getFeaturesCount() + 1)
+          .setName(name)
+          .setType(FeatureType.newBuilder().setKind(kind));
+    }
+
+    private void put(RowWriter row, Object value) {
+      if (value instanceof Boolean flag) {
+        row.putBoolean(flag);
+      } else if (value instanceof Double number) {
+        row.putDouble(number);
+      } else if (value instanceof Long number) {
+        row.putLong(number);
+      } else if (value instanceof String text) {
+        row.putBytes(utf8(text));
+      } else {
+        throw new IllegalArgumentException("a row of a test has no " + value.getClass());
+      }
+    }
+  }
+}

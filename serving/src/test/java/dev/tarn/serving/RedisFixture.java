@@ -1,0 +1,138 @@
+package dev.tarn.serving;
+
+import dev.tarn.redis.RedisKeys;
+import dev.tarn.redis.RedisSettings;
+import io.lettuce.core.RedisClient;
+import io.lettuce.core.RedisURI;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+import redis.embedded.RedisServer;
+import redis.embedded.core.RedisServerBuilder;
+
+/** A real Redis on a free port of the loopback interface; each test has a namespace of its own. */
+final class RedisFixture implements AutoCloseable {
+
+  private static final AtomicInteger NAMESPACES = new AtomicInteger();
+  private static final RedisFixture SHARED = start();
+
+  private final int port;
+  private final List<String> settings;
+  private RedisServer server;
+
+  private RedisFixture(int port, List<String> settings) {
+    this.port = port;
+    this.settings = settings;
+    restart();
+  }
+
+  /** The one of this JVM, for tests that leave it running. It ends with the JVM. */
+  static RedisFixture shared() {
+    return SHARED;
+  }
+
+  /** One for a test that stops it. */
+  static RedisFixture start(String... settings) {
+    return new RedisFixture(freePort(), List.of(settings));
+  }
+
+  static int freePort() {
+    try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      return socket.getLocalPort();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** How to reach it, with a namespace that nobody has used before. */
+  RedisSettings settings() {
+    return settings(Duration.ofSeconds(2), "", 0);
+  }
+
+  RedisSettings settings(Duration timeout, String password, int database) {
+    String namespace = "test-" + NAMESPACES.incrementAndGet();
+    return new RedisSettings(
+        "127.0.0.1", port, database, password, false, timeout, new RedisKeys(namespace));
+  }
+
+  /** Starts it, empty, on the same port as before. */
+  void restart() {
+    try {
+      RedisServerBuilder builder =
+          RedisServer.newRedisServer().bind("127.0.0.1").port(port).setting("save \"\"");
+      settings.forEach(builder::setting);
+      server = builder.build();
+      server.start();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  void stop() {
+    try {
+      server.stop();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** Makes it mute: connections stay, nothing is answered, until {@link #resume}. */
+  void suspend() {
+    signal("STOP");
+  }
+
+  void resume() {
+    signal("CONT");
+  }
+
+  @Override
+  public void close() {
+    stop();
+  }
+
+  private void signal(String name) {
+    try {
+      long pid = pid();
+      int status =
+          new ProcessBuilder("kill", "-" + name, Long.toString(pid)).inheritIO().start().waitFor();
+      if (status != 0) {
+        throw new IllegalStateException("kill -%s %d: %d".formatted(name, pid, status));
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    } catch (InterruptedException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  private long pid() {
+    return ProcessHandle.current()
+        .descendants()
+        .filter(process -> process.info().commandLine().orElse("").contains(":" + port))
+        .findFirst()
+        .orElseThrow()
+        .pid();
+  }
+
+  /** A client for what a push writes. */
+  static RedisClient client(RedisSettings settings) {
+    RedisURI.Builder uri =
+        RedisURI.builder()
+            .withHost(settings.host())
+            .withPort(settings.port())
+            .withDatabase(settings.database());
+    if (!settings.password().isEmpty()) {
+      uri.withPassword(settings.password().toCharArray());
+    }
+    return RedisClient.create(uri.build());
+  }
+
+  static byte[] utf8(String text) {
+    return text.getBytes(StandardCharsets.UTF_8);
+  }
+}

@@ -1,0 +1,181 @@
+package dev.tarn.serving;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.google.protobuf.Value;
+import dev.tarn.api.legacy.FeatureStoreGrpc;
+import dev.tarn.api.v1.FeatureSet;
+import dev.tarn.api.v1.FeatureStatus;
+import dev.tarn.api.v1.FeatureStoreServiceGrpc;
+import dev.tarn.api.v1.GetOnlineFeaturesRequest;
+import dev.tarn.api.v1.GetOnlineFeaturesResponse;
+import dev.tarn.redis.RedisSettings;
+import io.grpc.ManagedChannel;
+import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
+import io.grpc.health.v1.HealthCheckRequest;
+import io.grpc.health.v1.HealthCheckResponse.ServingStatus;
+import io.grpc.health.v1.HealthGrpc;
+import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
+import org.assertj.core.api.Assertions;
+import org.awaitility.Awaitility;
+import org.awaitility.core.ConditionFactory;
+
+/**
+ * A server on a free port, in this JVM, over real sockets, and a client of it.
+ *
+ * <p>A release is seen within milliseconds by its announcement, and within {@code serving.poll}, 500
+ * ms, without. {@link #soon} waits longer, so that a slow machine fails no test.
+ */
+final class ServerFixture implements AutoCloseable {
+
+  static final ServingSettings SETTINGS =
+      new ServingSettings(
+          "127.0.0.1", 0, "", 10_000, 1024, Duration.ofMillis(500), Duration.ofSeconds(10));
+
+  private final LookupServer server;
+  private final ManagedChannel channel;
+
+  ServerFixture(RedisSettings redis) {
+    this(redis, SETTINGS);
+  }
+
+  ServerFixture(RedisSettings redis, ServingSettings settings) {
+    try {
+      server = LookupServer.start(settings, redis);
+    } catch (InterruptedException e) {
+      throw new IllegalStateException(e);
+    }
+    channel =
+        NettyChannelBuilder.forAddress("127.0.0.1", server.port())
+            .usePlaintext()
+            .maxInboundMessageSize(64 << 20)
+            .build();
+  }
+
+  static ServingSettings withDefaultEntity(String entity) {
+    return new ServingSettings(
+        "127.0.0.1", 0, entity, 10_000, 1024, Duration.ofMillis(500), Duration.ofSeconds(10));
+  }
+
+  static ServingSettings withDrain(Duration drain) {
+    return new ServingSettings("127.0.0.1", 0, "", 10_000, 1024, Duration.ofMillis(500), drain);
+  }
+
+  LookupServer server() {
+    return server;
+  }
+
+  ManagedChannel channel() {
+    return channel;
+  }
+
+  FeatureStoreServiceGrpc.FeatureStoreServiceBlockingStub stub() {
+    return FeatureStoreServiceGrpc.newBlockingStub(channel);
+  }
+
+  FeatureStoreGrpc.FeatureStoreBlockingStub legacy() {
+    return FeatureStoreGrpc.newBlockingStub(channel);
+  }
+
+  ServingStatus health(String service) {
+    return HealthGrpc.newBlockingStub(channel)
+        .check(HealthCheckRequest.newBuilder().setService(service).build())
+        .getStatus();
+  }
+
+  GetOnlineFeaturesResponse ask(GetOnlineFeaturesRequest.Builder request) {
+    return stub().getOnlineFeatures(request.build());
+  }
+
+  /** All features of entities. */
+  GetOnlineFeaturesResponse ask(String... ids) {
+    return ask(request(ids));
+  }
+
+  /** Named features of one entity. */
+  FeatureSet ask(String id, List<String> features) {
+    return ask(request(id).addAllFeatureNames(features)).getResultsOrThrow(id);
+  }
+
+  static GetOnlineFeaturesRequest.Builder request(String... ids) {
+    return GetOnlineFeaturesRequest.newBuilder().addAllEntityIds(List.of(ids));
+  }
+
+  /** The status that a request fails with. */
+  Status refusal(GetOnlineFeaturesRequest.Builder request) {
+    return Assertions.catchThrowableOfType(StatusRuntimeException.class, () -> ask(request))
+        .getStatus();
+  }
+
+  void assertRefused(
+      GetOnlineFeaturesRequest.Builder request, Status.Code code, String description) {
+    Status status = refusal(request);
+    assertThat(status.getDescription()).isEqualTo(description);
+    assertThat(status.getCode()).isEqualTo(code);
+  }
+
+  /** Values as Java has them: numbers, texts, flags; null for a null_value. */
+  static Map<String, Object> values(FeatureSet set) {
+    Map<String, Object> values = new HashMap<>();
+    set.getFeaturesMap().forEach((name, value) -> values.put(name, java(value)));
+    return values;
+  }
+
+  /** Statuses without their prefix. */
+  static Map<String, String> statuses(FeatureSet set) {
+    return set.getStatusesMap().entrySet().stream()
+        .collect(Collectors.toMap(Map.Entry::getKey, entry -> word(entry.getValue())));
+  }
+
+  static ConditionFactory soon() {
+    return Awaitility.await()
+        .atMost(Duration.ofSeconds(2))
+        .pollInterval(Duration.ofMillis(10))
+        .ignoreExceptionsInstanceOf(StatusRuntimeException.class);
+  }
+
+  /** The lines of the log that have a text. */
+  static List<String> logged(String text) {
+    try {
+      return Files.readAllLines(Path.of("target", "test.log")).stream()
+          .filter(line -> line.contains(text))
+          .toList();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  @Override
+  public void close() {
+    channel.shutdownNow();
+    try {
+      server.stop();
+    } catch (InterruptedException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  private static Object java(Value value) {
+    return switch (value.getKindCase()) {
+      case NUMBER_VALUE -> value.getNumberValue();
+      case STRING_VALUE -> value.getStringValue();
+      case BOOL_VALUE -> value.getBoolValue();
+      case NULL_VALUE -> null;
+      default -> value;
+    };
+  }
+
+  private static String word(FeatureStatus status) {
+    return status.name().substring("FEATURE_STATUS_".length());
+  }
+}
