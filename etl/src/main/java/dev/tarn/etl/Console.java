@@ -9,43 +9,48 @@ import java.util.Locale;
  */
 public final class Console {
 
-  private static final PrintStream OUT = System.out;
-  private static final PrintStream ERR = System.err;
-
   /** Whether stderr is a terminal: the launcher knows. */
   private static final boolean WATCHED = Boolean.getBoolean("tarn.terminal");
 
+  private final PrintStream out;
+  private final PrintStream err;
   private boolean lineIsOpen;
 
+  /** A console of the process's own streams, or of a test's. */
+  public Console(PrintStream out, PrintStream err) {
+    this.out = out;
+    this.err = err;
+  }
+
   /** A result. */
-  public void result(String text) {
+  public synchronized void result(String text) {
     closeLine();
-    OUT.println(text);
-    OUT.flush();
+    out.println(text);
+    out.flush();
   }
 
   /** A step that is done, or something to know. */
-  public void say(String format, Object... values) {
+  public synchronized void say(String format, Object... values) {
     closeLine();
-    ERR.println(String.format(Locale.ROOT, format, values));
+    err.println(String.format(Locale.ROOT, format, values));
   }
 
   /**
    * How far a step has come. On a terminal each call overwrites the one before; elsewhere, where
    * nobody watches, nothing is written.
    */
-  public void progress(String format, Object... values) {
+  public synchronized void progress(String format, Object... values) {
     if (WATCHED) {
       String text = String.format(Locale.ROOT, format, values);
-      ERR.print("\r\033[K" + text);
-      ERR.flush();
+      err.print("\r\033[K" + text);
+      err.flush();
       lineIsOpen = true;
     }
   }
 
   private void closeLine() {
     if (lineIsOpen) {
-      ERR.print("\r\033[K");
+      err.print("\r\033[K");
       lineIsOpen = false;
     }
   }

@@ -23,7 +23,7 @@ public final class Main {
   private Main() {}
 
   public static void main(String[] args) {
-    int status = run(new Console(), args);
+    int status = run(new Console(System.out, System.err), args);
     if (status != 0) {
       System.exit(status);
     }

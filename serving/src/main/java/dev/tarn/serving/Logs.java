@@ -11,13 +11,14 @@ final class Logs {
   private Logs() {}
 
   /**
-   * Sends the log to {@code logs/COMMAND.log} below the state folder, or to the temporary folder if
-   * nothing can be written there. To be called before anything asks for a logger.
+   * Sends the log to {@code logs/COMMAND.log} below the state folder, or to {@code
+   * tarn-COMMAND.log} in the temporary folder if nothing can be written there. To be called before
+   * anything asks for a logger.
    *
    * @return the file, which exists once there is something in it
    */
   static Path open(Path state, String command) {
-    Path file = writable(state.resolve("logs")).resolve(command + ".log");
+    Path file = file(state.resolve("logs"), command);
     System.setProperty("tarn.log", file.toString());
     // grpc-java logs through java.util.logging, whose default is the terminal.
     SLF4JBridgeHandler.removeHandlersForRootLogger();
@@ -25,14 +26,14 @@ final class Logs {
     return file;
   }
 
-  private static Path writable(Path folder) {
+  private static Path file(Path folder, String command) {
     try {
       if (Files.isWritable(Files.createDirectories(folder))) {
-        return folder;
+        return folder.resolve(command + ".log");
       }
     } catch (IOException e) {
       // A server without a state folder, say in a read-only container, serves all the same.
     }
-    return Path.of(System.getProperty("java.io.tmpdir"));
+    return Path.of(System.getProperty("java.io.tmpdir"), "tarn-" + command + ".log");
   }
 }

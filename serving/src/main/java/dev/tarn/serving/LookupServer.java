@@ -4,10 +4,12 @@ import dev.tarn.api.legacy.FeatureStoreGrpc;
 import dev.tarn.api.v1.FeatureStoreServiceGrpc;
 import dev.tarn.cli.TarnException;
 import dev.tarn.redis.RedisSettings;
+import io.grpc.BindableService;
 import io.grpc.Server;
 import io.grpc.health.v1.HealthCheckResponse.ServingStatus;
 import io.grpc.netty.shaded.io.grpc.netty.NettyServerBuilder;
 import io.grpc.protobuf.services.HealthStatusManager;
+import io.grpc.protobuf.services.ProtoReflectionService;
 import io.grpc.protobuf.services.ProtoReflectionServiceV1;
 import java.io.IOException;
 import java.net.InetSocketAddress;
@@ -58,6 +60,7 @@ final class LookupServer {
             .addService(new LegacyFeatureStore(lookup))
             .addService(health.getHealthService())
             .addService(ProtoReflectionServiceV1.newInstance())
+            .addService(olderReflection())
             .build();
   }
 
@@ -108,6 +111,12 @@ final class LookupServer {
 
   void awaitTermination() throws InterruptedException {
     server.awaitTermination();
+  }
+
+  /** The reflection that clients ask which do not know version 1 yet. */
+  @SuppressWarnings("deprecation")
+  private static BindableService olderReflection() {
+    return ProtoReflectionService.newInstance();
   }
 
   private void setHealth(ServingStatus status) {

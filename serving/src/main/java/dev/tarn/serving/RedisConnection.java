@@ -12,6 +12,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 
 /**
@@ -39,13 +40,13 @@ final class RedisConnection implements AutoCloseable {
 
   /** All fields of a hash of text; none if there is no such key. */
   Map<String, String> hash(String key) throws RedisUnavailableException {
-    return await(commands.async().hgetall(utf8(key))).entrySet().stream()
+    return await(() -> commands.async().hgetall(utf8(key))).entrySet().stream()
         .collect(Collectors.toMap(entry -> text(entry.getKey()), entry -> text(entry.getValue())));
   }
 
   /** One field of a hash of text. */
   Optional<String> field(String key, String field) throws RedisUnavailableException {
-    return Optional.ofNullable(await(commands.async().hget(utf8(key), utf8(field))))
+    return Optional.ofNullable(await(() -> commands.async().hget(utf8(key), utf8(field))))
         .map(RedisConnection::text);
   }
 
@@ -72,13 +73,13 @@ final class RedisConnection implements AutoCloseable {
     notices.close();
   }
 
-  private <T> T await(RedisFuture<T> answer) throws RedisUnavailableException {
+  private <T> T await(Supplier<RedisFuture<T>> command) throws RedisUnavailableException {
     try {
-      return answer.get(settings.timeout().toMillis(), TimeUnit.MILLISECONDS);
+      return command.get().get(settings.timeout().toMillis(), TimeUnit.MILLISECONDS);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw RedisUnavailableException.of(settings, e);
-    } catch (ExecutionException | TimeoutException e) {
+    } catch (ExecutionException | TimeoutException | RedisException e) {
       throw RedisUnavailableException.of(settings, e);
     }
   }

@@ -2,6 +2,7 @@ package dev.tarn.serving;
 
 import dev.tarn.redis.RedisSettings;
 import io.lettuce.core.RedisCommandExecutionException;
+import io.lettuce.core.RedisException;
 import java.util.concurrent.TimeoutException;
 
 /**
@@ -33,6 +34,9 @@ final class RedisUnavailableException extends Exception {
     }
     if (root instanceof TimeoutException) {
       why = "no answer within %d ms".formatted(redis.timeout().toMillis());
+    } else if (root.getClass() == RedisException.class) {
+      // Lettuce's words for it are about its own queues.
+      why = "connection lost";
     }
     return new RedisUnavailableException(
         "Redis at %s does not answer (%s): start it with ./tarn up, or set redis.host and redis.port"

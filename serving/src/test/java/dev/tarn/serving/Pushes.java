@@ -180,8 +180,7 @@ final class Pushes implements AutoCloseable {
               .setRows(encoded.size())
               .setCreatedAt(Timestamps.fromMillis(Instant.now().toEpochMilli()))
               .build();
-      redis.hset(
-          keys.manifests(manifest.getFeatureView()), version, ControlJson.print(written));
+      redis.hset(keys.manifests(manifest.getFeatureView()), version, ControlJson.print(written));
       return this;
     }
 

@@ -24,6 +24,7 @@ final class RedisFixture implements AutoCloseable {
   private final int port;
   private final List<String> settings;
   private RedisServer server;
+  private long suspended;
 
   private RedisFixture(int port, List<String> settings) {
     this.port = port;
@@ -83,25 +84,38 @@ final class RedisFixture implements AutoCloseable {
 
   /** Makes it mute: connections stay, nothing is answered, until {@link #resume}. */
   void suspend() {
+    suspended = askPid();
     signal("STOP");
   }
 
   void resume() {
     signal("CONT");
+    suspended = 0;
+  }
+
+  /** Ends it where it is, suspended. */
+  void killSuspended() {
+    signal("KILL");
+    suspended = 0;
   }
 
   @Override
   public void close() {
+    if (suspended != 0) {
+      resume();
+    }
     stop();
   }
 
   private void signal(String name) {
     try {
-      long pid = pid();
       int status =
-          new ProcessBuilder("kill", "-" + name, Long.toString(pid)).inheritIO().start().waitFor();
+          new ProcessBuilder("kill", "-" + name, Long.toString(suspended))
+              .inheritIO()
+              .start()
+              .waitFor();
       if (status != 0) {
-        throw new IllegalStateException("kill -%s %d: %d".formatted(name, pid, status));
+        throw new IllegalStateException("kill -%s %d: %d".formatted(name, suspended, status));
       }
     } catch (IOException e) {
       throw new UncheckedIOException(e);
@@ -110,13 +124,21 @@ final class RedisFixture implements AutoCloseable {
     }
   }
 
-  private long pid() {
-    return ProcessHandle.current()
-        .descendants()
-        .filter(process -> process.info().commandLine().orElse("").contains(":" + port))
-        .findFirst()
-        .orElseThrow()
-        .pid();
+  private long askPid() {
+    RedisClient client = RedisClient.create("redis://127.0.0.1:" + port);
+    try {
+      return client
+          .connect()
+          .sync()
+          .info("server")
+          .lines()
+          .filter(line -> line.startsWith("process_id:"))
+          .map(line -> Long.parseLong(line.substring("process_id:".length())))
+          .findFirst()
+          .orElseThrow();
+    } finally {
+      client.shutdown(Duration.ZERO, Duration.ofSeconds(2));
+    }
   }
 
   /** A client for what a push writes. */

@@ -33,8 +33,8 @@ import org.awaitility.core.ConditionFactory;
 /**
  * A server on a free port, in this JVM, over real sockets, and a client of it.
  *
- * <p>A release is seen within milliseconds by its announcement, and within {@code serving.poll}, 500
- * ms, without. {@link #soon} waits longer, so that a slow machine fails no test.
+ * <p>A release is seen within milliseconds by its announcement, and within {@code serving.poll},
+ * 500 ms, without. {@link #soon} waits longer, so that a slow machine fails no test.
  */
 final class ServerFixture implements AutoCloseable {
 
@@ -44,6 +44,7 @@ final class ServerFixture implements AutoCloseable {
 
   private final LookupServer server;
   private final ManagedChannel channel;
+  private boolean isStopped;
 
   ServerFixture(RedisSettings redis) {
     this(redis, SETTINGS);
@@ -158,10 +159,18 @@ final class ServerFixture implements AutoCloseable {
   @Override
   public void close() {
     channel.shutdownNow();
-    try {
-      server.stop();
-    } catch (InterruptedException e) {
-      throw new IllegalStateException(e);
+    stop();
+  }
+
+  /** Stops the server once; the client stays. */
+  synchronized void stop() {
+    if (!isStopped) {
+      isStopped = true;
+      try {
+        server.stop();
+      } catch (InterruptedException e) {
+        throw new IllegalStateException(e);
+      }
     }
   }
 

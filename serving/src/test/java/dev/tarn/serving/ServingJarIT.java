@@ -70,8 +70,7 @@ class ServingJarIT {
   void withoutRedisItSaysSoAndLogsNothingOnTheTerminal() throws Exception {
     int nowhere = RedisFixture.freePort();
     Process server = start("serve", "serving.port=0", "redis.port=" + nowhere);
-    assertThat(server.inputReader().readLine())
-        .endsWith("(Redis 127.0.0.1:%d)".formatted(nowhere));
+    assertThat(server.inputReader().readLine()).endsWith("(Redis 127.0.0.1:%d)".formatted(nowhere));
 
     server.destroy();
     assertThat(server.waitFor(30, TimeUnit.SECONDS)).isTrue();

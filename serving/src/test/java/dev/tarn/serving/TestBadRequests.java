@@ -160,8 +160,7 @@ class TestBadRequests {
   void theFieldIsAlsoInABadRequestDetail() throws InvalidProtocolBufferException {
     StatusRuntimeException refusal =
         catchThrowableOfType(
-            StatusRuntimeException.class,
-            () -> server.ask(request("u1").addFeatureNames("amout")));
+            StatusRuntimeException.class, () -> server.ask(request("u1").addFeatureNames("amout")));
 
     com.google.rpc.Status status = StatusProto.fromThrowable(refusal);
     assertThat(status.getDetailsList()).hasSize(1);
@@ -169,8 +168,7 @@ class TestBadRequests {
         .containsExactly(
             BadRequest.FieldViolation.newBuilder()
                 .setField("feature_names[0]")
-                .setDescription(
-                    "no feature 'amout' of entity 'user'; did you mean 'amount'?")
+                .setDescription("no feature 'amout' of entity 'user'; did you mean 'amount'?")
                 .build());
   }
 
@@ -192,7 +190,8 @@ class TestBadRequests {
 
   @Test
   void aRequestBeyondTheMessageSizeLimit() {
-    String[] ids = IntStream.range(0, 6_000).mapToObj(i -> "x".repeat(1_000) + i).toArray(String[]::new);
+    String[] ids =
+        IntStream.range(0, 6_000).mapToObj(i -> "x".repeat(1_000) + i).toArray(String[]::new);
 
     Status status = server.refusal(request(ids));
 

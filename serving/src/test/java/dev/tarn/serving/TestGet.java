@@ -61,7 +61,12 @@ class TestGet {
     assertThat(u1.getAsJsonObject("features")).hasToString("{\"activity.amount\":12.5}");
     assertThat(u1.getAsJsonObject("event_timestamps").keySet()).containsExactly("activity");
     assertThat(
-            answer.getAsJsonArray("versions").get(0).getAsJsonObject().get("snapshot_id").getAsString())
+            answer
+                .getAsJsonArray("versions")
+                .get(0)
+                .getAsJsonObject()
+                .get("snapshot_id")
+                .getAsString())
         .isEqualTo("8734650112377221634");
   }
 

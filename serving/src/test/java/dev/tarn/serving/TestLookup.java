@@ -236,7 +236,11 @@ class TestLookup {
         .row("secret-id", 2.0)
         .write("v1");
     pushes.overwriteRow(view, "v1", "secret-id", new byte[] {0, 0, 1, 2, 3});
-    pushes.view("profile", "user").feature("age", Kind.KIND_BIGINT).row("secret-id", 40L).write("v1");
+    pushes
+        .view("profile", "user")
+        .feature("age", Kind.KIND_BIGINT)
+        .row("secret-id", 40L)
+        .write("v1");
     start(view, "profile");
 
     GetOnlineFeaturesResponse answer = server.ask("good", "secret-id");
@@ -246,7 +250,7 @@ class TestLookup {
     assertThat(values(corrupt)).containsOnly(entry("age", 40.0));
     assertThat(statuses(corrupt)).containsOnly(entry("amount", "NOT_FOUND"));
     int bucket = RedisKeys.bucketOf(utf8("secret-id"), Pushes.BUCKETS);
-    assertThat(logged(view))
+    assertThat(logged("'" + view + "'"))
         .singleElement()
         .asString()
         .contains(
@@ -267,7 +271,7 @@ class TestLookup {
 
     assertThat(server.ask(ids).getResultsMap()).hasSize(1_000);
 
-    assertThat(logged(view)).hasSize(1);
+    assertThat(logged("'" + view + "'")).hasSize(1);
   }
 
   @ParameterizedTest

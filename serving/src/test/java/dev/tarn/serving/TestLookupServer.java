@@ -53,7 +53,11 @@ class TestLookupServer {
         .with(
             manifest -> {
               manifest.setDescription("who they are").setOwner("risk").addTags("pii");
-              manifest.getFeaturesBuilder(0).setDescription("in years").setOwner("ana").addTags("t");
+              manifest
+                  .getFeaturesBuilder(0)
+                  .setDescription("in years")
+                  .setOwner("ana")
+                  .addTags("t");
             })
         .row("u1", 40L)
         .row("u2", (Object) null)
@@ -132,7 +136,11 @@ class TestLookupServer {
     GetOnlineFeaturesRequest.Builder request =
         GetOnlineFeaturesRequest.newBuilder().addEntityIds("u1").addFeatureNames("activity.amount");
     assertThat(
-            server.legacy().getOnlineFeatures(request.build()).getResultsOrThrow("u1").getFeaturesMap())
+            server
+                .legacy()
+                .getOnlineFeatures(request.build())
+                .getResultsOrThrow("u1")
+                .getFeaturesMap())
         .containsOnlyKeys("activity.amount");
 
     assertThatThrownBy(
@@ -158,7 +166,7 @@ class TestLookupServer {
   }
 
   @Test
-  void healthIsNotServingWhileDraining() throws InterruptedException {
+  void healthIsNotServingWhileDraining() {
     try (ServerFixture draining =
         new ServerFixture(redis, ServerFixture.withDrain(Duration.ofSeconds(1)))) {
       Iterator<HealthCheckResponse> watch =
@@ -166,7 +174,7 @@ class TestLookupServer {
               .watch(HealthCheckRequest.getDefaultInstance());
       assertThat(watch.next().getStatus()).isEqualTo(ServingStatus.SERVING);
 
-      draining.server().stop();
+      draining.stop();
 
       assertThat(watch.next().getStatus()).isEqualTo(ServingStatus.NOT_SERVING);
     }
@@ -202,7 +210,9 @@ class TestLookupServer {
                     .contains(
                         "feature_store.v1.FeatureStoreService",
                         "feature_store.FeatureStore",
-                        "grpc.health.v1.Health"));
+                        "grpc.health.v1.Health",
+                        "grpc.reflection.v1.ServerReflection",
+                        "grpc.reflection.v1alpha.ServerReflection"));
     requests.onCompleted();
   }
 
@@ -216,14 +226,14 @@ class TestLookupServer {
     assertThatThrownBy(() -> LookupServer.start(taken, redis))
         .isInstanceOf(TarnException.class)
         .hasMessage(
-            "port %d of 127.0.0.1 is in use: stop what uses it or set serving.port".formatted(port));
+            "port %d of 127.0.0.1 is in use: stop what uses it or set serving.port"
+                .formatted(port));
   }
 
   @Test
   void anAddressThatIsNotOursIsSaidWithWhatToDo() {
     ServingSettings foreign =
-        new ServingSettings(
-            "192.0.2.1", 0, "", 1, 1, Duration.ofSeconds(1), Duration.ofSeconds(1));
+        new ServingSettings("192.0.2.1", 0, "", 1, 1, Duration.ofSeconds(1), Duration.ofSeconds(1));
 
     assertThatThrownBy(() -> LookupServer.start(foreign, redis))
         .isInstanceOf(TarnException.class)

@@ -184,9 +184,7 @@ class TestReleases {
     pushes.release(Map.of(view, "v1", "b", "v1"));
     server = new ServerFixture(redis);
     if (!manifest.equals("missing")) {
-      pushes
-          .redis()
-          .hset(redis.keys().manifests(view), "v2", manifest.replace("VIEW", view));
+      pushes.redis().hset(redis.keys().manifests(view), "v2", manifest.replace("VIEW", view));
     }
 
     pushes.release(Map.of(view, "v2", "b", "v2"));
@@ -197,7 +195,7 @@ class TestReleases {
     number("b", 3).write("v3");
     pushes.release("b", "v3");
     soon().untilAsserted(() -> assertThat(numberOf("b")).isEqualTo(3));
-    assertThat(logged(view))
+    assertThat(logged("'" + view + "'"))
         .singleElement()
         .asString()
         .contains("feature view '%s', released as 'v2@".formatted(view))
@@ -294,7 +292,8 @@ class TestReleases {
         FeatureSet set = answer.getResultsOrThrow(id);
         assertThat(set.getFeaturesMap())
             .hasSize(4)
-            .allSatisfy((name, value) -> assertThat(value.getNumberValue()).isEqualTo(version));
+            .allSatisfy(
+                (name, value) -> assertThat(value.getNumberValue()).isEqualTo((double) version));
       }
       versions.add(version);
     }
@@ -311,7 +310,6 @@ class TestReleases {
   }
 
   private long releasedMillis() {
-    return Timestamps.toMillis(
-        server.ask("u1").getVersions(0).getReleasedAt());
+    return Timestamps.toMillis(server.ask("u1").getVersions(0).getReleasedAt());
   }
 }

@@ -47,7 +47,7 @@ public final class LocalRedis {
               .formatted(redis.port()));
     }
     try {
-      Files.createDirectories(folder);
+      Files.createDirectories(folder.resolve("bin"));
       File executable =
           ExecutableProvider.newJarResourceProvider(folder.resolve("bin").toFile()).get();
       Process started =

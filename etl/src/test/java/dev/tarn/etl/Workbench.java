@@ -1,0 +1,220 @@
+package dev.tarn.etl;
+
+import com.typesafe.config.Config;
+import com.typesafe.config.ConfigFactory;
+import com.typesafe.config.ConfigValueFactory;
+import dev.tarn.cli.Settings;
+import dev.tarn.etl.build.BuildJob;
+import dev.tarn.etl.definition.Definitions;
+import dev.tarn.etl.push.PushJob;
+import dev.tarn.etl.push.RedisServers;
+import dev.tarn.etl.push.VersionStore;
+import dev.tarn.redis.RedisSettings;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.io.UncheckedIOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.apache.spark.sql.SparkSession;
+import redis.embedded.RedisServer;
+
+/**
+ * A place to try Tarn in a test: real Spark, a real Iceberg catalog on SQLite, a real Redis, and a
+ * folder for definitions and sources. The JVM's tests share the processes; each workbench has its own
+ * namespace in the catalog and in Redis, so tests don't see each other.
+ */
+public final class Workbench {
+
+  private static final AtomicInteger NUMBER = new AtomicInteger();
+  private static final Path SHARED = temporaryFolder();
+  private static final RedisServer REDIS = startRedis(Map.of());
+
+  private final Path folder;
+  private final Map<String, String> settings = new TreeMap<>();
+  private final ByteArrayOutputStream out = new ByteArrayOutputStream();
+  private final ByteArrayOutputStream err = new ByteArrayOutputStream();
+  private final Console console = new Console(utf8(out), utf8(err));
+
+  /** A workbench with everything empty. */
+  public Workbench() {
+    int number = NUMBER.incrementAndGet();
+    folder = SHARED.resolve("bench" + number);
+    try {
+      Files.createDirectories(folder.resolve("features"));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    set("home", folder.toString());
+    set("state", SHARED.toString());
+    set("definitions", folder.resolve("features").toString());
+    set("database", "bench" + number);
+    set("catalog.uri", "jdbc:sqlite:" + SHARED.resolve("catalog.db"));
+    set("catalog.warehouse", SHARED.resolve("warehouse").toString());
+    set("redis.port", Integer.toString(REDIS.ports().get(0)));
+    set("redis.namespace", "bench" + number);
+  }
+
+  /** Sets a setting, e.g. {@code push.keep}. */
+  public Workbench set(String name, String value) {
+    settings.put(name, value);
+    return this;
+  }
+
+  /** A file below the workbench's folder. */
+  public Path path(String name) {
+    return folder.resolve(name);
+  }
+
+  /** Writes a definition file, in place of an earlier one of that name. */
+  public Workbench define(String file, String hocon) {
+    try {
+      Files.writeString(folder.resolve("features").resolve(file), hocon);
+      return this;
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  public Settings settings() {
+    Config overrides = ConfigFactory.empty();
+    for (Map.Entry<String, String> setting : settings.entrySet()) {
+      overrides =
+          overrides.withValue(
+              "tarn." + setting.getKey(), ConfigValueFactory.fromAnyRef(setting.getValue()));
+    }
+    return Settings.load(overrides);
+  }
+
+  /** The settings as they are typed on a command line. */
+  public List<String> settingWords() {
+    return settings.entrySet().stream().map(s -> s.getKey() + "=" + s.getValue()).toList();
+  }
+
+  /** The lake of this workbench; Spark starts with the first. Never to be closed by a test. */
+  public Lake lake() {
+    return Lake.open(settings());
+  }
+
+  public SparkSession spark() {
+    return lake().spark();
+  }
+
+  public Definitions definitions() {
+    return Definitions.load(settings());
+  }
+
+  public RedisServers redis() {
+    return RedisServers.connect(settings().read(RedisSettings::of));
+  }
+
+  public VersionStore versions() {
+    return new VersionStore(redis());
+  }
+
+  /** Builds a view as a single-as-of build does: what is there is replaced. */
+  public List<BuildJob.Outcome> build(String view, String... asOfs) {
+    List<Instant> instants = List.of(asOfs).stream().map(Instant::parse).toList();
+    return new BuildJob(lake(), console).build(definitions().view(view), instants, false);
+  }
+
+  /** Pushes and releases the newest snapshot of a view. */
+  public PushJob.Outcome push(String view) {
+    Definitions definitions = definitions();
+    return new PushJob(lake(), redis(), settings(), console)
+        .push(
+            definitions.view(view),
+            PushJob.services(definitions, definitions.view(view)),
+            Optional.empty());
+  }
+
+  /**
+   * Runs a command as the command line does, in this JVM. It ends Spark when it is done.
+   *
+   * @return the exit status
+   */
+  public int run(String... words) {
+    List<String> all = new ArrayList<>(List.of(words));
+    all.addAll(settingWords());
+    return Main.run(console, all.toArray(new String[0]));
+  }
+
+  /** What has been written to stdout and stderr since the last call of this method. */
+  public String output() {
+    String text = out.toString(StandardCharsets.UTF_8) + err.toString(StandardCharsets.UTF_8);
+    out.reset();
+    err.reset();
+    return text;
+  }
+
+  /** The workbenches' Redis server, e.g. to look into it. */
+  public static int redisPort() {
+    return REDIS.ports().get(0);
+  }
+
+  /** A Redis of the test's own, to be stopped by it; settings as of redis.conf. */
+  public static RedisServer startRedis(Map<String, String> settings) {
+    return startRedis(freePort(), settings);
+  }
+
+  /** As {@link #startRedis(Map)}, on a port of choice. */
+  public static RedisServer startRedis(int port, Map<String, String> settings) {
+    try {
+      var builder =
+          RedisServer.newRedisServer()
+              .port(port)
+              .bind("127.0.0.1")
+              .setting("save \"\"")
+              .setting("hash-max-ziplist-value 1024");
+      settings.forEach((key, value) -> builder.setting(key + " " + value));
+      RedisServer server = builder.build();
+      server.start();
+      Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(server)));
+      return server;
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** Stops a Redis; one that has stopped already stays so. */
+  public static void stop(RedisServer server) {
+    try {
+      server.stop();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** A port that was free a moment ago. */
+  public static int freePort() {
+    try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      return socket.getLocalPort();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private static Path temporaryFolder() {
+    try {
+      Path target = Path.of("target").toAbsolutePath();
+      Files.createDirectories(target);
+      return Files.createTempDirectory(target, "workbench");
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private static PrintStream utf8(ByteArrayOutputStream stream) {
+    return new PrintStream(stream, true, StandardCharsets.UTF_8);
+  }
+}
