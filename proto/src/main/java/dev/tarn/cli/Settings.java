@@ -48,7 +48,11 @@ public final class Settings {
               .map(path -> ConfigFactory.parseFile(path.toFile(), strict()))
               .orElse(ConfigFactory.empty());
       refuseUnknown(file);
-      Config config = overrides.withFallback(file).withFallback(REFERENCE).resolve();
+      Config given = overrides.withFallback(file);
+      // The default catalog's address means nothing to a catalog of another type.
+      Config defaults =
+          given.hasPath("tarn.catalog.type") ? REFERENCE.withoutPath("tarn.catalog") : REFERENCE;
+      Config config = given.withFallback(defaults).resolve();
       return new Settings(config.getConfig("tarn"));
     } catch (ConfigException e) {
       throw new UsageException("settings: " + e.getMessage(), e);

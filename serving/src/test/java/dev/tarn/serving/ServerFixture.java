@@ -29,6 +29,7 @@ import java.util.stream.Collectors;
 import org.assertj.core.api.Assertions;
 import org.awaitility.Awaitility;
 import org.awaitility.core.ConditionFactory;
+import org.slf4j.bridge.SLF4JBridgeHandler;
 
 /**
  * A server on a free port, in this JVM, over real sockets, and a client of it.
@@ -41,6 +42,12 @@ final class ServerFixture implements AutoCloseable {
   static final ServingSettings SETTINGS =
       new ServingSettings(
           "127.0.0.1", 0, "", 10_000, 1024, Duration.ofMillis(500), Duration.ofSeconds(10));
+
+  static {
+    // What grpc-java logs belongs to the log, as in the server itself.
+    SLF4JBridgeHandler.removeHandlersForRootLogger();
+    SLF4JBridgeHandler.install();
+  }
 
   private final LookupServer server;
   private final ManagedChannel channel;

@@ -59,7 +59,8 @@ class ServingJarIT {
                 .formatted(target.split(":", -1)[1]));
     assertThat(second.status()).isEqualTo(1);
 
-    server.destroy();
+    // Not Process.destroy, which also closes what is still to be read.
+    server.toHandle().destroy();
     assertThat(server.waitFor(30, TimeUnit.SECONDS)).isTrue();
     assertThat(server.exitValue()).isZero();
     assertThat(out.readLine()).isNull();
@@ -72,7 +73,7 @@ class ServingJarIT {
     Process server = start("serve", "serving.port=0", "redis.port=" + nowhere);
     assertThat(server.inputReader().readLine()).endsWith("(Redis 127.0.0.1:%d)".formatted(nowhere));
 
-    server.destroy();
+    server.toHandle().destroy();
     assertThat(server.waitFor(30, TimeUnit.SECONDS)).isTrue();
 
     String trouble =

@@ -3,14 +3,18 @@ package dev.tarn.serving;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import com.google.gson.JsonObject;
-import com.google.gson.JsonParser;
+import com.google.protobuf.InvalidProtocolBufferException;
+import com.google.protobuf.Struct;
+import com.google.protobuf.Value;
+import com.google.protobuf.util.JsonFormat;
 import dev.tarn.cli.CommandLine;
 import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;
 import dev.tarn.manifest.FeatureType.Kind;
 import dev.tarn.redis.RedisSettings;
+import dev.tarn.row.Values;
 import java.util.Arrays;
+import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -52,22 +56,17 @@ class TestGet {
   }
 
   @Test
-  void anAnswerMayBeJson() throws InterruptedException {
-    JsonObject answer =
-        JsonParser.parseString(get("ids=u1", "features=activity.amount", "format=json"))
-            .getAsJsonObject();
+  void anAnswerMayBeJson() throws InterruptedException, InvalidProtocolBufferException {
+    Struct.Builder answer = Struct.newBuilder();
+    JsonFormat.parser().merge(get("ids=u1", "features=activity.amount", "format=json"), answer);
 
-    JsonObject u1 = answer.getAsJsonObject("results").getAsJsonObject("u1");
-    assertThat(u1.getAsJsonObject("features")).hasToString("{\"activity.amount\":12.5}");
-    assertThat(u1.getAsJsonObject("event_timestamps").keySet()).containsExactly("activity");
-    assertThat(
-            answer
-                .getAsJsonArray("versions")
-                .get(0)
-                .getAsJsonObject()
-                .get("snapshot_id")
-                .getAsString())
-        .isEqualTo("8734650112377221634");
+    Struct u1 = struct(struct(answer.build(), "results"), "u1");
+    assertThat(struct(u1, "features").getFieldsMap())
+        .isEqualTo(Map.of("activity.amount", Values.ofDouble(12.5)));
+    assertThat(struct(u1, "event_timestamps").getFieldsMap()).containsOnlyKeys("activity");
+    Value version = answer.getFieldsOrThrow("versions").getListValue().getValues(0);
+    assertThat(version.getStructValue().getFieldsOrThrow("snapshot_id"))
+        .isEqualTo(Values.ofString("8734650112377221634"));
   }
 
   @Test
@@ -120,6 +119,10 @@ class TestGet {
     String[] all = Arrays.copyOf(words, words.length + 1);
     all[words.length] = "target=127.0.0.1:" + server.server().port();
     return Get.run(line(all), 1);
+  }
+
+  private static Struct struct(Struct in, String field) {
+    return in.getFieldsOrThrow(field).getStructValue();
   }
 
   private static CommandLine line(String... words) {
