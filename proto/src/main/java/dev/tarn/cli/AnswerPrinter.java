@@ -12,7 +12,6 @@ import dev.tarn.api.v1.FeatureSet;
 import dev.tarn.api.v1.FeatureStatus;
 import dev.tarn.api.v1.GetOnlineFeaturesResponse;
 import dev.tarn.api.v1.ViewVersion;
-import java.math.BigDecimal;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -154,8 +153,12 @@ public final class AnswerPrinter {
       case BOOL_VALUE -> new JsonPrimitive(value.getBoolValue());
       case NUMBER_VALUE -> {
         double number = value.getNumberValue();
+        if (isLong(number)) {
+          yield new JsonPrimitive((long) number);
+        }
+        // As a number and not as a BigDecimal, which has no −0.0.
         yield Double.isFinite(number)
-            ? new JsonPrimitive(new BigDecimal(number(number)))
+            ? new JsonPrimitive(number)
             : new JsonPrimitive(Double.toString(number));
       }
       case STRING_VALUE -> new JsonPrimitive(value.getStringValue());
@@ -176,8 +179,13 @@ public final class AnswerPrinter {
 
   /** The shortest text that reads back as the same double; whole numbers without a fraction. */
   private static String number(double number) {
+    return isLong(number) ? Long.toString((long) number) : Double.toString(number);
+  }
+
+  /** Whether the number is whole and read back from a long as the same double. */
+  private static boolean isLong(double number) {
     boolean isWhole = number == Math.rint(number) && Math.abs(number) <= 1L << 53;
     boolean isMinusZero = number == 0 && Double.doubleToRawLongBits(number) != 0;
-    return isWhole && !isMinusZero ? Long.toString((long) number) : Double.toString(number);
+    return isWhole && !isMinusZero;
   }
 }

@@ -130,9 +130,16 @@ public final class CommandLine {
       return List.of();
     }
     if (value instanceof ConfigList list) {
-      return list.stream().map(element -> element.unwrapped().toString()).toList();
+      return list.stream().map(element -> text(name, element)).toList();
     }
     return List.of(value.unwrapped().toString().split(",", -1));
+  }
+
+  private static String text(String name, ConfigValue element) {
+    if (element.unwrapped() == null) {
+      throw new UsageException("%s has a null: leave it out, or write \"null\"".formatted(name));
+    }
+    return element.unwrapped().toString();
   }
 
   /** A whole number of at least {@code least}. */
@@ -174,7 +181,7 @@ public final class CommandLine {
   private static ConfigValue parseValue(String name, String text) {
     if (text.startsWith("[") || text.startsWith("{") || text.startsWith("\"")) {
       try {
-        return ConfigFactory.parseString("v = " + text).getValue("v");
+        return ConfigFactory.parseString("v = " + text).resolve().getValue("v");
       } catch (ConfigException e) {
         throw new UsageException("%s=%s: %s".formatted(name, text, e.getMessage()), e);
       }

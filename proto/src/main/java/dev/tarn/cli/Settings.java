@@ -3,6 +3,7 @@ package dev.tarn.cli;
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigException;
 import com.typesafe.config.ConfigFactory;
+import com.typesafe.config.ConfigObject;
 import com.typesafe.config.ConfigOrigin;
 import com.typesafe.config.ConfigParseOptions;
 import com.typesafe.config.ConfigValue;
@@ -42,9 +43,13 @@ public final class Settings {
 
   /** As {@link #load(CommandLine)}, with overrides that begin with {@code tarn.}. */
   public static Settings load(Config overrides) {
+    return load(overrides, confFile());
+  }
+
+  static Settings load(Config overrides, Optional<Path> confFile) {
     try {
       Config file =
-          confFile()
+          confFile
               .map(path -> ConfigFactory.parseFile(path.toFile(), strict()))
               .orElse(ConfigFactory.empty());
       refuseUnknown(file);
@@ -96,7 +101,7 @@ public final class Settings {
   }
 
   private static List<String> namesOf(String path, ConfigValue value) {
-    if (value instanceof com.typesafe.config.ConfigObject object) {
+    if (value instanceof ConfigObject object) {
       return object.entrySet().stream()
           .flatMap(entry -> namesOf(path + "." + entry.getKey(), entry.getValue()).stream())
           .toList();
@@ -104,23 +109,37 @@ public final class Settings {
     return List.of(path);
   }
 
+  /** By the tree and not by its leaves, so that an empty section with a misspelt name is seen. */
   private static void refuseUnknown(Config file) {
-    for (Map.Entry<String, ConfigValue> entry : file.entrySet()) {
-      String path = String.join(".", com.typesafe.config.ConfigUtil.splitPath(entry.getKey()));
-      String name = path.startsWith("tarn.") ? path.substring("tarn.".length()) : path;
-      if (!path.startsWith("tarn.") || !isKnown(name)) {
-        ConfigOrigin origin = entry.getValue().origin();
-        throw new UsageException(
-            "%s:%d: there is no setting '%s'%s"
-                .formatted(
-                    origin.filename() == null ? origin.description() : origin.filename(),
-                    origin.lineNumber(),
-                    path,
-                    path.startsWith("tarn.")
-                        ? Suggestion.forName(name, names())
-                        : "; all settings stand below tarn { … }"));
+    Config resolved = file.resolveWith(file.withFallback(REFERENCE));
+    for (Map.Entry<String, ConfigValue> entry : resolved.root().entrySet()) {
+      if (entry.getKey().equals("tarn") && entry.getValue() instanceof ConfigObject tarn) {
+        tarn.forEach(Settings::refuseUnknown);
+      } else {
+        throw unknown(entry.getKey(), entry.getValue(), "; all settings stand below tarn { … }");
       }
     }
+  }
+
+  private static void refuseUnknown(String name, ConfigValue value) {
+    boolean isSection =
+        OPEN.contains(name) || names().stream().anyMatch(known -> known.startsWith(name + "."));
+    if (isSection && value instanceof ConfigObject section) {
+      section.forEach((key, inner) -> refuseUnknown(name + "." + key, inner));
+    } else if (!isKnown(name)) {
+      throw unknown("tarn." + name, value, Suggestion.forName(name, names()));
+    }
+  }
+
+  private static UsageException unknown(String path, ConfigValue value, String hint) {
+    ConfigOrigin origin = value.origin();
+    return new UsageException(
+        "%s:%d: there is no setting '%s'%s"
+            .formatted(
+                origin.filename() == null ? origin.description() : origin.filename(),
+                origin.lineNumber(),
+                path,
+                hint));
   }
 
   private static Optional<Path> confFile() {

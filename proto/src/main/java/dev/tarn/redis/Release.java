@@ -1,6 +1,8 @@
 package dev.tarn.redis;
 
 import java.time.Instant;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
  * A feature view's entry in the release: which version lookups answer from, and since when. Stored
@@ -9,18 +11,19 @@ import java.time.Instant;
  */
 public record Release(String version, Instant releasedAt) {
 
+  private static final Pattern TEXT = Pattern.compile("(.+)@(-?\\d{1,18})");
+
   /**
    * Reads what {@link #format} wrote.
    *
    * @throws IllegalArgumentException if the text is not one that {@link #format} made
    */
   public static Release parse(String text) {
-    int at = text.lastIndexOf('@');
-    if (at < 1) {
+    Matcher matcher = TEXT.matcher(text);
+    if (!matcher.matches()) {
       throw new IllegalArgumentException("'%s' is not VERSION@EPOCH_MILLIS".formatted(text));
     }
-    return new Release(
-        text.substring(0, at), Instant.ofEpochMilli(Long.parseLong(text.substring(at + 1))));
+    return new Release(matcher.group(1), Instant.ofEpochMilli(Long.parseLong(matcher.group(2))));
   }
 
   public String format() {

@@ -72,13 +72,22 @@ public final class RowReader {
       case KIND_DECIMAL -> Values.ofDecimal(readDecimal(type));
       case KIND_STRING -> readString();
       case KIND_BINARY -> readBinary();
-      case KIND_DATE -> Values.ofDate(readLong());
+      case KIND_DATE -> readDate();
       case KIND_TIMESTAMP -> Values.ofTimestamp(readLong());
       case KIND_TIMESTAMP_NTZ -> Values.ofTimestampNtz(readLong());
       case KIND_ARRAY -> readArray(type.getElement());
       case KIND_STRUCT -> readStruct(type.getFieldsList());
       default -> throw new CorruptRowException("unknown type " + type.getKind());
     };
+  }
+
+  private Value readDate() throws CorruptRowException {
+    long days = readLong();
+    // Spark's dates are ints; a day beyond them is one that no calendar knows.
+    if (days != (int) days) {
+      throw new CorruptRowException("a date of %d days".formatted(days));
+    }
+    return Values.ofDate(days);
   }
 
   private BigDecimal readDecimal(FeatureType type) throws CorruptRowException {

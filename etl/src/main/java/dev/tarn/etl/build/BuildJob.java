@@ -8,6 +8,7 @@ import dev.tarn.cli.TarnException;
 import dev.tarn.etl.Console;
 import dev.tarn.etl.Failures;
 import dev.tarn.etl.Lake;
+import dev.tarn.etl.Pulse;
 import dev.tarn.etl.TarnVersion;
 import dev.tarn.etl.definition.Definitions;
 import dev.tarn.etl.definition.FeatureView;
@@ -94,7 +95,10 @@ public final class BuildJob {
     List<Outcome> outcomes = new ArrayList<>();
     try {
       for (Instant asOf : asOfs) {
-        Outcome outcome = buildOne(view, table, sources, asOf, skip);
+        Outcome outcome;
+        try (Pulse pulse = Pulse.ofTasks(lake, console, view.name() + " as of " + asOf)) {
+          outcome = buildOne(view, table, sources, asOf, skip);
+        }
         report(view, outcome, outcomes.size() + 1, asOfs.size());
         outcomes.add(outcome);
       }

@@ -12,6 +12,7 @@ import dev.tarn.cli.TarnException;
 import dev.tarn.cli.TextTable;
 import dev.tarn.etl.Console;
 import dev.tarn.etl.Lake;
+import dev.tarn.etl.Pulse;
 import dev.tarn.etl.build.BuildJob;
 import dev.tarn.etl.definition.Definitions;
 import dev.tarn.etl.definition.FeatureView;
@@ -79,7 +80,9 @@ public final class DemoJob {
       step(2, "%,d card payments of %,d users over %d days", rows, users, DemoEvents.DAYS);
       Path folder = settings.state().resolve("demo").resolve("transactions");
       Instant start = Instant.now();
-      DemoEvents.write(lake.spark(), folder, rows, users, seed, today);
+      try (Pulse pulse = Pulse.ofTasks(lake, console, "writing")) {
+        DemoEvents.write(lake.spark(), folder, rows, users, seed, today);
+      }
       console.say("written to %s in %.1f s", folder, seconds(start));
 
       step(3, "build: features at %d as-ofs, checked, then published in Iceberg", AS_OFS);

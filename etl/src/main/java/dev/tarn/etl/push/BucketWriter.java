@@ -116,7 +116,7 @@ final class BucketWriter implements FlatMapFunction<Iterator<InternalRow>, Bucke
       RedisNode node = topology.getHost(key);
       Pipeline pipeline =
           pipelines.computeIfAbsent(
-              node, n -> connections.computeIfAbsent(n, RedisNode::connect).pipelined());
+              node, n -> connections.computeIfAbsent(n, RedisServers::connect).pipelined());
       byte[][] arguments = new byte[idsAndRows.size() + 1][];
       arguments[0] = key;
       for (int i = 0; i < idsAndRows.size(); i++) {

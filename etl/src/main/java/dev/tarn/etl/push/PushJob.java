@@ -10,6 +10,7 @@ import dev.tarn.etl.Console;
 import dev.tarn.etl.EntityIds;
 import dev.tarn.etl.Failures;
 import dev.tarn.etl.Lake;
+import dev.tarn.etl.Pulse;
 import dev.tarn.etl.build.FeatureTable;
 import dev.tarn.etl.definition.Definitions;
 import dev.tarn.etl.definition.FeatureView;
@@ -23,7 +24,6 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.TimeUnit;
 import org.apache.iceberg.Snapshot;
 import org.apache.iceberg.Table;
 import org.apache.spark.api.java.JavaRDD;
@@ -33,8 +33,6 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.functions;
 import org.apache.spark.util.LongAccumulator;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 import redis.clients.jedis.exceptions.JedisConnectionException;
 import redis.clients.jedis.exceptions.JedisDataException;
 
@@ -48,8 +46,6 @@ import redis.clients.jedis.exceptions.JedisDataException;
  * Pushing what is released already changes nothing.
  */
 public final class PushJob {
-
-  private static final Logger LOG = LoggerFactory.getLogger(PushJob.class);
 
   private static final String ID = "_tarn_id";
   private static final String BUCKET = "_tarn_bucket";
@@ -122,7 +118,16 @@ public final class PushJob {
                         "nothing has been built of '%s' yet: ./tarn build view=%s as-of=…"
                             .formatted(view.name(), view.name())));
 
-    // 1. Pin the snapshot: whatever is built from here on is not part of this push.
+    // 1. Remove what dead pushes left behind.
+    versions
+        .giveUpAbandoned(view.name())
+        .forEach(
+            (version, buckets) -> {
+              versions.remove(view.name(), version, buckets);
+              untag(table, version);
+            });
+
+    // 2. Pin the snapshot: whatever is built from here on is not part of this push.
     Snapshot snapshot =
         snapshotOrTag.map(table::published).orElseGet(() -> table.main().orElseThrow());
     Manifest wanted = ManifestBuilder.of(view, table, snapshot);
@@ -133,15 +138,13 @@ public final class PushJob {
       console.say(
           "%s: snapshot %d is released already, as %s",
           view.name(), snapshot.snapshotId(), released.get().version());
+      for (String service : versions.storeServices(view.name(), services)) {
+        console.say("feature service %s is stored anew", service);
+      }
       return new Outcome(
           serving.get(), false, 0, Duration.ZERO, Duration.between(start, Instant.now()));
     }
     refuseOlder(wanted, serving);
-
-    // 2. Remove what dead pushes left behind.
-    versions
-        .abandoned(view.name())
-        .forEach((v, buckets) -> versions.remove(view.name(), v, buckets));
 
     // 3. Mint a version: a name that nobody else writes under.
     Dataset<Row> rows = rows(view, snapshot);
@@ -153,7 +156,7 @@ public final class PushJob {
     }
     int buckets = Math.toIntExact(1 + (extent.getLong(0) - 1) / rowsPerBucket);
     Timestamp asOf = Timestamps.fromMicros(Values.micros(extent.getInstant(1)));
-    String version = versions.mint(view.name(), buckets);
+    String version = mint(view.name(), buckets);
     Outcome outcome;
     try {
       // 4. Write every row next to what is being served.
@@ -221,6 +224,14 @@ public final class PushJob {
         .head();
   }
 
+  private String mint(String view, int buckets) {
+    try {
+      return versions.mint(view, buckets);
+    } catch (JedisDataException e) {
+      throw explain(view, e);
+    }
+  }
+
   private BucketWriter.Written write(
       FeatureView view, Dataset<Row> rows, Manifest manifest, long about) {
     int tasks =
@@ -254,37 +265,28 @@ public final class PushJob {
             features,
             progress);
     JavaRDD<InternalRow> internal = sorted.queryExecution().toRdd().toJavaRDD();
-    Thread pulse = new Thread(() -> pulse(manifest, progress, about), "push-pulse");
-    pulse.setDaemon(true);
-    pulse.start();
-    try {
+    try (Pulse pulse = pulse(manifest, progress, about)) {
       return internal.mapPartitions(writer).collect().stream()
           .reduce(new BucketWriter.Written(0, 0), BucketWriter.Written::plus);
-    } finally {
-      pulse.interrupt();
     }
   }
 
-  /** Shows the progress and keeps the version's lease until it is interrupted. */
-  private void pulse(Manifest manifest, LongAccumulator progress, long about) {
+  /**
+   * Shows the progress and keeps the version's lease. If that fails Redis is in trouble: the tasks
+   * meet the same and the push ends with their failure, or the lease runs out and the push finds that
+   * out when it completes the version.
+   */
+  private Pulse pulse(Manifest manifest, LongAccumulator progress, long about) {
     String view = manifest.getFeatureView();
-    Instant renewed = Instant.now();
-    try {
-      while (true) {
-        TimeUnit.MILLISECONDS.sleep(500);
-        console.progress("%s: %,d of about %,d rows", view, progress.value(), about);
-        if (Instant.now().isAfter(renewed.plus(VersionStore.LEASE.dividedBy(6)))) {
-          versions.renew(view, manifest.getVersion(), manifest.getBuckets());
-          renewed = Instant.now();
-        }
-      }
-    } catch (InterruptedException e) {
-      // The rows are written.
-    } catch (RuntimeException e) {
-      // Redis is in trouble: the tasks meet the same and the push ends with their failure, or the
-      // lease runs out and the push finds that out when it completes the version.
-      LOG.warn("could not renew the lease of {}", manifest.getVersion(), e);
-    }
+    Instant[] renewed = {Instant.now()};
+    return new Pulse(
+        () -> {
+          console.progress("%s: %,d of about %,d rows", view, progress.value(), about);
+          if (Instant.now().isAfter(renewed[0].plus(VersionStore.LEASE.dividedBy(6)))) {
+            versions.renew(view, manifest.getVersion(), manifest.getBuckets());
+            renewed[0] = Instant.now();
+          }
+        });
   }
 
   private void release(

@@ -2,11 +2,14 @@ package dev.tarn.etl.push;
 
 import com.redislabs.provider.redis.RedisConfig;
 import com.redislabs.provider.redis.RedisEndpoint;
+import com.redislabs.provider.redis.RedisNode;
 import dev.tarn.cli.TarnException;
 import dev.tarn.etl.Failures;
 import dev.tarn.redis.RedisSettings;
+import java.nio.charset.StandardCharsets;
 import java.util.function.Function;
 import redis.clients.jedis.Jedis;
+import redis.clients.jedis.exceptions.JedisConnectionException;
 import redis.clients.jedis.exceptions.JedisException;
 
 /**
@@ -14,6 +17,9 @@ import redis.clients.jedis.exceptions.JedisException;
  * connections, in the driver and in each executor.
  */
 public final class RedisServers {
+
+  /** Idle connections to throw away before Redis itself is taken to be at fault. */
+  private static final int MAX_STALE = 8;
 
   private final RedisSettings settings;
   private final RedisConfig topology;
@@ -61,10 +67,38 @@ public final class RedisServers {
    * @throws TarnException if it can't be reached
    */
   <T> T at(String key, Function<Jedis, T> work) {
-    try (Jedis jedis = topology.connectionForKey(key)) {
+    return at(topology.getHost(key.getBytes(StandardCharsets.ISO_8859_1)), work);
+  }
+
+  /**
+   * Works on one server.
+   *
+   * @throws TarnException if it can't be reached
+   */
+  <T> T at(RedisNode node, Function<Jedis, T> work) {
+    try (Jedis jedis = connect(node)) {
       return work.apply(jedis);
-    } catch (redis.clients.jedis.exceptions.JedisConnectionException e) {
+    } catch (JedisConnectionException e) {
       throw unreachable(settings, e);
+    }
+  }
+
+  /**
+   * A pooled connection that answers: one that broke while it lay idle, e.g. when Redis was
+   * restarted, is thrown away.
+   */
+  static Jedis connect(RedisNode node) {
+    for (int tries = 1; ; tries++) {
+      Jedis jedis = node.connect();
+      try {
+        jedis.ping();
+        return jedis;
+      } catch (JedisException e) {
+        jedis.close();
+        if (!(e instanceof JedisConnectionException) || tries == MAX_STALE) {
+          throw e;
+        }
+      }
     }
   }
 

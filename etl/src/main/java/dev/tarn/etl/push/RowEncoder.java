@@ -107,9 +107,8 @@ final class RowEncoder {
       }
       return (from, i, out) -> encodeStruct(from.getStruct(i, fields.size()), fields, out);
     }
-    // bigint, timestamp and timestamp_ntz: eight bytes in Spark's rows. No other type gets this
-    // far,
-    // since a definition with one is refused.
+    // bigint, timestamp and timestamp_ntz: eight bytes in Spark's rows. A definition with any other
+    // type is refused.
     return (from, i, out) -> out.putLong(from.getLong(i));
   }
 

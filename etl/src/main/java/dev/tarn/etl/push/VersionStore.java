@@ -26,8 +26,8 @@ import redis.clients.jedis.Pipeline;
  * <p>A version goes one way: {@link #mint} (being written, nobody can see it), {@link #complete}
  * (it has a manifest), {@link #release} (lookups answer from it), {@link #retire} and {@link
  * #remove}. A version that is being written has a lease; one whose lease ran out belongs to a push
- * that died, and anyone may remove it. A push that was only slow then finds its version gone at
- * {@link #complete}, so it can't release rows that have been removed.
+ * that died, and anyone may give it up and then remove it. A push that was only slow finds that out
+ * at {@link #complete}, so it can't release rows that are being removed.
  */
 public final class VersionStore {
 
@@ -38,10 +38,11 @@ public final class VersionStore {
   private static final String LETTERS = "0123456789abcdefghjkmnpqrstvwxyz";
   private static final SecureRandom RANDOM = new SecureRandom();
 
-  /** KEYS writing; ARGV version, BUCKETS@LEASE. Renews a lease, if the version is still there. */
+  /** KEYS writing; ARGV version, BUCKETS@LEASE. Renews a lease, unless it has been given up. */
   private static final String RENEW =
       """
-      if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then return 0 end
+      local entry = redis.call('HGET', KEYS[1], ARGV[1]) or '@0'
+      if string.sub(entry, -2) == '@0' then return 0 end
       redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
       return 1
       """;
@@ -49,9 +50,30 @@ public final class VersionStore {
   /** KEYS writing, manifests; ARGV version, manifest. */
   private static final String COMPLETE =
       """
-      if redis.call('HDEL', KEYS[1], ARGV[1]) == 0 then return 0 end
+      local entry = redis.call('HGET', KEYS[1], ARGV[1]) or '@0'
+      if string.sub(entry, -2) == '@0' then return 0 end
+      redis.call('HDEL', KEYS[1], ARGV[1])
       redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
       return 1
+      """;
+
+  /**
+   * KEYS writing; ARGV now. Gives up the versions whose lease ran out, by a lease of 0, which can't
+   * be renewed; the result is their names and numbers of buckets.
+   */
+  private static final String GIVE_UP =
+      """
+      local writing = redis.call('HGETALL', KEYS[1])
+      local given_up = {}
+      for i = 1, #writing, 2 do
+        local buckets, lease = string.match(writing[i + 1], '^(%d+)@(%d+)$')
+        if buckets and tonumber(lease) < tonumber(ARGV[1]) then
+          redis.call('HSET', KEYS[1], writing[i], buckets .. '@0')
+          given_up[#given_up + 1] = writing[i]
+          given_up[#given_up + 1] = buckets
+        end
+      end
+      return given_up
       """;
 
   /**
@@ -193,6 +215,30 @@ public final class VersionStore {
   }
 
   /**
+   * Stores the definitions of feature services where they are not stored just so already, and tells
+   * the servers.
+   *
+   * @return the names of those that are new or have changed
+   */
+  List<String> storeServices(String view, List<StoredService> services) {
+    return atControl(
+        jedis -> {
+          Map<String, String> changed = new TreeMap<>();
+          for (StoredService service : services) {
+            String json = ControlJson.print(service);
+            if (!json.equals(jedis.hget(keys.services(), service.getName()))) {
+              changed.put(service.getName(), json);
+            }
+          }
+          if (!changed.isEmpty()) {
+            jedis.hset(keys.services(), changed);
+            jedis.publish(keys.releasedChannel(), view);
+          }
+          return List.copyOf(changed.keySet());
+        });
+  }
+
+  /**
    * Takes a complete version that is not released out of the list, so that {@link #remove} may
    * delete its rows. A push that dies in between leaves it to the next one.
    */
@@ -207,21 +253,21 @@ public final class VersionStore {
                     List.of(view, manifest.getVersion(), manifest.getBuckets() + "@0"))));
   }
 
-  /** The versions that dead pushes left behind, with their numbers of buckets. */
-  Map<String, Integer> abandoned(String view) {
+  /**
+   * Gives up the versions that dead pushes left behind, so that {@link #remove} may delete their
+   * rows: should such a push be alive after all, it can no longer complete its version.
+   *
+   * @return their numbers of buckets, by version
+   */
+  Map<String, Integer> giveUpAbandoned(String view) {
     return atControl(
         jedis -> {
-          long now = millis(jedis);
+          String now = Long.toString(millis(jedis));
+          List<?> givenUp = (List<?>) jedis.eval(GIVE_UP, List.of(keys.writing(view)), List.of(now));
           Map<String, Integer> abandoned = new HashMap<>();
-          jedis
-              .hgetAll(keys.writing(view))
-              .forEach(
-                  (version, entry) -> {
-                    int at = entry.indexOf('@');
-                    if (Long.parseLong(entry.substring(at + 1)) < now) {
-                      abandoned.put(version, Integer.valueOf(entry.substring(0, at)));
-                    }
-                  });
+          for (int i = 0; i < givenUp.size(); i += 2) {
+            abandoned.put((String) givenUp.get(i), Integer.valueOf((String) givenUp.get(i + 1)));
+          }
           return abandoned;
         });
   }
@@ -236,13 +282,14 @@ public final class VersionStore {
         byNode.computeIfAbsent(servers.topology().getHost(key), n -> new ArrayList<>()).add(key);
       }
       byNode.forEach(
-          (node, names) -> {
-            try (Jedis jedis = node.connect()) {
-              Pipeline pipeline = jedis.pipelined();
-              names.forEach(pipeline::unlink);
-              pipeline.sync();
-            }
-          });
+          (node, names) ->
+              servers.at(
+                  node,
+                  jedis -> {
+                    Pipeline pipeline = jedis.pipelined();
+                    names.forEach(pipeline::unlink);
+                    return pipeline.syncAndReturnAll();
+                  }));
     }
     atControl(jedis -> jedis.hdel(keys.writing(view), version));
   }
