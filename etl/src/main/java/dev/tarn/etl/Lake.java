@@ -143,7 +143,7 @@ public final class Lake implements AutoCloseable {
     } catch (IOException e) {
       throw new TarnException(
           "can't make the folder %s for the catalog (setting catalog.uri): %s"
-              .formatted(parent, e.getMessage()),
+              .formatted(parent, Failures.reason(e)),
           new UncheckedIOException(e));
     }
   }

@@ -6,13 +6,13 @@ import dev.tarn.cli.CommandLine;
 import dev.tarn.cli.Settings;
 import dev.tarn.cli.TarnException;
 import dev.tarn.etl.Console;
-import dev.tarn.etl.Failures;
 import dev.tarn.etl.Lake;
 import dev.tarn.etl.Pulse;
 import dev.tarn.etl.TarnVersion;
 import dev.tarn.etl.definition.Definitions;
 import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.etl.definition.Problems;
+import dev.tarn.etl.source.ReadFailures;
 import dev.tarn.etl.source.SourceTables;
 import java.time.Duration;
 import java.time.Instant;
@@ -86,10 +86,10 @@ public final class BuildJob {
    *     the as-ofs before that one are published
    */
   public List<Outcome> build(FeatureView view, List<Instant> asOfs, boolean skip) {
+    SourceTables sources = SourceTables.open(spark, view.sources());
     Problems problems = new Problems();
     ViewQuery.check(spark, view, problems);
     problems.throwIfAny();
-    SourceTables sources = SourceTables.open(spark, view.sources());
     boolean isNew = FeatureTable.find(lake, view.name()).isEmpty();
     FeatureTable table = FeatureTable.findOrCreate(lake, view);
     List<Outcome> outcomes = new ArrayList<>();
@@ -103,6 +103,7 @@ public final class BuildJob {
         outcomes.add(outcome);
       }
     } finally {
+      sources.hide();
       if (isNew && table.main().isEmpty()) {
         // Nothing was published, so nothing is to be seen.
         lake.catalog().dropTable(lake.table(view.name()), true);
@@ -133,7 +134,7 @@ public final class BuildJob {
         }
         throw new TarnException(
             "build of %s as of %s failed; what was published stays as it was: %s"
-                .formatted(view.name(), asOf, Failures.reason(e)),
+                .formatted(view.name(), asOf, ReadFailures.reason(view.sources(), e)),
             e);
       }
     }
@@ -148,11 +149,14 @@ public final class BuildJob {
     if (iceberg.refs().containsKey(branch)) {
       // Left by a build of this as-of that was killed.
       iceberg.manageSnapshots().removeBranch(branch).commit();
+      table.main().ifPresent(main -> table.restoreSchema(main.schemaId()));
     }
-    int schemaBefore = table.evolve(view);
+    int schemaBefore = iceberg.schema().schemaId();
     boolean isPublished = false;
     try {
+      // Before the schema changes, so that a killed build leaves a trace of it.
       iceberg.manageSnapshots().createBranch(branch).commit();
+      table.evolve(view);
       String branchName = table.sqlName() + ".branch_" + branch;
       if (hasRowsOf(iceberg, asOf)) {
         spark.sql(

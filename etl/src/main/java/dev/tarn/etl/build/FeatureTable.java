@@ -169,11 +169,9 @@ public final class FeatureTable {
    * Makes the schema follow the definition: features that are new, gone, renamed by a {@code was}
    * note, or of a wider type. Field ids stay, so older snapshots read as before.
    *
-   * @return the id of the schema as it was, for {@link #restoreSchema}
    * @throws UsageException if a change could lose or reinterpret values, before any is made
    */
-  int evolve(FeatureView view) {
-    int before = table.schema().schemaId();
+  void evolve(FeatureView view) {
     Schema current = table.schema();
     Schema wanted = SparkSchemaUtil.convert(TableLayout.of(view));
     List<String> unsafe = new ArrayList<>();
@@ -181,14 +179,10 @@ public final class FeatureTable {
     boolean changes = false;
     Set<String> kept = new HashSet<>(view.entity().keyNames());
     kept.add(FeatureView.EVENT_TIMESTAMP);
-    for (String column : List.copyOf(kept)) {
-      Types.NestedField field = current.findField(column);
-      if (field == null || !sameType(field.type(), wanted.findType(column))) {
-        unsafe.add(
-            "the table's keys are not those of entity '%s': a changed key makes other entities"
-                .formatted(view.entity().name()));
-        break;
-      }
+    if (!keysOf(current).equals(keysOf(wanted))) {
+      unsafe.add(
+          "the table's keys are not those of entity '%s': a changed key makes other entities"
+              .formatted(view.entity().name()));
     }
     for (Feature feature : view.features()) {
       Types.NestedField field = current.findField(feature.name());
@@ -234,10 +228,9 @@ public final class FeatureTable {
     if (changes) {
       update.commit();
     }
-    return before;
   }
 
-  /** Undoes {@link #evolve} by its result, with the field ids that were. */
+  /** Undoes {@link #evolve} by the id of the schema that was, with the field ids that were. */
   void restoreSchema(int schemaId) {
     TableOperations operations = ((HasTableOperations) table).operations();
     TableMetadata current = operations.refresh();
@@ -246,6 +239,14 @@ public final class FeatureTable {
           current, TableMetadata.buildFrom(current).setCurrentSchema(schemaId).build());
     }
     table.refresh();
+  }
+
+  /** Names and types of the columns before the event timestamp: {@link TableLayout}'s order. */
+  private static List<String> keysOf(Schema schema) {
+    return schema.columns().stream()
+        .takeWhile(field -> !field.name().equals(FeatureView.EVENT_TIMESTAMP))
+        .map(field -> field.name() + " " + field.type())
+        .toList();
   }
 
   private static boolean sameType(Type one, Type other) {

@@ -25,6 +25,7 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 import scala.Option;
 
@@ -42,7 +43,7 @@ public final class ViewQuery {
     try {
       sources = SourceTables.declare(spark, view.sources());
     } catch (TarnException e) {
-      problems.add(view.sqlPosition(), "view '%s': %s".formatted(view.name(), e.getMessage()));
+      addSourceProblem(view, e, problems);
       return;
     }
     boolean sourcesFit = true;
@@ -58,6 +59,17 @@ public final class ViewQuery {
                     entry.getKey().name(),
                     timestamp.get(),
                     Suggestion.forName(timestamp.get(), columns)));
+      } else if (timestamp.isPresent()
+          && !isMoment(entry.getValue().apply(timestamp.get()).dataType())) {
+        sourcesFit = false;
+        // Spark would compare it all the same, and leave out what it can't turn into a moment.
+        problems.add(
+            entry.getKey().position(),
+            "source '%s': its timestamp '%s' is %s; it must be timestamp or date"
+                .formatted(
+                    entry.getKey().name(),
+                    timestamp.get(),
+                    entry.getValue().apply(timestamp.get()).dataType().simpleString()));
       }
     }
     if (!sourcesFit) {
@@ -76,7 +88,9 @@ public final class ViewQuery {
       }
     } catch (Exception e) { // Scala does not declare AnalysisException
       problems.add(
-          sqlLine(view, e), "the SQL of view '%s': %s".formatted(view.name(), Failures.reason(e)));
+          sqlLine(view, e), "the SQL of view '%s': %s".formatted(view.name(), reason(view, e)));
+    } finally {
+      sources.hide();
     }
   }
 
@@ -90,6 +104,12 @@ public final class ViewQuery {
     columns.add(functions.lit(Timestamp.from(asOf)).as(FeatureView.EVENT_TIMESTAMP));
     view.features().forEach(feature -> columns.add(functions.col("`" + feature.name() + "`")));
     return analyze(spark, view, asOf).select(columns.toArray(new Column[0]));
+  }
+
+  private static boolean isMoment(DataType type) {
+    return type.equals(DataTypes.TimestampType)
+        || type.equals(DataTypes.TimestampNTZType)
+        || type.equals(DataTypes.DateType);
   }
 
   private static Dataset<Row> analyze(SparkSession spark, FeatureView view, Instant asOf) {
@@ -131,6 +151,33 @@ public final class ViewQuery {
                   type.simpleString(),
                   name));
     }
+  }
+
+  /** A source's own problems begin with where it is defined. */
+  private static void addSourceProblem(FeatureView view, TarnException e, Problems problems) {
+    for (Source source : view.sources()) {
+      String prefix = source.position() + ": ";
+      if (e.getMessage().startsWith(prefix)) {
+        problems.add(source.position(), e.getMessage().substring(prefix.length()));
+        return;
+      }
+    }
+    problems.add(view.sqlPosition(), "view '%s': %s".formatted(view.name(), e.getMessage()));
+  }
+
+  /** What Spark says, without its error class and without the line within the SQL. */
+  private static String reason(FeatureView view, Exception e) {
+    if (e instanceof AnalysisException analysis
+        && "TABLE_OR_VIEW_NOT_FOUND".equals(analysis.getErrorClass())) {
+      String table = analysis.getMessageParameters().getOrDefault("relationName", "?");
+      List<String> sources = view.sources().stream().map(Source::name).toList();
+      return "%s is none of the view's sources%s"
+          .formatted(table.replace('`', '\''), Suggestion.forName(table.replace("`", ""), sources));
+    }
+    return Failures.reason(e)
+        .replaceFirst("^\\[[A-Z0-9_.]+] ", "")
+        .replaceFirst("\\.? ?\\(line \\d+, pos \\d+\\)$", "")
+        .replaceFirst("\\.?; line \\d+ pos \\d+;?$", "");
   }
 
   /** The line in the file: Spark counts from where the SQL begins. */

@@ -23,6 +23,19 @@ final class DefaultValues {
 
   private DefaultValues() {}
 
+  /** Whether features of the type can have a default at all. */
+  static boolean isPossible(DataType type) {
+    return type instanceof BooleanType
+        || type instanceof StringType
+        || type instanceof IntegerType
+        || type instanceof LongType
+        || type instanceof FloatType
+        || type instanceof DoubleType
+        || type instanceof DecimalType
+        || type instanceof DateType
+        || type instanceof TimestampType;
+  }
+
   /** Empty if the value is not one of the type, or if the type can have no default. */
   static Optional<Value> of(ConfigValue value, DataType type) {
     Object given = value.unwrapped();
@@ -42,10 +55,12 @@ final class DefaultValues {
         return Optional.of(Values.ofLong(new BigDecimal(given.toString()).longValueExact()));
       }
       if (type instanceof FloatType) {
-        return Optional.of(Values.ofDouble(Float.parseFloat(given.toString())));
+        float number = Float.parseFloat(given.toString());
+        return Optional.of(Values.ofDouble(number)).filter(v -> isExpected(number, given));
       }
       if (type instanceof DoubleType) {
-        return Optional.of(Values.ofDouble(Double.parseDouble(given.toString())));
+        double number = Double.parseDouble(given.toString());
+        return Optional.of(Values.ofDouble(number)).filter(v -> isExpected(number, given));
       }
       if (type instanceof DecimalType decimal) {
         BigDecimal scaled = new BigDecimal(given.toString()).setScale(decimal.scale());
@@ -63,5 +78,10 @@ final class DefaultValues {
     } catch (ArithmeticException | IllegalArgumentException | java.time.DateTimeException e) {
       return Optional.empty();
     }
+  }
+
+  /** A number too large for its type would become infinite, which only a text may ask for. */
+  private static boolean isExpected(double number, Object given) {
+    return !Double.isInfinite(number) || given.toString().endsWith("Infinity");
   }
 }

@@ -13,11 +13,13 @@ import dev.tarn.cli.Suggestion;
 import dev.tarn.cli.UsageException;
 import dev.tarn.etl.definition.Source.Format;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -33,6 +35,7 @@ import java.util.stream.Stream;
 import org.apache.spark.sql.catalyst.parser.CatalystSqlParser$;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.NumericType;
 import org.apache.spark.sql.types.StructType;
 
 /**
@@ -44,6 +47,9 @@ public final class Definitions {
   private static final Pattern NAME = Pattern.compile("[a-z][a-z0-9_]{0,62}");
   private static final Set<DataType> KEY_TYPES =
       Set.of(DataTypes.StringType, DataTypes.IntegerType, DataTypes.LongType, DataTypes.DateType);
+
+  /** Stands in for an entity that is not defined, so that the rest of its view is checked. */
+  private static final String UNKNOWN = "";
 
   private final Problems problems = new Problems();
   private final Map<String, Entity> entities = new LinkedHashMap<>();
@@ -127,7 +133,14 @@ public final class Definitions {
         if (type.isPresent() && !KEY_TYPES.contains(type.get())) {
           problems.add(
               key.position("type"),
-              "a key can't be %s: use string, int, bigint or date".formatted(type.get().sql()));
+              "a key can't be %s: use string, int, bigint or date"
+                  .formatted(type.get().simpleString()));
+        }
+        if (name.equals(Optional.of(FeatureView.EVENT_TIMESTAMP))) {
+          problems.add(
+              key.position("name"),
+              "'%s' is a column of every feature table already; a key needs another name"
+                  .formatted(name.get()));
         }
         if (name.isPresent() && type.isPresent() && isName(name.get(), key.position("name"))) {
           keys.add(new Entity.Key(name.get(), type.get()));
@@ -252,7 +265,7 @@ public final class Definitions {
       FeatureView view =
           new FeatureView(
               entry.getKey(),
-              entity.orElse(new Entity("", List.of(), "", "", node.position())),
+              entity.orElse(new Entity(UNKNOWN, List.of(), "", "", node.position())),
               used,
               sql.orElse(""),
               features,
@@ -280,8 +293,11 @@ public final class Definitions {
         if (byDefault.isEmpty()) {
           problems.add(
               node.position("default"),
-              "default = %s is not a %s"
-                  .formatted(given.get().unwrapped(), type.get().sql().toLowerCase(Locale.ROOT)));
+              DefaultValues.isPossible(type.get())
+                  ? "default = %s is not a value of type %s"
+                      .formatted(given.get().unwrapped(), type.get().simpleString())
+                  : "a feature of type %s can't have a default"
+                      .formatted(type.get().simpleString()));
         }
       }
       Optional<String> was = node.text("was");
@@ -304,6 +320,7 @@ public final class Definitions {
               name.get(), type.get(), byDefault, was, description, owner, tags, node.position()));
     }
     refuseDuplicates("feature", features, Feature::name, Feature::position);
+    refuseWrongWas(features, entity);
     if (!view.has("features")) {
       problems.add(
           view.position(), "features is missing: features = [{ name = amount, type = double }]");
@@ -311,10 +328,27 @@ public final class Definitions {
     return features;
   }
 
+  /** A column can be renamed to one feature only, and not while it is needed under its name. */
+  private void refuseWrongWas(List<Feature> features, Optional<Entity> entity) {
+    Set<String> taken =
+        features.stream().map(Feature::name).collect(Collectors.toCollection(HashSet::new));
+    taken.add(FeatureView.EVENT_TIMESTAMP);
+    entity.ifPresent(known -> taken.addAll(known.keyNames()));
+    for (Feature feature : features) {
+      if (feature.was().isPresent() && !taken.add(feature.was().get())) {
+        problems.add(
+            feature.position(),
+            "was = %s: '%s' is a column of this view still, or renamed twice"
+                .formatted(feature.was().get(), feature.was().get()));
+      }
+    }
+  }
+
   private List<Check> readChecks(Node node, List<Feature> features) {
     List<Check> checks = new ArrayList<>();
     Map<String, Feature> byName =
-        features.stream().collect(Collectors.toMap(Feature::name, f -> f, (a, b) -> a));
+        features.stream()
+            .collect(Collectors.toMap(Feature::name, f -> f, (a, b) -> a, LinkedHashMap::new));
     for (Map.Entry<String, Position> name : node.texts("not-null")) {
       known(byName, "feature", name.getKey(), name.getValue())
           .ifPresent(feature -> checks.add(new Check.NotNull(feature.name(), name.getValue())));
@@ -328,7 +362,17 @@ public final class Definitions {
         problems.add(bounds.position(), "a range has min, max or both");
       }
       known(byName, "feature", range.getKey(), bounds.position())
-          .ifPresent(f -> checks.add(new Check.Range(f.name(), min, max, bounds.position())));
+          .ifPresent(
+              feature -> {
+                if (!(feature.type() instanceof NumericType)) {
+                  // Spark would turn the values into numbers or nulls, and nulls pass.
+                  problems.add(
+                      bounds.position(),
+                      "a range is for numbers, and '%s' is %s"
+                          .formatted(feature.name(), feature.type().simpleString()));
+                }
+                checks.add(new Check.Range(feature.name(), min, max, bounds.position()));
+              });
     }
     node.object("accepted-values")
         .ifPresent(
@@ -342,12 +386,21 @@ public final class Definitions {
             });
     node.number("min-rows")
         .ifPresent(
-            rows -> checks.add(new Check.MinRows(rows.longValue(), node.position("min-rows"))));
+            rows -> {
+              if (rows != Math.rint(rows) || rows < 0) {
+                problems.add(node.position("min-rows"), "min-rows is a whole number from 0 up");
+              }
+              checks.add(new Check.MinRows(rows.longValue(), node.position("min-rows")));
+            });
     node.number("max-row-count-change")
         .ifPresent(
-            share ->
-                checks.add(
-                    new Check.MaxRowCountChange(share, node.position("max-row-count-change"))));
+            share -> {
+              Position position = node.position("max-row-count-change");
+              if (share < 0) {
+                problems.add(position, "max-row-count-change is a share from 0 up: 0.1 is a tenth");
+              }
+              checks.add(new Check.MaxRowCountChange(share, position));
+            });
     node.refuseUnknownKeys();
     return checks;
   }
@@ -356,6 +409,9 @@ public final class Definitions {
   private void refuseAmbiguousFeatures() {
     Map<String, FeatureView> first = new HashMap<>();
     for (FeatureView view : views.values()) {
+      if (isUnknown(view.entity())) {
+        continue;
+      }
       for (Feature feature : view.features()) {
         FeatureView other = first.putIfAbsent(view.entity().name() + " " + feature.name(), view);
         if (other != null && !other.name().equals(view.name())) {
@@ -386,7 +442,7 @@ public final class Definitions {
       if (!node.has("features")) {
         problems.add(node.position(), "features is missing: features = [user_activity.amount]");
       }
-      if (used.size() > 1) {
+      if (used.size() > 1 && used.stream().noneMatch(Definitions::isUnknown)) {
         problems.add(
             node.position("features"),
             "features of one entity only, and these are of "
@@ -412,6 +468,10 @@ public final class Definitions {
                           node.position()),
                       FeatureService::position));
     }
+  }
+
+  private static boolean isUnknown(Entity entity) {
+    return entity.name().equals(UNKNOWN);
   }
 
   private Optional<FeatureView> readServiceFeature(String name, Position position) {
@@ -443,6 +503,11 @@ public final class Definitions {
               try {
                 DataType type = CatalystSqlParser$.MODULE$.parseDataType(text);
                 if (SparkTypes.stored(type).isPresent()) {
+                  if (SparkTypes.depth(type) > SparkTypes.MAX_DEPTH) {
+                    problems.add(
+                        position,
+                        "type %s is nested deeper than %d".formatted(text, SparkTypes.MAX_DEPTH));
+                  }
                   return Optional.of(type);
                 }
                 problems.add(
@@ -513,6 +578,10 @@ public final class Definitions {
   }
 
   private static List<Path> confFiles(Path folder) {
+    if (!Files.isDirectory(folder)) {
+      throw new UsageException(
+          "no definitions: there is no folder %s (setting 'definitions')".formatted(folder));
+    }
     try (Stream<Path> files = Files.walk(folder)) {
       List<Path> found =
           files
@@ -526,7 +595,7 @@ public final class Definitions {
                 .formatted(folder));
       }
       return found;
-    } catch (IOException e) {
+    } catch (IOException | UncheckedIOException e) {
       throw new UsageException(
           "can't read the definitions at %s (setting 'definitions'): %s".formatted(folder, e), e);
     }

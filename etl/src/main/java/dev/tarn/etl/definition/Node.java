@@ -6,6 +6,9 @@ import com.typesafe.config.ConfigOrigin;
 import com.typesafe.config.ConfigValue;
 import com.typesafe.config.ConfigValueType;
 import dev.tarn.cli.Suggestion;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -25,6 +28,10 @@ import java.util.stream.Stream;
 final class Node {
 
   private static final Pattern LINE = Pattern.compile("(\\d+)$");
+
+  /** How HOCON describes the origin of what it has merged within a file. */
+  private static final Pattern LINES = Pattern.compile(": \\d+-(\\d+)$");
+
   private static final Pattern DURATION = Pattern.compile("(\\d+) ?(s|m|h|d)");
 
   private final Path base;
@@ -67,7 +74,13 @@ final class Node {
     for (String name : object.keySet()) {
       ConfigValue value = object.get(name);
       // HOCON would merge two objects of one name without a word.
-      if (value.origin().description().startsWith("merge of")) {
+      String origin = value.origin().description();
+      Matcher lines = LINES.matcher(origin);
+      if (lines.find()) {
+        problems.add(
+            position(value),
+            "'%s' is defined twice, here and at line %s".formatted(name, lines.group(1)));
+      } else if (origin.startsWith("merge of")) {
         problems.add(position(value), "'%s' is defined twice".formatted(name));
       }
       asObject(name, value).ifPresent(node -> entries.add(Map.entry(name, node)));
@@ -228,7 +241,30 @@ final class Node {
     // Of a merged value only the description knows the lines: "merge of a.conf: 3,a.conf: 9".
     Matcher last = LINE.matcher(origin.description());
     int line = origin.lineNumber() > 0 || !last.find() ? origin.lineNumber() : lineOf(last);
-    return new Position(file, line);
+    return new Position(file, line - linesWithin(value));
+  }
+
+  /**
+   * HOCON takes a text in triple quotes to be where it ends; this is how much earlier it begins.
+   */
+  private static int linesWithin(ConfigValue value) {
+    String file = value.origin().filename();
+    int end = value.origin().lineNumber();
+    if (file == null || end < 1 || !(value.unwrapped() instanceof String text)) {
+      return 0;
+    }
+    int lines = (int) text.chars().filter(c -> c == '\n').count();
+    if (lines == 0) {
+      return 0;
+    }
+    try (Stream<String> all = Files.lines(Path.of(file))) {
+      // A text in single quotes may have line breaks too, but written as \n.
+      return all.skip(end - 1L).findFirst().filter(l -> l.contains("\"\"\"")).isPresent()
+          ? lines
+          : 0;
+    } catch (IOException | UncheckedIOException e) {
+      return 0;
+    }
   }
 
   private static int lineOf(Matcher match) {

@@ -3,8 +3,12 @@ package dev.tarn.etl.definition;
 import dev.tarn.manifest.FeatureType;
 import dev.tarn.manifest.FeatureType.Kind;
 import dev.tarn.manifest.StructField;
+import java.util.HashSet;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Stream;
 import org.apache.spark.sql.types.ArrayType;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
@@ -18,6 +22,12 @@ public final class SparkTypes {
   static final String SUPPORTED =
       "boolean, int, bigint, float, double, decimal(p,s), string, binary, date, timestamp,"
           + " timestamp_ntz, array<…>, struct<…>";
+
+  /**
+   * Arrays and structs within each other. Protobuf's readers stop at 100 messages within each
+   * other, and a struct takes three.
+   */
+  static final int MAX_DEPTH = 16;
 
   private static final Map<DataType, Kind> KINDS =
       Map.ofEntries(
@@ -47,9 +57,11 @@ public final class SparkTypes {
       stored.setKind(Kind.KIND_ARRAY).setElement(element.get());
     } else if (type instanceof StructType struct) {
       stored.setKind(Kind.KIND_STRUCT);
+      Set<String> names = new HashSet<>();
       for (org.apache.spark.sql.types.StructField field : struct.fields()) {
         Optional<FeatureType> fieldType = stored(field.dataType());
-        if (fieldType.isEmpty()) {
+        // Neither Spark nor Iceberg tells 'a' from 'A' when it looks for a column.
+        if (fieldType.isEmpty() || !names.add(field.name().toLowerCase(Locale.ROOT))) {
           return Optional.empty();
         }
         stored.addFields(StructField.newBuilder().setName(field.name()).setType(fieldType.get()));
@@ -60,6 +72,17 @@ public final class SparkTypes {
       return Optional.empty();
     }
     return Optional.of(stored.build());
+  }
+
+  static int depth(DataType type) {
+    if (type instanceof ArrayType array) {
+      return 1 + depth(array.elementType());
+    }
+    if (type instanceof StructType struct) {
+      return 1
+          + Stream.of(struct.fields()).mapToInt(field -> depth(field.dataType())).max().orElse(0);
+    }
+    return 0;
   }
 
   /** Whether both are the same type, whatever they say of nulls. */

@@ -36,7 +36,9 @@ public final class LocalRedis {
     }
     Path folder = settings.state().resolve("redis");
     LocalProcess process = new LocalProcess(folder.resolve("redis.pid"));
+    Path portFile = folder.resolve("redis.port");
     if (process.find().isPresent()) {
+      refuseOtherPort(redis, portFile);
       awaitAnswer(redis, process, folder);
       console.say("Redis is running on %s already; its data are in %s", redis.address(), folder);
       return;
@@ -57,6 +59,7 @@ public final class LocalRedis {
               .redirectOutput(ProcessBuilder.Redirect.DISCARD)
               .start();
       process.remember(started.toHandle());
+      Files.writeString(portFile, Integer.toString(redis.port()));
     } catch (IOException e) {
       throw new TarnException("can't start Redis in %s: %s".formatted(folder, e.getMessage()), e);
     }
@@ -101,6 +104,20 @@ public final class LocalRedis {
       command.addAll(List.of("--requirepass", redis.password()));
     }
     return command;
+  }
+
+  /** Else up would wait for an answer on a port where nobody listens. */
+  private static void refuseOtherPort(RedisSettings redis, Path portFile) {
+    try {
+      String port = Files.readString(portFile).strip();
+      if (!port.equals(Integer.toString(redis.port()))) {
+        throw new TarnException(
+            "the local Redis runs on port %s: use redis.port=%s, or stop it with ./tarn down"
+                .formatted(port, port));
+      }
+    } catch (IOException e) {
+      // It was only just started: then it is on the port that is asked for, or does not answer.
+    }
   }
 
   private static boolean isTaken(RedisSettings redis) {

@@ -47,7 +47,7 @@ final class ManifestBuilder {
             .addAllTags(view.tags())
             .setTable(table.sqlName())
             .setTarnVersion(TarnVersion.current());
-    view.maxAge().ifPresent(age -> manifest.setMaxAge(Durations.fromMillis(age.toMillis())));
+    view.maxAge().ifPresent(age -> manifest.setMaxAge(Durations.fromSeconds(age.toSeconds())));
     for (Types.NestedField field : schema.columns()) {
       if (isFeature(view, field.name())) {
         manifest.addFeatures(stored(view, field, table));

@@ -14,6 +14,7 @@ import dev.tarn.etl.Pulse;
 import dev.tarn.etl.build.FeatureTable;
 import dev.tarn.etl.definition.Definitions;
 import dev.tarn.etl.definition.FeatureView;
+import dev.tarn.etl.read.SnapshotRows;
 import dev.tarn.manifest.Manifest;
 import dev.tarn.manifest.StoredService;
 import dev.tarn.redis.RedisSettings;
@@ -209,10 +210,7 @@ public final class PushJob {
   }
 
   private Dataset<Row> rows(FeatureView view, Snapshot snapshot) {
-    return lake.spark()
-        .read()
-        .option("snapshot-id", snapshot.snapshotId())
-        .table(lake.sqlName(view.name()))
+    return SnapshotRows.of(lake, view.name(), snapshot.snapshotId())
         .withColumn(ID, EntityIds.of(view.entity()));
   }
 
@@ -273,8 +271,8 @@ public final class PushJob {
 
   /**
    * Shows the progress and keeps the version's lease. If that fails Redis is in trouble: the tasks
-   * meet the same and the push ends with their failure, or the lease runs out and the push finds that
-   * out when it completes the version.
+   * meet the same and the push ends with their failure, or the lease runs out and the push finds
+   * that out when it completes the version.
    */
   private Pulse pulse(Manifest manifest, LongAccumulator progress, long about) {
     String view = manifest.getFeatureView();

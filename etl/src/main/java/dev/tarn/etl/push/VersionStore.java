@@ -263,7 +263,8 @@ public final class VersionStore {
     return atControl(
         jedis -> {
           String now = Long.toString(millis(jedis));
-          List<?> givenUp = (List<?>) jedis.eval(GIVE_UP, List.of(keys.writing(view)), List.of(now));
+          List<?> givenUp =
+              (List<?>) jedis.eval(GIVE_UP, List.of(keys.writing(view)), List.of(now));
           Map<String, Integer> abandoned = new HashMap<>();
           for (int i = 0; i < givenUp.size(); i += 2) {
             abandoned.put((String) givenUp.get(i), Integer.valueOf((String) givenUp.get(i + 1)));

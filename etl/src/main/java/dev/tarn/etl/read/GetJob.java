@@ -79,8 +79,7 @@ public final class GetJob {
             .orElseThrow(
                 () -> new UsageException("nothing has been built of '%s'".formatted(view.name())));
     Snapshot snapshot = table.published(snapshotOrTag);
-    Dataset<Row> rows =
-        lake.spark().read().option("snapshot-id", snapshot.snapshotId()).table(table.sqlName());
+    Dataset<Row> rows = SnapshotRows.of(lake, view.name(), snapshot.snapshotId());
     Map<String, String> columns = columns(view, rows, features);
     Map<String, Row> newest = newest(view, rows, ids);
     GetOnlineFeaturesResponse.Builder answer = GetOnlineFeaturesResponse.newBuilder();

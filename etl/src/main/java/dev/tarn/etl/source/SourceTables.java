@@ -126,6 +126,11 @@ public final class SourceTables {
                 .createOrReplaceTempView(source.name()));
   }
 
+  /** Undoes {@link #show}, so that another view can't read what it does not declare. */
+  public void hide() {
+    tables.forEach((source, table) -> table.sparkSession().catalog().dropTempView(source.name()));
+  }
+
   /** The schema of each source, by its name. */
   public Map<Source, StructType> schemas() {
     Map<Source, StructType> schemas = new LinkedHashMap<>();

@@ -1,0 +1,190 @@
+package dev.tarn.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.typesafe.config.Config;
+import com.typesafe.config.ConfigFactory;
+import dev.tarn.redis.RedisSettings;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class TestSettings {
+
+  private static final String HOME = System.getenv().getOrDefault("TARN_HOME", ".");
+
+  @TempDir Path folder;
+
+  @Test
+  void everyDefaultIsWhatReferenceConfSays() {
+    Map<String, Object> defaults = new TreeMap<>();
+    Settings settings = load("");
+    for (String name : Settings.names()) {
+      defaults.put(name, settings.read(tarn -> tarn.getValue(name).unwrapped()));
+    }
+    Map<String, Object> expected = new TreeMap<>();
+    expected.put("home", HOME);
+    expected.put("state", HOME + "/.tarn");
+    expected.put("definitions", HOME + "/conf/features");
+    expected.put("database", "features");
+    expected.put("redis.host", "127.0.0.1");
+    expected.put("redis.port", 16379);
+    expected.put("redis.database", 0);
+    expected.put("redis.password", "");
+    expected.put("redis.tls", false);
+    expected.put("redis.timeout", "2s");
+    expected.put("redis.namespace", "tarn");
+    expected.put("push.rows-per-bucket", 80);
+    expected.put("push.keep", 3);
+    expected.put("serving.host", "127.0.0.1");
+    expected.put("serving.port", 50051);
+    expected.put("serving.default-entity", "");
+    expected.put("serving.max-entities", 10000);
+    expected.put("serving.max-id-bytes", 1024);
+    expected.put("serving.poll", "500ms");
+    expected.put("serving.drain", "10s");
+    assertThat(defaults).isEqualTo(expected);
+  }
+
+  @Test
+  void theCatalogIsSqliteBelowTheStateByDefault() {
+    Config catalog = load("").read(tarn -> tarn.getConfig("catalog"));
+    Map<String, Object> keys =
+        catalog.entrySet().stream()
+            .collect(Collectors.toMap(Map.Entry::getKey, e -> e.getValue().unwrapped()));
+    assertThat(keys)
+        .isEqualTo(
+            Map.of(
+                "type",
+                "jdbc",
+                "jdbc.schema-version",
+                "V1",
+                "uri",
+                "jdbc:sqlite:" + HOME + "/.tarn/catalog.db",
+                "warehouse",
+                HOME + "/.tarn/warehouse"));
+    assertThat(load("").<Config>read(tarn -> tarn.getConfig("spark")).isEmpty()).isTrue();
+  }
+
+  @Test
+  void whatIsDerivedFollowsTheHomeAndTheStateThatAreSet() {
+    Settings settings = load("tarn.home = /srv/tarn");
+    assertThat(settings.home()).isEqualTo(Path.of("/srv/tarn"));
+    assertThat(settings.state()).isEqualTo(Path.of("/srv/tarn/.tarn"));
+    assertThat(load("tarn.state = /data").<String>read(tarn -> tarn.getString("catalog.uri")))
+        .isEqualTo("jdbc:sqlite:/data/catalog.db");
+  }
+
+  @Test
+  void whatIsTypedWinsOverTheFileAndTheFileOverTheDefaults() {
+    Path file = write("tarn { redis { port = 1, host = db }, push.keep = 9 }");
+    Settings settings =
+        Settings.load(ConfigFactory.parseString("tarn.redis.port = 2"), Optional.of(file));
+    RedisSettings redis = settings.read(RedisSettings::of);
+    assertThat(redis.port()).isEqualTo(2);
+    assertThat(redis.host()).isEqualTo("db");
+    assertThat(redis.timeout()).isEqualTo(Duration.ofSeconds(2));
+    assertThat(settings.<Integer>read(tarn -> tarn.getInt("push.keep"))).isEqualTo(9);
+  }
+
+  @Test
+  void theFileMayReferToOtherSettings() {
+    Path file =
+        write(
+            """
+            tarn {
+              state = ${tarn.home}"/data"
+              catalog { uri = "jdbc:postgresql:"${?NO_SUCH_VARIABLE}"//db/tarn", jdbc.user = me }
+              spark.sql.shuffle.partitions = 8
+            }
+            """);
+    Settings settings = Settings.load(ConfigFactory.empty(), Optional.of(file));
+    assertThat(settings.<String>read(tarn -> tarn.getString("catalog.uri")))
+        .isEqualTo("jdbc:postgresql://db/tarn");
+    assertThat(settings.<String>read(tarn -> tarn.getString("catalog.warehouse")))
+        .isEqualTo(HOME + "/data/warehouse");
+  }
+
+  @Test
+  void anUnknownSettingInTheFileIsRefusedWithItsLine() {
+    assertRefused(
+        "tarn {\n  redis {\n    prot = 1\n  }\n}",
+        "%s:3: there is no setting 'tarn.redis.prot'; did you mean 'redis.port'?");
+    assertRefused(
+        "redis {\n  port = 1\n}",
+        "%s:1: there is no setting 'redis'; all settings stand below tarn { … }");
+    assertRefused(
+        "tarn.catalogue.type = jdbc", "%s:1: there is no setting 'tarn.catalogue'; there are: ");
+    assertRefused("tarn.redis = 5", "%s:1: there is no setting 'tarn.redis'; ");
+    assertRefused("tarn {\n  redos {\n  }\n}", "%s:2: there is no setting 'tarn.redos'");
+  }
+
+  @Test
+  void aFileThatDoesNotParseIsRefusedWithItsLine() {
+    assertRefused("tarn {\n  redis {\n", "settings: %s: 3: ");
+  }
+
+  @Test
+  void aValueOfTheWrongTypeIsRefusedWithItsLine() {
+    Path file = write("tarn {\n  redis.port = many\n}");
+    Settings settings = Settings.load(ConfigFactory.empty(), Optional.of(file));
+    assertThatThrownBy(() -> settings.read(RedisSettings::of))
+        .isInstanceOf(UsageException.class)
+        .hasMessage("settings: %s: 2: port has type STRING rather than NUMBER", file);
+  }
+
+  @Test
+  void aNamespaceThatIsNoneIsRefused() {
+    Settings settings = load("tarn.redis.namespace = \"a:b\"");
+    assertThatThrownBy(() -> settings.read(RedisSettings::of))
+        .isInstanceOf(UsageException.class)
+        .hasMessage(
+            "settings: 'a:b' is not a namespace: use 1 to 64 letters, digits, '_', '.' or '-'");
+  }
+
+  @Test
+  void thePasswordIsNeverPrinted() {
+    RedisSettings redis = load("tarn.redis.password = secret").read(RedisSettings::of);
+    assertThat(redis.password()).isEqualTo("secret");
+    assertThat(redis).hasToString("RedisSettings[127.0.0.1:16379/0]");
+  }
+
+  @Test
+  void catalogAndSparkTakeAnyKeyAndOtherSectionsOnlyTheirs() {
+    assertThat(Settings.isKnown("catalog.jdbc.user")).isTrue();
+    assertThat(Settings.isKnown("spark.executor.memory")).isTrue();
+    assertThat(Settings.isKnown("redis.port")).isTrue();
+    assertThat(Settings.isKnown("redis")).isFalse();
+    assertThat(Settings.isKnown("spark")).isFalse();
+    assertThat(Settings.isKnown("catalog.")).isFalse();
+    assertThat(Settings.isKnown("redis.port.x")).isFalse();
+    assertThat(Settings.isKnown("")).isFalse();
+  }
+
+  private static Settings load(String overrides) {
+    return Settings.load(ConfigFactory.parseString(overrides), Optional.empty());
+  }
+
+  private void assertRefused(String text, String begin) {
+    Path file = write(text);
+    assertThatThrownBy(() -> Settings.load(ConfigFactory.empty(), Optional.of(file)))
+        .isInstanceOf(UsageException.class)
+        .hasMessageStartingWith(begin, file);
+  }
+
+  private Path write(String text) {
+    try {
+      return Files.writeString(folder.resolve("tarn.conf"), text);
+    } catch (IOException e) {
+      throw new java.io.UncheckedIOException(e);
+    }
+  }
+}
