@@ -36,7 +36,8 @@ public final class Pulse implements AutoCloseable {
             }
           }
           console.progress(
-              "%s%s", what, all == 0 ? "" : String.format(Locale.ROOT, ": task %d of %d", done, all));
+              "%s%s",
+              what, all == 0 ? "" : String.format(Locale.ROOT, ": task %d of %d", done, all));
         });
   }
 

@@ -32,7 +32,12 @@ class DemoIT {
       assertThat(get.status()).as(get.output()).isZero();
       JsonObject online = JsonParser.parseString(get.output()).getAsJsonObject();
       String snapshot =
-          online.getAsJsonArray("versions").get(0).getAsJsonObject().get("snapshot_id").getAsString();
+          online
+              .getAsJsonArray("versions")
+              .get(0)
+              .getAsJsonObject()
+              .get("snapshot_id")
+              .getAsString();
 
       Result versions = Shell.tarn(bench, Map.of(), "versions");
       assertThat(versions.status()).isZero();

@@ -61,7 +61,13 @@ class SparkSubmitIT {
     String pyspark = "pyspark==" + System.getProperty("tarn.spark.version");
     expectSuccess(
         List.of(
-            python.toString(), "-m", "pip", "install", "-q", "--disable-pip-version-check", pyspark));
+            python.toString(),
+            "-m",
+            "pip",
+            "install",
+            "-q",
+            "--disable-pip-version-check",
+            pyspark));
     Result where =
         expectSuccess(
             List.of(python.toString(), "-c", "import pyspark; print(pyspark.__path__[0])"));

@@ -31,8 +31,8 @@ import redis.embedded.RedisServer;
 
 /**
  * A place to try Tarn in a test: real Spark, a real Iceberg catalog on SQLite, a real Redis, and a
- * folder for definitions and sources. The JVM's tests share the processes; each workbench has its own
- * namespace in the catalog and in Redis, so tests don't see each other.
+ * folder for definitions and sources. The JVM's tests share the processes; each workbench has its
+ * own namespace in the catalog and in Redis, so tests don't see each other.
  */
 public final class Workbench {
 

@@ -38,6 +38,7 @@ final class Audit {
   private final FeatureView view;
   private final Dataset<Row> rows;
   private final Dataset<Row> published;
+  private final Optional<Instant> publishedBefore;
   private final Instant asOf;
 
   /**
@@ -45,11 +46,19 @@ final class Audit {
    *
    * @param branch the table's rows with those of the as-of
    * @param published the table's rows as they are on main
+   * @param publishedBefore a published as-of before this one that is not far from it, so that the
+   *     newest such need not be looked for in all of the history
    */
-  Audit(FeatureView view, Dataset<Row> branch, Dataset<Row> published, Instant asOf) {
+  Audit(
+      FeatureView view,
+      Dataset<Row> branch,
+      Dataset<Row> published,
+      Optional<Instant> publishedBefore,
+      Instant asOf) {
     this.view = view;
     this.rows = branch.filter(eventTimestamp().equalTo(at(asOf)));
     this.published = published;
+    this.publishedBefore = publishedBefore;
     this.asOf = asOf;
   }
 
@@ -154,8 +163,12 @@ final class Audit {
 
   /** Rows of the newest published as-of before this one. */
   private Optional<Long> rowsBefore() {
-    Row newest =
-        published.filter(eventTimestamp().lt(at(asOf))).agg(functions.max(eventTimestamp())).head();
+    if (publishedBefore.isEmpty()) {
+      return Optional.empty();
+    }
+    Column between =
+        eventTimestamp().geq(at(publishedBefore.get())).and(eventTimestamp().lt(at(asOf)));
+    Row newest = published.filter(between).agg(functions.max(eventTimestamp())).head();
     return newest.isNullAt(0)
         ? Optional.empty()
         : Optional.of(published.filter(eventTimestamp().equalTo(newest.get(0))).count());

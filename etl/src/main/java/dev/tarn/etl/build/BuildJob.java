@@ -20,12 +20,12 @@ import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import org.apache.iceberg.Snapshot;
 import org.apache.iceberg.SnapshotRef;
 import org.apache.iceberg.Table;
 import org.apache.iceberg.exceptions.CommitFailedException;
 import org.apache.iceberg.exceptions.ValidationException;
-import org.apache.iceberg.expressions.Expressions;
-import org.apache.iceberg.io.CloseableIterable;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
@@ -42,7 +42,7 @@ import org.apache.spark.sql.SparkSession;
 public final class BuildJob {
 
   /** Tries when another build publishes to the same table in between. */
-  private static final int ATTEMPTS = 5;
+  private static final int ATTEMPTS = 10;
 
   private static final DateTimeFormatter BRANCH =
       DateTimeFormatter.ofPattern("'audit_'yyyyMMdd'T'HHmmss'Z'").withZone(ZoneOffset.UTC);
@@ -104,8 +104,8 @@ public final class BuildJob {
       }
     } finally {
       sources.hide();
-      if (isNew && table.main().isEmpty()) {
-        // Nothing was published, so nothing is to be seen.
+      if (isNew && table.main().isEmpty() && table.iceberg().refs().isEmpty()) {
+        // Nothing was published and nobody else is building, so nothing is to be seen.
         lake.catalog().dropTable(lake.table(view.name()), true);
       }
     }
@@ -121,10 +121,9 @@ public final class BuildJob {
     }
     for (int attempt = 1; ; attempt++) {
       try {
-        Audit.Result audited = writeAuditPublish(view, table, sources, asOf);
-        long snapshotId = table.main().orElseThrow().snapshotId();
+        Published published = writeAuditPublish(view, table, sources, asOf);
         Duration took = Duration.between(start, Instant.now());
-        return new Outcome(asOf, true, audited.rows(), snapshotId, took);
+        return new Outcome(asOf, true, published.rows(), published.snapshotId(), took);
       } catch (TarnException e) {
         throw e;
       } catch (Exception e) { // Scala does not declare what it throws
@@ -140,8 +139,10 @@ public final class BuildJob {
     }
   }
 
+  private record Published(long rows, long snapshotId) {}
+
   /** Writes the rows where nobody reads, checks them there, and moves main to them. */
-  private Audit.Result writeAuditPublish(
+  private Published writeAuditPublish(
       FeatureView view, FeatureTable table, SourceTables sources, Instant asOf) throws Exception {
     Table iceberg = table.iceberg();
     String branch = BRANCH.format(asOf);
@@ -149,16 +150,21 @@ public final class BuildJob {
     if (iceberg.refs().containsKey(branch)) {
       // Left by a build of this as-of that was killed.
       iceberg.manageSnapshots().removeBranch(branch).commit();
-      table.main().ifPresent(main -> table.restoreSchema(main.schemaId()));
+      Optional<Snapshot> main = table.main();
+      if (main.isPresent() && isAlone(iceberg)) {
+        table.restoreSchema(main.get().schemaId());
+      }
     }
+    Optional<Long> mainBefore = table.main().map(Snapshot::snapshotId);
     int schemaBefore = iceberg.schema().schemaId();
     boolean isPublished = false;
     try {
       // Before the schema changes, so that a killed build leaves a trace of it.
       iceberg.manageSnapshots().createBranch(branch).commit();
       table.evolve(view);
+      int schema = iceberg.schema().schemaId();
       String branchName = table.sqlName() + ".branch_" + branch;
-      if (hasRowsOf(iceberg, asOf)) {
+      if (table.mayHave(asOf)) {
         spark.sql(
             "DELETE FROM %s WHERE event_timestamp = TIMESTAMP '%s'".formatted(branchName, asOf));
       }
@@ -171,7 +177,13 @@ public final class BuildJob {
           .option("snapshot-property." + FeatureTable.TARN_VERSION, TarnVersion.current())
           .append();
       Audit.Result audited =
-          new Audit(view, spark.table(branchName), spark.table(table.sqlName()), asOf).run();
+          new Audit(
+                  view,
+                  spark.table(branchName),
+                  spark.table(table.sqlName()),
+                  table.publishedBefore(asOf),
+                  asOf)
+              .run();
       if (!audited.failures().isEmpty()) {
         throw new TarnException(
             "build of %s as of %s: %d %s failed; main stays at %s\n  %s"
@@ -187,33 +199,35 @@ public final class BuildJob {
                     String.join("\n  ", audited.failures())));
       }
       iceberg.refresh();
+      if (iceberg.schema().schemaId() != schema) {
+        // Published under another schema, what was written could not be read by its field ids.
+        throw new CommitFailedException("another build changed the schema of %s", view.name());
+      }
+      long snapshotId = iceberg.refs().get(branch).snapshotId();
       iceberg
           .manageSnapshots()
           .fastForwardBranch(SnapshotRef.MAIN_BRANCH, branch)
           .removeBranch(branch)
           .commit();
       isPublished = true;
-      return audited;
+      return new Published(audited.rows(), snapshotId);
     } finally {
       if (!isPublished) {
         iceberg.refresh();
         if (iceberg.refs().containsKey(branch)) {
           iceberg.manageSnapshots().removeBranch(branch).commit();
         }
-        table.restoreSchema(schemaBefore);
+        boolean isMainAsBefore = table.main().map(Snapshot::snapshotId).equals(mainBefore);
+        if (isMainAsBefore && isAlone(iceberg)) {
+          table.restoreSchema(schemaBefore);
+        }
       }
     }
   }
 
-  /** Whether any file of main may hold rows of the as-of; told from its statistics. */
-  private static boolean hasRowsOf(Table table, Instant asOf) throws Exception {
-    try (CloseableIterable<?> files =
-        table
-            .newScan()
-            .filter(Expressions.equal(FeatureView.EVENT_TIMESTAMP, asOf.toString()))
-            .planFiles()) {
-      return files.iterator().hasNext();
-    }
+  /** Whether no other build is under way: one would need the schema as it has found it. */
+  private static boolean isAlone(Table table) {
+    return table.refs().keySet().stream().noneMatch(name -> name.startsWith("audit_"));
   }
 
   /** Whether main moved while the rows were written: then they must be written on top of that. */

@@ -6,6 +6,9 @@ import dev.tarn.etl.Lake;
 import dev.tarn.etl.definition.Feature;
 import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.etl.definition.SparkTypes;
+import dev.tarn.row.Values;
+import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -14,6 +17,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.regex.Pattern;
+import org.apache.iceberg.FileScanTask;
 import org.apache.iceberg.HasTableOperations;
 import org.apache.iceberg.PartitionSpec;
 import org.apache.iceberg.Schema;
@@ -28,7 +32,10 @@ import org.apache.iceberg.UpdateSchema;
 import org.apache.iceberg.catalog.TableIdentifier;
 import org.apache.iceberg.exceptions.AlreadyExistsException;
 import org.apache.iceberg.exceptions.NoSuchTableException;
+import org.apache.iceberg.expressions.Expressions;
+import org.apache.iceberg.io.CloseableIterable;
 import org.apache.iceberg.spark.SparkSchemaUtil;
+import org.apache.iceberg.types.Conversions;
 import org.apache.iceberg.types.Type;
 import org.apache.iceberg.types.TypeUtil;
 import org.apache.iceberg.types.Types;
@@ -163,6 +170,45 @@ public final class FeatureTable {
       }
     }
     return false;
+  }
+
+  /**
+   * The newest as-of on main that the files' statistics show to be before this one. There may be a
+   * newer one only where a file has as-ofs on both sides of it.
+   */
+  Optional<Instant> publishedBefore(Instant asOf) throws IOException {
+    int field = table.schema().findField(FeatureView.EVENT_TIMESTAMP).fieldId();
+    Optional<Instant> newest = Optional.empty();
+    try (CloseableIterable<FileScanTask> files =
+        table
+            .newScan()
+            .includeColumnStats(List.of(FeatureView.EVENT_TIMESTAMP))
+            .filter(Expressions.lessThan(FeatureView.EVENT_TIMESTAMP, asOf.toString()))
+            .planFiles()) {
+      for (FileScanTask task : files) {
+        Map<Integer, ByteBuffer> bounds = task.file().upperBounds();
+        if (bounds != null && bounds.containsKey(field)) {
+          long micros =
+              Conversions.fromByteBuffer(Types.TimestampType.withZone(), bounds.get(field));
+          Instant last = Values.instant(micros);
+          if (last.isBefore(asOf) && newest.filter(last::isBefore).isEmpty()) {
+            newest = Optional.of(last);
+          }
+        }
+      }
+    }
+    return newest;
+  }
+
+  /** Whether any file of main may hold rows of the as-of; told from its statistics. */
+  boolean mayHave(Instant asOf) throws IOException {
+    try (CloseableIterable<FileScanTask> files =
+        table
+            .newScan()
+            .filter(Expressions.equal(FeatureView.EVENT_TIMESTAMP, asOf.toString()))
+            .planFiles()) {
+      return files.iterator().hasNext();
+    }
   }
 
   /**

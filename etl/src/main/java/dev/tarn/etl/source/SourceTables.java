@@ -21,6 +21,7 @@ import org.apache.hadoop.fs.FileStatus;
 import org.apache.iceberg.Snapshot;
 import org.apache.iceberg.Table;
 import org.apache.iceberg.spark.Spark3Util;
+import org.apache.spark.sql.Column;
 import org.apache.spark.sql.DataFrameReader;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
@@ -30,6 +31,8 @@ import org.apache.spark.sql.execution.datasources.HadoopFsRelation;
 import org.apache.spark.sql.execution.datasources.LogicalRelation;
 import org.apache.spark.sql.execution.datasources.PartitioningAwareFileIndex;
 import org.apache.spark.sql.functions;
+import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 import scala.collection.JavaConverters;
 
@@ -116,14 +119,18 @@ public final class SourceTables {
         (source, table) ->
             source
                 .timestamp()
-                .map(
-                    column ->
-                        table.filter(
-                            functions
-                                .col("`" + column + "`")
-                                .lt(functions.lit(Timestamp.from(asOf)))))
+                .map(column -> table.filter(isBefore(table.schema().apply(column), asOf)))
                 .orElse(table)
                 .createOrReplaceTempView(source.name()));
+  }
+
+  private static Column isBefore(StructField timestamp, Instant asOf) {
+    Column moment = functions.lit(Timestamp.from(asOf));
+    // Of a day that is not over at the as-of, no row may be seen: it may have come after.
+    boolean isDate = timestamp.dataType().equals(DataTypes.DateType);
+    return functions
+        .col("`" + timestamp.name() + "`")
+        .lt(isDate ? moment.cast(DataTypes.DateType) : moment);
   }
 
   /** Undoes {@link #show}, so that another view can't read what it does not declare. */

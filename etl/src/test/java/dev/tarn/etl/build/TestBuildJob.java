@@ -374,4 +374,40 @@ class TestBuildJob {
         "format = %s, path = \"%s\", schema = \"user_id BIGINT, at TIMESTAMP, amount DOUBLE\""
             .formatted(format, orders.bench().path(file)));
   }
+
+  @Test
+  void aDayThatIsNotOverAtTheAsOfIsNotSeen() {
+    Workbench bench = new Workbench();
+    bench
+        .spark()
+        .sql(
+            "SELECT * FROM VALUES (1L, DATE '2026-01-01'), (1L, DATE '2026-01-02') AS t(user_id, day)")
+        .write()
+        .parquet(bench.path("days").toString());
+    bench.define(
+        "days.conf",
+        """
+        entities { user { keys = [{ name = user_id, type = bigint }] } }
+        sources { days { format = parquet, path = "%s", timestamp = day } }
+        feature-views {
+          seen {
+            entity = user
+            sources = [days]
+            sql = "SELECT user_id, count(*) AS days FROM days GROUP BY user_id"
+            features = [{ name = days, type = bigint }]
+          }
+        }
+        """
+            .formatted(bench.path("days")));
+    bench.build("seen", "2026-01-02T12:00:00Z", JAN_3);
+    assertThat(
+            bench
+                .spark()
+                .sql(
+                    "SELECT days FROM %s ORDER BY event_timestamp"
+                        .formatted(bench.lake().sqlName("seen")))
+                .collectAsList())
+        .extracting(row -> row.getLong(0))
+        .containsExactly(1L, 2L);
+  }
 }

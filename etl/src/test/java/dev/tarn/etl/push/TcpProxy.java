@@ -113,11 +113,12 @@ final class TcpProxy implements AutoCloseable {
       }
     } catch (IOException e) {
       // One side is gone; so is the other then.
+    } finally {
+      close(from);
+      close(to);
+      open.remove(from);
+      open.remove(to);
     }
-    close(from);
-    close(to);
-    open.remove(from);
-    open.remove(to);
   }
 
   private synchronized boolean isUnanswered(byte[] buffer, int read) {
