@@ -1,5 +1,6 @@
 package dev.tarn.etl.build;
 
+import com.google.common.primitives.Longs;
 import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;
 import dev.tarn.etl.Lake;
@@ -16,7 +17,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.regex.Pattern;
 import org.apache.iceberg.FileScanTask;
 import org.apache.iceberg.HasTableOperations;
 import org.apache.iceberg.PartitionSpec;
@@ -54,9 +54,6 @@ public final class FeatureTable {
   public static final String DEFINITION = "tarn.definition-hash";
   public static final String SOURCES = "tarn.sources";
   public static final String TARN_VERSION = "tarn.version";
-
-  // As many digits as a long surely holds.
-  private static final Pattern SNAPSHOT_ID = Pattern.compile("[0-9]{1,18}|[1-8][0-9]{18}");
 
   private final Table table;
   private final String sqlName;
@@ -139,8 +136,9 @@ public final class FeatureTable {
   private Optional<Snapshot> findPublished(String idOrTag) {
     Optional<Snapshot> main = main();
     Optional<Snapshot> found = Optional.ofNullable(table.snapshot(idOrTag));
-    if (found.isEmpty() && SNAPSHOT_ID.matcher(idOrTag).matches()) {
-      found = Optional.ofNullable(table.snapshot(Long.parseLong(idOrTag)));
+    if (found.isEmpty()) {
+      // Ids use nearly all of a long, so some digits are one and some of as many are not.
+      found = Optional.ofNullable(Longs.tryParse(idOrTag)).map(table::snapshot);
     }
     return found.filter(
         snapshot ->

@@ -41,7 +41,7 @@ final class ManifestBuilder {
             .addAllEntityKeys(view.entity().keyNames())
             .setSnapshotId(snapshot.snapshotId())
             .setSequenceNumber(snapshot.sequenceNumber())
-            .setDefinitionHash(view.definitionHash())
+            .setDefinitionHash(snapshot.summary().getOrDefault(FeatureTable.DEFINITION, ""))
             .setDescription(view.description())
             .setOwner(view.owner())
             .addAllTags(view.tags())

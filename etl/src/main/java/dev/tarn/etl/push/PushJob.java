@@ -186,7 +186,14 @@ public final class PushJob {
     }
 
     // 6. Prune the versions that are no longer kept.
-    prune(view.name(), table);
+    try {
+      prune(view.name(), table);
+    } catch (RuntimeException e) {
+      // The push is done: to fail it now would only have it retried.
+      console.say(
+          "%s: older versions could not be removed now (%s); the next push will",
+          view.name(), Failures.reason(e));
+    }
     return outcome;
   }
 
