@@ -6,7 +6,6 @@ import com.typesafe.config.ConfigException;
 import com.typesafe.config.ConfigFactory;
 import com.typesafe.config.ConfigOrigin;
 import com.typesafe.config.ConfigParseOptions;
-import com.typesafe.config.ConfigResolveOptions;
 import com.typesafe.config.ConfigValue;
 import dev.tarn.cli.Settings;
 import dev.tarn.cli.Suggestion;
@@ -66,7 +65,9 @@ public final class Definitions {
    */
   public static Definitions load(Settings settings) {
     Config tarn = settings.read(config -> config);
-    return load(settings.home(), Path.of(tarn.getString("definitions")), tarn.atKey("tarn"));
+    // Nothing else: what a file can refer to can end in a message, and passwords must not.
+    Config folders = tarn.withOnlyPath("home").withFallback(tarn.withOnlyPath("state"));
+    return load(settings.home(), Path.of(tarn.getString("definitions")), folders.atKey("tarn"));
   }
 
   /**
@@ -605,8 +606,11 @@ public final class Definitions {
     try {
       ConfigParseOptions strict = ConfigParseOptions.defaults().setAllowMissing(false);
       Config parsed = ConfigFactory.parseFile(file.toFile(), strict);
-      return parsed.resolveWith(
-          parsed.withFallback(substitutions), ConfigResolveOptions.defaults());
+      if (parsed.hasPath("tarn")) {
+        throw new ConfigException.Generic(
+            parsed.getValue("tarn").origin().description() + ": settings go to conf/tarn.conf");
+      }
+      return parsed.withFallback(substitutions).resolve().withoutPath("tarn");
     } catch (ConfigException e) {
       ConfigOrigin origin = e.origin();
       Position position =

@@ -79,7 +79,13 @@ public final class SourceTables {
                   .table(source.location()));
         } else {
           Dataset<Row> files = files(spark, source);
-          fingerprint.addProperty(source.name(), fingerprint(files));
+          List<FileStatus> listed = listed(files);
+          if (listed.isEmpty()) {
+            throw new TarnException(
+                "%s: source '%s': there are no files at %s"
+                    .formatted(source.position(), source.name(), source.location()));
+          }
+          fingerprint.addProperty(source.name(), fingerprint(listed));
           tables.put(source, files);
         }
       } catch (TarnException e) {
@@ -166,7 +172,7 @@ public final class SourceTables {
     return reader.format(source.format().name().toLowerCase(Locale.ROOT)).load(source.location());
   }
 
-  private static String fingerprint(Dataset<Row> files) {
+  private static List<FileStatus> listed(Dataset<Row> files) {
     List<FileStatus> listed = new ArrayList<>();
     for (LogicalPlan leaf :
         JavaConverters.seqAsJavaList(files.queryExecution().analyzed().collectLeaves())) {
@@ -176,6 +182,10 @@ public final class SourceTables {
         listed.addAll(JavaConverters.seqAsJavaList(index.allFiles()));
       }
     }
+    return listed;
+  }
+
+  private static String fingerprint(List<FileStatus> listed) {
     FileStatus[] sorted = listed.toArray(new FileStatus[0]);
     Arrays.sort(sorted, Comparator.comparing(file -> file.getPath().toString()));
     long bytes = 0;
