@@ -149,7 +149,7 @@ public final class BuildJob {
     iceberg.refresh();
     if (iceberg.refs().containsKey(branch)) {
       // Left by a build of this as-of that was killed.
-      iceberg.manageSnapshots().removeBranch(branch).commit();
+      table.changeRefs(refs -> refs.removeBranch(branch));
       Optional<Snapshot> main = table.main();
       if (main.isPresent() && isAlone(iceberg)) {
         table.restoreSchema(main.get().schemaId());
@@ -160,7 +160,7 @@ public final class BuildJob {
     boolean isPublished = false;
     try {
       // Before the schema changes, so that a killed build leaves a trace of it.
-      iceberg.manageSnapshots().createBranch(branch).commit();
+      table.changeRefs(refs -> refs.createBranch(branch));
       table.evolve(view);
       int schema = iceberg.schema().schemaId();
       String branchName = table.sqlName() + ".branch_" + branch;
@@ -204,18 +204,15 @@ public final class BuildJob {
         throw new CommitFailedException("another build changed the schema of %s", view.name());
       }
       long snapshotId = iceberg.refs().get(branch).snapshotId();
-      iceberg
-          .manageSnapshots()
-          .fastForwardBranch(SnapshotRef.MAIN_BRANCH, branch)
-          .removeBranch(branch)
-          .commit();
+      table.changeRefs(
+          refs -> refs.fastForwardBranch(SnapshotRef.MAIN_BRANCH, branch).removeBranch(branch));
       isPublished = true;
       return new Published(audited.rows(), snapshotId);
     } finally {
       if (!isPublished) {
         iceberg.refresh();
         if (iceberg.refs().containsKey(branch)) {
-          iceberg.manageSnapshots().removeBranch(branch).commit();
+          table.changeRefs(refs -> refs.removeBranch(branch));
         }
         boolean isMainAsBefore = table.main().map(Snapshot::snapshotId).equals(mainBefore);
         if (isMainAsBefore && isAlone(iceberg)) {

@@ -17,8 +17,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Consumer;
 import org.apache.iceberg.FileScanTask;
 import org.apache.iceberg.HasTableOperations;
+import org.apache.iceberg.ManageSnapshots;
 import org.apache.iceberg.PartitionSpec;
 import org.apache.iceberg.Schema;
 import org.apache.iceberg.Snapshot;
@@ -31,6 +33,7 @@ import org.apache.iceberg.TableProperties;
 import org.apache.iceberg.UpdateSchema;
 import org.apache.iceberg.catalog.TableIdentifier;
 import org.apache.iceberg.exceptions.AlreadyExistsException;
+import org.apache.iceberg.exceptions.CommitFailedException;
 import org.apache.iceberg.exceptions.NoSuchTableException;
 import org.apache.iceberg.expressions.Expressions;
 import org.apache.iceberg.io.CloseableIterable;
@@ -54,6 +57,8 @@ public final class FeatureTable {
   public static final String DEFINITION = "tarn.definition-hash";
   public static final String SOURCES = "tarn.sources";
   public static final String TARN_VERSION = "tarn.version";
+
+  private static final int ATTEMPTS = 20;
 
   private final Table table;
   private final String sqlName;
@@ -106,6 +111,26 @@ public final class FeatureTable {
 
   public String sqlName() {
     return sqlName;
+  }
+
+  /**
+   * Changes branches or tags in one commit; once more when another job has changed the table in
+   * between, which Iceberg itself does not try for these.
+   */
+  public void changeRefs(Consumer<ManageSnapshots> change) {
+    for (int attempt = 1; ; attempt++) {
+      table.refresh();
+      ManageSnapshots refs = table.manageSnapshots();
+      change.accept(refs);
+      try {
+        refs.commit();
+        return;
+      } catch (CommitFailedException e) {
+        if (attempt == ATTEMPTS) {
+          throw e;
+        }
+      }
+    }
   }
 
   /** The newest published snapshot. */

@@ -9,6 +9,7 @@ import java.util.HashMap;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
+import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.function.FlatMapFunction;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.util.LongAccumulator;
@@ -133,6 +134,9 @@ final class BucketWriter implements FlatMapFunction<Iterator<InternalRow>, Bucke
 
     /** Waits for every answer and compares it. */
     void flush() {
+      if (TaskContext.get() != null && TaskContext.get().isInterrupted()) {
+        throw new IllegalStateException("the push was given up");
+      }
       pipelines.forEach(
           (node, pipeline) -> {
             List<Object> answers = pipeline.syncAndReturnAll();

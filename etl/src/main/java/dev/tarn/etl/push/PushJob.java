@@ -68,6 +68,9 @@ public final class PushJob {
   private final int rowsPerBucket;
   private final int keep;
 
+  /** Of the failed push: while they run, what they wrote can't be removed for good. */
+  private boolean haveTasksEnded = true;
+
   public PushJob(Lake lake, RedisServers redis, Settings settings, Console console) {
     this.lake = lake;
     this.redis = redis;
@@ -270,9 +273,15 @@ public final class PushJob {
             features,
             progress);
     JavaRDD<InternalRow> internal = sorted.queryExecution().toRdd().toJavaRDD();
-    try (Pulse pulse = pulse(manifest, progress, about)) {
-      return internal.mapPartitions(writer).collect().stream()
-          .reduce(new BucketWriter.Written(0, 0), BucketWriter.Written::plus);
+    try (Pulse pulse = pulse(manifest, progress, about);
+        RunningTasks running = new RunningTasks(lake.spark().sparkContext())) {
+      try {
+        return internal.mapPartitions(writer).collect().stream()
+            .reduce(new BucketWriter.Written(0, 0), BucketWriter.Written::plus);
+      } catch (Exception e) { // Scala does not declare SparkException
+        haveTasksEnded = running.awaitNone(VersionStore.LEASE);
+        throw e;
+      }
     }
   }
 
@@ -327,18 +336,15 @@ public final class PushJob {
   }
 
   private static void tag(FeatureTable table, Manifest manifest) {
-    table
-        .iceberg()
-        .manageSnapshots()
-        .createTag(tagOf(manifest.getVersion()), manifest.getSnapshotId())
-        .commit();
+    table.changeRefs(
+        refs -> refs.createTag(tagOf(manifest.getVersion()), manifest.getSnapshotId()));
   }
 
   private static void untag(FeatureTable table, String version) {
     Table iceberg = table.iceberg();
     iceberg.refresh();
     if (iceberg.refs().containsKey(tagOf(version))) {
-      iceberg.manageSnapshots().removeTag(tagOf(version)).commit();
+      table.changeRefs(refs -> refs.removeTag(tagOf(version)));
     }
   }
 
@@ -356,6 +362,9 @@ public final class PushJob {
         return new TarnException(
             "%s\n  version %s is released nevertheless".formatted(failure.getMessage(), version),
             failure);
+      }
+      if (!haveTasksEnded) {
+        throw new TarnException("tasks of this push are still running");
       }
       versions.remove(view, version, buckets);
       untag(table, version);

@@ -289,7 +289,12 @@ public final class VersionStore {
                   jedis -> {
                     Pipeline pipeline = jedis.pipelined();
                     names.forEach(pipeline::unlink);
-                    return pipeline.syncAndReturnAll();
+                    for (Object answer : pipeline.syncAndReturnAll()) {
+                      if (answer instanceof RuntimeException refused) {
+                        throw refused;
+                      }
+                    }
+                    return null;
                   }));
     }
     atControl(jedis -> jedis.hdel(keys.writing(view), version));
