@@ -113,7 +113,11 @@ public final class AnswerPrinter {
     List<String> ages = new ArrayList<>();
     for (Timestamp time : new TreeMap<>(set.getEventTimestampsMap()).values()) {
       Instant at = Instant.ofEpochSecond(time.getSeconds(), time.getNanos());
-      ages.add(duration(Duration.between(at, now)));
+      String age = duration(Duration.between(at, now));
+      // Views that were built for the same as-of are of one age.
+      if (!ages.contains(age)) {
+        ages.add(age);
+      }
     }
     return ages.isEmpty() ? "-" : String.join(" ", ages);
   }
