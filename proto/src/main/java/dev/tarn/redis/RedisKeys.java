@@ -10,6 +10,7 @@ import java.util.zip.CRC32C;
  * <pre>
  * {tarn}:release             hash    feature view → {@link Release}: what lookups answer from
  * {tarn}:released            channel a notice after each release
+ * {tarn}:pinned              hash    feature view → {@link Release} that a rollback pinned it to
  * {tarn}:sequence            counter of minted versions
  * {tarn}:services            hash    feature service → StoredService, JSON
  * {tarn}:manifests:VIEW      hash    version → Manifest, JSON: the versions that are complete
@@ -51,6 +52,10 @@ public final class RedisKeys {
 
   public String releasedChannel() {
     return control("released");
+  }
+
+  public String pinned() {
+    return control("pinned");
   }
 
   public String sequence() {

@@ -8,8 +8,10 @@ public record RedisSettings(
     String host,
     int port,
     int database,
+    String user,
     String password,
     boolean tls,
+    String tlsCa,
     Duration timeout,
     RedisKeys keys) {
 
@@ -20,8 +22,10 @@ public record RedisSettings(
         redis.getString("host"),
         redis.getInt("port"),
         redis.getInt("database"),
+        redis.getString("user"),
         redis.getString("password"),
         redis.getBoolean("tls"),
+        redis.getString("tls-ca"),
         redis.getDuration("timeout"),
         new RedisKeys(redis.getString("namespace")));
   }

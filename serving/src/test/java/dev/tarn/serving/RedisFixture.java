@@ -58,7 +58,7 @@ final class RedisFixture implements AutoCloseable {
   RedisSettings settings(Duration timeout, String password, int database) {
     String namespace = "test-" + NAMESPACES.incrementAndGet();
     return new RedisSettings(
-        "127.0.0.1", port, database, password, false, timeout, new RedisKeys(namespace));
+        "127.0.0.1", port, database, "", password, false, "", timeout, new RedisKeys(namespace));
   }
 
   /** Starts it, empty, on the same port as before. */
