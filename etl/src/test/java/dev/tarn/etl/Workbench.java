@@ -6,10 +6,10 @@ import com.typesafe.config.ConfigValueFactory;
 import dev.tarn.cli.Settings;
 import dev.tarn.etl.build.BuildJob;
 import dev.tarn.etl.definition.Definitions;
+import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.etl.push.PushJob;
-import dev.tarn.etl.push.RedisServers;
-import dev.tarn.etl.push.VersionStore;
-import dev.tarn.redis.RedisSettings;
+import dev.tarn.etl.redis.RedisServers;
+import dev.tarn.etl.release.VersionStore;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -23,7 +23,6 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.spark.sql.SparkSession;
@@ -63,6 +62,9 @@ public final class Workbench {
     set("catalog.warehouse", SHARED.resolve("warehouse").toString());
     set("redis.port", Integer.toString(REDIS.ports().get(0)));
     set("redis.namespace", "bench" + number);
+    // What a test waits for in vain: lookups that nobody makes, a server that stays away.
+    set("push.grace", "0s");
+    set("push.patience", "2s");
   }
 
   /** Sets a setting, e.g. {@code push.keep}. */
@@ -115,7 +117,7 @@ public final class Workbench {
   }
 
   public RedisServers redis() {
-    return RedisServers.connect(settings().read(RedisSettings::of));
+    return RedisServers.connect(settings());
   }
 
   public VersionStore versions() {
@@ -130,12 +132,15 @@ public final class Workbench {
 
   /** Pushes and releases the newest snapshot of a view. */
   public PushJob.Outcome push(String view) {
+    return push(PushJob.Request.NEWEST, view).get(0);
+  }
+
+  /** Pushes views as asked and releases them together. */
+  public List<PushJob.Outcome> push(PushJob.Request request, String... names) {
     Definitions definitions = definitions();
+    List<FeatureView> views = List.of(names).stream().map(definitions::view).toList();
     return new PushJob(lake(), redis(), settings(), console)
-        .push(
-            definitions.view(view),
-            PushJob.services(definitions, definitions.view(view)),
-            Optional.empty());
+        .push(views, PushJob.services(definitions, views), request);
   }
 
   /**

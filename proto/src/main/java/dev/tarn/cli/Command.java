@@ -29,9 +29,17 @@ public enum Command {
       optional("format", "table (default) or json")),
   PUSH(
       "copy a snapshot of a feature table to Redis as a new version, and release it",
-      required("view", "the feature view"),
+      optional("view", "the feature view"),
+      optional("views", "several, separated by commas, to release in the same instant"),
       optional("snapshot", "Iceberg snapshot id or tag (default: the newest of main)"),
+      optional("mode", "full, delta (what changed), or auto (default): delta where it is small"),
       optional("format", "table (default) or json")),
+  ROLLBACK(
+      "release an older version again and pin it",
+      required("view", "the feature view"),
+      optional("version", "a kept version (default: the one before the released one)"),
+      optional("snapshot", "an Iceberg snapshot id or tag; pushed again if it is no longer kept")),
+  UNPIN("let pushes release again after a rollback", required("view", "the feature view")),
   VERSIONS(
       "what is released, what is kept, since when and from which snapshot",
       optional("view", "only this feature view"),

@@ -169,6 +169,24 @@ public final class CommandLine {
     return format.equals("json");
   }
 
+  /** One of the constants of an enum, typed in lower case. */
+  public <E extends Enum<E>> E choice(String name, Class<E> choices, E byDefault) {
+    Optional<String> text = optional(name);
+    if (text.isEmpty()) {
+      return byDefault;
+    }
+    List<String> words = new ArrayList<>();
+    for (E choice : choices.getEnumConstants()) {
+      String word = choice.name().toLowerCase(java.util.Locale.ROOT);
+      if (word.equals(text.get())) {
+        return choice;
+      }
+      words.add(word);
+    }
+    throw new UsageException(
+        "%s=%s: there are %s".formatted(name, text.get(), String.join(", ", words)));
+  }
+
   /** Whether {@code name=true} was given. */
   public boolean flag(String name) {
     String value = optional(name).orElse("false");

@@ -1,5 +1,6 @@
 package dev.tarn.redis;
 
+import java.io.Serializable;
 import java.nio.charset.StandardCharsets;
 import java.util.regex.Pattern;
 import java.util.zip.CRC32C;
@@ -13,9 +14,11 @@ import java.util.zip.CRC32C;
  * {tarn}:pinned              hash    feature view → {@link Release} that a rollback pinned it to
  * {tarn}:sequence            counter of minted versions
  * {tarn}:services            hash    feature service → StoredService, JSON
+ * {tarn}:events             list    releases, JSON, that the history in Iceberg does not have yet
  * {tarn}:manifests:VIEW      hash    version → Manifest, JSON: the versions that are complete
  * {tarn}:writing:VIEW        hash    version → number of buckets: the versions being written
- * tarn:VIEW:VERSION:BUCKET   hash    entity id → row: the values
+ * tarn:VIEW:VERSION:BUCKET   hash    entity id → row: the values; in an overlay an empty row is
+ *                                    an entity of the base that is no longer there
  * </pre>
  *
  * <p>The braces are a hash tag: in Redis Cluster the control keys share one slot, so one script can
@@ -25,7 +28,8 @@ import java.util.zip.CRC32C;
  * version's rows. Rows are grouped into buckets because a small hash takes half the memory that as
  * many keys would, and because bucket names can be enumerated: nothing here needs SCAN or KEYS.
  */
-public final class RedisKeys {
+public final class RedisKeys implements Serializable {
+  private static final long serialVersionUID = 1L;
 
   private static final Pattern NAMESPACE = Pattern.compile("[A-Za-z0-9_.-]{1,64}");
 
@@ -66,6 +70,10 @@ public final class RedisKeys {
     return control("services");
   }
 
+  public String events() {
+    return control("events");
+  }
+
   public String manifests(String view) {
     return control("manifests:" + view);
   }
@@ -88,9 +96,14 @@ public final class RedisKeys {
    * computes it in hardware and both sides of Tarn run on the JDK.
    */
   public static int bucketOf(byte[] entityId, int buckets) {
+    return (int) ((checksum(entityId) * buckets) >>> 32);
+  }
+
+  /** CRC-32C, 0 to 2^32 - 1. Buckets are in its order, however many there are. */
+  public static long checksum(byte[] entityId) {
     CRC32C crc = new CRC32C();
     crc.update(entityId, 0, entityId.length);
-    return (int) ((crc.getValue() * buckets) >>> 32);
+    return crc.getValue();
   }
 
   private String control(String name) {

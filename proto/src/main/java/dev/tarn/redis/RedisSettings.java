@@ -1,6 +1,7 @@
 package dev.tarn.redis;
 
 import com.typesafe.config.Config;
+import java.io.Serializable;
 import java.time.Duration;
 
 /** Where Redis is: the {@code redis} section of the settings, the same for pushes and lookups. */
@@ -13,7 +14,8 @@ public record RedisSettings(
     boolean tls,
     String tlsCa,
     Duration timeout,
-    RedisKeys keys) {
+    RedisKeys keys)
+    implements Serializable {
 
   /** Reads the section {@code redis} of the settings below {@code tarn}. */
   public static RedisSettings of(Config tarn) {

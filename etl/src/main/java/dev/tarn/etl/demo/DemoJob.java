@@ -19,9 +19,8 @@ import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.etl.local.LocalProcess;
 import dev.tarn.etl.local.LocalRedis;
 import dev.tarn.etl.push.PushJob;
-import dev.tarn.etl.push.RedisServers;
 import dev.tarn.etl.read.GetJob;
-import dev.tarn.redis.RedisSettings;
+import dev.tarn.etl.redis.RedisServers;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -32,7 +31,6 @@ import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 
 /**
@@ -91,10 +89,13 @@ public final class DemoJob {
       }
 
       step(4, "push: the newest snapshot of each view to Redis, and release");
-      RedisServers redis = RedisServers.connect(settings.read(RedisSettings::of));
+      RedisServers redis = RedisServers.connect(settings);
       for (FeatureView view : views) {
         new PushJob(lake, redis, settings, console)
-            .push(view, PushJob.services(definitions, view), Optional.empty());
+            .push(
+                List.of(view),
+                PushJob.services(definitions, List.of(view)),
+                PushJob.Request.NEWEST);
       }
 
       step(5, "serve: the lookup server");

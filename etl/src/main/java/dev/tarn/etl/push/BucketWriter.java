@@ -1,179 +1,210 @@
 package dev.tarn.etl.push;
 
-import com.redislabs.provider.redis.RedisConfig;
-import com.redislabs.provider.redis.RedisNode;
+import com.google.common.util.concurrent.RateLimiter;
+import dev.tarn.etl.redis.BucketPipeline;
+import dev.tarn.etl.redis.RedisServers;
 import dev.tarn.redis.RedisKeys;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HashMap;
 import java.util.Iterator;
 import java.util.List;
-import java.util.Map;
-import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.function.FlatMapFunction;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.util.LongAccumulator;
-import redis.clients.jedis.Jedis;
-import redis.clients.jedis.Pipeline;
 import redis.clients.jedis.Protocol;
 
 /**
- * Writes one Spark partition's rows to Redis, a bucket with one HSET, many buckets on the way
- * before an answer is waited for. Rows come sorted by bucket, entity id and event timestamp, newest
- * first; the first of each entity is written.
+ * Writes one Spark partition's rows to Redis, many buckets on the way before an answer is waited
+ * for. Rows come as {@link EncodedRows#byBucket} gives them; the newest of each entity is written.
  *
- * <p>Memory is bounded by the bytes on the way. Each bucket's length is read back behind its HSET,
- * so that an answer proves that the rows are there; writing a bucket again (a retried task) changes
+ * <p>A bucket goes out whole, by RESTORE, which is the quickest; by HSET where Redis refuses that,
+ * and a part at a time where its rows are so long that it would not fit the task's memory. Either
+ * way it expires unless its version is released, and writing it again (a retried task) changes
  * nothing.
  */
-final class BucketWriter implements FlatMapFunction<Iterator<InternalRow>, BucketWriter.Written> {
+final class BucketWriter implements FlatMapFunction<Iterator<InternalRow>, WrittenBuckets> {
   private static final long serialVersionUID = 1L;
 
-  private static final int BYTES_ON_THE_WAY = 1 << 20;
+  /** A bucket that grows beyond this goes out in parts. */
+  private static final int MAX_BUCKET_BYTES = 1 << 20;
 
-  /** What a partition wrote: entities, and the bytes of their ids and rows. */
-  record Written(long rows, long bytes) implements java.io.Serializable {
-    Written plus(Written other) {
-      return new Written(rows + other.rows, bytes + other.bytes);
-    }
-  }
+  private static final byte[] REPLACE = "REPLACE".getBytes(StandardCharsets.ISO_8859_1);
 
-  private final RedisConfig topology;
+  private final RedisServers servers;
   private final String bucketPrefix;
-  private final int bucketOrdinal;
-  private final int idOrdinal;
-  private final int eventTimestampOrdinal;
-  private final long asOfMicros;
-  private final ArrayList<RowEncoder.Column> features;
+  private final int buckets;
+  private final boolean restores;
+  private final byte[] expiryMillis;
+  private final double rowsPerSecond;
   private final LongAccumulator progress;
 
+  /**
+   * A writer of one version.
+   *
+   * @param restores whether Redis takes RESTORE
+   * @param expiryMillis after how long the rows expire if nothing is done
+   * @param rowsPerSecond the most that this task may write; 0 for no limit
+   */
   BucketWriter(
-      RedisConfig topology,
+      RedisServers servers,
       String bucketPrefix,
-      int bucketOrdinal,
-      int idOrdinal,
-      int eventTimestampOrdinal,
-      long asOfMicros,
-      List<RowEncoder.Column> features,
+      int buckets,
+      boolean restores,
+      long expiryMillis,
+      double rowsPerSecond,
       LongAccumulator progress) {
-    this.topology = topology;
+    this.servers = servers;
     this.bucketPrefix = bucketPrefix;
-    this.bucketOrdinal = bucketOrdinal;
-    this.idOrdinal = idOrdinal;
-    this.eventTimestampOrdinal = eventTimestampOrdinal;
-    this.asOfMicros = asOfMicros;
-    this.features = new ArrayList<>(features);
+    this.buckets = buckets;
+    this.restores = restores;
+    this.expiryMillis = ascii(expiryMillis);
+    this.rowsPerSecond = rowsPerSecond;
     this.progress = progress;
   }
 
   @Override
-  public Iterator<Written> call(Iterator<InternalRow> rows) {
-    try (Pipelines pipelines = new Pipelines()) {
-      RowEncoder encoder = new RowEncoder(features, eventTimestampOrdinal, asOfMicros);
-      List<byte[]> bucket = new ArrayList<>();
-      int current = -1;
-      byte[] previousId = null;
-      long count = 0;
-      long bytes = 0;
+  public Iterator<WrittenBuckets> call(Iterator<InternalRow> rows) {
+    try (Writing writing = new Writing()) {
       while (rows.hasNext()) {
-        InternalRow row = rows.next();
-        int number = row.getInt(bucketOrdinal);
-        if (number != current) {
-          pipelines.write(current, bucket);
-          bucket = new ArrayList<>();
-          current = number;
-          previousId = null;
-        }
-        byte[] id = row.getUTF8String(idOrdinal).getBytes();
-        if (Arrays.equals(id, previousId)) {
-          continue;
-        }
-        byte[] encoded = encoder.encode(row);
-        bucket.add(id);
-        bucket.add(encoded);
-        previousId = id;
-        count++;
-        bytes += id.length + encoded.length;
+        writing.add(rows.next());
       }
-      pipelines.write(current, bucket);
-      pipelines.flush();
-      return List.of(new Written(count, bytes)).iterator();
+      return List.of(writing.finish()).iterator();
     }
   }
 
-  /** The connections of one partition, one to each server, and what is on the way on them. */
-  private final class Pipelines implements AutoCloseable {
+  private static byte[] ascii(long number) {
+    return Long.toString(number).getBytes(StandardCharsets.ISO_8859_1);
+  }
 
-    private final Map<RedisNode, Jedis> connections = new HashMap<>();
-    private final Map<RedisNode, Pipeline> pipelines = new HashMap<>();
-    private final Map<RedisNode, List<Long>> expected = new HashMap<>();
-    private int bytesOnTheWay;
+  /** One partition on its way. */
+  private final class Writing implements AutoCloseable {
 
-    void write(int bucket, List<byte[]> idsAndRows) {
-      if (idsAndRows.isEmpty()) {
-        return;
+    private final BucketPipeline pipeline = new BucketPipeline(servers);
+    private final WrittenBuckets written = new WrittenBuckets();
+    private final PackedHash packed = new PackedHash();
+    private final RateLimiter limit = rowsPerSecond > 0 ? RateLimiter.create(rowsPerSecond) : null;
+
+    /** Of the bucket at hand, where it is not packed: fields and values in turn. */
+    private final List<byte[]> unpacked = new ArrayList<>();
+
+    private int unpackedBytes;
+    private boolean isPart;
+    private int bucket = -1;
+
+    /** The entities at one place, which is nearly always one, each with its newest row. */
+    private long place = -1;
+
+    private final List<byte[]> ids = new ArrayList<>();
+    private final List<byte[]> newest = new ArrayList<>();
+    private final List<Long> times = new ArrayList<>();
+
+    void add(InternalRow row) {
+      long rowPlace = row.getLong(EncodedRows.PLACE);
+      if (rowPlace != place) {
+        endPlace();
+        place = rowPlace;
+        int next = EncodedRows.bucket(place, buckets);
+        if (next != bucket) {
+          endBucket();
+          bucket = next;
+        }
       }
-      byte[] key = RedisKeys.bucket(bucketPrefix, bucket);
-      RedisNode node = topology.getHost(key);
-      Pipeline pipeline =
-          pipelines.computeIfAbsent(
-              node, n -> connections.computeIfAbsent(n, RedisServers::connect).pipelined());
-      byte[][] arguments = new byte[idsAndRows.size() + 1][];
-      arguments[0] = key;
-      for (int i = 0; i < idsAndRows.size(); i++) {
-        arguments[i + 1] = idsAndRows.get(i);
-        bytesOnTheWay += arguments[i + 1].length;
+      byte[] id = row.getBinary(EncodedRows.ID);
+      long time = row.getLong(EncodedRows.TIME);
+      for (int i = 0; i < ids.size(); i++) {
+        if (Arrays.equals(ids.get(i), id)) {
+          if (time > times.get(i)) {
+            times.set(i, time);
+            newest.set(i, row.getBinary(EncodedRows.ROW));
+          }
+          return;
+        }
       }
-      pipeline.sendCommand(Protocol.Command.HSET, arguments);
-      pipeline.hlen(key);
-      expected.computeIfAbsent(node, n -> new ArrayList<>()).add((long) (idsAndRows.size() / 2));
-      if (bytesOnTheWay >= BYTES_ON_THE_WAY) {
-        flush();
-      }
+      ids.add(id);
+      newest.add(row.getBinary(EncodedRows.ROW));
+      times.add(time);
     }
 
-    /** Waits for every answer and compares it. */
-    void flush() {
-      if (TaskContext.get() != null && TaskContext.get().isInterrupted()) {
-        throw new IllegalStateException("the push was given up");
-      }
-      pipelines.forEach(
-          (node, pipeline) -> {
-            List<Object> answers = pipeline.syncAndReturnAll();
-            List<Long> lengths = expected.remove(node);
-            if (lengths == null) {
-              return;
-            }
-            for (int i = 0; i < answers.size(); i++) {
-              if (answers.get(i) instanceof RuntimeException refused) {
-                throw refused;
-              }
-            }
-            for (int i = 0; i < lengths.size(); i++) {
-              if (!lengths.get(i).equals(answers.get(2 * i + 1))) {
-                throw new IllegalStateException(
-                    "a bucket of %s has %s rows in Redis after %d were written to it"
-                        .formatted(bucketPrefix, answers.get(2 * i + 1), lengths.get(i)));
-              }
-              progress.add(lengths.get(i));
-            }
-          });
-      bytesOnTheWay = 0;
+    WrittenBuckets finish() {
+      endPlace();
+      endBucket();
+      pipeline.flush();
+      return written;
     }
 
-    /**
-     * Gives the connections back. One with answers on the way is broken off instead: its answers
-     * would be taken for those of whoever gets the connection next.
-     */
     @Override
     public void close() {
-      connections.forEach(
-          (node, jedis) -> {
-            if (expected.containsKey(node)) {
-              jedis.disconnect();
-            }
-            jedis.close();
-          });
+      pipeline.close();
+    }
+
+    private void endPlace() {
+      for (int i = 0; i < ids.size(); i++) {
+        byte[] id = ids.get(i);
+        byte[] value = newest.get(i);
+        written.add(id, value);
+        if (restores && !isPart) {
+          packed.add(id, value);
+        } else {
+          unpacked.add(id);
+          unpacked.add(value);
+          unpackedBytes += id.length + value.length;
+        }
+        if (packed.size() > MAX_BUCKET_BYTES
+            || packed.fields() == PackedHash.MAX_FIELDS
+            || unpackedBytes > MAX_BUCKET_BYTES) {
+          sendRows();
+          isPart = true;
+        }
+      }
+      ids.clear();
+      newest.clear();
+      times.clear();
+    }
+
+    private void endBucket() {
+      if (written.isOpen()) {
+        sendRows();
+        written.endBucket(bucket);
+      }
+      isPart = false;
+    }
+
+    /** Sends what there is of the bucket at hand. */
+    private void sendRows() {
+      byte[] key = RedisKeys.bucket(bucketPrefix, bucket);
+      if (packed.fields() > 0) {
+        int rows = packed.fields();
+        byte[] payload = packed.finish();
+        send(
+            key,
+            Protocol.Command.RESTORE,
+            payload.length,
+            rows,
+            key,
+            expiryMillis,
+            payload,
+            REPLACE);
+      }
+      if (!unpacked.isEmpty()) {
+        byte[][] arguments = new byte[1 + unpacked.size()][];
+        arguments[0] = key;
+        for (int i = 0; i < unpacked.size(); i++) {
+          arguments[1 + i] = unpacked.get(i);
+        }
+        send(key, Protocol.Command.HSET, unpackedBytes, unpacked.size() / 2, arguments);
+        send(key, Protocol.Command.PEXPIRE, key.length, 0, key, expiryMillis);
+        unpacked.clear();
+        unpackedBytes = 0;
+      }
+    }
+
+    private void send(
+        byte[] key, Protocol.Command command, int weight, int rows, byte[]... arguments) {
+      if (limit != null && rows > 0) {
+        limit.acquire(rows);
+      }
+      pipeline.send(key, command, weight, answer -> progress.add(rows), arguments);
     }
   }
 }

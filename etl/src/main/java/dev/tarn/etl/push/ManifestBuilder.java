@@ -118,7 +118,9 @@ final class ManifestBuilder {
         .clearAsOf()
         .clearCreatedAt()
         .clearRows()
+        .clearOwnRows()
         .clearBuckets()
+        .clearBase()
         .clearTarnVersion()
         .build();
   }

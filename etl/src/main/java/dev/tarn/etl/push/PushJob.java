@@ -1,72 +1,117 @@
 package dev.tarn.etl.push;
 
+import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
-import com.google.protobuf.Timestamp;
 import com.google.protobuf.util.Timestamps;
 import dev.tarn.cli.CommandLine;
 import dev.tarn.cli.Settings;
 import dev.tarn.cli.TarnException;
+import dev.tarn.cli.UsageException;
 import dev.tarn.etl.Console;
-import dev.tarn.etl.EntityIds;
 import dev.tarn.etl.Failures;
 import dev.tarn.etl.Lake;
-import dev.tarn.etl.Pulse;
 import dev.tarn.etl.build.FeatureTable;
 import dev.tarn.etl.definition.Definitions;
 import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.etl.read.SnapshotRows;
+import dev.tarn.etl.redis.RedisServers;
+import dev.tarn.etl.release.ReleaseHistory;
+import dev.tarn.etl.release.Retention;
+import dev.tarn.etl.release.VersionStore;
+import dev.tarn.etl.release.VersionStore.Refusal;
 import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.ReleaseEvent;
 import dev.tarn.manifest.StoredService;
-import dev.tarn.redis.RedisSettings;
 import dev.tarn.redis.Release;
-import dev.tarn.row.Values;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.apache.iceberg.Snapshot;
-import org.apache.iceberg.Table;
-import org.apache.spark.api.java.JavaRDD;
-import org.apache.spark.sql.Column;
-import org.apache.spark.sql.Dataset;
-import org.apache.spark.sql.Row;
-import org.apache.spark.sql.catalyst.InternalRow;
-import org.apache.spark.sql.functions;
-import org.apache.spark.util.LongAccumulator;
+import org.apache.spark.SparkContext;
 import redis.clients.jedis.exceptions.JedisConnectionException;
 import redis.clients.jedis.exceptions.JedisDataException;
 
 /**
- * Copies the newest row of every entity in one snapshot of a feature table to Redis as a new
- * version, and makes it the one that lookups answer from.
+ * Copies the newest row of every entity in a snapshot of a feature table to Redis as a new version,
+ * and makes it the one that lookups answer from. Several views are released in the same instant.
  *
  * <p>The rows go from Spark's tasks straight to Redis, next to what is being served and under a
- * name of their own; the release at the end is one compare-and-set. Whatever fails before it, what
- * was released is still served, and what had been written is removed, by this push or by the next.
- * Pushing what is released already changes nothing.
+ * name of their own, and are read back from there; the release at the end is one compare-and-set.
+ * Whatever fails before it, what was released is still served, and what had been written is
+ * removed, by this push or by the next. Pushing what is released already changes nothing.
  */
 public final class PushJob {
 
-  private static final String ID = "_tarn_id";
-  private static final String BUCKET = "_tarn_bucket";
-  private static final int ROWS_PER_TASK = 500_000;
+  /** How much of a snapshot to write. */
+  public enum Mode {
+    /** What changed where that is possible and not too much, else everything. */
+    AUTO,
+    FULL,
+    DELTA
+  }
+
+  /** What became of a view's push. */
+  public enum State {
+    RELEASED,
+    RELEASED_ALREADY,
+    /** A rollback pinned the view: nothing was written. */
+    PINNED,
+    /** Another push released the same or a newer snapshot in the meantime. */
+    SUPERSEDED;
+
+    private String word() {
+      return name().toLowerCase(java.util.Locale.ROOT).replace('_', ' ');
+    }
+  }
 
   /**
-   * What a push did.
+   * What to push.
    *
-   * @param pushed false: the snapshot was released already
+   * @param snapshotOrTag empty: the newest snapshot of main
+   * @param isRollback whether an older snapshot than the released one may be released, which then
+   *     pins the view
+   */
+  public record Request(Optional<String> snapshotOrTag, Mode mode, boolean isRollback) {
+
+    /** The newest snapshot, in the mode that suits. */
+    public static final Request NEWEST = new Request(Optional.empty(), Mode.AUTO, false);
+  }
+
+  /**
+   * What a push did with a view.
+   *
+   * @param manifest of what is served now
+   * @param mode {@code full} or {@code delta}; empty if nothing was written
    * @param bytes of entity ids and encoded rows
    */
   public record Outcome(
-      Manifest manifest, boolean pushed, long bytes, Duration writing, Duration took) {}
+      Manifest manifest,
+      State state,
+      String mode,
+      long bytes,
+      Duration writing,
+      Duration readingBack,
+      Duration releasing,
+      Duration took) {
+
+    /** Whether a version was written and released. */
+    public boolean pushed() {
+      return state == State.RELEASED;
+    }
+  }
 
   private final Lake lake;
   private final RedisServers redis;
   private final VersionStore versions;
+  private final Retention retention;
+  private final PushSettings settings;
   private final Console console;
-  private final int rowsPerBucket;
-  private final int keep;
+  private final List<Outcome> outcomes = new ArrayList<>();
+  private Instant start = Instant.now();
 
   /** Of the failed push: while they run, what they wrote can't be removed for good. */
   private boolean haveTasksEnded = true;
@@ -75,354 +120,424 @@ public final class PushJob {
     this.lake = lake;
     this.redis = redis;
     this.versions = new VersionStore(redis);
+    this.retention = new Retention(versions);
+    this.settings = settings.read(PushSettings::of);
     this.console = console;
-    this.rowsPerBucket = settings.read(tarn -> atLeastOne(tarn.getInt("push.rows-per-bucket")));
-    this.keep = settings.read(tarn -> atLeastOne(tarn.getInt("push.keep")));
   }
 
   /** The command {@code push}. */
   public static void run(CommandLine line, Settings settings, Console console) {
     boolean asJson = line.isJson();
+    Mode mode = line.choice("mode", Mode.class, Mode.AUTO);
+    if (line.has("view") == line.has("views")) {
+      throw new UsageException("push needs view=… or views=…,…: the feature views to push");
+    }
     Definitions definitions = Definitions.load(settings);
-    FeatureView view = definitions.view(line.text("view"));
-    RedisServers redis = RedisServers.connect(settings.read(RedisSettings::of));
+    List<FeatureView> views =
+        (line.has("view") ? List.of(line.text("view")) : line.list("views"))
+            .stream().distinct().map(definitions::view).toList();
+    if (line.has("snapshot") && views.size() > 1) {
+      throw new UsageException("snapshot= is of one feature view; push it with view=");
+    }
+    Request request = new Request(line.optional("snapshot"), mode, false);
+    RedisServers redis = RedisServers.connect(settings);
     try (Lake lake = Lake.open(settings)) {
-      Outcome outcome =
+      List<Outcome> outcomes =
           new PushJob(lake, redis, settings, console)
-              .push(view, services(definitions, view), line.optional("snapshot"));
+              .push(views, services(definitions, views), request);
       if (asJson) {
-        console.result(json(outcome));
+        console.result(json(outcomes, line.has("views")));
       }
     }
   }
 
-  /** The feature services that a push of this view stores for the servers. */
-  public static List<StoredService> services(Definitions definitions, FeatureView view) {
+  /** The feature services that a push of these views stores for the servers. */
+  public static List<StoredService> services(Definitions definitions, List<FeatureView> views) {
     return definitions.services().stream()
-        .filter(service -> service.uses(view))
+        .filter(service -> views.stream().anyMatch(service::uses))
         .map(ManifestBuilder::of)
         .toList();
   }
 
   /**
-   * Pushes and releases.
+   * Pushes views and releases all of them at once, or none.
    *
-   * @param snapshotOrTag what to push; empty: the newest snapshot of main
-   * @throws TarnException if nothing was built, Redis fails or a newer snapshot is released
+   * @throws TarnException if nothing was built, Redis fails, rows are not read back as they were
+   *     written, or a newer snapshot is released
    */
-  public Outcome push(
-      FeatureView view, List<StoredService> services, Optional<String> snapshotOrTag) {
-    Instant start = Instant.now();
-    FeatureTable table =
-        FeatureTable.find(lake, view.name())
-            .filter(found -> found.main().isPresent())
-            .orElseThrow(
-                () ->
-                    new TarnException(
-                        "nothing has been built of '%s' yet: ./tarn build view=%s as-of=…"
-                            .formatted(view.name(), view.name())));
+  public List<Outcome> push(
+      List<FeatureView> views, List<StoredService> services, Request request) {
+    start = Instant.now();
+    outcomes.clear();
+    Map<FeatureView, FeatureTable> tables = new LinkedHashMap<>();
+    views.forEach(view -> tables.put(view, built(view)));
 
     // 1. Remove what dead pushes left behind.
-    versions
-        .giveUpAbandoned(view.name())
-        .forEach(
-            (version, buckets) -> {
-              versions.remove(view.name(), version, buckets);
-              untag(table, version);
-            });
+    tables.forEach((view, table) -> retention.removeAbandoned(view.name(), table));
 
-    // 2. Pin the snapshot: whatever is built from here on is not part of this push.
-    Snapshot snapshot =
-        snapshotOrTag.map(table::published).orElseGet(() -> table.main().orElseThrow());
-    Manifest wanted = ManifestBuilder.of(view, table, snapshot);
+    // 2. Pin the snapshots: whatever is built from here on is not part of this push.
+    List<ViewPush> pushes = new ArrayList<>();
+    tables.forEach((view, table) -> plan(view, table, services, request).ifPresent(pushes::add));
+
+    SparkContext spark = lake.spark().sparkContext();
+    String group = "push " + java.util.UUID.randomUUID();
+    spark.setJobGroup(group, "push", true);
+    try (Leases leases = new Leases(versions, () -> spark.cancelJobGroup(group));
+        RunningTasks running = new RunningTasks(spark)) {
+      try {
+        for (ViewPush push : pushes) {
+          // 3. Mint a version: a name that nobody else writes under.
+          push.mint(leases);
+          // 4. Write every row next to what is being served.
+          push.write();
+          // 5. Read every row back.
+          push.readBack();
+        }
+        // 6. Release all of them in the same instant.
+        release(pushes, services, request);
+      } catch (Exception e) { // Scala does not declare what it throws
+        haveTasksEnded = running.awaitNone(VersionStore.LEASE);
+        throw discard(pushes, leases.loss().orElseGet(() -> explain(views, e)));
+      }
+    } finally {
+      spark.clearJobGroup();
+    }
+
+    // 7. Prune the versions that are no longer kept, and have the history take note.
+    tidy(tables);
+    return List.copyOf(outcomes);
+  }
+
+  private FeatureTable built(FeatureView view) {
+    return FeatureTable.find(lake, view.name())
+        .filter(found -> found.main().isPresent())
+        .orElseThrow(
+            () ->
+                new TarnException(
+                    "nothing has been built of '%s' yet: ./tarn build view=%s as-of=…"
+                        .formatted(view.name(), view.name())));
+  }
+
+  /** What is to be written for a view; empty if nothing, and then the outcome is told already. */
+  private Optional<ViewPush> plan(
+      FeatureView view, FeatureTable table, List<StoredService> services, Request request) {
+    Optional<Release> pin = Optional.ofNullable(versions.pins().get(view.name()));
     Optional<Release> released = versions.released(view.name());
-    Optional<Manifest> serving =
-        released.flatMap(release -> versions.manifest(view.name(), release.version()));
+    Optional<Manifest> serving = versions.serving(view.name());
+    if (pin.isPresent() && serving.isPresent() && !request.isRollback()) {
+      tellPinned(view.name(), pin.get());
+      nothingWritten(serving.get(), State.PINNED);
+      return Optional.empty();
+    }
+    Snapshot snapshot =
+        request.snapshotOrTag().map(table::published).orElseGet(() -> table.main().orElseThrow());
+    Manifest wanted = ManifestBuilder.of(view, table, snapshot);
     if (serving.isPresent() && ManifestBuilder.sameAnswers(serving.get(), wanted)) {
       console.say(
           "%s: snapshot %d is released already, as %s",
-          view.name(), snapshot.snapshotId(), released.get().version());
+          view.name(), snapshot.snapshotId(), released.orElseThrow().version());
       for (String service : versions.storeServices(view.name(), services)) {
         console.say("feature service %s is stored anew", service);
       }
-      return new Outcome(
-          serving.get(), false, 0, Duration.ZERO, Duration.between(start, Instant.now()));
+      nothingWritten(serving.get(), State.RELEASED_ALREADY);
+      return Optional.empty();
     }
-    refuseOlder(wanted, serving);
-
-    // 3. Mint a version: a name that nobody else writes under.
-    Dataset<Row> rows = rows(view, snapshot);
-    Row extent = extent(rows);
-    if (extent.isNullAt(1)) {
+    if (serving.isPresent() && isOlder(wanted, serving.get()) && !request.isRollback()) {
+      throw new TarnException(
+          "%s: snapshot %d is older than the released one, %d (version %s); not pushed. To go back to it: ./tarn rollback view=%s snapshot=%d"
+              .formatted(
+                  view.name(),
+                  wanted.getSnapshotId(),
+                  serving.get().getSnapshotId(),
+                  serving.get().getVersion(),
+                  view.name(),
+                  wanted.getSnapshotId()));
+    }
+    Extent extent =
+        Extent.of(table, snapshot, view, SnapshotRows.of(lake, view.name(), snapshot.snapshotId()));
+    if (extent.entities() == 0) {
       throw new TarnException(
           "%s: snapshot %d has no rows, and an empty version would answer NOT_FOUND to everything"
               .formatted(view.name(), snapshot.snapshotId()));
     }
-    int buckets = Math.toIntExact(1 + (extent.getLong(0) - 1) / rowsPerBucket);
-    Timestamp asOf = Timestamps.fromMicros(Values.micros(extent.getInstant(1)));
-    String version = mint(view.name(), buckets);
-    Outcome outcome;
-    try {
-      // 4. Write every row next to what is being served.
-      Instant writing = Instant.now();
-      Manifest planned =
-          wanted.toBuilder().setVersion(version).setBuckets(buckets).setAsOf(asOf).build();
-      BucketWriter.Written written = write(view, rows, planned, extent.getLong(0));
-      Duration wrote = Duration.between(writing, Instant.now());
+    Optional<Delta> delta = delta(view, table, snapshot, wanted, serving, request.mode());
+    return Optional.of(
+        new ViewPush(
+            lake, redis, settings, console, view, table, snapshot, extent, wanted, delta,
+            released));
+  }
 
-      // 5. Release it, with its snapshot tagged so that Iceberg's expiry leaves it alone.
-      Manifest manifest =
-          planned.toBuilder()
-              .setRows(written.rows())
-              .setCreatedAt(Timestamps.fromMillis(System.currentTimeMillis()))
-              .build();
-      tag(table, manifest);
-      release(manifest, services, released);
-
-      Duration took = Duration.between(start, Instant.now());
-      report(manifest, written, wrote, took);
-      outcome = new Outcome(manifest, true, written.bytes(), wrote, took);
-    } catch (TarnException e) {
-      throw discard(view.name(), version, buckets, table, e);
-    } catch (Exception e) { // Scala does not declare what it throws
-      throw discard(view.name(), version, buckets, table, explain(view.name(), e));
+  private Optional<Delta> delta(
+      FeatureView view,
+      FeatureTable table,
+      Snapshot snapshot,
+      Manifest wanted,
+      Optional<Manifest> serving,
+      Mode mode) {
+    if (mode == Mode.FULL) {
+      return Optional.empty();
     }
-
-    // 6. Prune the versions that are no longer kept.
-    try {
-      prune(view.name(), table);
-    } catch (RuntimeException e) {
-      // The push is done: to fail it now would only have it retried.
-      console.say(
-          "%s: older versions could not be removed now (%s); the next push will",
-          view.name(), Failures.reason(e));
-    }
-    return outcome;
-  }
-
-  private static int atLeastOne(int value) {
-    if (value < 1) {
-      throw new IllegalArgumentException("push.rows-per-bucket and push.keep are at least 1");
-    }
-    return value;
-  }
-
-  private static void refuseOlder(Manifest wanted, Optional<Manifest> serving) {
-    if (serving.isPresent() && serving.get().getSequenceNumber() > wanted.getSequenceNumber()) {
-      throw new TarnException(
-          "%s: snapshot %d is older than the released one, %d (version %s); not pushed"
-              .formatted(
-                  wanted.getFeatureView(),
-                  wanted.getSnapshotId(),
-                  serving.get().getSnapshotId(),
-                  serving.get().getVersion()));
-    }
-  }
-
-  private Dataset<Row> rows(FeatureView view, Snapshot snapshot) {
-    return SnapshotRows.of(lake, view.name(), snapshot.snapshotId())
-        .withColumn(ID, EntityIds.of(view.entity()));
-  }
-
-  /** About how many entities there are, and the newest as-of. */
-  private static Row extent(Dataset<Row> rows) {
-    return rows.agg(
-            functions.approx_count_distinct(functions.col(ID), 0.02),
-            functions.max(functions.col(FeatureView.EVENT_TIMESTAMP)))
-        .head();
-  }
-
-  private String mint(String view, int buckets) {
-    try {
-      return versions.mint(view, buckets);
-    } catch (JedisDataException e) {
-      throw explain(view, e);
-    }
-  }
-
-  private BucketWriter.Written write(
-      FeatureView view, Dataset<Row> rows, Manifest manifest, long about) {
-    int tasks =
-        (int) Math.max(lake.spark().sparkContext().defaultParallelism(), about / ROWS_PER_TASK);
-    Column bucket = functions.col(BUCKET);
-    // One shuffle puts an entity's rows of all as-ofs side by side, newest first, within its
-    // bucket.
-    Dataset<Row> sorted =
-        rows.withColumn(BUCKET, EntityIds.bucket(functions.col(ID), manifest.getBuckets()))
-            .repartition(tasks, bucket)
-            .sortWithinPartitions(
-                bucket, functions.col(ID), functions.col(FeatureView.EVENT_TIMESTAMP).desc());
-    List<RowEncoder.Column> features = new ArrayList<>();
-    manifest
-        .getFeaturesList()
-        .forEach(
-            feature -> {
-              int ordinal = sorted.schema().fieldIndex(feature.getName());
-              features.add(
-                  new RowEncoder.Column(ordinal, sorted.schema().fields()[ordinal].dataType()));
-            });
-    LongAccumulator progress = lake.spark().sparkContext().longAccumulator("rows pushed");
-    BucketWriter writer =
-        new BucketWriter(
-            redis.topology(),
-            redis.settings().keys().bucketPrefix(view.name(), manifest.getVersion()),
-            sorted.schema().fieldIndex(BUCKET),
-            sorted.schema().fieldIndex(ID),
-            sorted.schema().fieldIndex(FeatureView.EVENT_TIMESTAMP),
-            Timestamps.toMicros(manifest.getAsOf()),
-            features,
-            progress);
-    JavaRDD<InternalRow> internal = sorted.queryExecution().toRdd().toJavaRDD();
-    try (Pulse pulse = pulse(manifest, progress, about);
-        RunningTasks running = new RunningTasks(lake.spark().sparkContext())) {
-      try {
-        return internal.mapPartitions(writer).collect().stream()
-            .reduce(new BucketWriter.Written(0, 0), BucketWriter.Written::plus);
-      } catch (Exception e) { // Scala does not declare SparkException
-        haveTasksEnded = running.awaitNone(VersionStore.LEASE);
-        throw e;
+    Optional<Manifest> base =
+        serving.flatMap(
+            served ->
+                served.hasBase()
+                    ? versions.manifest(view.name(), served.getBase().getVersion())
+                    : serving);
+    if (base.isEmpty()) {
+      if (mode == Mode.DELTA) {
+        throw new TarnException(
+            "%s: nothing is released that a delta could be laid over; push it with mode=full first"
+                .formatted(view.name()));
       }
+      return Optional.empty();
     }
+    Delta.Choice choice = Delta.of(lake, view, table, base.get(), snapshot, wanted);
+    if (choice.delta().isEmpty()) {
+      if (mode == Mode.DELTA) {
+        throw new TarnException(
+            "%s: a delta from version %s is not possible: %s; push it with mode=full"
+                .formatted(view.name(), base.get().getVersion(), choice.refusal()));
+      }
+      return Optional.empty();
+    }
+    boolean isSmall =
+        choice.delta().get().records() <= settings.maxOverlay() * base.get().getRows();
+    return mode == Mode.DELTA || isSmall ? choice.delta() : Optional.empty();
+  }
+
+  private void release(List<ViewPush> pushes, List<StoredService> services, Request request) {
+    Instant releasing = Instant.now();
+    List<ViewPush> left = new ArrayList<>(pushes);
+    while (!left.isEmpty()) {
+      Instant at = after(versions.now(), left);
+      List<VersionStore.Candidate> candidates =
+          left.stream()
+              .map(
+                  push ->
+                      new VersionStore.Candidate(
+                          push.manifest(), push.seen(), event(push, at, request)))
+              .toList();
+      Optional<Refusal> refusal = versions.release(candidates, at, request.isRollback(), services);
+      if (refusal.isEmpty()) {
+        Duration took = Duration.between(releasing, Instant.now());
+        left.forEach(push -> report(push, took));
+        return;
+      }
+      if (refusal.get() == Refusal.GONE) {
+        throw new TarnException(
+            "this push stalled for over %d s and another one removed its version, or the version that its delta is laid over was pruned; what was released is still served"
+                .formatted(VersionStore.LEASE.toSeconds()));
+      }
+      left.removeIf(push -> isSuperseded(push, request));
+    }
+  }
+
+  private static ReleaseEvent event(ViewPush push, Instant at, Request request) {
+    return ReleaseHistory.event(push.manifest(), at, request.isRollback() ? "rollback" : "push")
+        .setMode(push.mode())
+        .setRowsWritten(push.manifest().getOwnRows())
+        .setBytesWritten(push.bytes())
+        .setWriteSeconds(seconds(push.writing()))
+        .setReadBackSeconds(seconds(push.readingBack()))
+        .build();
   }
 
   /**
-   * Shows the progress and keeps the version's lease. If that fails Redis is in trouble: the tasks
-   * meet the same and the push ends with their failure, or the lease runs out and the push finds
-   * that out when it completes the version.
+   * Looks again at what is released. A push that another one made needless is taken back, and that
+   * is no failure: what it was to bring is served.
    */
-  private Pulse pulse(Manifest manifest, LongAccumulator progress, long about) {
-    String view = manifest.getFeatureView();
-    Instant[] renewed = {Instant.now()};
-    return new Pulse(
-        () -> {
-          console.progress("%s: %,d of about %,d rows", view, progress.value(), about);
-          if (Instant.now().isAfter(renewed[0].plus(VersionStore.LEASE.dividedBy(6)))) {
-            versions.renew(view, manifest.getVersion(), manifest.getBuckets());
-            renewed[0] = Instant.now();
-          }
-        });
+  private boolean isSuperseded(ViewPush push, Request request) {
+    String view = push.view().name();
+    push.see(versions.released(view));
+    Manifest serving = versions.serving(view).orElse(push.manifest());
+    Optional<Release> pin = Optional.ofNullable(versions.pins().get(view));
+    boolean isPinned = pin.isPresent() && !request.isRollback();
+    boolean isNeedless =
+        !request.isRollback()
+            && !serving.getVersion().equals(push.manifest().getVersion())
+            && (isOlder(push.manifest(), serving)
+                || ManifestBuilder.sameAnswers(push.manifest(), serving));
+    if (!isPinned && !isNeedless) {
+      return false;
+    }
+    Manifest manifest = push.manifest();
+    retention.discard(view, manifest.getVersion(), manifest.getBuckets(), push.table());
+    if (isPinned) {
+      tellPinned(view, pin.get());
+    } else {
+      console.say(
+          "%s: another push has released snapshot %d as %s in the meantime, so this one of snapshot %d is not needed",
+          view, serving.getSnapshotId(), serving.getVersion(), manifest.getSnapshotId());
+    }
+    nothingWritten(serving, isPinned ? State.PINNED : State.SUPERSEDED);
+    return true;
   }
 
-  private void release(
-      Manifest manifest, List<StoredService> services, Optional<Release> seenBefore) {
-    if (!versions.complete(manifest)) {
-      throw new TarnException(
-          "%s: this push stalled for over %d s, so another one removed its version %s"
-              .formatted(
-                  manifest.getFeatureView(),
-                  VersionStore.LEASE.toSeconds(),
-                  manifest.getVersion()));
+  /** Releases of a view are in order of time, whatever the clock does. */
+  private static Instant after(Instant now, List<ViewPush> pushes) {
+    Instant at = now;
+    for (ViewPush push : pushes) {
+      Instant before = push.seen().map(Release::releasedAt).orElse(Instant.MIN);
+      at = at.isAfter(before) ? at : before.plusMillis(1);
     }
-    Optional<Release> seen = seenBefore;
-    Release next =
-        new Release(manifest.getVersion(), Instant.ofEpochMilli(System.currentTimeMillis()));
-    while (!versions.release(manifest, seen, next, services)) {
-      // Another push was quicker: ours goes on only if its snapshot is the newer one.
-      seen = versions.released(manifest.getFeatureView());
-      refuseOlder(
-          manifest, seen.flatMap(r -> versions.manifest(manifest.getFeatureView(), r.version())));
-    }
+    return at;
   }
 
-  private void prune(String view, FeatureTable table) {
-    List<Manifest> complete = versions.manifests(view);
-    for (Manifest old : complete.subList(Math.min(keep, complete.size()), complete.size())) {
-      // The released version refuses this.
-      if (versions.retire(old)) {
-        versions.remove(view, old.getVersion(), old.getBuckets());
-        untag(table, old.getVersion());
+  private static boolean isOlder(Manifest one, Manifest other) {
+    return one.getSequenceNumber() < other.getSequenceNumber();
+  }
+
+  private void tidy(Map<FeatureView, FeatureTable> tables) {
+    try {
+      for (Map.Entry<FeatureView, FeatureTable> entry : tables.entrySet()) {
+        retention.prune(entry.getKey().name(), entry.getValue(), settings.keep(), settings.grace());
       }
+      ReleaseHistory.open(lake).take(versions);
+    } catch (RuntimeException e) {
+      // The push is done: to fail it now would only have it retried.
+      console.say(
+          "older versions could not be removed, or the release history not be written, now (%s); the next push will",
+          Failures.reason(e));
     }
-  }
-
-  private static void tag(FeatureTable table, Manifest manifest) {
-    table.changeRefs(
-        refs -> refs.createTag(tagOf(manifest.getVersion()), manifest.getSnapshotId()));
-  }
-
-  private static void untag(FeatureTable table, String version) {
-    Table iceberg = table.iceberg();
-    iceberg.refresh();
-    if (iceberg.refs().containsKey(tagOf(version))) {
-      table.changeRefs(refs -> refs.removeTag(tagOf(version)));
-    }
-  }
-
-  private static String tagOf(String version) {
-    return "tarn-" + version;
   }
 
   /** Removes what this push has written and returns the failure to throw. */
-  private TarnException discard(
-      String view, String version, int buckets, FeatureTable table, TarnException failure) {
+  private TarnException discard(List<ViewPush> pushes, TarnException failure) {
+    List<String> notes = new ArrayList<>();
+    for (ViewPush push : pushes) {
+      if (push.isMinted()) {
+        discard(push).ifPresent(notes::add);
+      }
+    }
+    return notes.isEmpty()
+        ? failure
+        : new TarnException(failure.getMessage() + "\n  " + String.join("\n  ", notes), failure);
+  }
+
+  private Optional<String> discard(ViewPush push) {
+    String view = push.view().name();
+    Manifest manifest = push.manifest();
     try {
-      Optional<Manifest> complete = versions.manifest(view, version);
-      if (complete.isPresent() && !versions.retire(complete.get())) {
+      if (versions.manifest(view, manifest.getVersion()).isPresent()) {
         // Only the answer to the release was lost, not the release.
-        return new TarnException(
-            "%s\n  version %s is released nevertheless".formatted(failure.getMessage(), version),
-            failure);
+        return Optional.of("version %s is released nevertheless".formatted(manifest.getVersion()));
       }
       if (!haveTasksEnded) {
         throw new TarnException("tasks of this push are still running");
       }
-      versions.remove(view, version, buckets);
-      untag(table, version);
-      return failure;
+      retention.discard(view, manifest.getVersion(), manifest.getBuckets(), push.table());
+      return Optional.empty();
     } catch (RuntimeException e) {
-      return new TarnException(
-          "%s\n  version %s could not be removed now (%s); the next push will"
-              .formatted(failure.getMessage(), version, Failures.reason(e)),
-          failure);
+      return Optional.of(
+          "what had been written of %s could not be removed now (%s); the next push will"
+              .formatted(manifest.getVersion(), Failures.reason(e)));
     }
   }
 
-  private TarnException explain(String view, Exception e) {
+  private TarnException explain(List<FeatureView> views, Exception e) {
+    if (e instanceof TarnException known) {
+      return known;
+    }
+    String names = String.join(", ", views.stream().map(FeatureView::name).toList());
     String address = redis.settings().address();
     String served = "what was released is still served";
     if (Failures.has(e, JedisConnectionException.class)) {
       return new TarnException(
-          "%s: Redis at %s was lost during the push, which was given up; %s: %s"
-              .formatted(view, address, served, Failures.reason(e)),
+          "%s: Redis at %s was lost during the push and did not come back for %d s (push.patience), so it was given up; %s: %s"
+              .formatted(names, address, redis.patience().toSeconds(), served, Failures.reason(e)),
           e);
     }
     if (Failures.has(e, JedisDataException.class) && Failures.reason(e).contains("OOM")) {
       return new TarnException(
           "%s: Redis at %s is full (maxmemory), so the push was given up; %s. Raise maxmemory, or keep fewer versions (push.keep)"
-              .formatted(view, address, served),
+              .formatted(names, address, served),
           e);
     }
     return new TarnException(
-        "push of %s failed; %s: %s".formatted(view, served, Failures.reason(e)), e);
+        "push of %s failed; %s: %s".formatted(names, served, Failures.reason(e)), e);
   }
 
-  private void report(
-      Manifest manifest, BucketWriter.Written written, Duration writing, Duration took) {
-    double seconds = Math.max(1, writing.toMillis()) / 1000.0;
+  private void tellPinned(String view, Release pin) {
     console.say(
-        "%s: snapshot %d is released as %s: %,d rows in %.1f s (%,.0f rows/s, %.0f bytes a row), %.1f s in all",
+        "%s: pinned to %s by a rollback at %s, so nothing was pushed; ./tarn unpin view=%s lets pushes release again",
+        view, pin.version(), pin.releasedAt(), view);
+  }
+
+  private void nothingWritten(Manifest serving, State state) {
+    outcomes.add(
+        new Outcome(
+            serving,
+            state,
+            "",
+            0,
+            Duration.ZERO,
+            Duration.ZERO,
+            Duration.ZERO,
+            Duration.between(start, Instant.now())));
+  }
+
+  private void report(ViewPush push, Duration releasing) {
+    Manifest manifest = push.manifest();
+    Duration took = Duration.between(start, Instant.now());
+    outcomes.add(
+        new Outcome(
+            manifest,
+            State.RELEASED,
+            push.mode(),
+            push.bytes(),
+            push.writing(),
+            push.readingBack(),
+            releasing,
+            took));
+    double seconds = seconds(push.writing());
+    console.say(
+        "%s: snapshot %d is released as %s (%s): %,d rows in %.1f s (%,.0f rows/s, %.0f bytes a row), read back in %.1f s, released in %.0f ms, %.1f s in all",
         manifest.getFeatureView(),
         manifest.getSnapshotId(),
         manifest.getVersion(),
-        written.rows(),
+        push.mode().equals("delta") ? "delta over " + manifest.getBase().getVersion() : push.mode(),
+        manifest.getOwnRows(),
         seconds,
-        written.rows() / seconds,
-        (double) written.bytes() / Math.max(1, written.rows()),
-        took.toMillis() / 1000.0);
+        manifest.getOwnRows() / Math.max(0.001, seconds),
+        (double) push.bytes() / Math.max(1, manifest.getOwnRows()),
+        seconds(push.readingBack()),
+        1000 * seconds(releasing),
+        seconds(took));
   }
 
-  private static String json(Outcome outcome) {
+  private static double seconds(Duration duration) {
+    return duration.toMillis() / 1000.0;
+  }
+
+  private static String json(List<Outcome> outcomes, boolean isList) {
+    List<JsonObject> objects = outcomes.stream().map(PushJob::json).toList();
+    if (!isList) {
+      return objects.get(0).toString();
+    }
+    JsonArray views = new JsonArray();
+    objects.forEach(views::add);
+    JsonObject whole = new JsonObject();
+    whole.add("feature_views", views);
+    return whole.toString();
+  }
+
+  private static JsonObject json(Outcome outcome) {
     Manifest manifest = outcome.manifest();
     JsonObject object = new JsonObject();
     object.addProperty("feature_view", manifest.getFeatureView());
+    object.addProperty("state", outcome.state().word());
     object.addProperty("version", manifest.getVersion());
     object.addProperty("snapshot_id", Long.toString(manifest.getSnapshotId()));
     object.addProperty("as_of", Timestamps.toString(manifest.getAsOf()));
     object.addProperty("pushed", outcome.pushed());
+    object.addProperty("mode", outcome.mode());
     object.addProperty("rows", manifest.getRows());
+    object.addProperty("rows_written", outcome.pushed() ? manifest.getOwnRows() : 0);
     object.addProperty("bytes", outcome.bytes());
-    object.addProperty("write_seconds", outcome.writing().toMillis() / 1000.0);
-    object.addProperty("seconds", outcome.took().toMillis() / 1000.0);
-    return object.toString();
+    object.addProperty("write_seconds", seconds(outcome.writing()));
+    object.addProperty("read_back_seconds", seconds(outcome.readingBack()));
+    object.addProperty("release_seconds", seconds(outcome.releasing()));
+    object.addProperty("seconds", seconds(outcome.took()));
+    return object;
   }
 }

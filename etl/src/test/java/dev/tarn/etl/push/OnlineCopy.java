@@ -7,6 +7,7 @@ import com.google.protobuf.util.Timestamps;
 import dev.tarn.etl.Workbench;
 import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.etl.read.SparkValues;
+import dev.tarn.etl.release.VersionStore;
 import dev.tarn.manifest.FeatureType;
 import dev.tarn.manifest.Manifest;
 import dev.tarn.manifest.StoredFeature;

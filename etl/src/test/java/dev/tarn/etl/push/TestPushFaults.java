@@ -348,7 +348,11 @@ class TestPushFaults {
             new PrintStream(new ByteArrayOutputStream(), true, StandardCharsets.UTF_8));
     Definitions definitions = bench.definitions();
     return new PushJob(bench.lake(), bench.redis(), bench.settings(), console)
-        .push(definitions.view(VIEW), List.of(), Optional.of(Long.toString(snapshot)));
+        .push(
+            List.of(definitions.view(VIEW)),
+            List.of(),
+            new PushJob.Request(Optional.of(Long.toString(snapshot)), PushJob.Mode.AUTO, false))
+        .get(0);
   }
 
   private static void assertStillReleased(Workbench bench, Manifest manifest) {

@@ -16,6 +16,7 @@ import dev.tarn.etl.Console;
 import dev.tarn.etl.Workbench;
 import dev.tarn.etl.build.FeatureTable;
 import dev.tarn.etl.definition.Definitions;
+import dev.tarn.etl.release.VersionStore;
 import dev.tarn.manifest.FeatureType;
 import dev.tarn.manifest.Manifest;
 import dev.tarn.manifest.StoredFeature;
@@ -138,6 +139,7 @@ class TestPushJob {
                 .setAsOf(Timestamps.fromMillis(Instant.parse(MONDAY).toEpochMilli()))
                 .setCreatedAt(manifest.getCreatedAt())
                 .setRows(2)
+                .setOwnRows(2)
                 .setBuckets(1)
                 .setDefinitionHash(bench.definitions().view(VIEW).definitionHash())
                 .setMaxAge(Durations.fromHours(36))
@@ -277,7 +279,7 @@ class TestPushJob {
     assertThatThrownBy(() -> push(bench, Long.toString(older)))
         .isInstanceOf(TarnException.class)
         .hasMessage(
-            "score: snapshot %d is older than the released one, %d (version %s); not pushed"
+            "score: snapshot %1$d is older than the released one, %2$d (version %3$s); not pushed. To go back to it: ./tarn rollback view=score snapshot=%1$d"
                 .formatted(older, released.getSnapshotId(), released.getVersion()));
     assertThat(everything(bench)).isEqualTo(before);
   }
@@ -740,9 +742,10 @@ class TestPushJob {
     Definitions definitions = bench.definitions();
     return new PushJob(bench.lake(), bench.redis(), bench.settings(), console)
         .push(
-            definitions.view(VIEW),
-            PushJob.services(definitions, definitions.view(VIEW)),
-            Optional.of(snapshot));
+            List.of(definitions.view(VIEW)),
+            PushJob.services(definitions, List.of(definitions.view(VIEW))),
+            new PushJob.Request(Optional.of(snapshot), PushJob.Mode.AUTO, false))
+        .get(0);
   }
 
   private static Workbench generated(int users) {

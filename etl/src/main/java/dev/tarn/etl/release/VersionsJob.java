@@ -1,4 +1,4 @@
-package dev.tarn.etl.push;
+package dev.tarn.etl.release;
 
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
@@ -9,8 +9,8 @@ import dev.tarn.cli.Suggestion;
 import dev.tarn.cli.TextTable;
 import dev.tarn.cli.UsageException;
 import dev.tarn.etl.Console;
+import dev.tarn.etl.redis.RedisServers;
 import dev.tarn.manifest.Manifest;
-import dev.tarn.redis.RedisSettings;
 import dev.tarn.redis.Release;
 import java.util.List;
 import java.util.Map;
@@ -24,7 +24,7 @@ public final class VersionsJob {
   private VersionsJob() {}
 
   public static void run(CommandLine line, Settings settings, Console console) {
-    VersionStore store = new VersionStore(RedisServers.connect(settings.read(RedisSettings::of)));
+    VersionStore store = new VersionStore(RedisServers.connect(settings));
     Map<String, Release> releases = store.releases();
     Optional<String> only = line.optional("view");
     if (only.isPresent() && !releases.containsKey(only.get())) {

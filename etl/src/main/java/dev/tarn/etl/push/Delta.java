@@ -1,0 +1,244 @@
+package dev.tarn.etl.push;
+
+import com.google.protobuf.util.Timestamps;
+import dev.tarn.etl.Lake;
+import dev.tarn.etl.build.FeatureTable;
+import dev.tarn.etl.definition.FeatureView;
+import dev.tarn.etl.read.SnapshotRows;
+import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.StoredFeature;
+import dev.tarn.row.Values;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import org.apache.iceberg.DataOperations;
+import org.apache.iceberg.FileScanTask;
+import org.apache.iceberg.Snapshot;
+import org.apache.iceberg.SnapshotSummary;
+import org.apache.iceberg.Table;
+import org.apache.iceberg.io.CloseableIterable;
+import org.apache.iceberg.types.Conversions;
+import org.apache.iceberg.types.Types;
+import org.apache.iceberg.util.SnapshotUtil;
+import org.apache.spark.sql.Column;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.functions;
+
+/**
+ * What a delta push writes: the entities whose newest row is another one in the new snapshot than
+ * in the full version that is to be overlaid. It reads what was committed in between. Only where
+ * rows were deleted, or came in for an as-of that the base had already, does the table itself have
+ * to tell what those entities' newest rows are now.
+ */
+final class Delta {
+
+  private static final String CHANGE_TYPE = "_change_type";
+
+  private final Lake lake;
+  private final FeatureView view;
+  private final FeatureTable table;
+  private final Manifest base;
+  private final Snapshot to;
+  private final boolean appendsOnly;
+  private final long records;
+
+  private Delta(
+      Lake lake,
+      FeatureView view,
+      FeatureTable table,
+      Manifest base,
+      Snapshot to,
+      boolean appendsOnly,
+      long records) {
+    this.lake = lake;
+    this.view = view;
+    this.table = table;
+    this.base = base;
+    this.to = to;
+    this.appendsOnly = appendsOnly;
+    this.records = records;
+  }
+
+  /** A delta, or why there can't be one. */
+  record Choice(Optional<Delta> delta, String refusal) {}
+
+  /** What a delta from a full version to a snapshot would be. */
+  static Choice of(
+      Lake lake,
+      FeatureView view,
+      FeatureTable table,
+      Manifest base,
+      Snapshot to,
+      Manifest wanted) {
+    Table iceberg = table.iceberg();
+    Snapshot from = iceberg.snapshot(base.getSnapshotId());
+    if (from == null) {
+      return refused("its snapshot %d is no longer in the table", base.getSnapshotId());
+    }
+    if (!SnapshotUtil.isAncestorOf(iceberg, to.snapshotId(), from.snapshotId())) {
+      return refused("its snapshot %d is not behind %d", from.snapshotId(), to.snapshotId());
+    }
+    if (!isSameRow(base, wanted)) {
+      return refused("features, their types or keys have changed since");
+    }
+    if (to.schemaId() == null || to.schemaId() != iceberg.schema().schemaId()) {
+      return refused("the table's schema has changed since snapshot %d", to.snapshotId());
+    }
+    boolean appendsOnly = true;
+    long records = 0;
+    long next = to.snapshotId();
+    while (next != from.snapshotId()) {
+      Snapshot step = iceberg.snapshot(next);
+      if (step == null || step.parentId() == null) {
+        return refused("a snapshot between %d and %d has expired", from.snapshotId(), next);
+      }
+      if (!step.operation().equals(DataOperations.REPLACE)) {
+        appendsOnly &= step.operation().equals(DataOperations.APPEND);
+        if (count(step, SnapshotSummary.ADDED_DELETE_FILES_PROP) > 0) {
+          return refused("snapshot %d has delete files, which no changelog reads", next);
+        }
+        records +=
+            count(step, SnapshotSummary.ADDED_RECORDS_PROP)
+                + count(step, SnapshotSummary.DELETED_RECORDS_PROP);
+      }
+      next = step.parentId();
+    }
+    return new Choice(
+        Optional.of(new Delta(lake, view, table, base, to, appendsOnly, records)), "");
+  }
+
+  Manifest base() {
+    return base;
+  }
+
+  /** Rows written and deleted in between: the most that the overlay can have. */
+  long records() {
+    return records;
+  }
+
+  /** The overlay's rows. */
+  Dataset<Row> rows(Column eventTimestamp, Manifest manifest) {
+    if (records == 0) {
+      Dataset<Row> none = lake.spark().sql("SELECT '' AS id").limit(0);
+      return EncodedRows.tombstones(none);
+    }
+    Dataset<Row> changes = changes();
+    Column isOfBase =
+        functions
+            .col(FeatureView.EVENT_TIMESTAMP)
+            .leq(functions.lit(Values.instant(Timestamps.toMicros(base.getAsOf()))));
+    Column isDelete = functions.col(CHANGE_TYPE).equalTo("DELETE");
+    Dataset<Row> newer = changes.filter(functions.not(isDelete).and(functions.not(isOfBase)));
+    Dataset<Row> rows = EncodedRows.of(newer, view, eventTimestamp, manifest);
+    if (appendsOnly && isAllNewer()) {
+      return rows;
+    }
+    Column[] keys =
+        view.entity().keyNames().stream()
+            .map(key -> functions.col("`" + key + "`"))
+            .toArray(Column[]::new);
+    Dataset<Row> unclear = changes.filter(isDelete.or(isOfBase)).select(keys).distinct().persist();
+    if (unclear.isEmpty()) {
+      return rows;
+    }
+    scala.collection.Seq<String> names =
+        scala.collection.JavaConverters.asScalaBuffer(view.entity().keyNames()).toSeq();
+    Dataset<Row> now =
+        SnapshotRows.of(lake, view.name(), to.snapshotId()).join(unclear, names, "left_semi");
+    Dataset<Row> gone = unclear.join(now.select(keys), names, "left_anti");
+    Dataset<Row> goneIds = gone.select(dev.tarn.etl.EntityIds.of(view.entity()).as("id"));
+    return rows.union(EncodedRows.of(now, view, eventTimestamp, manifest))
+        .union(EncodedRows.tombstones(goneIds));
+  }
+
+  /** The rows that were inserted and deleted, with {@link #CHANGE_TYPE}. */
+  private Dataset<Row> changes() {
+    Map<String, String> range =
+        Map.of(
+            "start-snapshot-id", Long.toString(base.getSnapshotId()),
+            "end-snapshot-id", Long.toString(to.snapshotId()));
+    if (appendsOnly) {
+      return lake.spark()
+          .read()
+          .format("iceberg")
+          .options(range)
+          .load(table.sqlName())
+          .withColumn(CHANGE_TYPE, functions.lit("INSERT"));
+    }
+    String name = "tarn_changes_" + view.name();
+    lake.spark()
+        .sql(
+            String.format(
+                Locale.ROOT,
+                "CALL %s.system.create_changelog_view(table => '%s', changelog_view => '%s',"
+                    + " options => map('start-snapshot-id', '%d', 'end-snapshot-id', '%d'),"
+                    + " net_changes => true)",
+                Lake.CATALOG,
+                table.sqlName().substring(Lake.CATALOG.length() + 1),
+                name,
+                base.getSnapshotId(),
+                to.snapshotId()));
+    return lake.spark().table(name);
+  }
+
+  /** Whether all files that were added have as-ofs after the base's only. */
+  private boolean isAllNewer() {
+    int field = table.iceberg().schema().findField(FeatureView.EVENT_TIMESTAMP).fieldId();
+    long newest = Timestamps.toMicros(base.getAsOf());
+    try (CloseableIterable<FileScanTask> files =
+        table
+            .iceberg()
+            .newIncrementalAppendScan()
+            .fromSnapshotExclusive(base.getSnapshotId())
+            .toSnapshot(to.snapshotId())
+            .includeColumnStats(List.of(FeatureView.EVENT_TIMESTAMP))
+            .planFiles()) {
+      for (FileScanTask task : files) {
+        Map<Integer, ByteBuffer> bounds = task.file().lowerBounds();
+        if (bounds == null || !bounds.containsKey(field)) {
+          return false;
+        }
+        long first = Conversions.fromByteBuffer(Types.TimestampType.withZone(), bounds.get(field));
+        if (first <= newest) {
+          return false;
+        }
+      }
+      return true;
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** Whether a row of the one can be read as a row of the other. */
+  private static boolean isSameRow(Manifest one, Manifest other) {
+    return one.getRowFormat() == other.getRowFormat()
+        && one.getEntity().equals(other.getEntity())
+        && one.getEntityKeysList().equals(other.getEntityKeysList())
+        && one.getCarriesForward() == other.getCarriesForward()
+        && fields(one).equals(fields(other));
+  }
+
+  private static List<StoredFeature> fields(Manifest manifest) {
+    return manifest.getFeaturesList().stream()
+        .map(
+            feature ->
+                StoredFeature.newBuilder()
+                    .setFieldId(feature.getFieldId())
+                    .setType(feature.getType())
+                    .build())
+        .toList();
+  }
+
+  private static long count(Snapshot snapshot, String property) {
+    return Long.parseLong(snapshot.summary().getOrDefault(property, "0"));
+  }
+
+  private static Choice refused(String reason, Object... values) {
+    return new Choice(Optional.empty(), String.format(Locale.ROOT, reason, values));
+  }
+}

@@ -1,0 +1,65 @@
+package dev.tarn.etl.push;
+
+import dev.tarn.cli.TarnException;
+import dev.tarn.etl.Pulse;
+import dev.tarn.etl.release.VersionStore;
+import java.time.Instant;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CopyOnWriteArrayList;
+
+/**
+ * Says for every version that a push is writing that the push is alive. When that is refused, the
+ * push was silent for so long that another one gave its versions up: then there is nothing left to
+ * write for, and {@code onLoss} is run.
+ */
+final class Leases implements AutoCloseable {
+
+  private record Held(String view, String version, int buckets) {}
+
+  private final VersionStore versions;
+  private final Runnable onLoss;
+  private final List<Held> held = new CopyOnWriteArrayList<>();
+  private final Pulse pulse;
+  private Instant renewed = Instant.now();
+  private volatile Optional<Held> lost = Optional.empty();
+
+  Leases(VersionStore versions, Runnable onLoss) {
+    this.versions = versions;
+    this.onLoss = onLoss;
+    this.pulse = new Pulse(this::beat);
+  }
+
+  void hold(String view, String version, int buckets) {
+    held.add(new Held(view, version, buckets));
+  }
+
+  /** Why the push can't go on. */
+  Optional<TarnException> loss() {
+    return lost.map(
+        version ->
+            new TarnException(
+                "%s: this push stalled for over %d s, so another one removed its version %s; what was released is still served"
+                    .formatted(version.view(), VersionStore.LEASE.toSeconds(), version.version())));
+  }
+
+  @Override
+  public void close() {
+    pulse.close();
+  }
+
+  private void beat() {
+    if (lost.isPresent()
+        || Instant.now().isBefore(renewed.plus(VersionStore.LEASE.dividedBy(10)))) {
+      return;
+    }
+    renewed = Instant.now();
+    for (Held version : held) {
+      if (!versions.renew(version.view(), version.version(), version.buckets())) {
+        lost = Optional.of(version);
+        onLoss.run();
+        return;
+      }
+    }
+  }
+}

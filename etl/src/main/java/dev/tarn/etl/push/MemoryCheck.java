@@ -1,0 +1,57 @@
+package dev.tarn.etl.push;
+
+import dev.tarn.cli.TarnException;
+import dev.tarn.etl.redis.RedisServers;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import redis.clients.jedis.HostAndPort;
+import redis.clients.jedis.Jedis;
+
+/**
+ * Looks at whether Redis has room for a version before any of it is written: beyond maxmemory it
+ * would refuse rows, or evict those that are served.
+ */
+final class MemoryCheck {
+
+  /** What a row takes beside its bytes, and a bucket beside its rows, as measured; rounded up. */
+  private static final int BYTES_A_ROW = 8;
+
+  private static final int BYTES_A_BUCKET = 200;
+
+  /** The allocator rounds up too. */
+  private static final double ROUNDING = 1.15;
+
+  private final RedisServers redis;
+
+  MemoryCheck(RedisServers redis) {
+    this.redis = redis;
+  }
+
+  /**
+   * Checks each server for its share.
+   *
+   * @param rowBytes of an id with its row, on average
+   * @throws TarnException with the numbers, if it would not fit
+   */
+  void check(String view, long rows, double rowBytes, int buckets) {
+    double all = ROUNDING * (rows * (rowBytes + BYTES_A_ROW) + (double) buckets * BYTES_A_BUCKET);
+    long share = (long) (all / Math.max(1, redis.masters().size()));
+    for (HostAndPort server : redis.masters()) {
+      String memory = redis.on(server, (Jedis jedis) -> jedis.info("memory"));
+      long max = number(memory, "maxmemory");
+      long used = number(memory, "used_memory");
+      if (max > 0 && used + share > max) {
+        throw new TarnException(
+            ("%s: about %,d rows of %.0f bytes take about %,.1f MB of Redis at %s, which has %,.1f of"
+                    + " its %,.1f MB (maxmemory) in use; nothing was written. Raise maxmemory, or keep"
+                    + " fewer versions (push.keep)")
+                .formatted(view, rows, rowBytes, share / 1e6, server, used / 1e6, max / 1e6));
+      }
+    }
+  }
+
+  private static long number(String info, String name) {
+    Matcher matcher = Pattern.compile("(?m)^" + name + ":(\\d+)").matcher(info);
+    return matcher.find() ? Long.parseLong(matcher.group(1)) : 0;
+  }
+}

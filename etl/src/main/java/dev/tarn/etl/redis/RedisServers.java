@@ -1,0 +1,195 @@
+package dev.tarn.etl.redis;
+
+import com.redislabs.provider.redis.RedisConfig;
+import com.redislabs.provider.redis.RedisEndpoint;
+import com.redislabs.provider.redis.RedisNode;
+import dev.tarn.cli.Settings;
+import dev.tarn.cli.TarnException;
+import dev.tarn.etl.Failures;
+import dev.tarn.redis.RedisSettings;
+import java.io.Serializable;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
+import redis.clients.jedis.HostAndPort;
+import redis.clients.jedis.Jedis;
+import redis.clients.jedis.exceptions.JedisConnectionException;
+import redis.clients.jedis.exceptions.JedisDataException;
+import redis.clients.jedis.exceptions.JedisException;
+import redis.clients.jedis.exceptions.JedisRedirectionException;
+
+/**
+ * Redis as jobs reach it, through spark-redis: it knows which server has which key and pools the
+ * connections, in the driver and in each executor. A server that is lost is waited for ({@code
+ * push.patience}): it may be restarting, or a replica may be taking over.
+ */
+public final class RedisServers implements Serializable {
+  private static final long serialVersionUID = 1L;
+
+  /** Idle connections to throw away before Redis itself is taken to be at fault. */
+  private static final int MAX_STALE = 8;
+
+  private static final Duration PAUSE = Duration.ofMillis(100);
+
+  private final RedisSettings settings;
+  private final Duration patience;
+  private volatile RedisConfig topology;
+
+  private RedisServers(RedisSettings settings, Duration patience, RedisConfig topology) {
+    this.settings = settings;
+    this.patience = patience;
+    this.topology = topology;
+  }
+
+  /**
+   * Connects.
+   *
+   * @throws TarnException if Redis can't be reached or refuses the connection
+   */
+  public static RedisServers connect(Settings settings) {
+    RedisSettings redis = settings.read(RedisSettings::of);
+    Duration patience = settings.read(tarn -> tarn.getDuration("push.patience"));
+    Endpoint endpoint = new Endpoint(redis, redis.host(), redis.port());
+    try (Jedis jedis = open(endpoint)) {
+      if (jedis.info("server").contains("redis_mode:sentinel")) {
+        throw new TarnException(
+            ("%s is a Redis Sentinel, and spark-redis can't ask one: set redis.host and redis.port to"
+                    + " the master that SENTINEL GET-MASTER-ADDR-BY-NAME names")
+                .formatted(redis.address()));
+      }
+      return new RedisServers(redis, patience, new RedisConfig(endpoint));
+    } catch (JedisException e) {
+      throw unreachable(redis, e);
+    }
+  }
+
+  public RedisSettings settings() {
+    return settings;
+  }
+
+  /** How long to wait for a server that is lost. */
+  public Duration patience() {
+    return patience;
+  }
+
+  /** The servers that have keys. */
+  public List<HostAndPort> masters() {
+    Set<HostAndPort> masters = new LinkedHashSet<>();
+    for (RedisNode node : topology.hosts()) {
+      masters.add(address(node));
+    }
+    return List.copyOf(masters);
+  }
+
+  /** The server that has a key, as far as is known. */
+  HostAndPort owner(byte[] key) {
+    return address(topology.getHost(key));
+  }
+
+  /**
+   * Works on the server that has a key, and waits for it if it is lost: {@code work} may be done
+   * twice.
+   *
+   * @throws TarnException if it can't be reached
+   */
+  public <T> T at(String key, Function<Jedis, T> work) {
+    byte[] bytes = key.getBytes(StandardCharsets.UTF_8);
+    long deadline = System.nanoTime() + patience.toNanos();
+    while (true) {
+      try {
+        return on(owner(bytes), work);
+      } catch (JedisException e) {
+        if (!isPassing(e) || System.nanoTime() > deadline) {
+          throw e instanceof JedisConnectionException ? unreachable(settings, e) : e;
+        }
+        pause();
+        refresh();
+      }
+    }
+  }
+
+  /** Works on one server, now. */
+  public <T> T on(HostAndPort server, Function<Jedis, T> work) {
+    try (Jedis jedis = open(server)) {
+      return work.apply(jedis);
+    }
+  }
+
+  /** A pooled connection that answers. */
+  Jedis open(HostAndPort server) {
+    return open(new Endpoint(settings, server.getHost(), server.getPort()));
+  }
+
+  /** Learns anew which server has which key, from any that answers. */
+  void refresh() {
+    Set<HostAndPort> known = new LinkedHashSet<>();
+    known.add(new HostAndPort(settings.host(), settings.port()));
+    for (RedisNode node : topology.nodes()) {
+      known.add(address(node));
+    }
+    for (HostAndPort server : known) {
+      try {
+        RedisConfig found =
+            new RedisConfig(new Endpoint(settings, server.getHost(), server.getPort()));
+        if (found.hosts().length > 0) {
+          topology = found;
+          return;
+        }
+      } catch (JedisException e) {
+        // The next may answer; if none does, what was known is tried again.
+      }
+    }
+  }
+
+  /** Whether a refusal or a loss is of the kind that ends by itself. */
+  static boolean isPassing(JedisException e) {
+    if (e instanceof JedisConnectionException || e instanceof JedisRedirectionException) {
+      return true;
+    }
+    String message = String.valueOf(e.getMessage());
+    return e instanceof JedisDataException
+        && List.of("LOADING", "CLUSTERDOWN", "TRYAGAIN", "MASTERDOWN", "READONLY").stream()
+            .anyMatch(message::startsWith);
+  }
+
+  static void pause() {
+    try {
+      TimeUnit.NANOSECONDS.sleep(PAUSE.toNanos());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException("interrupted while waiting for Redis", e);
+    }
+  }
+
+  /** One that broke while it lay idle, e.g. when Redis was restarted, is thrown away. */
+  private static Jedis open(RedisEndpoint endpoint) {
+    for (int tries = 1; ; tries++) {
+      Jedis jedis = endpoint.connect();
+      try {
+        jedis.ping();
+        return jedis;
+      } catch (JedisException e) {
+        jedis.close();
+        if (!(e instanceof JedisConnectionException) || tries == MAX_STALE) {
+          throw e;
+        }
+      }
+    }
+  }
+
+  private static HostAndPort address(RedisNode node) {
+    return new HostAndPort(node.endpoint().host(), node.endpoint().port());
+  }
+
+  private static TarnException unreachable(RedisSettings settings, JedisException e) {
+    return new TarnException(
+        ("can't use Redis at %s (settings redis.host, redis.port): %s."
+                + " ./tarn up starts a local one")
+            .formatted(settings.address(), Failures.reason(e)),
+        e);
+  }
+}

@@ -1,0 +1,428 @@
+package dev.tarn.etl.release;
+
+import com.google.protobuf.InvalidProtocolBufferException;
+import dev.tarn.cli.TarnException;
+import dev.tarn.etl.redis.BucketPipeline;
+import dev.tarn.etl.redis.RedisServers;
+import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.ReleaseEvent;
+import dev.tarn.manifest.StoredService;
+import dev.tarn.redis.ControlJson;
+import dev.tarn.redis.RedisKeys;
+import dev.tarn.redis.Release;
+import java.nio.charset.StandardCharsets;
+import java.security.SecureRandom;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.function.Function;
+import redis.clients.jedis.Jedis;
+import redis.clients.jedis.Protocol;
+import redis.clients.jedis.commands.ProtocolCommand;
+
+/**
+ * The versions of feature views in Redis and the release that says which of them are served.
+ *
+ * <p>A version goes one way: {@link #mint} (being written, nobody can see it), {@link #release} (it
+ * has a manifest, and lookups answer from it), {@link #retire} and {@link #expire}. A version that
+ * is being written has a lease; one whose lease ran out belongs to a push that died, and anyone may
+ * give it up and then {@link #remove} it. A push that was only slow finds that out at {@link
+ * #renew} or {@link #release}, so it can't release rows that are being removed.
+ */
+public final class VersionStore {
+
+  /** How long a version being written is left alone without a word from its push. */
+  public static final Duration LEASE = Duration.ofSeconds(30);
+
+  /** What keeps a set of versions from being released. */
+  public enum Refusal {
+    /** Something else has been released since the caller looked. */
+    MOVED,
+    /** A rollback has pinned one of the views. */
+    PINNED,
+    /** A version has been given up, or the base that it overlays is gone. */
+    GONE
+  }
+
+  /**
+   * A version to release.
+   *
+   * @param seen what the caller saw released before
+   * @param event what the release history is to say of it
+   */
+  public record Candidate(Manifest manifest, Optional<Release> seen, ReleaseEvent event) {}
+
+  private static final String LETTERS = "0123456789abcdefghjkmnpqrstvwxyz";
+  private static final SecureRandom RANDOM = new SecureRandom();
+
+  /** KEYS writing; ARGV version, BUCKETS@LEASE. Renews a lease, unless it has been given up. */
+  private static final String RENEW =
+      """
+      local entry = redis.call('HGET', KEYS[1], ARGV[1]) or '@0'
+      if string.sub(entry, -2) == '@0' then return 0 end
+      redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+      return 1
+      """;
+
+  /**
+   * KEYS writing; ARGV now. Gives up the versions whose lease ran out, by a lease of 0, which can't
+   * be renewed; the result is their names and numbers of buckets.
+   */
+  private static final String GIVE_UP =
+      """
+      local writing = redis.call('HGETALL', KEYS[1])
+      local given_up = {}
+      for i = 1, #writing, 2 do
+        local buckets, lease = string.match(writing[i + 1], '^(%d+)@(%d+)$')
+        if buckets and tonumber(lease) < tonumber(ARGV[1]) then
+          redis.call('HSET', KEYS[1], writing[i], buckets .. '@0')
+          given_up[#given_up + 1] = writing[i]
+          given_up[#given_up + 1] = buckets
+        end
+      end
+      return given_up
+      """;
+
+  /**
+   * KEYS release, services, pinned, events, then manifests and writing of each view; ARGV channel,
+   * whether to pin ('1') or to respect pins, number of views, then for each view its name, version,
+   * base version or '', manifest, entry expected ('' for none), new entry and event, then name and
+   * definition of each service. All views or none.
+   */
+  private static final String RELEASE =
+      """
+      local pins = ARGV[2] == '1'
+      local views = tonumber(ARGV[3])
+      local function argument(view, i) return ARGV[3 + (view - 1) * 7 + i] end
+      for view = 1, views do
+        local name, version, base = argument(view, 1), argument(view, 2), argument(view, 3)
+        local manifests, writing = KEYS[3 + 2 * view], KEYS[4 + 2 * view]
+        if not pins and redis.call('HEXISTS', KEYS[3], name) == 1 then return 'PINNED' end
+        if (redis.call('HGET', KEYS[1], name) or '') ~= argument(view, 5) then return 'MOVED' end
+        if redis.call('HEXISTS', manifests, version) == 0 then
+          local lease = redis.call('HGET', writing, version) or '@0'
+          if string.sub(lease, -2) == '@0' then return 'GONE' end
+        end
+        if base ~= '' and redis.call('HEXISTS', manifests, base) == 0 then return 'GONE' end
+      end
+      for view = 1, views do
+        local name, version = argument(view, 1), argument(view, 2)
+        redis.call('HDEL', KEYS[4 + 2 * view], version)
+        redis.call('HSET', KEYS[3 + 2 * view], version, argument(view, 4))
+        redis.call('HSET', KEYS[1], name, argument(view, 6))
+        if pins then redis.call('HSET', KEYS[3], name, argument(view, 6)) end
+        redis.call('RPUSH', KEYS[4], argument(view, 7))
+      end
+      for i = 4 + views * 7, #ARGV, 2 do redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end
+      redis.call('PUBLISH', ARGV[1], ARGV[4])
+      return ''
+      """;
+
+  /**
+   * KEYS release, manifests, writing; ARGV view, version, BUCKETS@0. Refused for what is released
+   * and for what another version overlays.
+   */
+  private static final String RETIRE =
+      """
+      local entry = redis.call('HGET', KEYS[1], ARGV[1]) or ''
+      if string.sub(entry, 1, #ARGV[2] + 1) == ARGV[2] .. '@' then return 0 end
+      for _, manifest in ipairs(redis.call('HVALS', KEYS[2])) do
+        local base = cjson.decode(manifest).base
+        if base and base.version == ARGV[2] then return 0 end
+      end
+      if redis.call('HDEL', KEYS[2], ARGV[2]) == 0 then return 0 end
+      redis.call('HSET', KEYS[3], ARGV[2], ARGV[3])
+      return 1
+      """;
+
+  private final RedisServers servers;
+  private final RedisKeys keys;
+
+  public VersionStore(RedisServers servers) {
+    this.servers = servers;
+    this.keys = servers.settings().keys();
+  }
+
+  /** What is released, by feature view. */
+  public Map<String, Release> releases() {
+    return entries(keys.release());
+  }
+
+  /** What rollbacks have pinned, by feature view. */
+  public Map<String, Release> pins() {
+    return entries(keys.pinned());
+  }
+
+  public Optional<Release> released(String view) {
+    return Optional.ofNullable(releases().get(view));
+  }
+
+  /** Lets pushes of a view release again. False: it was not pinned. */
+  public boolean unpin(String view) {
+    return atControl(jedis -> jedis.hdel(keys.pinned(), view)) == 1;
+  }
+
+  /** The complete versions of a view, newest first. */
+  public List<Manifest> manifests(String view) {
+    List<Manifest> manifests = new ArrayList<>();
+    atControl(jedis -> jedis.hgetAll(keys.manifests(view)))
+        .forEach((version, json) -> manifests.add(parse(view, version, json)));
+    manifests.sort(
+        Comparator.comparing(
+                (Manifest manifest) -> manifest.getCreatedAt(),
+                com.google.protobuf.util.Timestamps.comparator())
+            .reversed());
+    return manifests;
+  }
+
+  public Optional<Manifest> manifest(String view, String version) {
+    return Optional.ofNullable(atControl(jedis -> jedis.hget(keys.manifests(view), version)))
+        .map(json -> parse(view, version, json));
+  }
+
+  /** The manifest of what is released. */
+  public Optional<Manifest> serving(String view) {
+    return released(view).flatMap(release -> manifest(view, release.version()));
+  }
+
+  /**
+   * A new version of a view under a name that was never used and never will be: a counter for its
+   * place in the order, and 30 random bits for the case that Redis loses the counter.
+   */
+  public String mint(String view, int buckets) {
+    StringBuilder suffix = new StringBuilder();
+    for (int i = 0; i < 6; i++) {
+      suffix.append(LETTERS.charAt(RANDOM.nextInt(LETTERS.length())));
+    }
+    return atControl(
+        jedis -> {
+          String version = "v" + jedis.incr(keys.sequence()) + "-" + suffix;
+          jedis.hset(keys.writing(view), version, lease(jedis, buckets));
+          return version;
+        });
+  }
+
+  /** Says that the push of a version is alive. False: the version has been given up and removed. */
+  public boolean renew(String view, String version, int buckets) {
+    return atControl(
+        jedis ->
+            isOne(
+                jedis.eval(
+                    RENEW, List.of(keys.writing(view)), List.of(version, lease(jedis, buckets)))));
+  }
+
+  /**
+   * Makes versions the ones that lookups answer from, all in the same instant, if what is released
+   * is still what the caller has seen, and tells the servers.
+   *
+   * @param at the moment of the release; see {@link #now}
+   * @param pins whether later pushes are to leave the views alone; if not, pins are respected
+   * @param services definitions to store in the same instant
+   * @return why nothing was released; empty: all was
+   */
+  public Optional<Refusal> release(
+      List<Candidate> candidates, Instant at, boolean pins, List<StoredService> services) {
+    List<String> keysUsed =
+        new ArrayList<>(List.of(keys.release(), keys.services(), keys.pinned(), keys.events()));
+    List<String> values = new ArrayList<>();
+    values.add(keys.releasedChannel());
+    values.add(pins ? "1" : "0");
+    values.add(Integer.toString(candidates.size()));
+    for (Candidate candidate : candidates) {
+      Manifest manifest = candidate.manifest();
+      keysUsed.add(keys.manifests(manifest.getFeatureView()));
+      keysUsed.add(keys.writing(manifest.getFeatureView()));
+      values.add(manifest.getFeatureView());
+      values.add(manifest.getVersion());
+      values.add(manifest.getBase().getVersion());
+      values.add(ControlJson.print(manifest));
+      values.add(candidate.seen().map(Release::format).orElse(""));
+      values.add(new Release(manifest.getVersion(), at).format());
+      values.add(ControlJson.print(candidate.event()));
+    }
+    for (StoredService service : services) {
+      values.add(service.getName());
+      values.add(ControlJson.print(service));
+    }
+    String refusal = (String) atControl(jedis -> jedis.eval(RELEASE, keysUsed, values));
+    if (refusal.isEmpty()) {
+      return Optional.empty();
+    }
+    // An answer that was lost, and the release done once more?
+    Map<String, Release> released = releases();
+    boolean isOurs =
+        candidates.stream()
+            .allMatch(
+                candidate ->
+                    new Release(candidate.manifest().getVersion(), at)
+                        .equals(released.get(candidate.manifest().getFeatureView())));
+    return isOurs ? Optional.empty() : Optional.of(Refusal.valueOf(refusal));
+  }
+
+  /**
+   * Stores the definitions of feature services where they are not stored just so already, and tells
+   * the servers.
+   *
+   * @return the names of those that are new or have changed
+   */
+  public List<String> storeServices(String view, List<StoredService> services) {
+    return atControl(
+        jedis -> {
+          Map<String, String> changed = new TreeMap<>();
+          for (StoredService service : services) {
+            String json = ControlJson.print(service);
+            if (!json.equals(jedis.hget(keys.services(), service.getName()))) {
+              changed.put(service.getName(), json);
+            }
+          }
+          if (!changed.isEmpty()) {
+            jedis.hset(keys.services(), changed);
+            jedis.publish(keys.releasedChannel(), view);
+          }
+          return List.copyOf(changed.keySet());
+        });
+  }
+
+  /**
+   * Takes a complete version out of the list, unless it is released or under an overlay, so that
+   * {@link #expire} or {@link #remove} may delete its rows. A push that dies in between leaves it
+   * to the next one.
+   */
+  public boolean retire(Manifest manifest) {
+    String view = manifest.getFeatureView();
+    return atControl(
+        jedis ->
+            isOne(
+                jedis.eval(
+                    RETIRE,
+                    List.of(keys.release(), keys.manifests(view), keys.writing(view)),
+                    List.of(view, manifest.getVersion(), manifest.getBuckets() + "@0"))));
+  }
+
+  /**
+   * Gives up the versions that dead pushes left behind, so that {@link #remove} may delete their
+   * rows: should such a push be alive after all, it can no longer complete its version.
+   *
+   * @return their numbers of buckets, by version
+   */
+  public Map<String, Integer> giveUpAbandoned(String view) {
+    return atControl(
+        jedis -> {
+          String now = Long.toString(millis(jedis));
+          List<?> givenUp =
+              (List<?>) jedis.eval(GIVE_UP, List.of(keys.writing(view)), List.of(now));
+          Map<String, Integer> abandoned = new HashMap<>();
+          for (int i = 0; i < givenUp.size(); i += 2) {
+            abandoned.put((String) givenUp.get(i), Integer.valueOf((String) givenUp.get(i + 1)));
+          }
+          return abandoned;
+        });
+  }
+
+  /** Lets the rows of a version that is going to be released stay for good. */
+  public void persist(Manifest manifest) {
+    eachBucket(
+        manifest.getFeatureView(),
+        manifest.getVersion(),
+        manifest.getBuckets(),
+        Protocol.Command.PERSIST);
+  }
+
+  /** Deletes all rows of a retired version a while from now, then the version. */
+  public void expire(Manifest manifest, Duration grace) {
+    String view = manifest.getFeatureView();
+    eachBucket(
+        view,
+        manifest.getVersion(),
+        manifest.getBuckets(),
+        Protocol.Command.PEXPIRE,
+        Long.toString(grace.toMillis()).getBytes(StandardCharsets.ISO_8859_1));
+    forget(view, manifest.getVersion());
+  }
+
+  /** Deletes all rows of a version that nobody can see, then the version. */
+  public void remove(String view, String version, int buckets) {
+    eachBucket(view, version, buckets, Protocol.Command.UNLINK);
+    forget(view, version);
+  }
+
+  /** The releases that {@link ReleaseHistory} has yet to take. */
+  List<String> events() {
+    return atControl(jedis -> jedis.lrange(keys.events(), 0, -1));
+  }
+
+  /** Forgets releases that the history has. */
+  void removeEvents(List<String> events) {
+    atControl(
+        jedis -> {
+          events.forEach(event -> jedis.lrem(keys.events(), 1, event));
+          return null;
+        });
+  }
+
+  /** Redis's clock: the machines that push may not agree on the time. */
+  public Instant now() {
+    return atControl(jedis -> Instant.ofEpochMilli(millis(jedis)));
+  }
+
+  private void forget(String view, String version) {
+    atControl(jedis -> jedis.hdel(keys.writing(view), version));
+  }
+
+  private void eachBucket(
+      String view, String version, int buckets, ProtocolCommand command, byte[]... more) {
+    String prefix = keys.bucketPrefix(view, version);
+    try (BucketPipeline pipeline = new BucketPipeline(servers)) {
+      byte[][] arguments = new byte[1 + more.length][];
+      System.arraycopy(more, 0, arguments, 1, more.length);
+      for (int i = 0; i < buckets; i++) {
+        byte[][] own = arguments.clone();
+        own[0] = RedisKeys.bucket(prefix, i);
+        pipeline.send(own[0], command, own[0].length, answer -> {}, own);
+      }
+      pipeline.flush();
+    }
+  }
+
+  private Map<String, Release> entries(String key) {
+    Map<String, Release> entries = new TreeMap<>();
+    atControl(jedis -> jedis.hgetAll(key))
+        .forEach((view, entry) -> entries.put(view, Release.parse(entry)));
+    return entries;
+  }
+
+  private static String lease(Jedis jedis, int buckets) {
+    return buckets + "@" + (millis(jedis) + LEASE.toMillis());
+  }
+
+  private static long millis(Jedis jedis) {
+    List<String> time = jedis.time();
+    return Long.parseLong(time.get(0)) * 1_000 + Long.parseLong(time.get(1)) / 1_000;
+  }
+
+  private static boolean isOne(Object answer) {
+    return Long.valueOf(1).equals(answer);
+  }
+
+  private static Manifest parse(String view, String version, String json) {
+    try {
+      return ControlJson.parse(json, Manifest.newBuilder()).build();
+    } catch (InvalidProtocolBufferException e) {
+      throw new TarnException(
+          "the manifest of version %s of %s can't be read: %s"
+              .formatted(version, view, e.getMessage()),
+          e);
+    }
+  }
+
+  /** The control keys share one slot, so one server has them all. */
+  private <T> T atControl(Function<Jedis, T> work) {
+    return servers.at(keys.release(), work);
+  }
+}
