@@ -3,22 +3,18 @@ package dev.tarn.etl.build;
 import dev.tarn.etl.definition.Check;
 import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.etl.definition.Position;
-import java.sql.Timestamp;
-import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.functions;
 
-/**
- * Runs a view's checks on the rows of one as-of where they have been written, before they are
- * published.
- */
+/** Runs a view's checks on the rows of one as-of before they are published. */
 final class Audit {
 
   /** Rows that are named of each check that fails. */
@@ -37,29 +33,19 @@ final class Audit {
 
   private final FeatureView view;
   private final Dataset<Row> rows;
-  private final Dataset<Row> published;
-  private final Optional<Instant> publishedBefore;
-  private final Instant asOf;
+  private final Supplier<Optional<Long>> rowsBefore;
 
   /**
    * An audit of one as-of.
    *
-   * @param branch the table's rows with those of the as-of
-   * @param published the table's rows as they are on main
-   * @param publishedBefore a published as-of before this one that is not far from it, so that the
-   *     newest such need not be looked for in all of the history
+   * @param rows those of the as-of
+   * @param rowsBefore the number of rows of the newest published as-of before it; asked for only
+   *     where a check needs it
    */
-  Audit(
-      FeatureView view,
-      Dataset<Row> branch,
-      Dataset<Row> published,
-      Optional<Instant> publishedBefore,
-      Instant asOf) {
+  Audit(FeatureView view, Dataset<Row> rows, Supplier<Optional<Long>> rowsBefore) {
     this.view = view;
-    this.rows = branch.filter(eventTimestamp().equalTo(at(asOf)));
-    this.published = published;
-    this.publishedBefore = publishedBefore;
-    this.asOf = asOf;
+    this.rows = rows;
+    this.rowsBefore = rowsBefore;
   }
 
   /** One pass over the rows for all counts, then one more for each check that failed. */
@@ -147,7 +133,7 @@ final class Audit {
               .formatted(min.position(), total, min.rows()));
     }
     if (check instanceof Check.MaxRowCountChange max) {
-      Optional<Long> before = rowsBefore();
+      Optional<Long> before = rowsBefore.get();
       if (before.isPresent() && Math.abs(total - before.get()) > max.share() * before.get()) {
         return Optional.of(
             "max-row-count-change (%s): %d rows after %d in the as-of before, and at most %s change is expected"
@@ -159,19 +145,6 @@ final class Audit {
       }
     }
     return Optional.empty();
-  }
-
-  /** Rows of the newest published as-of before this one. */
-  private Optional<Long> rowsBefore() {
-    if (publishedBefore.isEmpty()) {
-      return Optional.empty();
-    }
-    Column between =
-        eventTimestamp().geq(at(publishedBefore.get())).and(eventTimestamp().lt(at(asOf)));
-    Row newest = published.filter(between).agg(functions.max(eventTimestamp())).head();
-    return newest.isNullAt(0)
-        ? Optional.empty()
-        : Optional.of(published.filter(eventTimestamp().equalTo(newest.get(0))).count());
   }
 
   private String describe(RowRule rule, long broken, long total) {
@@ -213,13 +186,5 @@ final class Audit {
 
   private static Column column(String name) {
     return functions.col("`" + name + "`");
-  }
-
-  private static Column eventTimestamp() {
-    return functions.col(FeatureView.EVENT_TIMESTAMP);
-  }
-
-  private static Column at(Instant instant) {
-    return functions.lit(Timestamp.from(instant));
   }
 }

@@ -11,33 +11,43 @@ import dev.tarn.etl.Pulse;
 import dev.tarn.etl.TarnVersion;
 import dev.tarn.etl.definition.Definitions;
 import dev.tarn.etl.definition.FeatureView;
+import dev.tarn.etl.definition.FeatureView.History;
 import dev.tarn.etl.definition.Problems;
 import dev.tarn.etl.source.ReadFailures;
 import dev.tarn.etl.source.SourceTables;
+import java.sql.Timestamp;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.function.Supplier;
 import org.apache.iceberg.Snapshot;
 import org.apache.iceberg.SnapshotRef;
 import org.apache.iceberg.Table;
 import org.apache.iceberg.exceptions.CommitFailedException;
 import org.apache.iceberg.exceptions.ValidationException;
+import org.apache.iceberg.spark.CommitMetadata;
+import org.apache.spark.sql.Column;
+import org.apache.spark.sql.DataFrameWriterV2;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.functions;
+import org.apache.spark.storage.StorageLevel;
 
 /**
  * Computes a feature view for one as-of or several and publishes each in its feature table.
  *
- * <p>An as-of's rows are written to an audit branch, the view's checks run there, and only then
- * does {@code main} move to it, in one commit. Whatever fails, and whenever the job is killed,
- * {@code main} is what it was. Building an as-of again replaces its rows and no others. In a range,
- * an as-of that main has from the same definition is passed over, so a range that was stopped goes
- * on where it stopped.
+ * <p>An as-of's rows are written to an audit branch, the view's checks run, and only then does
+ * {@code main} move to it, in one commit. Whatever fails, and whenever the job is killed, {@code
+ * main} is what it was. Building an as-of again replaces its rows and no others. In a range, an
+ * as-of that main has from the same definition is passed over, so a range that was stopped goes on
+ * where it stopped.
  */
 public final class BuildJob {
 
@@ -50,9 +60,17 @@ public final class BuildJob {
   /**
    * What became of one as-of.
    *
+   * @param rows what the SQL gave
+   * @param changed where changes are stored: the entities that differ from the as-of before
    * @param snapshotId what main moved to; the newest snapshot of main if nothing was to be done
    */
-  public record Outcome(Instant asOf, boolean built, long rows, long snapshotId, Duration took) {}
+  public record Outcome(
+      Instant asOf,
+      boolean built,
+      long rows,
+      Optional<Long> changed,
+      long snapshotId,
+      Duration took) {}
 
   private final Lake lake;
   private final SparkSession spark;
@@ -117,13 +135,15 @@ public final class BuildJob {
     Instant start = Instant.now();
     if (skip && table.isUpToDate(asOf, view.definitionHash())) {
       long snapshotId = table.main().orElseThrow().snapshotId();
-      return new Outcome(asOf, false, 0, snapshotId, Duration.between(start, Instant.now()));
+      return new Outcome(
+          asOf, false, 0, Optional.empty(), snapshotId, Duration.between(start, Instant.now()));
     }
     for (int attempt = 1; ; attempt++) {
       try {
         Published published = writeAuditPublish(view, table, sources, asOf);
         Duration took = Duration.between(start, Instant.now());
-        return new Outcome(asOf, true, published.rows(), published.snapshotId(), took);
+        return new Outcome(
+            asOf, true, published.rows(), published.changed(), published.snapshotId(), took);
       } catch (TarnException e) {
         throw e;
       } catch (Exception e) { // Scala does not declare what it throws
@@ -139,7 +159,9 @@ public final class BuildJob {
     }
   }
 
-  private record Published(long rows, long snapshotId) {}
+  private record Published(long rows, Optional<Long> changed, long snapshotId) {}
+
+  private record Written(long rows, Optional<Long> changed) {}
 
   /** Writes the rows where nobody reads, checks them there, and moves main to them. */
   private Published writeAuditPublish(
@@ -163,41 +185,17 @@ public final class BuildJob {
       table.changeRefs(refs -> refs.createBranch(branch));
       table.evolve(view);
       int schema = iceberg.schema().schemaId();
-      String branchName = table.sqlName() + ".branch_" + branch;
-      if (table.mayHave(asOf)) {
-        spark.sql(
-            "DELETE FROM %s WHERE event_timestamp = TIMESTAMP '%s'".formatted(branchName, asOf));
-      }
       sources.show(asOf);
       Dataset<Row> rows = ViewQuery.compute(spark, view, asOf);
-      rows.writeTo(branchName)
-          .option("snapshot-property." + FeatureTable.AS_OF, asOf.toString())
-          .option("snapshot-property." + FeatureTable.DEFINITION, view.definitionHash())
-          .option("snapshot-property." + FeatureTable.SOURCES, sources.fingerprint())
-          .option("snapshot-property." + FeatureTable.TARN_VERSION, TarnVersion.current())
-          .append();
-      Audit.Result audited =
-          new Audit(
-                  view,
-                  spark.table(branchName),
-                  spark.table(table.sqlName()),
-                  table.publishedBefore(asOf),
-                  asOf)
-              .run();
-      if (!audited.failures().isEmpty()) {
-        throw new TarnException(
-            "build of %s as of %s: %d %s failed; main stays at %s\n  %s"
-                .formatted(
-                    view.name(),
-                    asOf,
-                    audited.failures().size(),
-                    audited.failures().size() == 1 ? "check" : "checks",
-                    table
-                        .main()
-                        .map(snapshot -> "snapshot " + snapshot.snapshotId())
-                        .orElse("nothing"),
-                    String.join("\n  ", audited.failures())));
-      }
+      Map<String, String> summary = new HashMap<>();
+      summary.put(FeatureTable.AS_OF, asOf.toString());
+      summary.put(FeatureTable.DEFINITION, view.definitionHash());
+      summary.put(FeatureTable.SOURCES, sources.fingerprint());
+      summary.put(FeatureTable.TARN_VERSION, TarnVersion.current());
+      Written written =
+          view.history() == History.CHANGES
+              ? writeChanges(view, table, branch, asOf, rows, summary)
+              : writeRows(view, table, branch, asOf, rows, summary);
       iceberg.refresh();
       if (iceberg.schema().schemaId() != schema) {
         // Published under another schema, what was written could not be read by its field ids.
@@ -207,7 +205,7 @@ public final class BuildJob {
       table.changeRefs(
           refs -> refs.fastForwardBranch(SnapshotRef.MAIN_BRANCH, branch).removeBranch(branch));
       isPublished = true;
-      return new Published(audited.rows(), snapshotId);
+      return new Published(written.rows(), written.changed(), snapshotId);
     } finally {
       if (!isPublished) {
         iceberg.refresh();
@@ -220,6 +218,114 @@ public final class BuildJob {
         }
       }
     }
+  }
+
+  /** Writes the rows to the branch and checks them there. */
+  private Written writeRows(
+      FeatureView view,
+      FeatureTable table,
+      String branch,
+      Instant asOf,
+      Dataset<Row> rows,
+      Map<String, String> summary)
+      throws Exception {
+    String branchName = table.sqlName() + ".branch_" + branch;
+    delete(table, branchName, asOf);
+    append(rows, branchName, summary);
+    long count =
+        audit(
+            view,
+            table,
+            asOf,
+            spark.table(branchName).filter(isOf(asOf)),
+            () -> table.rowsBefore(spark, asOf));
+    return new Written(count, Optional.empty());
+  }
+
+  /**
+   * Checks the rows and writes to the branch what they change. The branch never has the rows
+   * themselves, so they are kept while they are checked and compared: the SQL runs once.
+   */
+  private Written writeChanges(
+      FeatureView view,
+      FeatureTable table,
+      String branch,
+      Instant asOf,
+      Dataset<Row> rows,
+      Map<String, String> summary)
+      throws Exception {
+    String branchName = table.sqlName() + ".branch_" + branch;
+    // What the branch was made of, and not main, which may have moved on. By its id: older records
+    // are read by their field ids under the schema of now.
+    Snapshot base = table.iceberg().snapshot(branch);
+    Dataset<Row> stored =
+        spark.read().option("snapshot-id", base.snapshotId()).table(table.sqlName());
+    AsOfSeries asOfs = table.asOfs(base);
+    Changes changes = new Changes(view, stored, asOfs);
+    Dataset<Row> kept = rows.persist(StorageLevel.MEMORY_AND_DISK());
+    try {
+      long count = audit(view, table, asOf, kept, () -> changes.rowsBefore(asOf));
+      for (Instant touched : changes.touched(asOf)) {
+        delete(table, branchName, touched);
+      }
+      summary.put(FeatureTable.AS_OFS, asOfs.plus(asOf).toString());
+      summary.put(FeatureTable.ROWS, Long.toString(count));
+      append(changes.records(asOf, kept), branchName, summary);
+      long changed = spark.table(branchName).filter(isOf(asOf)).count();
+      return new Written(count, Optional.of(changed));
+    } finally {
+      kept.unpersist();
+    }
+  }
+
+  private void delete(FeatureTable table, String branchName, Instant asOf) throws Exception {
+    if (!table.mayHave(asOf)) {
+      return;
+    }
+    // A snapshot of its own, for an instant of the branch: nobody is to read from it.
+    CommitMetadata.withCommitProperties(
+        Map.of(FeatureTable.REPLACES, asOf.toString()),
+        () ->
+            spark.sql(
+                "DELETE FROM %s WHERE event_timestamp = TIMESTAMP '%s'"
+                    .formatted(branchName, asOf)),
+        Exception.class);
+  }
+
+  private static void append(Dataset<Row> rows, String branchName, Map<String, String> summary)
+      throws Exception {
+    DataFrameWriterV2<Row> writer = rows.writeTo(branchName);
+    summary.forEach((name, value) -> writer.option("snapshot-property." + name, value));
+    writer.append();
+  }
+
+  /** The number of rows, once all checks hold. */
+  private static long audit(
+      FeatureView view,
+      FeatureTable table,
+      Instant asOf,
+      Dataset<Row> rows,
+      Supplier<Optional<Long>> rowsBefore) {
+    Audit.Result audited = new Audit(view, rows, rowsBefore).run();
+    if (!audited.failures().isEmpty()) {
+      throw new TarnException(
+          "build of %s as of %s: %d %s failed; main stays at %s\n  %s"
+              .formatted(
+                  view.name(),
+                  asOf,
+                  audited.failures().size(),
+                  audited.failures().size() == 1 ? "check" : "checks",
+                  table
+                      .main()
+                      .map(snapshot -> "snapshot " + snapshot.snapshotId())
+                      .orElse("nothing"),
+                  String.join("\n  ", audited.failures())));
+    }
+    return audited.rows();
+  }
+
+  private static Column isOf(Instant asOf) {
+    return functions.col(FeatureView.EVENT_TIMESTAMP).equalTo(functions.lit(Timestamp.from(asOf)));
   }
 
   /** Whether no other build is under way: one would need the schema as it has found it. */
@@ -242,11 +348,12 @@ public final class BuildJob {
     }
     double seconds = outcome.took().toMillis() / 1000.0;
     console.say(
-        "%s%s as of %s: %,d rows in %.1f s (%,.0f rows/s), snapshot %d",
+        "%s%s as of %s: %,d rows%s in %.1f s (%,.0f rows/s), snapshot %d",
         progress,
         view.name(),
         outcome.asOf(),
         outcome.rows(),
+        outcome.changed().map(", %,d changed,"::formatted).orElse(""),
         seconds,
         outcome.rows() / seconds,
         outcome.snapshotId());
@@ -259,6 +366,7 @@ public final class BuildJob {
       object.addProperty("as_of", outcome.asOf().toString());
       object.addProperty("built", outcome.built());
       object.addProperty("rows", outcome.rows());
+      outcome.changed().ifPresent(changed -> object.addProperty("changed", changed));
       object.addProperty("snapshot_id", Long.toString(outcome.snapshotId()));
       object.addProperty("seconds", outcome.took().toMillis() / 1000.0);
       asOfs.add(object);

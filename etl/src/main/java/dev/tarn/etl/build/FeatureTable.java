@@ -6,10 +6,13 @@ import dev.tarn.cli.UsageException;
 import dev.tarn.etl.Lake;
 import dev.tarn.etl.definition.Feature;
 import dev.tarn.etl.definition.FeatureView;
+import dev.tarn.etl.definition.FeatureView.History;
 import dev.tarn.etl.definition.SparkTypes;
 import dev.tarn.row.Values;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
+import java.sql.Timestamp;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -43,11 +46,17 @@ import org.apache.iceberg.types.Type;
 import org.apache.iceberg.types.TypeUtil;
 import org.apache.iceberg.types.Types;
 import org.apache.iceberg.util.SnapshotUtil;
+import org.apache.spark.sql.Column;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.functions;
 
 /**
  * The Iceberg table with a feature view's history: its key columns, {@code event_timestamp} (the
  * as-of) and a column for each feature, partitioned by day of the as-of and sorted by key within
- * it. {@code main} is what has been published.
+ * it. {@code main} is what has been published. A table that stores {@link Changes} has the column
+ * {@code present_until} besides.
  */
 public final class FeatureTable {
 
@@ -57,6 +66,14 @@ public final class FeatureTable {
   public static final String DEFINITION = "tarn.definition-hash";
   public static final String SOURCES = "tarn.sources";
   public static final String TARN_VERSION = "tarn.version";
+
+  /** Only where changes are stored: all as-ofs of the snapshot, and the rows of this one. */
+  static final String AS_OFS = "tarn.as-ofs";
+
+  static final String ROWS = "tarn.rows";
+
+  /** Of the snapshots within a build, that have no rows of the as-of that is built anew. */
+  static final String REPLACES = "tarn.replaces";
 
   private static final int ATTEMPTS = 20;
 
@@ -78,12 +95,28 @@ public final class FeatureTable {
     }
   }
 
-  /** A view's table, made if it is not there. */
+  /**
+   * A view's table, made if it is not there.
+   *
+   * @throws UsageException if it is there with the other kind of history
+   */
   static FeatureTable findOrCreate(Lake lake, FeatureView view) {
-    Optional<FeatureTable> found = find(lake, view.name());
-    if (found.isPresent()) {
-      return found.get();
+    FeatureTable found = find(lake, view.name()).orElseGet(() -> create(lake, view));
+    boolean storesChanges = storesChanges(found.table.schema());
+    if (storesChanges != (view.history() == History.CHANGES)) {
+      throw new UsageException(
+          "%s: view '%s' has history = %s and its table %s was made with history = %s, which can't be changed; put that back, or give the view another name"
+              .formatted(
+                  view.position(),
+                  view.name(),
+                  storesChanges ? "full" : "changes",
+                  found.sqlName,
+                  storesChanges ? "changes" : "full"));
     }
+    return found;
+  }
+
+  private static FeatureTable create(Lake lake, FeatureView view) {
     Schema schema = SparkSchemaUtil.convert(TableLayout.of(view));
     SortOrder.Builder order = SortOrder.builderFor(schema);
     view.entity().keyNames().forEach(order::asc);
@@ -168,6 +201,7 @@ public final class FeatureTable {
     return found.filter(
         snapshot ->
             main.isPresent()
+                && !snapshot.summary().containsKey(REPLACES)
                 && SnapshotUtil.isAncestorOf(
                     table, main.get().snapshotId(), snapshot.snapshotId()));
   }
@@ -175,6 +209,38 @@ public final class FeatureTable {
   /** The schema that a snapshot was written with. */
   public Schema schemaOf(Snapshot snapshot) {
     return snapshot.schemaId() == null ? table.schema() : table.schemas().get(snapshot.schemaId());
+  }
+
+  /** Whether a snapshot stores of each as-of only what differs from the one before. */
+  public boolean storesChanges(Snapshot snapshot) {
+    return storesChanges(schemaOf(snapshot));
+  }
+
+  private static boolean storesChanges(Schema schema) {
+    return schema.findField(FeatureView.PRESENT_UNTIL) != null;
+  }
+
+  /**
+   * The as-ofs of a snapshot that stores changes. One that no build has made, as by compaction, has
+   * those of the one before.
+   *
+   * @throws TarnException if the snapshot that had them is expired
+   */
+  public AsOfSeries asOfs(Snapshot snapshot) {
+    Snapshot last = snapshot;
+    while (!last.summary().containsKey(AS_OFS)) {
+      if (last.parentId() == null) {
+        return AsOfSeries.EMPTY;
+      }
+      Snapshot parent = table.snapshot(last.parentId());
+      if (parent == null) {
+        throw new TarnException(
+            "%s: the as-ofs of snapshot %d are not known, since the snapshot of the last build before it is expired"
+                .formatted(sqlName, snapshot.snapshotId()));
+      }
+      last = parent;
+    }
+    return AsOfSeries.parse(last.summary().get(AS_OFS));
   }
 
   /**
@@ -195,11 +261,32 @@ public final class FeatureTable {
     return false;
   }
 
+  /** The number of rows that main has of the newest as-of before one, where all are stored. */
+  Optional<Long> rowsBefore(SparkSession spark, Instant asOf) {
+    Optional<Instant> about = publishedBefore(asOf);
+    if (about.isEmpty()) {
+      return Optional.empty();
+    }
+    Column eventTimestamp = functions.col(FeatureView.EVENT_TIMESTAMP);
+    Dataset<Row> published = spark.table(sqlName);
+    Row newest =
+        published
+            .filter(
+                eventTimestamp
+                    .geq(functions.lit(Timestamp.from(about.get())))
+                    .and(eventTimestamp.lt(functions.lit(Timestamp.from(asOf)))))
+            .agg(functions.max(eventTimestamp))
+            .head();
+    return newest.isNullAt(0)
+        ? Optional.empty()
+        : Optional.of(published.filter(eventTimestamp.equalTo(newest.get(0))).count());
+  }
+
   /**
    * The newest as-of on main that the files' statistics show to be before this one. There may be a
    * newer one only where a file has as-ofs on both sides of it.
    */
-  Optional<Instant> publishedBefore(Instant asOf) throws IOException {
+  private Optional<Instant> publishedBefore(Instant asOf) {
     int field = table.schema().findField(FeatureView.EVENT_TIMESTAMP).fieldId();
     Optional<Instant> newest = Optional.empty();
     try (CloseableIterable<FileScanTask> files =
@@ -219,6 +306,8 @@ public final class FeatureTable {
           }
         }
       }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
     }
     return newest;
   }
@@ -248,6 +337,7 @@ public final class FeatureTable {
     boolean changes = false;
     Set<String> kept = new HashSet<>(view.entity().keyNames());
     kept.add(FeatureView.EVENT_TIMESTAMP);
+    kept.add(FeatureView.PRESENT_UNTIL);
     if (!keysOf(current).equals(keysOf(wanted))) {
       unsafe.add(
           "the table's keys are not those of entity '%s': a changed key makes other entities"

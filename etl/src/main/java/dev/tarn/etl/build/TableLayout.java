@@ -1,6 +1,7 @@
 package dev.tarn.etl.build;
 
 import dev.tarn.etl.definition.FeatureView;
+import dev.tarn.etl.definition.FeatureView.History;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 
@@ -13,6 +14,9 @@ final class TableLayout {
     StructType[] columns = {new StructType()};
     view.entity().keys().forEach(key -> columns[0] = columns[0].add(key.name(), key.type()));
     columns[0] = columns[0].add(FeatureView.EVENT_TIMESTAMP, DataTypes.TimestampType);
+    if (view.history() == History.CHANGES) {
+      columns[0] = columns[0].add(FeatureView.PRESENT_UNTIL, DataTypes.TimestampType);
+    }
     view.features().forEach(feature -> columns[0] = columns[0].add(feature.name(), feature.type()));
     return columns[0];
   }

@@ -10,6 +10,7 @@ import com.typesafe.config.ConfigValue;
 import dev.tarn.cli.Settings;
 import dev.tarn.cli.Suggestion;
 import dev.tarn.cli.UsageException;
+import dev.tarn.etl.definition.FeatureView.History;
 import dev.tarn.etl.definition.Source.Format;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -137,10 +138,10 @@ public final class Definitions {
               "a key can't be %s: use string, int, bigint or date"
                   .formatted(type.get().simpleString()));
         }
-        if (name.equals(Optional.of(FeatureView.EVENT_TIMESTAMP))) {
+        if (name.filter(FeatureView.RESERVED::contains).isPresent()) {
           problems.add(
               key.position("name"),
-              "'%s' is a column of every feature table already; a key needs another name"
+              "'%s' is a column of feature tables already; a key needs another name"
                   .formatted(name.get()));
         }
         if (name.isPresent() && type.isPresent() && isName(name.get(), key.position("name"))) {
@@ -270,6 +271,7 @@ public final class Definitions {
               used,
               sql.orElse(""),
               features,
+              history(node),
               node.duration("max-age"),
               checks,
               node.text("description").orElse(""),
@@ -280,6 +282,20 @@ public final class Definitions {
       node.refuseUnknownKeys();
       put(views, "feature view", view.name(), view, FeatureView::position);
     }
+  }
+
+  private History history(Node view) {
+    Optional<String> given = view.text("history");
+    if (given.isEmpty() || given.get().equals("full")) {
+      return History.FULL;
+    }
+    if (!given.get().equals("changes")) {
+      problems.add(
+          view.position("history"),
+          "there is no history '%s'%s"
+              .formatted(given.get(), Suggestion.forName(given.get(), List.of("full", "changes"))));
+    }
+    return History.CHANGES;
   }
 
   private List<Feature> readFeatures(Node view, Optional<Entity> entity) {
@@ -309,11 +325,11 @@ public final class Definitions {
       if (name.isEmpty() || type.isEmpty() || !isName(name.get(), node.position("name"))) {
         continue;
       }
-      if (name.get().equals(FeatureView.EVENT_TIMESTAMP)
+      if (FeatureView.RESERVED.contains(name.get())
           || entity.filter(e -> e.keyNames().contains(name.get())).isPresent()) {
         problems.add(
             node.position("name"),
-            "'%s' is a column of every feature table already; a feature needs another name"
+            "'%s' is a column of feature tables already; a feature needs another name"
                 .formatted(name.get()));
       }
       features.add(
@@ -333,7 +349,7 @@ public final class Definitions {
   private void refuseWrongWas(List<Feature> features, Optional<Entity> entity) {
     Set<String> taken =
         features.stream().map(Feature::name).collect(Collectors.toCollection(HashSet::new));
-    taken.add(FeatureView.EVENT_TIMESTAMP);
+    taken.addAll(FeatureView.RESERVED);
     entity.ifPresent(known -> taken.addAll(known.keyNames()));
     for (Feature feature : features) {
       if (feature.was().isPresent() && !taken.add(feature.was().get())) {

@@ -5,6 +5,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
@@ -13,6 +14,7 @@ import java.util.stream.Stream;
  *
  * @param sql Spark SQL over the sources that gives the entity's key columns and the features, one
  *     row an entity; {@code :as_of} is the moment that it computes for
+ * @param history what the feature table keeps of each as-of
  * @param maxAge how old a row may be when it is served; empty: any age
  */
 public record FeatureView(
@@ -21,6 +23,7 @@ public record FeatureView(
     List<Source> sources,
     String sql,
     List<Feature> features,
+    History history,
     Optional<Duration> maxAge,
     List<Check> checks,
     String description,
@@ -31,6 +34,23 @@ public record FeatureView(
 
   /** The column of a feature table that holds the as-of; no key or feature may have its name. */
   public static final String EVENT_TIMESTAMP = "event_timestamp";
+
+  /**
+   * The column of a feature table with history {@code changes} that is set where an entity ends: to
+   * the last as-of that had a row of it. No key or feature may have its name.
+   */
+  public static final String PRESENT_UNTIL = "present_until";
+
+  /** Columns that are Tarn's own, in tables of either history. */
+  static final Set<String> RESERVED = Set.of(EVENT_TIMESTAMP, PRESENT_UNTIL);
+
+  /** What a feature table keeps of each as-of. */
+  public enum History {
+    /** Every row. */
+    FULL,
+    /** The rows that differ from those of the as-of before. */
+    CHANGES
+  }
 
   public Optional<Feature> feature(String featureName) {
     return features.stream().filter(feature -> feature.name().equals(featureName)).findFirst();
@@ -58,7 +78,9 @@ public record FeatureView(
                                     source.location(),
                                     source.schema().map(schema -> schema.sql()).orElse("-"),
                                     source.timestamp().orElse("-"),
-                                    new java.util.TreeMap<>(source.options()).toString())))
+                                    new java.util.TreeMap<>(source.options()).toString())),
+                // Only where it is said: the hashes of older builds stay what they are.
+                history == History.CHANGES ? Stream.of("history changes") : Stream.<String>empty())
             .flatMap(part -> part);
     return Hashing.sha256()
         .hashString(parts.collect(Collectors.joining("\n")), StandardCharsets.UTF_8)

@@ -27,10 +27,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.apache.iceberg.Snapshot;
-import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
-import org.apache.spark.sql.functions;
 
 /**
  * The command {@code get … snapshot=…}: what a lookup would answer if it came from this snapshot,
@@ -79,19 +77,21 @@ public final class GetJob {
             .orElseThrow(
                 () -> new UsageException("nothing has been built of '%s'".formatted(view.name())));
     Snapshot snapshot = table.published(snapshotOrTag);
-    Dataset<Row> rows = SnapshotRows.of(lake, view.name(), snapshot.snapshotId());
+    Dataset<Row> rows = CurrentRows.of(lake, view, table, snapshot);
     Map<String, String> columns = columns(view, rows, features);
-    Map<String, Row> newest = newest(view, rows, ids);
+    Map<String, Row> current = byId(view, rows, ids);
     GetOnlineFeaturesResponse.Builder answer = GetOnlineFeaturesResponse.newBuilder();
     for (String id : ids) {
-      answer.putResults(id, featureSet(view, columns, Optional.ofNullable(newest.get(id))));
+      answer.putResults(id, featureSet(view, columns, Optional.ofNullable(current.get(id))));
     }
     return answer
         .addVersions(
             ViewVersion.newBuilder()
                 .setFeatureView(view.name())
                 .setSnapshotId(snapshot.snapshotId())
-                .setAsOf(timestamp(newestAsOf(rows))))
+                .setAsOf(
+                    timestamp(
+                        CurrentRows.newestAsOf(lake, view, table, snapshot).orElse(Instant.EPOCH))))
         .build();
   }
 
@@ -140,21 +140,13 @@ public final class GetJob {
     return columns;
   }
 
-  private static Map<String, Row> newest(FeatureView view, Dataset<Row> rows, List<String> ids) {
-    Column[] all =
-        List.of(rows.columns()).stream()
-            .map(name -> functions.col("`" + name + "`"))
-            .toArray(Column[]::new);
-    Map<String, Row> newest = new HashMap<>();
+  private static Map<String, Row> byId(FeatureView view, Dataset<Row> rows, List<String> ids) {
+    Map<String, Row> byId = new HashMap<>();
     rows.filter(EntityIds.isOneOf(view.entity(), ids))
-        .groupBy(EntityIds.of(view.entity()).as(ID))
-        .agg(
-            functions
-                .max_by(functions.struct(all), functions.col(FeatureView.EVENT_TIMESTAMP))
-                .as("row"))
+        .withColumn(ID, EntityIds.of(view.entity()))
         .collectAsList()
-        .forEach(row -> newest.put(row.getString(0), row.getStruct(1)));
-    return newest;
+        .forEach(row -> byId.put(row.getString(row.fieldIndex(ID)), row));
+    return byId;
   }
 
   private static FeatureSet featureSet(
@@ -181,11 +173,6 @@ public final class GetJob {
           }
         });
     return set.build();
-  }
-
-  private static Instant newestAsOf(Dataset<Row> rows) {
-    Row newest = rows.agg(functions.max(functions.col(FeatureView.EVENT_TIMESTAMP))).head();
-    return newest.isNullAt(0) ? Instant.EPOCH : newest.getInstant(0);
   }
 
   private static Timestamp timestamp(Instant instant) {

@@ -385,15 +385,15 @@ class TestDefinitions {
   void columnsThatEveryTableHasAreNoNamesOfFeatures() {
     assertRefused(
         change("name = visits", "name = event_timestamp"),
-        "a.conf:30: 'event_timestamp' is a column of every feature table already;"
+        "a.conf:30: 'event_timestamp' is a column of feature tables already;"
             + " a feature needs another name");
     assertRefused(
         change("name = visits", "name = opened"),
-        "a.conf:30: 'opened' is a column of every feature table already;"
+        "a.conf:30: 'opened' is a column of feature tables already;"
             + " a feature needs another name");
     assertRefused(
         change("name = opened", "name = event_timestamp"),
-        "a.conf:3: 'event_timestamp' is a column of every feature table already;"
+        "a.conf:3: 'event_timestamp' is a column of feature tables already;"
             + " a key needs another name");
   }
 
