@@ -39,8 +39,8 @@ final class WorldReader {
 
   /** The world of now; the same object as the last one if nothing has changed. */
   World read(RedisConnection redis) throws RedisUnavailableException {
-    Map<String, String> services = redis.hash(keys.services());
     Map<String, String> released = redis.hash(keys.release());
+    Map<String, String> services = redis.hash(keys.services());
     boolean isSameRedis = last != null && last.redis() == redis;
     if (isSameRedis
         && warned.isEmpty()
@@ -55,12 +55,15 @@ final class WorldReader {
     warned.clear();
     Map<String, ServedView> views = views(redis, released, known, before);
     for (int reads = 1; reads < MAX_READS; reads++) {
-      // A version that was replaced meanwhile may have been pruned before its manifest was read.
+      // A version that was replaced meanwhile may have been pruned before its manifest was read,
+      // and the services may be those of its successor, with features that it lacks. What is read
+      // between two reads of the same release belongs together.
       Map<String, String> again = redis.hash(keys.release());
       if (again.equals(released)) {
         break;
       }
       released = again;
+      services = redis.hash(keys.services());
       warned.clear();
       views = views(redis, released, views, before);
     }

@@ -81,14 +81,27 @@ final class Pushes implements AutoCloseable {
   }
 
   void service(String name, String entity, String... features) {
-    StoredService service =
+    redis.hset(keys.services(), name, stored(name, entity, features));
+    redis.publish(keys.releasedChannel(), "services");
+  }
+
+  /** Releases a version, and a service with it in the same instant, as a push does. */
+  void releaseWithService(
+      String view, String version, String name, String entity, String... features) {
+    redis.multi();
+    redis.hset(keys.release(), view, new Release(version, Instant.now()).format());
+    redis.hset(keys.services(), name, stored(name, entity, features));
+    redis.publish(keys.releasedChannel(), view);
+    redis.exec();
+  }
+
+  private static String stored(String name, String entity, String... features) {
+    return ControlJson.print(
         StoredService.newBuilder()
             .setName(name)
             .setEntity(entity)
             .addAllFeatureNames(List.of(features))
-            .build();
-    redis.hset(keys.services(), name, ControlJson.print(service));
-    redis.publish(keys.releasedChannel(), "services");
+            .build());
   }
 
   /** Puts any bytes where the row of an entity is. */

@@ -99,6 +99,21 @@ class TestFeatureServices {
   }
 
   @Test
+  void aServiceThatChangesWithItsViewIsAnsweredThroughAllReleases() {
+    pushes.view("level", "user").feature("old", Kind.KIND_BIGINT).row("u1", 1L).write("v1");
+    pushes.view("level", "user").feature("new", Kind.KIND_BIGINT).row("u1", 2L).write("v2");
+    pushes.releaseWithService("level", "v1", "level", "user", "level.old");
+    soon().untilAsserted(() -> assertThat(ofService("level")).hasSize(1));
+    for (int i = 0; i < 1_000; i++) {
+      // While the server reads the release before, most of the time.
+      String feature = i % 2 == 0 ? "level.new" : "level.old";
+      pushes.releaseWithService("level", i % 2 == 0 ? "v2" : "v1", "level", "user", feature);
+
+      assertThat(ofService("level")).isIn(Map.of("level.old", 1.0), Map.of("level.new", 2.0));
+    }
+  }
+
+  @Test
   void aServiceThatCannotBeReadStaysAsItWas() {
     pushes.redis().hset(redis.keys().services(), "fraud", "{nonsense");
     pushes.service("new", "user", "profile.age");
