@@ -10,6 +10,7 @@ import java.nio.ByteBuffer;
 import java.time.Instant;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Optional;
 import org.apache.iceberg.FileScanTask;
 import org.apache.iceberg.Snapshot;
 import org.apache.iceberg.io.CloseableIterable;
@@ -64,11 +65,25 @@ record Extent(long entities, Instant newest) {
     if (all == 0) {
       return new Extent(0, Instant.EPOCH);
     }
+    if (table.storesChanges(snapshot)) {
+      // An as-of that changed nothing has no file, and is the newest all the same.
+      Instant newest = table.asOfs(snapshot).newest().orElse(Instant.EPOCH);
+      Extent counted = told(isTold, all, rowsByAsOf).orElseGet(() -> count(view, rows));
+      return new Extent(counted.entities(), newest);
+    }
+    return told(isTold, all, rowsByAsOf).orElseGet(() -> count(view, rows));
+  }
+
+  private static Optional<Extent> told(boolean isTold, long all, Map<Long, Long> rowsByAsOf) {
     long largest = rowsByAsOf.values().stream().mapToLong(Long::longValue).max().orElse(0);
     if (isTold && all <= SLACK * largest) {
       long newest = rowsByAsOf.keySet().stream().mapToLong(Long::longValue).max().orElseThrow();
-      return new Extent(largest, Values.instant(newest));
+      return Optional.of(new Extent(largest, Values.instant(newest)));
     }
+    return Optional.empty();
+  }
+
+  private static Extent count(FeatureView view, Dataset<Row> rows) {
     Row counted =
         rows.agg(
                 functions.approx_count_distinct(EntityIds.of(view.entity()), 0.02),

@@ -46,6 +46,7 @@ final class ManifestBuilder {
             .setOwner(view.owner())
             .addAllTags(view.tags())
             .setTable(table.sqlName())
+            .setCarriesForward(table.storesChanges(snapshot))
             .setTarnVersion(TarnVersion.current());
     view.maxAge().ifPresent(age -> manifest.setMaxAge(Durations.fromSeconds(age.toSeconds())));
     for (Types.NestedField field : schema.columns()) {
@@ -73,6 +74,7 @@ final class ManifestBuilder {
 
   static boolean isFeature(FeatureView view, String column) {
     return !column.equals(FeatureView.EVENT_TIMESTAMP)
+        && !column.equals(FeatureView.PRESENT_UNTIL)
         && !view.entity().keyNames().contains(column);
   }
 

@@ -260,7 +260,12 @@ final class ViewPush {
   }
 
   private Dataset<Row> encode(Manifest planned) {
-    Column eventTimestamp = functions.col(FeatureView.EVENT_TIMESTAMP);
+    // Where a table stores changes, an entity's row goes on being given until a record ends it.
+    Column eventTimestamp =
+        planned.getCarriesForward()
+            ? functions.coalesce(
+                functions.col(FeatureView.PRESENT_UNTIL), functions.lit(extent.newest()))
+            : functions.col(FeatureView.EVENT_TIMESTAMP);
     return delta
         .map(overlay -> overlay.rows(eventTimestamp, planned))
         .orElseGet(

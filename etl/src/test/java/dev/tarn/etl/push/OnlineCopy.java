@@ -2,12 +2,16 @@ package dev.tarn.etl.push;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.google.protobuf.Timestamp;
 import com.google.protobuf.Value;
 import com.google.protobuf.util.Timestamps;
 import dev.tarn.etl.Workbench;
+import dev.tarn.etl.build.FeatureTable;
 import dev.tarn.etl.definition.FeatureView;
+import dev.tarn.etl.read.CurrentRows;
 import dev.tarn.etl.read.SparkValues;
 import dev.tarn.etl.release.VersionStore;
+import dev.tarn.manifest.Base;
 import dev.tarn.manifest.FeatureType;
 import dev.tarn.manifest.Manifest;
 import dev.tarn.manifest.StoredFeature;
@@ -23,7 +27,10 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
+import org.apache.iceberg.Snapshot;
+import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import redis.clients.jedis.Jedis;
 
@@ -55,49 +62,83 @@ public final class OnlineCopy {
     return versions.manifest(view, versions.released(view).orElseThrow().version()).orElseThrow();
   }
 
-  /** All rows of a version in Redis; each is in the bucket that its id says. */
+  /**
+   * All rows of a version in Redis, those of the version that it overlays among them; each is in
+   * the bucket that its id says.
+   */
   public static Map<String, Entry> inRedis(Workbench bench, Manifest manifest) {
+    Map<String, Entry> entries = new TreeMap<>();
+    if (manifest.hasBase()) {
+      Base base = manifest.getBase();
+      stored(bench, manifest, base.getVersion(), base.getBuckets(), base.getAsOf())
+          .forEach((id, entry) -> entries.put(id, entry.orElseThrow()));
+    }
+    Map<String, Optional<Entry>> own =
+        stored(bench, manifest, manifest.getVersion(), manifest.getBuckets(), manifest.getAsOf());
+    assertThat(own).hasSize(Math.toIntExact(manifest.getOwnRows()));
+    own.forEach(
+        (id, entry) -> {
+          entries.remove(id);
+          entry.ifPresent(row -> entries.put(id, row));
+        });
+    assertThat(entries).hasSize(Math.toIntExact(manifest.getRows()));
+    return entries;
+  }
+
+  /** What a version's own buckets hold; empty for an entity that an overlay takes away. */
+  private static Map<String, Optional<Entry>> stored(
+      Workbench bench, Manifest manifest, String version, int buckets, Timestamp asOf) {
     RedisKeys keys = bench.settings().read(RedisSettings::of).keys();
-    String prefix = keys.bucketPrefix(manifest.getFeatureView(), manifest.getVersion());
+    String prefix = keys.bucketPrefix(manifest.getFeatureView(), version);
     List<FeatureType> types =
         manifest.getFeaturesList().stream().map(StoredFeature::getType).toList();
-    long asOf = Timestamps.toMicros(manifest.getAsOf());
-    Map<String, Entry> entries = new TreeMap<>();
+    Map<String, Optional<Entry>> entries = new TreeMap<>();
     try (Jedis jedis = jedis(bench)) {
-      for (int bucket = 0; bucket < manifest.getBuckets(); bucket++) {
-        for (Map.Entry<byte[], byte[]> field :
-            jedis.hgetAll(RedisKeys.bucket(prefix, bucket)).entrySet()) {
-          assertThat(RedisKeys.bucketOf(field.getKey(), manifest.getBuckets())).isEqualTo(bucket);
+      for (int bucket = 0; bucket < buckets; bucket++) {
+        byte[] key = RedisKeys.bucket(prefix, bucket);
+        for (Map.Entry<byte[], byte[]> field : jedis.hgetAll(key).entrySet()) {
+          assertThat(RedisKeys.bucketOf(field.getKey(), buckets)).isEqualTo(bucket);
+          assertThat(jedis.ttl(key)).as("%s stays", version).isEqualTo(-1);
+          String id = new String(field.getKey(), StandardCharsets.UTF_8);
+          if (field.getValue().length == 0) {
+            entries.put(id, Optional.empty());
+            continue;
+          }
           RowReader reader = new RowReader(field.getValue());
-          Instant eventTimestamp = Values.instant(reader.readEventTimestamp(asOf));
+          long asOfMicros = Timestamps.toMicros(asOf);
+          long event = reader.readEventTimestamp(asOfMicros);
+          if (manifest.getCarriesForward() && event == asOfMicros) {
+            event = Timestamps.toMicros(manifest.getAsOf());
+          }
           Value[] values = reader.readValues(types);
           Map<String, Value> byName = new HashMap<>();
           for (int i = 0; i < values.length; i++) {
             byName.put(manifest.getFeatures(i).getName(), values[i]);
           }
-          entries.put(
-              new String(field.getKey(), StandardCharsets.UTF_8),
-              new Entry(eventTimestamp, byName));
+          entries.put(id, Optional.of(new Entry(Values.instant(event), byName)));
         }
       }
     } catch (CorruptRowException e) {
       throw new AssertionError(e);
     }
-    assertThat(entries).hasSize(Math.toIntExact(manifest.getRows()));
     return entries;
   }
 
   /** The newest row of each entity in a snapshot. */
   public static Map<String, Entry> inIceberg(Workbench bench, String view, long snapshotId) {
     List<String> keys = bench.definitions().view(view).entity().keyNames();
+    FeatureTable table = FeatureTable.find(bench.lake(), view).orElseThrow();
+    Snapshot snapshot = table.iceberg().snapshot(snapshotId);
+    Dataset<Row> rows =
+        table.storesChanges(snapshot)
+            ? CurrentRows.of(bench.lake(), bench.definitions().view(view), table, snapshot)
+            : bench
+                .spark()
+                .sql(
+                    "SELECT * FROM %s VERSION AS OF %d"
+                        .formatted(bench.lake().sqlName(view), snapshotId));
     Map<String, Entry> entries = new TreeMap<>();
-    for (Row row :
-        bench
-            .spark()
-            .sql(
-                "SELECT * FROM %s VERSION AS OF %d"
-                    .formatted(bench.lake().sqlName(view), snapshotId))
-            .collectAsList()) {
+    for (Row row : rows.collectAsList()) {
       Instant eventTimestamp = row.getInstant(row.fieldIndex(FeatureView.EVENT_TIMESTAMP));
       List<String> key = new ArrayList<>();
       Map<String, Value> values = new HashMap<>();

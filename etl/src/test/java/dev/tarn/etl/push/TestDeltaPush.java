@@ -1,0 +1,241 @@
+package dev.tarn.etl.push;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.tarn.cli.TarnException;
+import dev.tarn.etl.Workbench;
+import dev.tarn.etl.push.PushJob.Mode;
+import dev.tarn.manifest.Manifest;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Random;
+import java.util.TreeMap;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class TestDeltaPush {
+
+  private static final String VIEW = "score";
+  private static final String MONDAY = "2026-01-05T00:00:00Z";
+  private static final String TUESDAY = "2026-01-06T00:00:00Z";
+  private static final String WEDNESDAY = "2026-01-07T00:00:00Z";
+  private static final PushJob.Request DELTA =
+      new PushJob.Request(Optional.empty(), Mode.DELTA, false);
+
+  @Test
+  void aDeltaWritesWhatChangedAndAnswersAsAFullPushWould() {
+    Workbench bench = changes();
+    users(bench, "2026-01-05", 1_000, 0);
+    bench.build(VIEW, MONDAY);
+    Manifest full = bench.push(VIEW).manifest();
+    assertThat(full.hasBase()).isFalse();
+    assertThat(full.getRows()).isEqualTo(1_000);
+
+    users(bench, "2026-01-06", 1_010, 5);
+    bench.build(VIEW, TUESDAY);
+    PushJob.Outcome outcome = bench.push(VIEW);
+
+    assertThat(outcome.mode()).isEqualTo("delta");
+    Manifest delta = outcome.manifest();
+    assertThat(delta.getBase().getVersion()).isEqualTo(full.getVersion());
+    assertThat(delta.getOwnRows()).isEqualTo(15);
+    assertThat(delta.getRows()).isEqualTo(1_010);
+    OnlineCopy.assertServedAsInIceberg(bench, VIEW);
+
+    // The next one is laid over the same base: a lookup never asks more than two versions.
+    users(bench, "2026-01-07", 1_010, 7);
+    bench.build(VIEW, WEDNESDAY);
+    Manifest next = bench.push(VIEW).manifest();
+    assertThat(next.getBase().getVersion()).isEqualTo(full.getVersion());
+    assertThat(next.getOwnRows()).isEqualTo(17);
+    OnlineCopy.assertServedAsInIceberg(bench, VIEW);
+    OnlineCopy.assertNoForeignKeys(bench, VIEW);
+  }
+
+  @Test
+  void anAsOfThatChangedNothingCostsNothingAndMakesEveryRowYounger() {
+    Workbench bench = changes();
+    users(bench, "2026-01-05", 100, 0);
+    bench.build(VIEW, MONDAY);
+    bench.push(VIEW);
+    users(bench, "2026-01-06", 100, 0);
+    bench.build(VIEW, TUESDAY);
+    Manifest delta = bench.push(VIEW).manifest();
+    assertThat(delta.hasBase()).isTrue();
+    assertThat(delta.getOwnRows()).isZero();
+    OnlineCopy.assertServedAsInIceberg(bench, VIEW);
+    assertThat(OnlineCopy.inRedis(bench, delta).values())
+        .allMatch(entry -> entry.eventTimestamp().equals(Instant.parse(TUESDAY)));
+  }
+
+  @Test
+  void anOverlayThatGrewTooLargeIsCompactedByAFullPush() {
+    Workbench bench = changes().set("push.max-overlay", "0.1");
+    users(bench, "2026-01-05", 100, 0);
+    bench.build(VIEW, MONDAY);
+    bench.push(VIEW);
+    users(bench, "2026-01-06", 100, 8);
+    bench.build(VIEW, TUESDAY);
+    assertThat(bench.push(VIEW).mode()).isEqualTo("delta");
+    users(bench, "2026-01-07", 100, 16);
+    bench.build(VIEW, WEDNESDAY);
+    PushJob.Outcome outcome = bench.push(VIEW);
+    assertThat(outcome.mode()).isEqualTo("full");
+    assertThat(outcome.manifest().hasBase()).isFalse();
+    OnlineCopy.assertServedAsInIceberg(bench, VIEW);
+  }
+
+  @Test
+  void theBaseStaysAsLongAsAnOverlayNeedsIt() {
+    Workbench bench = changes().set("push.keep", "1");
+    users(bench, "2026-01-05", 100, 0);
+    bench.build(VIEW, MONDAY);
+    Manifest full = bench.push(VIEW).manifest();
+    for (int changed = 1; changed <= 3; changed++) {
+      users(bench, "2026-01-06", 100, changed);
+      bench.build(VIEW, TUESDAY);
+      Manifest delta = bench.push(VIEW).manifest();
+      assertThat(bench.versions().manifests(VIEW)).containsExactlyInAnyOrder(full, delta);
+      OnlineCopy.assertServedAsInIceberg(bench, VIEW);
+      OnlineCopy.assertNoForeignKeys(bench, VIEW);
+    }
+    users(bench, "2026-01-07", 100, 90);
+    bench.build(VIEW, WEDNESDAY);
+    Manifest last = bench.push(VIEW).manifest();
+    // The last overlay goes first, and then what it was laid over.
+    assertThat(bench.versions().manifests(VIEW)).containsExactly(last);
+    OnlineCopy.assertNoForeignKeys(bench, VIEW);
+  }
+
+  @Test
+  void aDeltaThatIsNotPossibleIsRefusedWithTheReasonOrMadeFull() {
+    Workbench bench = changes();
+    users(bench, "2026-01-05", 100, 0);
+    bench.build(VIEW, MONDAY);
+    assertThatThrownBy(() -> bench.push(DELTA, VIEW))
+        .isInstanceOf(TarnException.class)
+        .hasMessageContaining("nothing is released that a delta could be laid over");
+    Manifest full = bench.push(VIEW).manifest();
+
+    bench.define("scores.conf", definition(bench, "changes", "[{ name = points, type = bigint }]"));
+    users(bench, "2026-01-06", 100, 1);
+    bench.build(VIEW, TUESDAY);
+    assertThatThrownBy(() -> bench.push(DELTA, VIEW))
+        .isInstanceOf(TarnException.class)
+        .hasMessageContaining(full.getVersion())
+        .hasMessageContaining("features, their types or keys have changed");
+    assertThat(bench.push(VIEW).mode()).isEqualTo("full");
+    OnlineCopy.assertServedAsInIceberg(bench, VIEW);
+  }
+
+  @Test
+  void rowsDeletedFromTheTableAreNotFoundInTheNextVersion() {
+    Workbench bench = changes();
+    users(bench, "2026-01-05", 200, 0);
+    bench.build(VIEW, MONDAY);
+    bench.push(VIEW);
+    bench
+        .spark()
+        .sql("DELETE FROM %s WHERE user_id IN (7, 8)".formatted(bench.lake().sqlName(VIEW)));
+    Manifest delta = bench.push(DELTA, VIEW).get(0).manifest();
+    assertThat(delta.getRows()).isEqualTo(198);
+    assertThat(delta.getOwnRows()).isEqualTo(2);
+    assertThat(OnlineCopy.inRedis(bench, delta)).doesNotContainKeys("7", "8").containsKey("9");
+    OnlineCopy.assertServedAsInIceberg(bench, VIEW);
+  }
+
+  /** Random histories, every push a delta wherever that is possible, both kinds of table. */
+  @ParameterizedTest
+  @ValueSource(strings = {"full", "changes"})
+  void whateverHappensToTheTableADeltaAnswersAsTheTableDoes(String history) {
+    long seed = 20261121;
+    Random random = new Random(seed);
+    Workbench bench = new Workbench().set("push.keep", "2").set("push.rows-per-bucket", "3");
+    bench.define("scores.conf", definition(bench, history, FEATURES));
+    Map<Integer, String> state = new TreeMap<>();
+    int deltas = 0;
+    Instant asOf = Instant.parse(MONDAY);
+    for (int round = 0; round < 14; round++) {
+      Instant built = asOf;
+      if (round > 2 && random.nextInt(4) == 0) {
+        built = asOf.minus(1 + random.nextInt(3), ChronoUnit.DAYS); // once more, or between
+      } else {
+        asOf = asOf.plus(random.nextInt(3) == 0 ? 12 : 24, ChronoUnit.HOURS);
+        built = asOf;
+      }
+      List<String> rows = new ArrayList<>();
+      for (int user = 0; user < 40; user++) {
+        int dice = random.nextInt(10);
+        if (dice == 0) {
+          state.remove(user);
+        } else if (dice < 3 || round == 0) {
+          state.put(user, random.nextInt(6) == 0 ? "NULL" : Integer.toString(random.nextInt(50)));
+        }
+        if (state.containsKey(user)) {
+          rows.add("(%d, '%s', %s, 'x')".formatted(user, built, state.get(user)));
+        }
+      }
+      Scores.write(bench, String.join(", ", rows));
+      bench.build(VIEW, built.toString());
+      if (random.nextInt(5) == 0) {
+        bench
+            .spark()
+            .sql(
+                "DELETE FROM %s WHERE user_id = %d"
+                    .formatted(bench.lake().sqlName(VIEW), random.nextInt(40)));
+      }
+      Mode mode = round == 0 || random.nextInt(6) == 0 ? Mode.FULL : Mode.DELTA;
+      PushJob.Outcome outcome =
+          bench.push(new PushJob.Request(Optional.empty(), mode, false), VIEW).get(0);
+      if (outcome.mode().equals("delta")) {
+        deltas++;
+      }
+      OnlineCopy.assertServedAsInIceberg(bench, VIEW);
+      OnlineCopy.assertNoForeignKeys(bench, VIEW);
+    }
+    assertThat(deltas).isGreaterThan(6);
+  }
+
+  private static final String FEATURES =
+      "[{ name = points, type = bigint }, { name = level, type = string }]";
+
+  private static Workbench changes() {
+    Workbench bench = new Workbench().set("push.rows-per-bucket", "20");
+    return bench.define("scores.conf", definition(bench, "changes", FEATURES));
+  }
+
+  private static String definition(Workbench bench, String history, String features) {
+    return """
+        entities { user { keys = [{ name = user_id, type = bigint }] } }
+        sources { scores { format = parquet, path = "%s" } }
+        feature-views {
+          score {
+            entity = user
+            sources = [scores]
+            history = %s
+            sql = "SELECT * FROM scores WHERE at = :as_of"
+            features = %s
+          }
+        }
+        """
+        .formatted(bench.path("scores"), history, features);
+  }
+
+  /** So many users, the first {@code changed} of them with values of their own. */
+  private static void users(Workbench bench, String at, int count, int changed) {
+    Scores.query(
+        bench,
+        """
+        SELECT id AS user_id, TIMESTAMP '%s' AS at,
+          CASE WHEN id < %d THEN id + 1000000 ELSE id END AS points, 'a' AS level
+        FROM range(%d)
+        """
+            .formatted(at, changed, count));
+  }
+}
