@@ -58,6 +58,11 @@ class OnlineSchemaEvolutionIT {
   private static final List<String> IDS =
       IntStream.range(0, USERS).mapToObj(Integer::toString).toList();
 
+  /** A second. */
+  private static final double REQUESTS_WHILE_BUILDING = 40;
+
+  private static final double REQUESTS_WHILE_PUSHING = 400;
+
   /** In all versions. */
   private static final String STEADY = "steady";
 
@@ -97,6 +102,9 @@ class OnlineSchemaEvolutionIT {
 
   private final AtomicReference<Throwable> failure = new AtomicReference<>();
   private volatile boolean isOver;
+
+  /** Of all clients together: Spark needs the cores, too, while it builds. */
+  private final RateLimiter load = RateLimiter.create(REQUESTS_WHILE_BUILDING);
 
   /** One snapshot's answer, by entity, from Iceberg; and its place among the snapshots. */
   private record Expected(int step, Set<String> names, Map<String, FeatureSet> sets) {}
@@ -179,9 +187,6 @@ class OnlineSchemaEvolutionIT {
     volatile int last = -1;
     volatile boolean mayGoBack;
 
-    /** Spark needs the cores too. */
-    private final RateLimiter pace = RateLimiter.create(40);
-
     Client(LookupProcess server) {
       this.server = server;
     }
@@ -190,7 +195,7 @@ class OnlineSchemaEvolutionIT {
     public void run() {
       try {
         while (!isOver) {
-          pace.acquire();
+          load.acquire();
           ask();
         }
       } catch (Throwable e) {
@@ -359,10 +364,12 @@ class OnlineSchemaEvolutionIT {
         assertRefused(server, name);
       }
     }
+    load.setRate(REQUESTS_WHILE_PUSHING);
     push();
     for (Client client : clients) {
       awaitStep(client, step);
     }
+    load.setRate(REQUESTS_WHILE_BUILDING);
     for (String name : before) {
       if (!names.contains(name)) {
         assertRefused(server, name);

@@ -80,8 +80,13 @@ public final class Values {
 
   /** Microseconds since 1970 of an instant; finer parts are cut off. */
   public static long micros(Instant instant) {
-    return Math.addExact(
-        Math.multiplyExact(instant.getEpochSecond(), 1_000_000L), instant.getNano() / 1_000);
+    long seconds = instant.getEpochSecond();
+    long micros = instant.getNano() / 1_000;
+    if (seconds < 0 && micros > 0) {
+      // The second in which time begins does not begin itself within a long's microseconds.
+      return Math.addExact(Math.multiplyExact(seconds + 1, 1_000_000L), micros - 1_000_000L);
+    }
+    return Math.addExact(Math.multiplyExact(seconds, 1_000_000L), micros);
   }
 
   /** The instant of microseconds since 1970. */

@@ -68,7 +68,19 @@ class TestValues {
 
   @Test
   void microsecondsAndInstantsTurnIntoEachOther() {
-    for (long micros : new long[] {0, 1, -1, -999_999, -1_000_000, 1_767_225_600_000_001L}) {
+    for (long micros :
+        new long[] {
+          0,
+          1,
+          -1,
+          -999_999,
+          -1_000_000,
+          -1_000_001,
+          1_767_225_600_000_001L,
+          Long.MAX_VALUE,
+          Long.MIN_VALUE,
+          Long.MIN_VALUE + 1
+        }) {
       assertThat(Values.micros(Values.instant(micros))).isEqualTo(micros);
     }
     assertThat(Values.micros(Instant.parse("1969-12-31T23:59:59.999999999Z"))).isEqualTo(-1);

@@ -56,6 +56,9 @@ public final class SparkTypes {
       }
       stored.setKind(Kind.KIND_ARRAY).setElement(element.get());
     } else if (type instanceof StructType struct) {
+      if (struct.isEmpty()) {
+        return Optional.empty(); // Parquet has no struct without fields.
+      }
       stored.setKind(Kind.KIND_STRUCT);
       Set<String> names = new HashSet<>();
       for (org.apache.spark.sql.types.StructField field : struct.fields()) {

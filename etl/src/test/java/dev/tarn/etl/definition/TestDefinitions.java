@@ -252,6 +252,8 @@ class TestDefinitions {
             "smallint",
             "varchar(10)",
             "array<map<int,int>>",
+            "struct<>",
+            "array<struct<>>",
             "struct<a:int,A:int>")) {
       assertRefused(
           change("type = double", "type = \"" + type + "\""),
