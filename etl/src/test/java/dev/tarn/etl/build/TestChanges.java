@@ -61,7 +61,7 @@ class TestChanges {
     assertThat(second.changed()).contains(3L);
     assertThat(histories.bench().output())
         .contains("every as of 2026-01-02T00:00:00Z: 3 rows in ")
-        .contains("changed as of 2026-01-02T00:00:00Z: 3 rows, 3 changed in ");
+        .contains("changed as of 2026-01-02T00:00:00Z: 3 rows, 3 changed, in ");
     assertThat(current())
         .containsExactly(
             "1 2026-01-02T00:00:00Z 10 0.5:3fe0000000000000",
@@ -117,7 +117,7 @@ class TestChanges {
     assertThat(histories.bench().output())
         .contains("[1/3] changed as of 2026-01-01T00:00:00Z is up to date")
         .contains("[2/3] changed as of 2026-01-02T00:00:00Z is up to date")
-        .contains("[3/3] changed as of 2026-01-03T00:00:00Z: 1 rows, 0 changed in ");
+        .contains("[3/3] changed as of 2026-01-03T00:00:00Z: 1 rows, 0 changed, in ");
     histories.bench().run("build", "view=changed", "as-of=2026-01-03", "format=json");
     assertThat(histories.bench().output()).contains("\"rows\":1,\"changed\":0,");
   }
