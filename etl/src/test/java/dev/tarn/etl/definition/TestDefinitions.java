@@ -415,10 +415,10 @@ class TestDefinitions {
         .isEqualTo(FeatureView.History.CHANGES);
     assertRefused(
         change("max-age = 2d", "history = change"),
-        "a.conf:19: there is no history 'change'; did you mean 'changes'?");
+        "a.conf:18: there is no history 'change'; did you mean 'changes'?");
     assertRefused(
         change("max-age = 2d", "history = none"),
-        "a.conf:19: there is no history 'none'; there are: full, changes");
+        "a.conf:18: there is no history 'none'; there are: full, changes");
   }
 
   @Test
