@@ -27,7 +27,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.Supplier;
 import org.apache.iceberg.Snapshot;
-import org.apache.iceberg.SnapshotRef;
 import org.apache.iceberg.Table;
 import org.apache.iceberg.exceptions.CommitFailedException;
 import org.apache.iceberg.exceptions.ValidationException;
@@ -202,8 +201,7 @@ public final class BuildJob {
         throw new CommitFailedException("another build changed the schema of %s", view.name());
       }
       long snapshotId = iceberg.refs().get(branch).snapshotId();
-      table.changeRefs(
-          refs -> refs.fastForwardBranch(SnapshotRef.MAIN_BRANCH, branch).removeBranch(branch));
+      table.publish(branch);
       isPublished = true;
       return new Published(written.rows(), written.changed(), snapshotId);
     } finally {
@@ -230,7 +228,7 @@ public final class BuildJob {
       Map<String, String> summary)
       throws Exception {
     String branchName = table.sqlName() + ".branch_" + branch;
-    delete(table, branchName, asOf);
+    delete(table, branchName, List.of(asOf));
     append(rows, branchName, summary);
     long count =
         audit(
@@ -265,9 +263,7 @@ public final class BuildJob {
     Dataset<Row> kept = rows.persist(StorageLevel.MEMORY_AND_DISK());
     try {
       long count = audit(view, table, asOf, kept, () -> changes.rowsBefore(asOf));
-      for (Instant touched : changes.touched(asOf)) {
-        delete(table, branchName, touched);
-      }
+      delete(table, branchName, changes.touched(asOf));
       summary.put(FeatureTable.AS_OFS, asOfs.plus(asOf).toString());
       summary.put(FeatureTable.ROWS, Long.toString(count));
       append(changes.records(asOf, kept), branchName, summary);
@@ -278,17 +274,23 @@ public final class BuildJob {
     }
   }
 
-  private void delete(FeatureTable table, String branchName, Instant asOf) throws Exception {
-    if (!table.mayHave(asOf)) {
+  private void delete(FeatureTable table, String branchName, List<Instant> asOfs) throws Exception {
+    List<String> there = new ArrayList<>();
+    for (Instant asOf : asOfs) {
+      if (table.mayHave(asOf)) {
+        there.add("TIMESTAMP '%s'".formatted(asOf));
+      }
+    }
+    if (there.isEmpty()) {
       return;
     }
-    // A snapshot of its own, for an instant of the branch: nobody is to read from it.
+    // A snapshot of its own, from which nobody is to read.
     CommitMetadata.withCommitProperties(
-        Map.of(FeatureTable.REPLACES, asOf.toString()),
+        Map.of(FeatureTable.REPLACES, asOfs.get(0).toString()),
         () ->
             spark.sql(
-                "DELETE FROM %s WHERE event_timestamp = TIMESTAMP '%s'"
-                    .formatted(branchName, asOf)),
+                "DELETE FROM %s WHERE event_timestamp IN (%s)"
+                    .formatted(branchName, String.join(", ", there))),
         Exception.class);
   }
 

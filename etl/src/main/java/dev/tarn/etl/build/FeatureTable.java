@@ -33,6 +33,7 @@ import org.apache.iceberg.Table;
 import org.apache.iceberg.TableMetadata;
 import org.apache.iceberg.TableOperations;
 import org.apache.iceberg.TableProperties;
+import org.apache.iceberg.Transaction;
 import org.apache.iceberg.UpdateSchema;
 import org.apache.iceberg.catalog.TableIdentifier;
 import org.apache.iceberg.exceptions.AlreadyExistsException;
@@ -71,6 +72,9 @@ public final class FeatureTable {
   static final String AS_OFS = "tarn.as-ofs";
 
   static final String ROWS = "tarn.rows";
+
+  /** A property of the table: from which sequence number on its property of as-ofs holds. */
+  private static final String AS_OFS_SINCE = "tarn.as-ofs-since";
 
   /** Of the snapshots within a build, that have no rows of the as-of that is built anew. */
   static final String REPLACES = "tarn.replaces";
@@ -166,6 +170,39 @@ public final class FeatureTable {
     }
   }
 
+  /**
+   * Moves main to a branch, which ends with that, in one commit. The as-ofs go to the table's
+   * properties as well: compaction makes a snapshot without them, and expiry may leave only that.
+   */
+  void publish(String branch) {
+    for (int attempt = 1; ; attempt++) {
+      table.refresh();
+      Snapshot snapshot = table.snapshot(branch);
+      Transaction transaction = table.newTransaction();
+      transaction
+          .manageSnapshots()
+          .fastForwardBranch(SnapshotRef.MAIN_BRANCH, branch)
+          .removeBranch(branch)
+          .commit();
+      Optional<String> asOfs = Optional.ofNullable(snapshot.summary().get(AS_OFS));
+      asOfs.ifPresent(
+          text ->
+              transaction
+                  .updateProperties()
+                  .set(AS_OFS, text)
+                  .set(AS_OFS_SINCE, Long.toString(snapshot.sequenceNumber()))
+                  .commit());
+      try {
+        transaction.commitTransaction();
+        return;
+      } catch (CommitFailedException e) {
+        if (attempt == ATTEMPTS) {
+          throw e;
+        }
+      }
+    }
+  }
+
   /** The newest published snapshot. */
   public Optional<Snapshot> main() {
     table.refresh();
@@ -234,6 +271,11 @@ public final class FeatureTable {
       }
       Snapshot parent = table.snapshot(last.parentId());
       if (parent == null) {
+        Optional<Long> since =
+            Optional.ofNullable(table.properties().get(AS_OFS_SINCE)).map(Longs::tryParse);
+        if (since.filter(number -> number <= snapshot.sequenceNumber()).isPresent()) {
+          return AsOfSeries.parse(table.properties().get(AS_OFS));
+        }
         throw new TarnException(
             "%s: the as-ofs of snapshot %d are not known, since the snapshot of the last build before it is expired"
                 .formatted(sqlName, snapshot.snapshotId()));

@@ -50,6 +50,21 @@ class TestConcurrentBuilds {
   }
 
   @Test
+  void whereChangesAreStoredTheyAreThoseFromTheAsOfBeforeWhicheverBuildIsFirst() throws Exception {
+    Orders orders = new Orders();
+    orders.define("checks {}", "history = changes");
+    buildAtOnce(orders, JAN_2, JAN_2_NOON, JAN_3);
+    assertThat(orders.rows())
+        .containsExactly(
+            "[1,2026-01-02T00:00:00Z,null,1,10.0]",
+            "[1,2026-01-02T12:00:00Z,null,2,30.0]",
+            "[2,2026-01-02T12:00:00Z,null,1,5.0]");
+    assertThat(orders.table().currentSnapshot().summary())
+        .containsEntry("tarn.as-ofs", "2026-01-02T00:00:00Z/PT12H/3");
+    assertThat(orders.state().refs()).containsExactly("main");
+  }
+
+  @Test
   void aBuildWhoseMainHasMovedIsDoneOnceMore() {
     Orders orders = new Orders();
     orders.build(JAN_2);

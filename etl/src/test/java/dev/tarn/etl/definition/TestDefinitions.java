@@ -397,12 +397,36 @@ class TestDefinitions {
         change("name = opened", "name = event_timestamp"),
         "a.conf:3: 'event_timestamp' is a column of feature tables already;"
             + " a key needs another name");
+    // Of either history, so that a name that is right stays so.
+    assertRefused(
+        change("name = visits", "name = present_until"),
+        "a.conf:30: 'present_until' is a column of feature tables already;"
+            + " a feature needs another name");
+    assertRefused(
+        change("name = opened", "name = present_until"),
+        "a.conf:3: 'present_until' is a column of feature tables already;"
+            + " a key needs another name");
+  }
+
+  @Test
+  void theHistoryIsFullUnlessItSaysChanges() {
+    assertThat(load(SHOP).view("spending").history()).isEqualTo(FeatureView.History.FULL);
+    assertThat(load(change("max-age = 2d", "history = full")).view("spending").history())
+        .isEqualTo(FeatureView.History.FULL);
+    assertThat(load(change("max-age = 2d", "history = changes")).view("spending").history())
+        .isEqualTo(FeatureView.History.CHANGES);
+    assertRefused(
+        change("max-age = 2d", "history = change"),
+        "a.conf:18: there is no history 'change'; did you mean 'changes'?");
+    assertRefused(
+        change("max-age = 2d", "history = none"),
+        "a.conf:18: there is no history 'none'; there are: full, changes");
   }
 
   @Test
   void aFeatureCanOnlyHaveBeenWhatIsNoColumnAnyMore() {
     load(change("name = visits,", "name = visits, was = visit_count,"));
-    for (String was : List.of("visits", "city", "event_timestamp")) {
+    for (String was : List.of("visits", "city", "event_timestamp", "present_until")) {
       assertRefused(
           change("name = visits,", "name = visits, was = %s,".formatted(was)),
           "a.conf:30: was = %s: '%s' is a column of this view still, or renamed twice"
@@ -537,7 +561,8 @@ class TestDefinitions {
                 hash(change("timestamp = at", "timestamp = paid_at")),
                 hash(change("\"/orders\"", "\"/orders2\"")),
                 hash(change("timestamp = at", "timestamp = at, options { mergeSchema = true }")),
-                hash(change("user_id, type = bigint", "user_id, type = string"))))
+                hash(change("user_id, type = bigint", "user_id, type = string")),
+                hash(change("max-age = 2d", "history = changes"))))
         .doesNotHaveDuplicates();
   }
 
@@ -549,6 +574,7 @@ class TestDefinitions {
                     change(
                         "entity = user", "entity = user, description = d, owner = o, tags = [t]")),
                 hash(change("max-age = 2d", "max-age = 3d")),
+                hash(change("max-age = 2d", "history = full")),
                 hash(change("min-rows = 1", "min-rows = 2")),
                 hash(change("name = amount,", "name = amount, default = 0, was = sum,")),
                 hash(change("name = amount,", "name = amount, description = d, owner = o,")),
