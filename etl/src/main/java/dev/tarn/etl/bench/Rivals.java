@@ -9,6 +9,7 @@ import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.net.InetAddress;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -83,7 +84,7 @@ final class Rivals {
   double socket(RowFile file) throws IOException {
     Path commands = file.path().resolveSibling("commands.resp");
     long rows = commands(file, commands);
-    try (Socket socket = new Socket("127.0.0.1", server.port())) {
+    try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), server.port())) {
       socket.setTcpNoDelay(true);
       long start = System.nanoTime();
       CompletableFuture<Long> answers = CompletableFuture.supplyAsync(() -> count(socket, rows));
