@@ -17,7 +17,7 @@ import java.util.stream.Collectors;
 
 /**
  * An open connection to Redis, with a second one for the notices of releases. {@link #hash} and
- * {@link #field} block; {@link #rows} does not.
+ * {@link #field} block; {@link #fill} does not.
  */
 final class RedisConnection implements AutoCloseable {
 
@@ -51,17 +51,17 @@ final class RedisConnection implements AutoCloseable {
   }
 
   /**
-   * Sends a batch, in one flush, and returns its rows: those of {@link RowBatch#rows()}. Fails with
-   * a {@link RedisUnavailableException} if the connection is lost, or after {@code redis.timeout}.
+   * Sends a batch, in one flush, and completes when it is filled. Fails with a {@link
+   * RedisUnavailableException} if the connection is lost, or after {@code redis.timeout}.
    */
-  CompletableFuture<byte[][]> rows(RowBatch batch) {
+  CompletableFuture<Void> fill(RowBatch batch) {
     try {
       batch.sendOver(commands);
     } catch (RedisException e) {
       return CompletableFuture.failedFuture(RedisUnavailableException.of(settings, e));
     }
     return batch
-        .rows()
+        .filled()
         .orTimeout(settings.timeout().toMillis(), TimeUnit.MILLISECONDS)
         .exceptionallyCompose(
             e -> CompletableFuture.failedFuture(RedisUnavailableException.of(settings, e)));

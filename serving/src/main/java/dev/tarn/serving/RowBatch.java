@@ -22,13 +22,13 @@ final class RowBatch {
   private final byte[][] rows;
   private final List<Hget> commands;
   private final AtomicInteger awaited;
-  private final CompletableFuture<byte[][]> future = new CompletableFuture<>();
+  private final CompletableFuture<Void> future = new CompletableFuture<>();
 
-  /** A batch of exactly {@code size} rows, one at least. */
-  RowBatch(int size) {
-    rows = new byte[size][];
-    commands = new ArrayList<>(size);
-    awaited = new AtomicInteger(size);
+  /** A batch that fills {@code rows}, one at least, with exactly as many. */
+  RowBatch(byte[][] rows) {
+    this.rows = rows;
+    commands = new ArrayList<>(rows.length);
+    awaited = new AtomicInteger(rows.length);
   }
 
   /** Adds the next row: a field of a bucket. */
@@ -47,10 +47,10 @@ final class RowBatch {
   }
 
   /**
-   * The rows in the order in which they were added, null where the bucket has no such entity; fails
-   * as a whole if one answer is an error or does not come.
+   * Completes when all rows are there, in the order in which they were added, null where the bucket
+   * has no such entity; fails as a whole if one answer is an error or does not come.
    */
-  CompletableFuture<byte[][]> rows() {
+  CompletableFuture<Void> filled() {
     return future;
   }
 
@@ -73,7 +73,7 @@ final class RowBatch {
       }
       rows[index] = getOutput().get();
       if (awaited.decrementAndGet() == 0) {
-        future.complete(rows);
+        future.complete(null);
       }
     }
 

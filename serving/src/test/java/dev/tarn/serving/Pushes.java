@@ -106,6 +106,7 @@ final class Pushes implements AutoCloseable {
   final class View {
 
     private final Manifest.Builder manifest;
+    private Instant versionAsOf = asOf;
     private final Map<String, byte[]> encoded = new LinkedHashMap<>();
 
     private View(String name, String entity) {
@@ -147,14 +148,37 @@ final class Pushes implements AutoCloseable {
       return this;
     }
 
+    /** The as-of of the version, before its rows, if it is not that of all others. */
+    View asOf(Instant asOf) {
+      versionAsOf = asOf;
+      manifest.setAsOf(Timestamps.fromMicros(Values.micros(asOf)));
+      return this;
+    }
+
+    /** Makes it an overlay on a full version of that as-of. */
+    View over(String version, Instant baseAsOf) {
+      manifest
+          .getBaseBuilder()
+          .setVersion(version)
+          .setBuckets(BUCKETS)
+          .setAsOf(Timestamps.fromMicros(Values.micros(baseAsOf)));
+      return this;
+    }
+
+    /** An entity that the base has and the overlay has not. */
+    View removed(String id) {
+      encoded.put(id, new byte[0]);
+      return this;
+    }
+
     /** A row of the version's as-of; a null is a null. */
     View row(String id, Object... values) {
-      return rowAt(asOf, id, values);
+      return rowAt(versionAsOf, id, values);
     }
 
     View rowAt(Instant eventTimestamp, String id, Object... values) {
       RowWriter row = new RowWriter();
-      row.start(Values.micros(asOf), Values.micros(eventTimestamp));
+      row.start(Values.micros(versionAsOf), Values.micros(eventTimestamp));
       int nulls = row.putNulls(values.length);
       for (int i = 0; i < values.length; i++) {
         if (values[i] == null) {
@@ -170,14 +194,18 @@ final class Pushes implements AutoCloseable {
     /** Writes the version: rows first, then its manifest. It is not released by that. */
     View write(String version) {
       String prefix = keys.bucketPrefix(manifest.getFeatureView(), version);
+      int buckets = manifest.getBuckets();
       encoded.forEach(
           (id, row) ->
               rows.hset(
-                  RedisKeys.bucket(prefix, RedisKeys.bucketOf(utf8(id), BUCKETS)), utf8(id), row));
+                  RedisKeys.bucket(prefix, RedisKeys.bucketOf(utf8(id), buckets)), utf8(id), row));
+      if (!manifest.hasBase()) {
+        manifest.setRows(encoded.size());
+      }
       Manifest written =
           manifest
               .setVersion(version)
-              .setRows(encoded.size())
+              .setOwnRows(encoded.size())
               .setCreatedAt(Timestamps.fromMillis(Instant.now().toEpochMilli()))
               .build();
       redis.hset(keys.manifests(manifest.getFeatureView()), version, ControlJson.print(written));
