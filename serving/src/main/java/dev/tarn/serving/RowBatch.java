@@ -1,12 +1,7 @@
 package dev.tarn.serving;
 
-import io.lettuce.core.RedisCommandExecutionException;
-import io.lettuce.core.RedisException;
-import io.lettuce.core.api.StatefulConnection;
 import io.lettuce.core.codec.ByteArrayCodec;
 import io.lettuce.core.output.ValueOutput;
-import io.lettuce.core.protocol.Command;
-import io.lettuce.core.protocol.CommandArgs;
 import io.lettuce.core.protocol.CommandType;
 import java.util.ArrayList;
 import java.util.List;
@@ -14,7 +9,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * All rows that one request reads, as one round trip: its HGETs go out in one flush and one future
+ * All rows that one request reads, as one round trip: its HGETs go out together and one future
  * completes with the last answer. Filled by one thread, then sent once.
  */
 final class RowBatch {
@@ -33,17 +28,11 @@ final class RowBatch {
 
   /** Adds the next row: a field of a bucket. */
   void add(byte[] bucket, byte[] entityId) {
-    CommandArgs<byte[], byte[]> args = new CommandArgs<>(ByteArrayCodec.INSTANCE);
-    commands.add(new Hget(commands.size(), args.add(bucket).add(entityId)));
+    commands.add(new Hget(commands.size(), bucket, entityId));
   }
 
-  /**
-   * Sends the batch.
-   *
-   * @throws RedisException if the connection is lost
-   */
-  void sendOver(StatefulConnection<byte[], byte[]> connection) {
-    var unused = connection.dispatch(commands);
+  void sendTo(Nodes nodes) {
+    nodes.send(commands);
   }
 
   /**
@@ -54,40 +43,26 @@ final class RowBatch {
     return future;
   }
 
-  /** Tells the batch itself, where Lettuce's own AsyncCommand would be one more future a row. */
-  private final class Hget extends Command<byte[], byte[], byte[]> {
+  private final class Hget extends KeyedCommand<byte[]> {
 
     private final int index;
 
-    Hget(int index, CommandArgs<byte[], byte[]> args) {
-      super(CommandType.HGET, new ValueOutput<>(ByteArrayCodec.INSTANCE), args);
+    Hget(int index, byte[] bucket, byte[] entityId) {
+      super(CommandType.HGET, new ValueOutput<>(ByteArrayCodec.INSTANCE), bucket, entityId);
       this.index = index;
     }
 
     @Override
-    public void complete() {
-      super.complete();
-      if (getOutput().hasError()) {
-        future.completeExceptionally(new RedisCommandExecutionException(getOutput().getError()));
-        return;
-      }
-      rows[index] = getOutput().get();
+    void answered(byte[] row) {
+      rows[index] = row;
       if (awaited.decrementAndGet() == 0) {
         future.complete(null);
       }
     }
 
     @Override
-    public boolean completeExceptionally(Throwable failure) {
-      boolean isNew = super.completeExceptionally(failure);
+    void failed(Throwable failure) {
       future.completeExceptionally(failure);
-      return isNew;
-    }
-
-    @Override
-    public void cancel() {
-      super.cancel();
-      future.completeExceptionally(new RedisException("connection lost"));
     }
   }
 }

@@ -16,8 +16,10 @@ import dev.tarn.redis.RedisSettings;
 import dev.tarn.redis.Release;
 import dev.tarn.row.RowWriter;
 import dev.tarn.row.Values;
+import io.lettuce.core.AbstractRedisClient;
 import io.lettuce.core.RedisClient;
-import io.lettuce.core.api.sync.RedisCommands;
+import io.lettuce.core.cluster.RedisClusterClient;
+import io.lettuce.core.cluster.api.sync.RedisClusterCommands;
 import io.lettuce.core.codec.ByteArrayCodec;
 import java.time.Duration;
 import java.time.Instant;
@@ -35,18 +37,36 @@ final class Pushes implements AutoCloseable {
 
   private final Instant asOf = Instant.now().truncatedTo(ChronoUnit.MICROS).minusSeconds(60);
   private final RedisKeys keys;
-  private final RedisClient client;
-  private final RedisCommands<String, String> redis;
-  private final RedisCommands<byte[], byte[]> rows;
+  private final AbstractRedisClient client;
+  private final RedisClusterCommands<String, String> redis;
+  private final RedisClusterCommands<byte[], byte[]> rows;
 
   Pushes(RedisSettings settings) {
-    keys = settings.keys();
-    client = RedisFixture.client(settings);
-    redis = client.connect().sync();
-    rows = client.connect(ByteArrayCodec.INSTANCE).sync();
+    this(settings, RedisClient.create(RedisFixture.uri(settings)));
   }
 
-  RedisCommands<String, String> redis() {
+  private Pushes(RedisSettings settings, RedisClient client) {
+    this(settings, client, client.connect().sync(), client.connect(ByteArrayCodec.INSTANCE).sync());
+  }
+
+  private Pushes(
+      RedisSettings settings,
+      AbstractRedisClient client,
+      RedisClusterCommands<String, String> redis,
+      RedisClusterCommands<byte[], byte[]> rows) {
+    keys = settings.keys();
+    this.client = client;
+    this.redis = redis;
+    this.rows = rows;
+  }
+
+  static Pushes intoCluster(RedisSettings settings) {
+    RedisClusterClient client = RedisClusterClient.create(RedisFixture.uri(settings));
+    return new Pushes(
+        settings, client, client.connect().sync(), client.connect(ByteArrayCodec.INSTANCE).sync());
+  }
+
+  RedisClusterCommands<String, String> redis() {
     return redis;
   }
 
