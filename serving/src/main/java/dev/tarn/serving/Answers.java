@@ -26,31 +26,28 @@ final class Answers {
     this.corruptRows = corruptRows;
   }
 
-  /**
-   * The answer to one request.
-   *
-   * @param rows for each view of the selection a row for each id, null where there is none
-   */
+  /** The answer to one request. */
   GetOnlineFeaturesResponse of(
-      Selection selection, List<AskedId> ids, byte[][] rows, boolean withEventTimestamps) {
+      Selection selection, List<AskedId> ids, FetchedRows rows, boolean withEventTimestamps) {
     long now = Values.micros(clock.instant());
     List<ViewColumns> views = selection.views();
     GetOnlineFeaturesResponse.Builder answer = GetOnlineFeaturesResponse.newBuilder();
     for (int i = 0; i < ids.size(); i++) {
-      if (!hasRow(rows, i, ids.size())) {
+      if (!rows.isKnown(i)) {
         answer.putResults(ids.get(i).text(), selection.unknownEntity());
         continue;
       }
       FeatureSet.Builder set = FeatureSet.newBuilder();
       for (int v = 0; v < views.size(); v++) {
-        byte[] row = rows[v * ids.size() + i];
+        byte[] row = rows.row(v, i);
         if (row == null) {
           putMissing(set, views.get(v), FeatureStatus.FEATURE_STATUS_NOT_FOUND);
         } else {
+          Layer layer = rows.layer(v, i);
           try {
-            putRow(set, views.get(v), row, now, withEventTimestamps);
+            putRow(set, views.get(v), layer, row, now, withEventTimestamps);
           } catch (CorruptRowException e) {
-            corruptRows.found(views.get(v).view(), ids.get(i).utf8(), e);
+            corruptRows.found(views.get(v).view().name(), layer, ids.get(i).utf8(), e);
             putCorrupt(set, views.get(v));
           }
         }
@@ -61,25 +58,17 @@ final class Answers {
     return answer.build();
   }
 
-  private static boolean hasRow(byte[][] rows, int first, int step) {
-    for (int i = first; i < rows.length; i += step) {
-      if (rows[i] != null) {
-        return true;
-      }
-    }
-    return false;
-  }
-
   private static void putRow(
       FeatureSet.Builder set,
       ViewColumns columns,
+      Layer layer,
       byte[] row,
       long now,
       boolean withEventTimestamps)
       throws CorruptRowException {
     ServedView view = columns.view();
     RowReader reader = new RowReader(row);
-    long eventMicros = reader.readEventTimestamp(view.asOfMicros());
+    long eventMicros = layer.readEventTimestamp(reader);
     if (view.isTooOld(eventMicros, now)) {
       putMissing(set, columns, FeatureStatus.FEATURE_STATUS_OUTSIDE_MAX_AGE);
     } else {

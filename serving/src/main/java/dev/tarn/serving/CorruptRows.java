@@ -19,7 +19,7 @@ final class CorruptRows {
   private final AtomicLong next = new AtomicLong(System.nanoTime());
   private final AtomicLong unsaid = new AtomicLong();
 
-  void found(ServedView view, byte[] entityId, CorruptRowException problem) {
+  void found(String view, Layer layer, byte[] entityId, CorruptRowException problem) {
     long now = System.nanoTime();
     long due = next.get();
     if (now - due < 0 || !next.compareAndSet(due, now + INTERVAL)) {
@@ -29,9 +29,9 @@ final class CorruptRows {
     log.warn(
         "feature view '{}', version '{}': a row in bucket {} is corrupt ({}) and is answered as"
             + " NOT_FOUND; {} more since the last warning",
-        view.name(),
-        view.release().version(),
-        view.bucketOf(entityId),
+        view,
+        layer.version(),
+        layer.bucketOf(entityId),
         problem.getMessage(),
         unsaid.getAndSet(0));
   }

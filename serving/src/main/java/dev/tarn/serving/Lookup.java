@@ -2,7 +2,6 @@ package dev.tarn.serving;
 
 import dev.tarn.api.v1.GetOnlineFeaturesRequest;
 import dev.tarn.api.v1.GetOnlineFeaturesResponse;
-import dev.tarn.serving.Selection.ViewColumns;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -63,22 +62,17 @@ final class Lookup {
     List<AskedId> ids = distinctIds(request.getEntityIdsList());
     World world = releases.world();
     Selection selection = select(world, request);
-    if (selection.views().isEmpty()) {
+    FetchedRows rows = FetchedRows.toFetch(selection, ids);
+    if (rows.isEmpty()) {
       // Views without features: there is nothing to fetch.
       return CompletableFuture.completedFuture(
-          answers.of(selection, ids, new byte[0][], request.getIncludeEventTimestamps()));
-    }
-    RowBatch batch = new RowBatch(selection.views().size() * ids.size());
-    for (ViewColumns columns : selection.views()) {
-      for (AskedId id : ids) {
-        batch.add(columns.view().bucket(id.utf8()), id.utf8());
-      }
+          answers.of(selection, ids, rows, request.getIncludeEventTimestamps()));
     }
     return world
         .redis()
-        .rows(batch)
+        .fill(rows.batch())
         .thenApplyAsync(
-            rows -> answers.of(selection, ids, rows, request.getIncludeEventTimestamps()),
+            filled -> answers.of(selection, ids, rows, request.getIncludeEventTimestamps()),
             executor);
   }
 

@@ -1,12 +1,7 @@
 package dev.tarn.serving;
 
-import io.lettuce.core.RedisCommandExecutionException;
-import io.lettuce.core.RedisException;
-import io.lettuce.core.api.StatefulConnection;
 import io.lettuce.core.codec.ByteArrayCodec;
 import io.lettuce.core.output.ValueOutput;
-import io.lettuce.core.protocol.Command;
-import io.lettuce.core.protocol.CommandArgs;
 import io.lettuce.core.protocol.CommandType;
 import java.util.ArrayList;
 import java.util.List;
@@ -14,7 +9,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * All rows that one request reads, as one round trip: its HGETs go out in one flush and one future
+ * All rows that one request reads, as one round trip: its HGETs go out together and one future
  * completes with the last answer. Filled by one thread, then sent once.
  */
 final class RowBatch {
@@ -22,72 +17,52 @@ final class RowBatch {
   private final byte[][] rows;
   private final List<Hget> commands;
   private final AtomicInteger awaited;
-  private final CompletableFuture<byte[][]> future = new CompletableFuture<>();
+  private final CompletableFuture<Void> future = new CompletableFuture<>();
 
-  /** A batch of exactly {@code size} rows, one at least. */
-  RowBatch(int size) {
-    rows = new byte[size][];
-    commands = new ArrayList<>(size);
-    awaited = new AtomicInteger(size);
+  /** A batch that fills {@code rows}, one at least, with exactly as many. */
+  RowBatch(byte[][] rows) {
+    this.rows = rows;
+    commands = new ArrayList<>(rows.length);
+    awaited = new AtomicInteger(rows.length);
   }
 
   /** Adds the next row: a field of a bucket. */
   void add(byte[] bucket, byte[] entityId) {
-    CommandArgs<byte[], byte[]> args = new CommandArgs<>(ByteArrayCodec.INSTANCE);
-    commands.add(new Hget(commands.size(), args.add(bucket).add(entityId)));
+    commands.add(new Hget(commands.size(), bucket, entityId));
+  }
+
+  void sendTo(Nodes nodes) {
+    nodes.send(commands);
   }
 
   /**
-   * Sends the batch.
-   *
-   * @throws RedisException if the connection is lost
+   * Completes when all rows are there, in the order in which they were added, null where the bucket
+   * has no such entity; fails as a whole if one answer is an error or does not come.
    */
-  void sendOver(StatefulConnection<byte[], byte[]> connection) {
-    var unused = connection.dispatch(commands);
-  }
-
-  /**
-   * The rows in the order in which they were added, null where the bucket has no such entity; fails
-   * as a whole if one answer is an error or does not come.
-   */
-  CompletableFuture<byte[][]> rows() {
+  CompletableFuture<Void> filled() {
     return future;
   }
 
-  /** Tells the batch itself, where Lettuce's own AsyncCommand would be one more future a row. */
-  private final class Hget extends Command<byte[], byte[], byte[]> {
+  private final class Hget extends KeyedCommand<byte[]> {
 
     private final int index;
 
-    Hget(int index, CommandArgs<byte[], byte[]> args) {
-      super(CommandType.HGET, new ValueOutput<>(ByteArrayCodec.INSTANCE), args);
+    Hget(int index, byte[] bucket, byte[] entityId) {
+      super(CommandType.HGET, new ValueOutput<>(ByteArrayCodec.INSTANCE), bucket, entityId);
       this.index = index;
     }
 
     @Override
-    public void complete() {
-      super.complete();
-      if (getOutput().hasError()) {
-        future.completeExceptionally(new RedisCommandExecutionException(getOutput().getError()));
-        return;
-      }
-      rows[index] = getOutput().get();
+    void answered(byte[] row) {
+      rows[index] = row;
       if (awaited.decrementAndGet() == 0) {
-        future.complete(rows);
+        future.complete(null);
       }
     }
 
     @Override
-    public boolean completeExceptionally(Throwable failure) {
-      boolean isNew = super.completeExceptionally(failure);
+    void failed(Throwable failure) {
       future.completeExceptionally(failure);
-      return isNew;
-    }
-
-    @Override
-    public void cancel() {
-      super.cancel();
-      future.completeExceptionally(new RedisException("connection lost"));
     }
   }
 }

@@ -5,6 +5,7 @@ import com.google.protobuf.util.Timestamps;
 import dev.tarn.api.v1.Feature;
 import dev.tarn.api.v1.FeatureView;
 import dev.tarn.api.v1.ViewVersion;
+import dev.tarn.manifest.Base;
 import dev.tarn.manifest.FeatureType;
 import dev.tarn.manifest.Manifest;
 import dev.tarn.manifest.StoredFeature;
@@ -27,8 +28,7 @@ final class ServedView {
   private final Manifest manifest;
   private final Release release;
   private final ViewVersion viewVersion;
-  private final String bucketPrefix;
-  private final long asOfMicros;
+  private final List<Layer> layers;
   private final long maxAgeMicros;
   private final List<FeatureType> types;
 
@@ -42,8 +42,7 @@ final class ServedView {
     this.keys = keys;
     this.manifest = manifest;
     this.release = release;
-    bucketPrefix = keys.bucketPrefix(manifest.getFeatureView(), manifest.getVersion());
-    asOfMicros = Timestamps.toMicros(manifest.getAsOf());
+    layers = Layer.of(keys, manifest);
     maxAgeMicros = manifest.hasMaxAge() ? Durations.toMicros(manifest.getMaxAge()) : NO_LIMIT;
     types = manifest.getFeaturesList().stream().map(StoredFeature::getType).toList();
     viewVersion =
@@ -86,22 +85,13 @@ final class ServedView {
     return viewVersion;
   }
 
-  /** The as-of that rows store their own distance from, microseconds since 1970 UTC. */
-  long asOfMicros() {
-    return asOfMicros;
+  /** Where its rows are: see {@link Layer#of}. */
+  List<Layer> layers() {
+    return layers;
   }
 
   boolean isTooOld(long eventMicros, long nowMicros) {
     return maxAgeMicros != NO_LIMIT && eventMicros < nowMicros - maxAgeMicros;
-  }
-
-  int bucketOf(byte[] entityId) {
-    return RedisKeys.bucketOf(entityId, manifest.getBuckets());
-  }
-
-  /** The key of the bucket that would hold the entity's row. */
-  byte[] bucket(byte[] entityId) {
-    return RedisKeys.bucket(bucketPrefix, bucketOf(entityId));
   }
 
   FeatureView describe() {
@@ -142,8 +132,16 @@ final class ServedView {
           "its rows are in format %d and this server reads %d: update the server"
               .formatted(manifest.getRowFormat(), RowWriter.FORMAT));
     }
-    if (manifest.getBuckets() < 1 || manifest.getEntity().isEmpty() || !manifest.hasAsOf()) {
+    // An overlay in which nothing differs from its base has no buckets.
+    if (manifest.getBuckets() < (manifest.hasBase() ? 0 : 1)
+        || manifest.getEntity().isEmpty()
+        || !manifest.hasAsOf()) {
       throw new IllegalArgumentException("its manifest lacks buckets, entity or as_of");
+    }
+    Base base = manifest.getBase();
+    if (manifest.hasBase()
+        && (base.getBuckets() < 1 || base.getVersion().isEmpty() || !base.hasAsOf())) {
+      throw new IllegalArgumentException("its manifest's base lacks buckets, version or as_of");
     }
     for (StoredFeature feature : manifest.getFeaturesList()) {
       if (!isKnown(feature.getType())) {

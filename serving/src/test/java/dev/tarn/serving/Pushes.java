@@ -16,8 +16,10 @@ import dev.tarn.redis.RedisSettings;
 import dev.tarn.redis.Release;
 import dev.tarn.row.RowWriter;
 import dev.tarn.row.Values;
+import io.lettuce.core.AbstractRedisClient;
 import io.lettuce.core.RedisClient;
-import io.lettuce.core.api.sync.RedisCommands;
+import io.lettuce.core.cluster.RedisClusterClient;
+import io.lettuce.core.cluster.api.sync.RedisClusterCommands;
 import io.lettuce.core.codec.ByteArrayCodec;
 import java.time.Duration;
 import java.time.Instant;
@@ -35,18 +37,36 @@ final class Pushes implements AutoCloseable {
 
   private final Instant asOf = Instant.now().truncatedTo(ChronoUnit.MICROS).minusSeconds(60);
   private final RedisKeys keys;
-  private final RedisClient client;
-  private final RedisCommands<String, String> redis;
-  private final RedisCommands<byte[], byte[]> rows;
+  private final AbstractRedisClient client;
+  private final RedisClusterCommands<String, String> redis;
+  private final RedisClusterCommands<byte[], byte[]> rows;
 
   Pushes(RedisSettings settings) {
-    keys = settings.keys();
-    client = RedisFixture.client(settings);
-    redis = client.connect().sync();
-    rows = client.connect(ByteArrayCodec.INSTANCE).sync();
+    this(settings, RedisClient.create(RedisFixture.uri(settings)));
   }
 
-  RedisCommands<String, String> redis() {
+  private Pushes(RedisSettings settings, RedisClient client) {
+    this(settings, client, client.connect().sync(), client.connect(ByteArrayCodec.INSTANCE).sync());
+  }
+
+  private Pushes(
+      RedisSettings settings,
+      AbstractRedisClient client,
+      RedisClusterCommands<String, String> redis,
+      RedisClusterCommands<byte[], byte[]> rows) {
+    keys = settings.keys();
+    this.client = client;
+    this.redis = redis;
+    this.rows = rows;
+  }
+
+  static Pushes intoCluster(RedisSettings settings) {
+    RedisClusterClient client = RedisClusterClient.create(RedisFixture.uri(settings));
+    return new Pushes(
+        settings, client, client.connect().sync(), client.connect(ByteArrayCodec.INSTANCE).sync());
+  }
+
+  RedisClusterCommands<String, String> redis() {
     return redis;
   }
 
@@ -119,6 +139,7 @@ final class Pushes implements AutoCloseable {
   final class View {
 
     private final Manifest.Builder manifest;
+    private Instant versionAsOf = asOf;
     private final Map<String, byte[]> encoded = new LinkedHashMap<>();
 
     private View(String name, String entity) {
@@ -160,14 +181,37 @@ final class Pushes implements AutoCloseable {
       return this;
     }
 
+    /** The as-of of the version, before its rows, if it is not that of all others. */
+    View asOf(Instant asOf) {
+      versionAsOf = asOf;
+      manifest.setAsOf(Timestamps.fromMicros(Values.micros(asOf)));
+      return this;
+    }
+
+    /** Makes it an overlay on a full version of that as-of. */
+    View over(String version, Instant baseAsOf) {
+      manifest
+          .getBaseBuilder()
+          .setVersion(version)
+          .setBuckets(BUCKETS)
+          .setAsOf(Timestamps.fromMicros(Values.micros(baseAsOf)));
+      return this;
+    }
+
+    /** An entity that the base has and the overlay has not. */
+    View removed(String id) {
+      encoded.put(id, new byte[0]);
+      return this;
+    }
+
     /** A row of the version's as-of; a null is a null. */
     View row(String id, Object... values) {
-      return rowAt(asOf, id, values);
+      return rowAt(versionAsOf, id, values);
     }
 
     View rowAt(Instant eventTimestamp, String id, Object... values) {
       RowWriter row = new RowWriter();
-      row.start(Values.micros(asOf), Values.micros(eventTimestamp));
+      row.start(Values.micros(versionAsOf), Values.micros(eventTimestamp));
       int nulls = row.putNulls(values.length);
       for (int i = 0; i < values.length; i++) {
         if (values[i] == null) {
@@ -183,14 +227,18 @@ final class Pushes implements AutoCloseable {
     /** Writes the version: rows first, then its manifest. It is not released by that. */
     View write(String version) {
       String prefix = keys.bucketPrefix(manifest.getFeatureView(), version);
+      int buckets = manifest.getBuckets();
       encoded.forEach(
           (id, row) ->
               rows.hset(
-                  RedisKeys.bucket(prefix, RedisKeys.bucketOf(utf8(id), BUCKETS)), utf8(id), row));
+                  RedisKeys.bucket(prefix, RedisKeys.bucketOf(utf8(id), buckets)), utf8(id), row));
+      if (!manifest.hasBase()) {
+        manifest.setRows(encoded.size());
+      }
       Manifest written =
           manifest
               .setVersion(version)
-              .setRows(encoded.size())
+              .setOwnRows(encoded.size())
               .setCreatedAt(Timestamps.fromMillis(Instant.now().toEpochMilli()))
               .build();
       redis.hset(keys.manifests(manifest.getFeatureView()), version, ControlJson.print(written));

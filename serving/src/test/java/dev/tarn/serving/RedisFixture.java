@@ -56,9 +56,17 @@ final class RedisFixture implements AutoCloseable {
   }
 
   RedisSettings settings(Duration timeout, String password, int database) {
-    String namespace = "test-" + NAMESPACES.incrementAndGet();
     return new RedisSettings(
-        "127.0.0.1", port, database, "", password, false, "", timeout, new RedisKeys(namespace));
+        "127.0.0.1", port, database, "", password, false, "", timeout, unusedKeys());
+  }
+
+  /** How to reach any Redis of this machine, with a namespace that nobody has used before. */
+  static RedisSettings settings(int port, Duration timeout) {
+    return new RedisSettings("127.0.0.1", port, 0, "", "", false, "", timeout, unusedKeys());
+  }
+
+  private static RedisKeys unusedKeys() {
+    return new RedisKeys("test-" + NAMESPACES.incrementAndGet());
   }
 
   /** Starts it, empty, on the same port as before. */
@@ -141,17 +149,19 @@ final class RedisFixture implements AutoCloseable {
     }
   }
 
-  /** A client for what a push writes. */
-  static RedisClient client(RedisSettings settings) {
+  /** For a client of what a push writes. */
+  static RedisURI uri(RedisSettings settings) {
     RedisURI.Builder uri =
         RedisURI.builder()
             .withHost(settings.host())
             .withPort(settings.port())
             .withDatabase(settings.database());
-    if (!settings.password().isEmpty()) {
+    if (!settings.user().isEmpty()) {
+      uri.withAuthentication(settings.user(), settings.password().toCharArray());
+    } else if (!settings.password().isEmpty()) {
       uri.withPassword(settings.password().toCharArray());
     }
-    return RedisClient.create(uri.build());
+    return uri.build();
   }
 
   static byte[] utf8(String text) {

@@ -75,6 +75,10 @@ final class ServerFixture implements AutoCloseable {
         "127.0.0.1", 0, entity, 10_000, 1024, Duration.ofMillis(500), Duration.ofSeconds(10));
   }
 
+  static ServingSettings withPoll(Duration poll) {
+    return new ServingSettings("127.0.0.1", 0, "", 10_000, 1024, poll, Duration.ofSeconds(10));
+  }
+
   static ServingSettings withDrain(Duration drain) {
     return new ServingSettings("127.0.0.1", 0, "", 10_000, 1024, Duration.ofMillis(500), drain);
   }

@@ -47,6 +47,9 @@ public final class BenchPushJob {
   private final int runs;
   private final Path folder;
 
+  /** Of the two as-ofs. */
+  private final List<Long> snapshots = new ArrayList<>();
+
   /** By what was measured: the measures of all runs, in the order in which they were taken. */
   private final Map<String, List<Measure>> measures = new LinkedHashMap<>();
 
@@ -114,7 +117,9 @@ public final class BenchPushJob {
             .formatted(folder.resolve("users"), definition));
     for (int day = 0; day < AS_OFS.length; day++) {
       users(day).write().mode(SaveMode.Overwrite).parquet(folder.resolve("users").toString());
-      new BuildJob(lake, console).build(view(), List.of(Instant.parse(AS_OFS[day])), false);
+      List<BuildJob.Outcome> built =
+          new BuildJob(lake, console).build(view(), List.of(Instant.parse(AS_OFS[day])), false);
+      snapshots.add(built.get(0).snapshotId());
     }
   }
 
@@ -152,17 +157,12 @@ public final class BenchPushJob {
   }
 
   private void measure(boolean hasRivals) throws IOException {
-    List<Long> snapshots = new ArrayList<>();
-    lake.catalog()
-        .loadTable(lake.table(VIEW))
-        .snapshots()
-        .forEach(snapshot -> snapshots.add(snapshot.snapshotId()));
     RowFile file = new RowFile(folder.resolve("rows.bin"));
-    Rivals rivals = new Rivals(lake, server, view());
+    Rivals rivals = new Rivals(lake, server, view(), snapshots.get(0));
     for (int run = 0; run <= runs; run++) {
       boolean isWarmUp = run == 0;
       console.say(isWarmUp ? "warm-up" : "run %d of %d", run, runs);
-      tarn(snapshots, isWarmUp);
+      tarn(isWarmUp);
       if (hasRivals) {
         if (isWarmUp) {
           file.write(server, VIEW);
@@ -176,7 +176,7 @@ public final class BenchPushJob {
   }
 
   /** A full push of the first as-of, and a delta of the second over it. */
-  private void tarn(List<Long> snapshots, boolean isWarmUp) {
+  private void tarn(boolean isWarmUp) {
     server.flush();
     long before = server.usedMemory();
     LiveHeap heap = new LiveHeap();
@@ -185,7 +185,7 @@ public final class BenchPushJob {
     double write = full.writing().toNanos() / 1e9;
     double readBack = full.readingBack().toNanos() / 1e9;
     long payload = full.bytes();
-    PushJob.Outcome delta = push(snapshots.get(snapshots.size() - 1), PushJob.Mode.DELTA);
+    PushJob.Outcome delta = push(snapshots.get(1), PushJob.Mode.DELTA);
     if (!isWarmUp) {
       long live = heap.peak();
       add("Tarn, scan to last answer", new Measure(write, rows, bytes, payload, live));

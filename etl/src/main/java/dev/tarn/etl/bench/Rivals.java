@@ -25,7 +25,10 @@ final class Rivals {
   private final BenchRedis server;
   private final FeatureView view;
 
-  Rivals(Lake lake, BenchRedis server, FeatureView view) {
+  private final long snapshotId;
+
+  Rivals(Lake lake, BenchRedis server, FeatureView view, long snapshotId) {
+    this.snapshotId = snapshotId;
     this.lake = lake;
     this.server = server;
     this.view = view;
@@ -33,16 +36,9 @@ final class Rivals {
 
   /** spark-redis's own DataFrame writer: a hash for each row, a field for each feature. */
   double sparkRedis() {
-    long first =
-        lake.catalog()
-            .loadTable(lake.table(view.name()))
-            .snapshots()
-            .iterator()
-            .next()
-            .snapshotId();
     long start = System.nanoTime();
     lake.spark()
-        .sql("SELECT * FROM %s VERSION AS OF %d".formatted(lake.sqlName(view.name()), first))
+        .sql("SELECT * FROM %s VERSION AS OF %d".formatted(lake.sqlName(view.name()), snapshotId))
         .drop(FeatureView.EVENT_TIMESTAMP, FeatureView.PRESENT_UNTIL)
         .write()
         .format("org.apache.spark.sql.redis")

@@ -1,0 +1,44 @@
+package dev.tarn.serving;
+
+import dev.tarn.redis.RedisKeys;
+import dev.tarn.redis.RedisSettings;
+import java.util.ArrayList;
+import java.util.List;
+
+/** The user that docs/redis.md describes, with no permission beyond those that serving needs. */
+final class RedisUsers {
+
+  static final String PASSWORD = "hunter2-of-serving";
+
+  private RedisUsers() {}
+
+  /** The command that makes it. */
+  static String[] serving(RedisKeys keys, String... more) {
+    String control = keys.release().replace("release", "");
+    String namespace = control.replaceAll("[{}:]", "");
+    List<String> rules = new ArrayList<>();
+    rules.addAll(List.of("ACL", "SETUSER", "serving", "reset", "on", ">" + PASSWORD));
+    rules.addAll(List.of("~" + control + "*", "~" + namespace + ":*"));
+    rules.addAll(List.of("resetchannels", "&" + keys.releasedChannel()));
+    rules.addAll(List.of("+info", "+hget", "+hgetall", "+subscribe"));
+    rules.addAll(List.of(more));
+    return rules.toArray(String[]::new);
+  }
+
+  static RedisSettings asServing(RedisSettings redis) {
+    return as(redis, "serving", PASSWORD);
+  }
+
+  static RedisSettings as(RedisSettings redis, String user, String password) {
+    return new RedisSettings(
+        redis.host(),
+        redis.port(),
+        redis.database(),
+        user,
+        password,
+        redis.tls(),
+        redis.tlsCa(),
+        redis.timeout(),
+        redis.keys());
+  }
+}
