@@ -18,6 +18,7 @@ import dev.tarn.row.RowWriter;
 import dev.tarn.row.Values;
 import io.lettuce.core.AbstractRedisClient;
 import io.lettuce.core.RedisClient;
+import io.lettuce.core.ScriptOutputType;
 import io.lettuce.core.cluster.RedisClusterClient;
 import io.lettuce.core.cluster.api.sync.RedisClusterCommands;
 import io.lettuce.core.codec.ByteArrayCodec;
@@ -108,11 +109,19 @@ final class Pushes implements AutoCloseable {
   /** Releases a version, and a service with it in the same instant, as a push does. */
   void releaseWithService(
       String view, String version, String name, String entity, String... features) {
-    redis.multi();
-    redis.hset(keys.release(), view, new Release(version, Instant.now()).format());
-    redis.hset(keys.services(), name, stored(name, entity, features));
-    redis.publish(keys.releasedChannel(), view);
-    redis.exec();
+    redis.eval(
+        """
+        redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+        redis.call('HSET', KEYS[2], ARGV[3], ARGV[4])
+        return redis.call('PUBLISH', ARGV[5], ARGV[1])
+        """,
+        ScriptOutputType.INTEGER,
+        new String[] {keys.release(), keys.services()},
+        view,
+        new Release(version, Instant.now()).format(),
+        name,
+        stored(name, entity, features),
+        keys.releasedChannel());
   }
 
   private static String stored(String name, String entity, String... features) {

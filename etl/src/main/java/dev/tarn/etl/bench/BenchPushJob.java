@@ -93,7 +93,9 @@ public final class BenchPushJob {
     console.say(
         "%,d rows of %d features, %,d of them changed in the second as-of",
         rows, features, (long) (rows * CHANGED));
-    lake.spark().sql("DROP TABLE IF EXISTS " + lake.sqlName(VIEW) + " PURGE");
+    if (lake.catalog().tableExists(lake.table(VIEW))) {
+      lake.catalog().dropTable(lake.table(VIEW), true);
+    }
     StringBuilder definition = new StringBuilder();
     for (int i = 0; i < features; i++) {
       definition.append("{ name = f%d, type = %s }\n".formatted(i, type(i)));
