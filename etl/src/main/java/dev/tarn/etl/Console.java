@@ -1,5 +1,6 @@
 package dev.tarn.etl;
 
+import java.io.OutputStream;
 import java.io.PrintStream;
 import java.util.Locale;
 
@@ -20,6 +21,12 @@ public final class Console {
   public Console(PrintStream out, PrintStream err) {
     this.out = out;
     this.err = err;
+  }
+
+  /** One that says nothing, for what is done many times over. */
+  public static Console silent() {
+    PrintStream nowhere = new PrintStream(OutputStream.nullOutputStream());
+    return new Console(nowhere, nowhere);
   }
 
   /** A result. */

@@ -53,7 +53,15 @@ public enum Command {
       optional("view", "with snapshot=: the feature view"),
       optional("snapshot", "answer from this Iceberg snapshot id or tag, not from the server"),
       optional("format", "table (default) or json"),
-      optional("target", "host:port of the server (default: localhost and serving.port)"));
+      optional("target", "host:port of the server (default: localhost and serving.port)")),
+  BENCH_PUSH(
+      "measure pushes side by side with other ways to write the same rows",
+      optional("rows", "entities (default 1000000)"),
+      optional("features", "features of each (default 10)"),
+      optional("width", "bytes of each string feature; 0 (default): doubles and longs only"),
+      optional("runs", "measured runs of each, after one to warm up (default 5)"),
+      optional("rivals", "false: Tarn's own figures only (default true)"),
+      optional("format", "table (default) or json"));
 
   /** One {@code name=value} of a command. */
   public record Argument(String name, boolean isRequired, String help) {}
@@ -74,7 +82,7 @@ public enum Command {
 
   /** The command as it is typed. */
   public String word() {
-    return name().toLowerCase(java.util.Locale.ROOT);
+    return name().toLowerCase(java.util.Locale.ROOT).replace('_', ' ');
   }
 
   static Optional<Command> of(String word) {
@@ -91,7 +99,7 @@ public enum Command {
     lines.add("usage: ./tarn <command> [name=value ...]");
     lines.add("");
     for (Command command : values()) {
-      lines.add("  %-9s %s".formatted(command.word(), command.summary));
+      lines.add("  %-11s %s".formatted(command.word(), command.summary));
     }
     lines.add("");
     lines.add(

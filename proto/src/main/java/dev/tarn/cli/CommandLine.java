@@ -41,8 +41,11 @@ public final class CommandLine {
       System.out.println(Command.overview());
       return Optional.empty();
     }
+    Optional<Command> ofTwoWords =
+        words.length > 1 ? Command.of(words[0] + " " + words[1]) : Optional.empty();
     Command command =
-        Command.of(words[0])
+        ofTwoWords
+            .or(() -> Command.of(words[0]))
             .orElseThrow(
                 () ->
                     new UsageException(
@@ -58,7 +61,7 @@ public final class CommandLine {
     Map<String, ConfigValue> arguments = new LinkedHashMap<>();
     Config settings = ConfigFactory.empty();
     List<String> names = command.arguments().stream().map(Command.Argument::name).toList();
-    for (String word : List.of(words).subList(1, words.length)) {
+    for (String word : List.of(words).subList(ofTwoWords.isPresent() ? 2 : 1, words.length)) {
       int equals = word.indexOf('=');
       if (equals < 1) {
         throw new UsageException("'%s' is not name=value\n\n%s".formatted(word, command.help()));

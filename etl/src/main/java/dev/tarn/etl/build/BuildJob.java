@@ -201,7 +201,7 @@ public final class BuildJob {
         throw new CommitFailedException("another build changed the schema of %s", view.name());
       }
       long snapshotId = iceberg.refs().get(branch).snapshotId();
-      table.publish(branch);
+      table.publish(branch, snapshotId);
       isPublished = true;
       return new Published(written.rows(), written.changed(), snapshotId);
     } finally {
@@ -256,6 +256,10 @@ public final class BuildJob {
     // What the branch was made of, and not main, which may have moved on. By its id: older records
     // are read by their field ids under the schema of now.
     Snapshot base = table.iceberg().snapshot(branch);
+    Optional<Snapshot> main = table.main();
+    if (main.isPresent() && main.get().snapshotId() != base.snapshotId()) {
+      throw new CommitFailedException("main of %s has moved on", view.name());
+    }
     Dataset<Row> stored =
         spark.read().option("snapshot-id", base.snapshotId()).table(table.sqlName());
     AsOfSeries asOfs = table.asOfs(base);
@@ -267,6 +271,11 @@ public final class BuildJob {
       summary.put(FeatureTable.AS_OFS, asOfs.plus(asOf).toString());
       summary.put(FeatureTable.ROWS, Long.toString(count));
       append(changes.records(asOf, kept), branchName, summary);
+      if (!table.isNextTo(base, branch)) {
+        // Two builds of one as-of share the branch, and the records of both would be twice the same
+        // change, which no check of the rows could tell.
+        throw new CommitFailedException("another build wrote this as-of of %s", view.name());
+      }
       long changed = spark.table(branchName).filter(isOf(asOf)).count();
       return new Written(count, Optional.of(changed));
     } finally {

@@ -173,11 +173,16 @@ public final class FeatureTable {
   /**
    * Moves main to a branch, which ends with that, in one commit. The as-ofs go to the table's
    * properties as well: compaction makes a snapshot without them, and expiry may leave only that.
+   *
+   * @param snapshotId what the branch is at; if it is not, another build has written there
    */
-  void publish(String branch) {
+  void publish(String branch, long snapshotId) {
     for (int attempt = 1; ; attempt++) {
       table.refresh();
       Snapshot snapshot = table.snapshot(branch);
+      if (snapshot == null || snapshot.snapshotId() != snapshotId) {
+        throw new CommitFailedException("another build uses branch %s of %s", branch, sqlName);
+      }
       Transaction transaction = table.newTransaction();
       transaction
           .manageSnapshots()
@@ -201,6 +206,18 @@ public final class FeatureTable {
         }
       }
     }
+  }
+
+  /** Whether a branch has just one build's snapshots on top of the one that it was made of. */
+  boolean isNextTo(Snapshot base, String branch) {
+    table.refresh();
+    Snapshot last = table.snapshot(branch);
+    if (last == null || last.parentId() == null) {
+      return false;
+    }
+    Snapshot parent = table.snapshot(last.parentId());
+    boolean isStep = parent.summary().containsKey(REPLACES) && parent.parentId() != null;
+    return base.snapshotId() == (isStep ? parent.parentId() : parent.snapshotId());
   }
 
   /** The newest published snapshot. */

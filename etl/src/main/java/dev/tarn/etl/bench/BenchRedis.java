@@ -1,0 +1,66 @@
+package dev.tarn.etl.bench;
+
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import redis.clients.jedis.Jedis;
+import redis.embedded.RedisServer;
+
+/** The Redis of a benchmark, without persistence, on a free port of this machine. */
+final class BenchRedis implements AutoCloseable {
+
+  private final RedisServer server;
+  private final int port;
+
+  private BenchRedis(RedisServer server, int port) {
+    this.server = server;
+    this.port = port;
+  }
+
+  static BenchRedis start(Path folder) throws IOException {
+    Files.createDirectories(folder);
+    int port;
+    try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      port = socket.getLocalPort();
+    }
+    RedisServer server =
+        RedisServer.newRedisServer()
+            .port(port)
+            .bind("127.0.0.1")
+            .setting("save \"\"")
+            .setting("dir " + folder)
+            .build();
+    server.start();
+    return new BenchRedis(server, port);
+  }
+
+  int port() {
+    return port;
+  }
+
+  Jedis connect() {
+    return new Jedis("127.0.0.1", port, 60_000);
+  }
+
+  void flush() {
+    try (Jedis jedis = connect()) {
+      jedis.flushAll();
+    }
+  }
+
+  long usedMemory() {
+    try (Jedis jedis = connect()) {
+      Matcher matcher = Pattern.compile("used_memory:(\\d+)").matcher(jedis.info("memory"));
+      return matcher.find() ? Long.parseLong(matcher.group(1)) : 0;
+    }
+  }
+
+  @Override
+  public void close() throws IOException {
+    server.stop();
+  }
+}
