@@ -4,6 +4,7 @@ import dev.tarn.cli.CommandLine;
 import dev.tarn.cli.Settings;
 import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;
+import dev.tarn.etl.bench.BenchFaultsJob;
 import dev.tarn.etl.bench.BenchPushJob;
 import dev.tarn.etl.build.BuildJob;
 import dev.tarn.etl.build.ValidateJob;
@@ -64,6 +65,7 @@ public final class Main {
       case DOWN -> LocalRedis.down(settings, console);
       case DEMO -> DemoJob.run(line, settings, console);
       case BENCH_PUSH -> BenchPushJob.run(line, settings, console);
+      case BENCH_FAULTS -> BenchFaultsJob.run(line, settings, console);
       case SERVE ->
           throw new UsageException(
               "'serve' is in tarn-serving.jar: java -jar tarn-serving.jar serve");

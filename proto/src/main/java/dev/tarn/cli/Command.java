@@ -61,6 +61,12 @@ public enum Command {
       optional("width", "bytes of each string feature; 0 (default): doubles and longs only"),
       optional("runs", "measured runs of each, after one to warm up (default 5)"),
       optional("rivals", "false: Tarn's own figures only (default true)"),
+      optional("format", "table (default) or json")),
+  BENCH_FAULTS(
+      "kill pushes, Redis and connections at random, and check every answer meanwhile",
+      optional("kills", "pushes to kill (default 100); other faults come to about half as many"),
+      optional("seed", "another seed gives other moments and another order (default 1)"),
+      optional("minutes", "no fault begins after this long (default 30)"),
       optional("format", "table (default) or json"));
 
   /** One {@code name=value} of a command. */
@@ -99,7 +105,7 @@ public enum Command {
     lines.add("usage: ./tarn <command> [name=value ...]");
     lines.add("");
     for (Command command : values()) {
-      lines.add("  %-11s %s".formatted(command.word(), command.summary));
+      lines.add("  %-12s %s".formatted(command.word(), command.summary));
     }
     lines.add("");
     lines.add(

@@ -4,19 +4,12 @@ import dev.tarn.cli.Settings;
 import dev.tarn.cli.TarnException;
 import dev.tarn.etl.Console;
 import dev.tarn.redis.RedisSettings;
-import java.io.File;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.List;
-import java.util.Optional;
-import java.util.concurrent.TimeUnit;
-import redis.clients.jedis.Jedis;
-import redis.clients.jedis.exceptions.JedisException;
-import redis.embedded.core.ExecutableProvider;
 
 /**
  * The commands {@code up} and {@code down}: a real Redis from the embedded-redis package on this
@@ -39,7 +32,7 @@ public final class LocalRedis {
     Path portFile = folder.resolve("redis.port");
     if (process.find().isPresent()) {
       refuseOtherPort(redis, portFile);
-      awaitAnswer(redis, process, folder);
+      RedisProcess.awaitAnswer(redis, () -> process.find().isPresent(), folder);
       console.say("Redis is running on %s already; its data are in %s", redis.address(), folder);
       return;
     }
@@ -49,21 +42,13 @@ public final class LocalRedis {
               .formatted(redis.port()));
     }
     try {
-      Files.createDirectories(folder.resolve("bin"));
-      File executable =
-          ExecutableProvider.newJarResourceProvider(folder.resolve("bin").toFile()).get();
-      Process started =
-          new ProcessBuilder(command(executable, redis, folder))
-              .directory(folder.toFile())
-              .redirectErrorStream(true)
-              .redirectOutput(ProcessBuilder.Redirect.DISCARD)
-              .start();
+      Process started = RedisProcess.start(redis, folder);
       process.remember(started.toHandle());
       Files.writeString(portFile, Integer.toString(redis.port()));
     } catch (IOException e) {
       throw new TarnException("can't start Redis in %s: %s".formatted(folder, e.getMessage()), e);
     }
-    awaitAnswer(redis, process, folder);
+    RedisProcess.awaitAnswer(redis, () -> process.find().isPresent(), folder);
     console.say("Redis runs on %s; its data are in %s", redis.address(), folder);
   }
 
@@ -80,30 +65,6 @@ public final class LocalRedis {
   /** Where the process id of a server in the background is kept. */
   public static Path serverPidFile(Settings settings) {
     return settings.state().resolve("serving.pid");
-  }
-
-  private static List<String> command(File executable, RedisSettings redis, Path folder) {
-    List<String> command =
-        new java.util.ArrayList<>(
-            List.of(
-                executable.getAbsolutePath(),
-                "--port",
-                Integer.toString(redis.port()),
-                "--bind",
-                "127.0.0.1",
-                "--dir",
-                folder.toString(),
-                "--logfile",
-                folder.resolve("redis.log").toString(),
-                "--appendonly",
-                "yes",
-                // Rows up to this size keep a bucket in its compact form.
-                "--hash-max-ziplist-value",
-                "1024"));
-    if (!redis.password().isEmpty()) {
-      command.addAll(List.of("--requirepass", redis.password()));
-    }
-    return command;
   }
 
   /** Else up would wait for an answer on a port where nobody listens. */
@@ -127,34 +88,5 @@ public final class LocalRedis {
     } catch (IOException e) {
       return false;
     }
-  }
-
-  /** A large append-only file takes a while to load, and Redis says so until then. */
-  private static void awaitAnswer(RedisSettings redis, LocalProcess process, Path folder) {
-    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(60);
-    Optional<JedisException> failure = Optional.empty();
-    while (System.nanoTime() < deadline && process.find().isPresent()) {
-      try (Jedis jedis = new Jedis("127.0.0.1", redis.port())) {
-        if (!redis.password().isEmpty()) {
-          jedis.auth(redis.password());
-        }
-        jedis.ping();
-        return;
-      } catch (JedisException e) {
-        failure = Optional.of(e);
-      }
-      try {
-        TimeUnit.MILLISECONDS.sleep(50);
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
-        break;
-      }
-    }
-    throw new TarnException(
-        "Redis did not come up on %s%s; see %s"
-            .formatted(
-                redis.address(),
-                failure.map(e -> " (" + e.getMessage() + ")").orElse(""),
-                folder.resolve("redis.log")));
   }
 }

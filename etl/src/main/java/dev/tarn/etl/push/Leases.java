@@ -3,6 +3,7 @@ package dev.tarn.etl.push;
 import dev.tarn.cli.TarnException;
 import dev.tarn.etl.Pulse;
 import dev.tarn.etl.release.VersionStore;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
@@ -18,14 +19,16 @@ final class Leases implements AutoCloseable {
   private record Held(String view, String version, int buckets) {}
 
   private final VersionStore versions;
+  private final Duration lease;
   private final Runnable onLoss;
   private final List<Held> held = new CopyOnWriteArrayList<>();
   private final Pulse pulse;
   private Instant renewed = Instant.now();
   private volatile Optional<Held> lost = Optional.empty();
 
-  Leases(VersionStore versions, Runnable onLoss) {
+  Leases(VersionStore versions, Duration lease, Runnable onLoss) {
     this.versions = versions;
+    this.lease = lease;
     this.onLoss = onLoss;
     this.pulse = new Pulse(this::beat);
   }
@@ -40,7 +43,7 @@ final class Leases implements AutoCloseable {
         version ->
             new TarnException(
                 "%s: this push stalled for over %d s, so another one removed its version %s; what was released is still served"
-                    .formatted(version.view(), VersionStore.LEASE.toSeconds(), version.version())));
+                    .formatted(version.view(), lease.toSeconds(), version.version())));
   }
 
   @Override
@@ -49,13 +52,12 @@ final class Leases implements AutoCloseable {
   }
 
   private void beat() {
-    if (lost.isPresent()
-        || Instant.now().isBefore(renewed.plus(VersionStore.LEASE.dividedBy(10)))) {
+    if (lost.isPresent() || Instant.now().isBefore(renewed.plus(lease.dividedBy(10)))) {
       return;
     }
     renewed = Instant.now();
     for (Held version : held) {
-      if (!versions.renew(version.view(), version.version(), version.buckets())) {
+      if (!versions.renew(version.view(), version.version(), version.buckets(), lease)) {
         lost = Optional.of(version);
         onLoss.run();
         return;

@@ -30,6 +30,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import org.apache.iceberg.Snapshot;
 import org.apache.spark.SparkContext;
 import redis.clients.jedis.exceptions.JedisConnectionException;
@@ -173,7 +174,8 @@ public final class PushJob {
     views.forEach(view -> tables.put(view, built(view)));
 
     // 1. Remove what dead pushes left behind.
-    tables.forEach((view, table) -> retention.removeAbandoned(view.name(), table));
+    tables.forEach(
+        (view, table) -> retention.removeAbandoned(view.name(), table, settings.grace()));
 
     // 2. Pin the snapshots: whatever is built from here on is not part of this push.
     List<ViewPush> pushes = new ArrayList<>();
@@ -182,9 +184,10 @@ public final class PushJob {
     SparkContext spark = lake.spark().sparkContext();
     String group = "push " + java.util.UUID.randomUUID();
     spark.setJobGroup(group, "push", true);
-    try (Leases leases = new Leases(versions, () -> spark.cancelJobGroup(group));
+    try (Leases leases = new Leases(versions, settings.lease(), () -> spark.cancelJobGroup(group));
         RunningTasks running = new RunningTasks(spark)) {
       try {
+        Set<String> runs = pushes.isEmpty() ? Set.of() : redis.runs();
         for (ViewPush push : pushes) {
           // 3. Mint a version: a name that nobody else writes under.
           push.mint(leases);
@@ -194,9 +197,9 @@ public final class PushJob {
           push.readBack();
         }
         // 6. Release all of them in the same instant.
-        release(pushes, services, request);
+        release(pushes, services, request, runs);
       } catch (Exception e) { // Scala does not declare what it throws
-        haveTasksEnded = running.awaitNone(VersionStore.LEASE);
+        haveTasksEnded = running.awaitNone(settings.lease());
         throw discard(pushes, leases.loss().orElseGet(() -> explain(views, e)));
       }
     } finally {
@@ -305,8 +308,15 @@ public final class PushJob {
     return mode == Mode.DELTA || isSmall ? choice.delta() : Optional.empty();
   }
 
-  private void release(List<ViewPush> pushes, List<StoredService> services, Request request) {
+  /**
+   * Releases all that are still needed.
+   *
+   * @param runs of Redis, since before anything was read back
+   */
+  private void release(
+      List<ViewPush> pushes, List<StoredService> services, Request request, Set<String> runs) {
     Instant releasing = Instant.now();
+    Set<String> readBackFrom = runs;
     List<ViewPush> left = new ArrayList<>(pushes);
     while (!left.isEmpty()) {
       Instant at = after(versions.now(), left);
@@ -317,8 +327,10 @@ public final class PushJob {
                       new VersionStore.Candidate(
                           push.manifest(), push.seen(), event(push, at, request)))
               .toList();
-      Optional<Refusal> refusal = versions.release(candidates, at, request.isRollback(), services);
-      if (refusal.isEmpty()) {
+      Optional<Refusal> refusal =
+          versions.release(candidates, at, request.isRollback(), services, readBackFrom);
+      // Complete although refused: the answer to the release was lost, and it was asked for again.
+      if (refusal.isEmpty() || left.stream().allMatch(this::isComplete)) {
         Duration took = Duration.between(releasing, Instant.now());
         left.forEach(push -> report(push, took));
         return;
@@ -326,10 +338,20 @@ public final class PushJob {
       if (refusal.get() == Refusal.GONE) {
         throw new TarnException(
             "this push stalled for over %d s and another one removed its version, or the version that its delta is laid over was pruned; what was released is still served"
-                .formatted(VersionStore.LEASE.toSeconds()));
+                .formatted(settings.lease().toSeconds()));
+      }
+      if (refusal.get() == Refusal.RESTARTED) {
+        // A server that comes back may have lost its last second, or a replica not have got it.
+        readBackFrom = redis.runs();
+        left.forEach(ViewPush::readBack);
+        continue;
       }
       left.removeIf(push -> isSuperseded(push, request));
     }
+  }
+
+  private boolean isComplete(ViewPush push) {
+    return versions.manifest(push.view().name(), push.manifest().getVersion()).isPresent();
   }
 
   private static ReleaseEvent event(ViewPush push, Instant at, Request request) {
@@ -418,7 +440,7 @@ public final class PushJob {
     String view = push.view().name();
     Manifest manifest = push.manifest();
     try {
-      if (versions.manifest(view, manifest.getVersion()).isPresent()) {
+      if (isComplete(push)) {
         // Only the answer to the release was lost, not the release.
         return Optional.of("version %s is released nevertheless".formatted(manifest.getVersion()));
       }

@@ -10,6 +10,7 @@ public record PushSettings(
     Duration grace,
     double maxOverlay,
     double rowsPerSecond,
+    Duration lease,
     Duration expireUnreleased) {
 
   /** Reads the section {@code push} of the settings below {@code tarn}. */
@@ -22,6 +23,7 @@ public record PushSettings(
             push.getDuration("grace"),
             push.getDouble("max-overlay"),
             push.getDouble("rows-per-second"),
+            push.getDuration("lease"),
             push.getDuration("expire-unreleased"));
     if (settings.rowsPerBucket < 1 || settings.keep < 1) {
       throw new IllegalArgumentException("push.rows-per-bucket and push.keep are at least 1");
@@ -29,6 +31,10 @@ public record PushSettings(
     if (settings.maxOverlay < 0 || settings.rowsPerSecond < 0) {
       throw new IllegalArgumentException(
           "push.max-overlay and push.rows-per-second are not negative");
+    }
+    if (settings.lease.toSeconds() < 2) {
+      throw new IllegalArgumentException(
+          "push.lease is at least 2s: a push says twice a second that it is alive");
     }
     if (settings.expireUnreleased.toMinutes() < 1) {
       throw new IllegalArgumentException("push.expire-unreleased is at least a minute");

@@ -115,7 +115,7 @@ final class ViewPush {
       // A task for each core would cost more than the few rows take.
       tasks = (int) Math.max(1, Math.min(tasks, about / 20_000));
     }
-    String version = versions.mint(view.name(), buckets);
+    String version = versions.mint(view.name(), buckets, settings.lease());
     leases.hold(view.name(), version, buckets);
     manifest = planned.setVersion(version).setBuckets(buckets).build();
     new Retention(versions).tag(table, version, snapshot.snapshotId());
@@ -157,7 +157,7 @@ final class ViewPush {
   }
 
   /**
-   * Reads every row back and lets the rows stay.
+   * Reads every row back and lets the rows stay. May be done again.
    *
    * @throws TarnException that names rows, if any is not as it was written
    */
@@ -197,7 +197,14 @@ final class ViewPush {
                 manifest.toBuilder()
                     .setRows(overlay.base().getRows() + found.added() - found.removed())
                     .build());
-    written = List.of();
+    // Whoever gives the version up from here on has the rows to remove; a push that had lost it
+    // before would let rows stay that nobody knows of.
+    if (!versions.renew(
+        view.name(), manifest.getVersion(), manifest.getBuckets(), settings.lease())) {
+      throw new TarnException(
+          "%s: this push stalled for over %d s, so another one removed its version %s; what was released is still served"
+              .formatted(view.name(), settings.lease().toSeconds(), manifest.getVersion()));
+    }
     versions.persist(manifest);
     manifest =
         manifest.toBuilder()

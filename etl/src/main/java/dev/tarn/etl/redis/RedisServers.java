@@ -10,11 +10,13 @@ import dev.tarn.redis.RedisSettings;
 import java.io.Serializable;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import redis.clients.jedis.HostAndPort;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.exceptions.JedisConnectionException;
@@ -98,10 +100,37 @@ public final class RedisServers implements Serializable {
    */
   public <T> T at(String key, Function<Jedis, T> work) {
     byte[] bytes = key.getBytes(StandardCharsets.UTF_8);
+    return patiently(() -> on(owner(bytes), work));
+  }
+
+  /**
+   * What the servers that have keys call themselves, each anew when it is started: while these are
+   * the same, no server has lost what it had answered for.
+   */
+  public Set<String> runs() {
+    return patiently(
+        () -> {
+          Set<String> runs = new HashSet<>();
+          masters().forEach(server -> runs.add(on(server, RedisServers::run)));
+          return runs;
+        });
+  }
+
+  /** What one server calls itself since it was started. */
+  public static String run(Jedis jedis) {
+    return jedis
+        .info("server")
+        .lines()
+        .filter(line -> line.startsWith("run_id:"))
+        .findFirst()
+        .orElse("");
+  }
+
+  private <T> T patiently(Supplier<T> work) {
     long deadline = System.nanoTime() + patience.toNanos();
     while (true) {
       try {
-        return on(owner(bytes), work);
+        return work.get();
       } catch (JedisException e) {
         if (!isPassing(e) || System.nanoTime() > deadline) {
           throw e instanceof JedisConnectionException ? unreachable(settings, e) : e;

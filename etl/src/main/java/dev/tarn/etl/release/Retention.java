@@ -23,21 +23,26 @@ public final class Retention {
     table.changeRefs(refs -> refs.createTag(tagOf(version), snapshotId));
   }
 
-  /** Removes what dead pushes left behind. */
-  public void removeAbandoned(String view, FeatureTable table) {
-    versions
-        .giveUpAbandoned(view)
-        .forEach(
-            (version, buckets) -> {
-              versions.remove(view, version, buckets);
-              untag(table, version);
-            });
+  /**
+   * Removes what dead pushes left behind.
+   *
+   * @param grace how long lookups that are under way may still read what was released once
+   */
+  public void removeAbandoned(String view, FeatureTable table, Duration grace) {
+    for (VersionStore.Abandoned abandoned : versions.giveUpAbandoned(view)) {
+      if (abandoned.mayBeRead()) {
+        versions.expire(view, abandoned.version(), abandoned.buckets(), grace);
+        end(view, abandoned.version(), table);
+      } else {
+        discard(view, abandoned.version(), abandoned.buckets(), table);
+      }
+    }
   }
 
   /** Removes a version that was never released. */
   public void discard(String view, String version, int buckets, FeatureTable table) {
     versions.remove(view, version, buckets);
-    untag(table, version);
+    end(view, version, table);
   }
 
   /**
@@ -50,10 +55,16 @@ public final class Retention {
     for (Manifest old : complete.subList(Math.min(keep, complete.size()), complete.size())) {
       // The released version refuses this, and so does one under an overlay.
       if (versions.retire(old)) {
-        versions.expire(old, grace);
-        untag(table, old.getVersion());
+        versions.expire(view, old.getVersion(), old.getBuckets(), grace);
+        end(view, old.getVersion(), table);
       }
     }
+  }
+
+  /** The tag first: once a version is forgotten, nobody would look for its tag. */
+  private void end(String view, String version, FeatureTable table) {
+    untag(table, version);
+    versions.forget(view, version);
   }
 
   private static void untag(FeatureTable table, String version) {

@@ -16,10 +16,10 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Comparator;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.Function;
 import redis.clients.jedis.Jedis;
@@ -37,9 +37,6 @@ import redis.clients.jedis.commands.ProtocolCommand;
  */
 public final class VersionStore {
 
-  /** How long a version being written is left alone without a word from its push. */
-  public static final Duration LEASE = Duration.ofSeconds(30);
-
   /** What keeps a set of versions from being released. */
   public enum Refusal {
     /** Something else has been released since the caller looked. */
@@ -47,8 +44,17 @@ public final class VersionStore {
     /** A rollback has pinned one of the views. */
     PINNED,
     /** A version has been given up, or the base that it overlays is gone. */
-    GONE
+    GONE,
+    /** Redis has been restarted, or another server has taken over, since the caller looked. */
+    RESTARTED
   }
+
+  /**
+   * A version that {@link #giveUpAbandoned} has given up.
+   *
+   * @param mayBeRead whether it was complete once, so that lookups may be under way in it
+   */
+  public record Abandoned(String version, int buckets, boolean mayBeRead) {}
 
   /**
    * A version to release.
@@ -72,7 +78,7 @@ public final class VersionStore {
 
   /**
    * KEYS writing; ARGV now. Gives up the versions whose lease ran out, by a lease of 0, which can't
-   * be renewed; the result is their names and numbers of buckets.
+   * be renewed; the result is their names, numbers of buckets and leases.
    */
   private static final String GIVE_UP =
       """
@@ -84,6 +90,7 @@ public final class VersionStore {
           redis.call('HSET', KEYS[1], writing[i], buckets .. '@0')
           given_up[#given_up + 1] = writing[i]
           given_up[#given_up + 1] = buckets
+          given_up[#given_up + 1] = lease
         end
       end
       return given_up
@@ -194,8 +201,10 @@ public final class VersionStore {
   /**
    * A new version of a view under a name that was never used and never will be: a counter for its
    * place in the order, and 30 random bits for the case that Redis loses the counter.
+   *
+   * @param lease how long it is left alone without a word from its push
    */
-  public String mint(String view, int buckets) {
+  public String mint(String view, int buckets, Duration lease) {
     StringBuilder suffix = new StringBuilder();
     for (int i = 0; i < 6; i++) {
       suffix.append(LETTERS.charAt(RANDOM.nextInt(LETTERS.length())));
@@ -203,18 +212,20 @@ public final class VersionStore {
     return atControl(
         jedis -> {
           String version = "v" + jedis.incr(keys.sequence()) + "-" + suffix;
-          jedis.hset(keys.writing(view), version, lease(jedis, buckets));
+          jedis.hset(keys.writing(view), version, entry(jedis, buckets, lease));
           return version;
         });
   }
 
   /** Says that the push of a version is alive. False: the version has been given up and removed. */
-  public boolean renew(String view, String version, int buckets) {
+  public boolean renew(String view, String version, int buckets, Duration lease) {
     return atControl(
         jedis ->
             isOne(
                 jedis.eval(
-                    RENEW, List.of(keys.writing(view)), List.of(version, lease(jedis, buckets)))));
+                    RENEW,
+                    List.of(keys.writing(view)),
+                    List.of(version, entry(jedis, buckets, lease)))));
   }
 
   /**
@@ -228,6 +239,24 @@ public final class VersionStore {
    */
   public Optional<Refusal> release(
       List<Candidate> candidates, Instant at, boolean pins, List<StoredService> services) {
+    return release(candidates, at, pins, services, Set.of());
+  }
+
+  /**
+   * As {@link #release(List, Instant, boolean, List)}, unless Redis may have lost what it had
+   * answered for.
+   *
+   * @param runs of the servers, since before the rows were read back; empty: whatever they are
+   */
+  public Optional<Refusal> release(
+      List<Candidate> candidates,
+      Instant at,
+      boolean pins,
+      List<StoredService> services,
+      Set<String> runs) {
+    if (!runs.isEmpty() && !servers.runs().equals(runs)) {
+      return Optional.of(Refusal.RESTARTED);
+    }
     List<String> keysUsed =
         new ArrayList<>(List.of(keys.release(), keys.services(), keys.pinned(), keys.events()));
     List<String> values = new ArrayList<>();
@@ -250,7 +279,13 @@ public final class VersionStore {
       values.add(service.getName());
       values.add(ControlJson.print(service));
     }
-    String refusal = (String) atControl(jedis -> jedis.eval(RELEASE, keysUsed, values));
+    String refusal =
+        atControl(
+            jedis ->
+                // Over the connection that the release takes: one that lives sees no restart.
+                runs.isEmpty() || runs.contains(RedisServers.run(jedis))
+                    ? (String) jedis.eval(RELEASE, keysUsed, values)
+                    : Refusal.RESTARTED.name());
     if (refusal.isEmpty()) {
       return Optional.empty();
     }
@@ -291,8 +326,7 @@ public final class VersionStore {
 
   /**
    * Takes a complete version out of the list, unless it is released or under an overlay, so that
-   * {@link #expire} or {@link #remove} may delete its rows. A push that dies in between leaves it
-   * to the next one.
+   * {@link #expire} may delete its rows. A push that dies in between leaves it to the next one.
    */
   public boolean retire(Manifest manifest) {
     String view = manifest.getFeatureView();
@@ -309,17 +343,21 @@ public final class VersionStore {
    * Gives up the versions that dead pushes left behind, so that {@link #remove} may delete their
    * rows: should such a push be alive after all, it can no longer complete its version.
    *
-   * @return their numbers of buckets, by version
+   * @return those given up now, and those that were before but are not removed yet
    */
-  public Map<String, Integer> giveUpAbandoned(String view) {
+  public List<Abandoned> giveUpAbandoned(String view) {
     return atControl(
         jedis -> {
           String now = Long.toString(millis(jedis));
           List<?> givenUp =
               (List<?>) jedis.eval(GIVE_UP, List.of(keys.writing(view)), List.of(now));
-          Map<String, Integer> abandoned = new HashMap<>();
-          for (int i = 0; i < givenUp.size(); i += 2) {
-            abandoned.put((String) givenUp.get(i), Integer.valueOf((String) givenUp.get(i + 1)));
+          List<Abandoned> abandoned = new ArrayList<>();
+          for (int i = 0; i < givenUp.size(); i += 3) {
+            abandoned.add(
+                new Abandoned(
+                    (String) givenUp.get(i),
+                    Integer.parseInt((String) givenUp.get(i + 1)),
+                    givenUp.get(i + 2).equals("0")));
           }
           return abandoned;
         });
@@ -334,22 +372,24 @@ public final class VersionStore {
         Protocol.Command.PERSIST);
   }
 
-  /** Deletes all rows of a retired version a while from now, then the version. */
-  public void expire(Manifest manifest, Duration grace) {
-    String view = manifest.getFeatureView();
+  /** Deletes all rows of a version that nobody looks up any more, a while from now. */
+  public void expire(String view, String version, int buckets, Duration grace) {
     eachBucket(
         view,
-        manifest.getVersion(),
-        manifest.getBuckets(),
+        version,
+        buckets,
         Protocol.Command.PEXPIRE,
         Long.toString(grace.toMillis()).getBytes(StandardCharsets.ISO_8859_1));
-    forget(view, manifest.getVersion());
   }
 
-  /** Deletes all rows of a version that nobody can see, then the version. */
+  /** Deletes all rows of a version that nobody can see. */
   public void remove(String view, String version, int buckets) {
     eachBucket(view, version, buckets, Protocol.Command.UNLINK);
-    forget(view, version);
+  }
+
+  /** The last of a version: until then a push that dies leaves it to the next one. */
+  public void forget(String view, String version) {
+    atControl(jedis -> jedis.hdel(keys.writing(view), version));
   }
 
   /** The releases that {@link ReleaseHistory} has yet to take. */
@@ -369,10 +409,6 @@ public final class VersionStore {
   /** Redis's clock: the machines that push may not agree on the time. */
   public Instant now() {
     return atControl(jedis -> Instant.ofEpochMilli(millis(jedis)));
-  }
-
-  private void forget(String view, String version) {
-    atControl(jedis -> jedis.hdel(keys.writing(view), version));
   }
 
   private void eachBucket(
@@ -397,8 +433,8 @@ public final class VersionStore {
     return entries;
   }
 
-  private static String lease(Jedis jedis, int buckets) {
-    return buckets + "@" + (millis(jedis) + LEASE.toMillis());
+  private static String entry(Jedis jedis, int buckets, Duration lease) {
+    return buckets + "@" + (millis(jedis) + lease.toMillis());
   }
 
   private static long millis(Jedis jedis) {

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.tarn.etl.Main;
 import dev.tarn.etl.Workbench;
+import dev.tarn.etl.bench.TcpProxy;
 import dev.tarn.etl.build.FeatureTable;
 import dev.tarn.manifest.Manifest;
 import java.io.IOException;

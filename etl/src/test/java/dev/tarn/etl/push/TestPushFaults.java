@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.catchThrowable;
 import dev.tarn.cli.TarnException;
 import dev.tarn.etl.Console;
 import dev.tarn.etl.Workbench;
+import dev.tarn.etl.bench.TcpProxy;
 import dev.tarn.etl.build.FeatureTable;
 import dev.tarn.etl.definition.Definitions;
 import dev.tarn.manifest.Manifest;

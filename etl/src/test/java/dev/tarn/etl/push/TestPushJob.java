@@ -27,6 +27,7 @@ import dev.tarn.row.Values;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -368,7 +369,7 @@ class TestPushJob {
     assertThat(names).hasSize(3).allMatch(name -> name.startsWith("v1-"));
     VersionStore versions = bench.versions();
     for (int i = 0; i < 200; i++) {
-      names.add(versions.mint(VIEW, 1));
+      names.add(versions.mint(VIEW, 1, Duration.ofSeconds(30)));
     }
     assertThat(names).hasSize(203);
     Workbench.stop(redis);

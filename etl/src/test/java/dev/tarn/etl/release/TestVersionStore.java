@@ -10,27 +10,30 @@ import dev.tarn.manifest.Base;
 import dev.tarn.manifest.Manifest;
 import dev.tarn.manifest.StoredService;
 import dev.tarn.redis.Release;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import redis.clients.jedis.Jedis;
 
 class TestVersionStore {
 
   private static final String VIEW = "score";
+  private static final Duration LEASE = Duration.ofSeconds(30);
 
   private final Workbench bench = new Workbench();
   private final VersionStore store = bench.versions();
 
   @Test
   void aVersionThatIsBeingWrittenIsSeenByNobody() {
-    String version = store.mint(VIEW, 3);
+    String version = store.mint(VIEW, 3, LEASE);
     assertThat(store.manifests(VIEW)).isEmpty();
     assertThat(store.releases()).isEmpty();
     assertThat(store.giveUpAbandoned(VIEW)).isEmpty();
-    assertThat(store.renew(VIEW, version, 3)).isTrue();
+    assertThat(store.renew(VIEW, version, 3, LEASE)).isTrue();
   }
 
   @Test
@@ -38,15 +41,19 @@ class TestVersionStore {
     Manifest manifest = mint(1);
     String version = manifest.getVersion();
     OnlineCopy.expireLeases(bench, VIEW);
-    assertThat(store.giveUpAbandoned(VIEW)).isEqualTo(Map.of(version, 3));
+    assertThat(store.giveUpAbandoned(VIEW))
+        .containsExactly(new VersionStore.Abandoned(version, 3, false));
     // Its rows are being removed, and its push wakes up.
-    assertThat(store.renew(VIEW, version, 3)).isFalse();
+    assertThat(store.renew(VIEW, version, 3, LEASE)).isFalse();
     assertThat(release(manifest, Optional.empty(), 1_000)).contains(Refusal.GONE);
     // Whoever gave it up may have died, too.
-    assertThat(store.giveUpAbandoned(VIEW)).isEqualTo(Map.of(version, 3));
+    assertThat(store.giveUpAbandoned(VIEW))
+        .extracting(VersionStore.Abandoned::version)
+        .containsExactly(version);
     store.remove(VIEW, version, 3);
+    store.forget(VIEW, version);
     assertThat(store.giveUpAbandoned(VIEW)).isEmpty();
-    assertThat(store.renew(VIEW, version, 3)).isFalse();
+    assertThat(store.renew(VIEW, version, 3, LEASE)).isFalse();
     assertThat(release(manifest, Optional.empty(), 1_000)).contains(Refusal.GONE);
     assertThat(store.manifests(VIEW)).isEmpty();
     assertThat(store.releases()).isEmpty();
@@ -57,7 +64,7 @@ class TestVersionStore {
   void aVersionWhoseLeaseRanOutGoesOnIfNobodyGaveItUp() {
     Manifest manifest = mint(1);
     OnlineCopy.expireLeases(bench, VIEW);
-    assertThat(store.renew(VIEW, manifest.getVersion(), 3)).isTrue();
+    assertThat(store.renew(VIEW, manifest.getVersion(), 3, LEASE)).isTrue();
     assertThat(store.giveUpAbandoned(VIEW)).isEmpty();
     assertThat(release(manifest, Optional.empty(), 1_000)).isEmpty();
     assertThat(store.manifests(VIEW)).containsExactly(manifest);
@@ -96,7 +103,10 @@ class TestVersionStore {
   void severalViewsAreReleasedTogetherOrNotAtAll() {
     Manifest one = mint(1);
     Manifest other =
-        mint(1).toBuilder().setFeatureView("other").setVersion(store.mint("other", 3)).build();
+        mint(1).toBuilder()
+            .setFeatureView("other")
+            .setVersion(store.mint("other", 3, LEASE))
+            .build();
     Release elsewhere = new Release("v0", Instant.ofEpochMilli(1));
     Instant at = Instant.ofEpochMilli(1_000);
     assertThat(
@@ -147,8 +157,21 @@ class TestVersionStore {
     assertThat(store.retire(manifest)).isTrue();
     assertThat(release(manifest, store.released(VIEW), 3_000)).contains(Refusal.GONE);
     // A retired version is left to whoever comes next, at once.
-    assertThat(store.giveUpAbandoned(VIEW)).isEqualTo(Map.of(manifest.getVersion(), 3));
+    assertThat(store.giveUpAbandoned(VIEW))
+        .containsExactly(new VersionStore.Abandoned(manifest.getVersion(), 3, true));
     assertThat(store.retire(manifest)).isFalse();
+  }
+
+  @Test
+  void nothingIsReleasedThatWasReadBackFromARedisThatHasBeenRestartedSince() {
+    Manifest manifest = mint(1);
+    List<VersionStore.Candidate> candidates = List.of(candidate(manifest, Optional.empty()));
+    Instant at = Instant.ofEpochMilli(1_000);
+    assertThat(store.release(candidates, at, false, List.of(), Set.of("another run")))
+        .contains(Refusal.RESTARTED);
+    assertThat(store.releases()).isEmpty();
+    assertThat(store.release(candidates, at, false, List.of(), bench.redis().runs())).isEmpty();
+    assertThat(store.manifests(VIEW)).containsExactly(manifest);
   }
 
   @Test
@@ -201,7 +224,7 @@ class TestVersionStore {
   }
 
   private Manifest mint(long sequenceNumber) {
-    return manifest(store.mint(VIEW, 3), sequenceNumber);
+    return manifest(store.mint(VIEW, 3, LEASE), sequenceNumber);
   }
 
   /** A version that was released, and then another one was. */

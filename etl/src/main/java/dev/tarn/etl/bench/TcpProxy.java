@@ -1,4 +1,4 @@
-package dev.tarn.etl.push;
+package dev.tarn.etl.bench;
 
 import java.io.IOException;
 import java.io.InputStream;
@@ -11,12 +11,15 @@ import java.nio.charset.StandardCharsets;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Consumer;
+import java.util.function.Predicate;
 
 /**
  * Stands between a push and its Redis, on loopback, and makes something happen once a number of
- * bytes has gone to Redis: that is how a test gets hold of a moment in the middle of a push.
+ * bytes has gone to Redis, or before a request goes there: that is how a moment in the middle of a
+ * push is got hold of.
  */
-final class TcpProxy implements AutoCloseable {
+public final class TcpProxy implements AutoCloseable {
 
   private final ServerSocket listener;
   private final int target;
@@ -25,8 +28,10 @@ final class TcpProxy implements AutoCloseable {
   private long limit = Long.MAX_VALUE;
   private Runnable then = () -> {};
   private String unanswered = "";
+  private Predicate<String> awaited = request -> false;
+  private Consumer<String> onAwaited = request -> {};
 
-  TcpProxy(int target) {
+  public TcpProxy(int target) {
     this.target = target;
     try {
       listener = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
@@ -36,17 +41,17 @@ final class TcpProxy implements AutoCloseable {
     start(this::accept);
   }
 
-  int port() {
+  public int port() {
     return listener.getLocalPort();
   }
 
   /** Bytes that have gone to Redis since the last {@link #after}. */
-  synchronized long passed() {
+  public synchronized long passed() {
     return passed;
   }
 
   /** Runs something, once, when {@code bytes} more have gone to Redis, before any more do. */
-  synchronized void after(long bytes, Runnable action) {
+  public synchronized void after(long bytes, Runnable action) {
     passed = 0;
     limit = bytes;
     then = action;
@@ -56,12 +61,21 @@ final class TcpProxy implements AutoCloseable {
    * Breaks off the connection on which a request with this text comes, once, when Redis has
    * answered it and before the answer goes on.
    */
-  synchronized void loseAnswerTo(String text) {
+  public synchronized void loseAnswerTo(String text) {
     unanswered = text;
   }
 
+  /**
+   * Runs something, once, when the beginning of requests like these comes (8 KB at most, as the
+   * protocol has them), before they go to Redis.
+   */
+  public synchronized void before(Predicate<String> requests, Consumer<String> action) {
+    awaited = requests;
+    onAwaited = action;
+  }
+
   /** Breaks off all connections; new ones are accepted. */
-  void cut() {
+  public void cut() {
     open.forEach(TcpProxy::close);
     open.clear();
   }
@@ -104,6 +118,9 @@ final class TcpProxy implements AutoCloseable {
         } else if (!isToRedis && isMute.get()) {
           break;
         }
+        if (isToRedis) {
+          tell(buffer, read);
+        }
         int before = isToRedis ? beforeLimit(read) : read;
         out.write(buffer, 0, before);
         if (before < read) {
@@ -129,6 +146,20 @@ final class TcpProxy implements AutoCloseable {
       unanswered = "";
     }
     return isIt;
+  }
+
+  private void tell(byte[] buffer, int read) {
+    Consumer<String> action;
+    String requests;
+    synchronized (this) {
+      requests = new String(buffer, 0, read, StandardCharsets.ISO_8859_1);
+      if (!awaited.test(requests)) {
+        return;
+      }
+      action = onAwaited;
+      awaited = request -> false;
+    }
+    action.accept(requests);
   }
 
   private synchronized int beforeLimit(int read) {
