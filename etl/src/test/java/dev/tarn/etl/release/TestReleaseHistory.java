@@ -181,8 +181,8 @@ class TestReleaseHistory {
     int rounds = 5;
     for (int round = 0; round < rounds; round++) {
       for (int i = 1; i <= 3; i++) {
-        mintAndRelease(bench, "one", 10_000L * round + 10 * i);
-        mintAndRelease(bench, "two", 10_000L * round + 10 * i);
+        mintAndRelease(bench, "one", 10_000L * round + 10L * i);
+        mintAndRelease(bench, "two", 10_000L * round + 10L * i);
       }
       CyclicBarrier barrier = new CyclicBarrier(3);
       List<Future<?>> takers = new ArrayList<>();
