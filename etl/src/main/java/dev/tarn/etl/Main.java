@@ -12,6 +12,7 @@ import dev.tarn.etl.demo.DemoJob;
 import dev.tarn.etl.local.LocalRedis;
 import dev.tarn.etl.push.PushJob;
 import dev.tarn.etl.read.GetJob;
+import dev.tarn.etl.release.ExpireJob;
 import dev.tarn.etl.release.RollbackJob;
 import dev.tarn.etl.release.UnpinJob;
 import dev.tarn.etl.release.VersionsJob;
@@ -60,6 +61,7 @@ public final class Main {
       case ROLLBACK -> RollbackJob.run(line, settings, console);
       case UNPIN -> UnpinJob.run(line, settings, console);
       case VERSIONS -> VersionsJob.run(line, settings, console);
+      case EXPIRE -> ExpireJob.run(line, settings, console);
       case GET -> GetJob.run(line, settings, console);
       case UP -> LocalRedis.up(settings, console);
       case DOWN -> LocalRedis.down(settings, console);

@@ -44,6 +44,11 @@ public enum Command {
       "what is released, what is kept, since when and from which snapshot",
       optional("view", "only this feature view"),
       optional("format", "table (default) or json")),
+  EXPIRE(
+      "let go of old snapshots and files that no version in Redis needs, and of what dead jobs left",
+      optional("view", "only this feature view (and the release history)"),
+      optional("older-than", "e.g. 90d or 12h (default 30d)"),
+      optional("format", "table (default) or json")),
   SERVE("answer lookups over gRPC until stopped"),
   GET(
       "look up entities online, or in Iceberg with snapshot=",

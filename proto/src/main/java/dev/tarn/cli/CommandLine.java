@@ -6,6 +6,7 @@ import com.typesafe.config.ConfigFactory;
 import com.typesafe.config.ConfigList;
 import com.typesafe.config.ConfigValue;
 import com.typesafe.config.ConfigValueFactory;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -161,6 +162,26 @@ public final class CommandLine {
     }
     throw new UsageException(
         "%s=%s is not a whole number from %d up".formatted(name, text.get(), least));
+  }
+
+  /** A length of time with its unit, such as {@code 30d}, {@code 12h} or {@code 0s}. */
+  public Duration duration(String name, Duration byDefault) {
+    Optional<String> text = optional(name);
+    if (text.isEmpty()) {
+      return byDefault;
+    }
+    try {
+      Duration duration = ConfigFactory.parseMap(Map.of("v", text.get())).getDuration("v");
+      // HOCON takes a bare number for milliseconds, and whoever types 30 means something else.
+      boolean hasUnit = !Character.isDigit(text.get().charAt(text.get().length() - 1));
+      if (hasUnit && !duration.isNegative()) {
+        return duration;
+      }
+    } catch (ConfigException e) {
+      // Said below, with the same words as one that is negative or has no unit.
+    }
+    throw new UsageException(
+        "%s=%s is not a length of time: write 30d, 12h or 0s".formatted(name, text.get()));
   }
 
   /** Whether {@code format=json} was asked for. */

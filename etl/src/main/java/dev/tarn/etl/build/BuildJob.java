@@ -170,11 +170,7 @@ public final class BuildJob {
     iceberg.refresh();
     if (iceberg.refs().containsKey(branch)) {
       // Left by a build of this as-of that was killed.
-      table.changeRefs(refs -> refs.removeBranch(branch));
-      Optional<Snapshot> main = table.main();
-      if (main.isPresent() && isAlone(iceberg)) {
-        table.restoreSchema(main.get().schemaId());
-      }
+      table.removeAudit(branch);
     }
     Optional<Long> mainBefore = table.main().map(Snapshot::snapshotId);
     int schemaBefore = iceberg.schema().schemaId();
@@ -211,7 +207,7 @@ public final class BuildJob {
           table.changeRefs(refs -> refs.removeBranch(branch));
         }
         boolean isMainAsBefore = table.main().map(Snapshot::snapshotId).equals(mainBefore);
-        if (isMainAsBefore && isAlone(iceberg)) {
+        if (isMainAsBefore && table.isAlone()) {
           table.restoreSchema(schemaBefore);
         }
       }
@@ -337,11 +333,6 @@ public final class BuildJob {
 
   private static Column isOf(Instant asOf) {
     return functions.col(FeatureView.EVENT_TIMESTAMP).equalTo(functions.lit(Timestamp.from(asOf)));
-  }
-
-  /** Whether no other build is under way: one would need the schema as it has found it. */
-  private static boolean isAlone(Table table) {
-    return table.refs().keySet().stream().noneMatch(name -> name.startsWith("audit_"));
   }
 
   /** Whether main moved while the rows were written: then they must be written on top of that. */

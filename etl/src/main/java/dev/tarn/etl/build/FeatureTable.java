@@ -1,5 +1,6 @@
 package dev.tarn.etl.build;
 
+import com.google.common.collect.Lists;
 import com.google.common.primitives.Longs;
 import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;
@@ -31,6 +32,7 @@ import org.apache.iceberg.SnapshotRef;
 import org.apache.iceberg.SortOrder;
 import org.apache.iceberg.Table;
 import org.apache.iceberg.TableMetadata;
+import org.apache.iceberg.TableMetadataParser;
 import org.apache.iceberg.TableOperations;
 import org.apache.iceberg.TableProperties;
 import org.apache.iceberg.Transaction;
@@ -78,6 +80,9 @@ public final class FeatureTable {
 
   /** Of the snapshots within a build, that have no rows of the as-of that is built anew. */
   static final String REPLACES = "tarn.replaces";
+
+  /** What the names of the branches begin with on which builds have their rows checked. */
+  static final String AUDIT_PREFIX = "audit_";
 
   private static final int ATTEMPTS = 20;
 
@@ -256,8 +261,28 @@ public final class FeatureTable {
         snapshot ->
             main.isPresent()
                 && !snapshot.summary().containsKey(REPLACES)
-                && SnapshotUtil.isAncestorOf(
-                    table, main.get().snapshotId(), snapshot.snapshotId()));
+                && isBehind(main.get(), snapshot));
+  }
+
+  /**
+   * Whether main has or had this snapshot. Expiry takes those in between, so that the way from main
+   * ends before it comes to an older snapshot that a tag has kept.
+   */
+  private boolean isBehind(Snapshot main, Snapshot snapshot) {
+    Snapshot oldest = main;
+    while (oldest.snapshotId() != snapshot.snapshotId()) {
+      if (oldest.parentId() == null) {
+        return false;
+      }
+      Snapshot parent = table.snapshot(oldest.parentId());
+      if (parent == null) {
+        return snapshot.sequenceNumber() < oldest.sequenceNumber()
+            && table.refs().values().stream()
+                .anyMatch(ref -> ref.isTag() && ref.snapshotId() == snapshot.snapshotId());
+      }
+      oldest = parent;
+    }
+    return true;
   }
 
   /** The schema that a snapshot was written with. */
@@ -300,6 +325,82 @@ public final class FeatureTable {
       last = parent;
     }
     return AsOfSeries.parse(last.summary().get(AS_OFS));
+  }
+
+  /** The snapshots besides this one that {@link #asOfs} looks at. */
+  public List<Long> asOfsNeed(Snapshot snapshot) {
+    List<Long> needed = new ArrayList<>();
+    Optional<Long> since =
+        Optional.ofNullable(table.properties().get(AS_OFS_SINCE)).map(Longs::tryParse);
+    if (!storesChanges(snapshot)
+        || snapshot.summary().containsKey(REPLACES)
+        || since.filter(number -> number <= snapshot.sequenceNumber()).isPresent()) {
+      return needed;
+    }
+    Snapshot last = snapshot;
+    while (last != null && !last.summary().containsKey(AS_OFS) && last.parentId() != null) {
+      last = table.snapshot(last.parentId());
+      if (last != null) {
+        needed.add(last.snapshotId());
+      }
+    }
+    return needed;
+  }
+
+  /**
+   * Removes the audit branches that killed builds have left, and the schema that such a build may
+   * have changed for its rows. A branch of a build that has only begun may be at an old snapshot,
+   * so the branch itself must have stood still for a while, too.
+   *
+   * @param before what is at a snapshot from before then
+   * @param stillSince and has not moved since then
+   * @return their names
+   */
+  public List<String> removeDeadBuilds(Instant before, Instant stillSince) {
+    table.refresh();
+    List<String> dead =
+        table.refs().keySet().stream()
+            .filter(name -> name.startsWith(AUDIT_PREFIX))
+            .filter(
+                name ->
+                    table.snapshot(name).timestampMillis() < before.toEpochMilli()
+                        && hasStoodStill(name, stillSince))
+            .sorted()
+            .toList();
+    dead.forEach(this::removeAudit);
+    return dead;
+  }
+
+  /** Removes the branch of a build that was killed, and the schema that it made if it was alone. */
+  void removeAudit(String branch) {
+    changeRefs(refs -> refs.removeBranch(branch));
+    Optional<Snapshot> main = main();
+    if (main.isPresent() && isAlone()) {
+      restoreSchema(main.get().schemaId());
+    }
+  }
+
+  /** Whether no build is under way: one would need the schema as it has found it. */
+  boolean isAlone() {
+    return table.refs().keySet().stream().noneMatch(name -> name.startsWith(AUDIT_PREFIX));
+  }
+
+  private boolean hasStoodStill(String branch, Instant since) {
+    TableMetadata current = ((HasTableOperations) table).operations().current();
+    if (current.lastUpdatedMillis() <= since.toEpochMilli()) {
+      return true;
+    }
+    SnapshotRef now = current.ref(branch);
+    for (TableMetadata.MetadataLogEntry entry : Lists.reverse(current.previousFiles())) {
+      SnapshotRef then = TableMetadataParser.read(table.io(), entry.file()).ref(branch);
+      if (then == null || then.snapshotId() != now.snapshotId()) {
+        return false;
+      }
+      if (entry.timestampMillis() <= since.toEpochMilli()) {
+        return true;
+      }
+    }
+    return false;
   }
 
   /**

@@ -23,7 +23,6 @@ import org.apache.iceberg.Table;
 import org.apache.iceberg.io.CloseableIterable;
 import org.apache.iceberg.types.Conversions;
 import org.apache.iceberg.types.Types;
-import org.apache.iceberg.util.SnapshotUtil;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
@@ -80,9 +79,6 @@ final class Delta {
     if (from == null) {
       return refused("its snapshot %d is no longer in the table", base.getSnapshotId());
     }
-    if (!SnapshotUtil.isAncestorOf(iceberg, to.snapshotId(), from.snapshotId())) {
-      return refused("its snapshot %d is not behind %d", from.snapshotId(), to.snapshotId());
-    }
     if (!isSameRow(base, wanted)) {
       return refused("features, their types or keys have changed since");
     }
@@ -94,8 +90,13 @@ final class Delta {
     long next = to.snapshotId();
     while (next != from.snapshotId()) {
       Snapshot step = iceberg.snapshot(next);
-      if (step == null || step.parentId() == null) {
-        return refused("a snapshot between %d and %d has expired", from.snapshotId(), next);
+      if (step == null) {
+        return refused(
+            "of the snapshots between %d and %d some are expired",
+            from.snapshotId(), to.snapshotId());
+      }
+      if (step.parentId() == null) {
+        return refused("its snapshot %d is not behind %d", from.snapshotId(), to.snapshotId());
       }
       if (!step.operation().equals(DataOperations.REPLACE)) {
         appendsOnly &= step.operation().equals(DataOperations.APPEND);

@@ -99,6 +99,11 @@ public final class ReleaseHistory {
     return new ReleaseHistory(lake.catalog().loadTable(name));
   }
 
+  /** The table itself, e.g. to expire its snapshots. */
+  Table iceberg() {
+    return table;
+  }
+
   /** An event of a version, to be completed with what its push cost. */
   public static ReleaseEvent.Builder event(Manifest manifest, Instant at, String action) {
     return ReleaseEvent.newBuilder()

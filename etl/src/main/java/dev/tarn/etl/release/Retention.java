@@ -1,9 +1,15 @@
 package dev.tarn.etl.release;
 
+import dev.tarn.cli.TarnException;
 import dev.tarn.etl.build.FeatureTable;
 import dev.tarn.manifest.Manifest;
+import dev.tarn.redis.Release;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.apache.iceberg.SnapshotRef;
 import org.apache.iceberg.Table;
 
 /**
@@ -20,7 +26,53 @@ public final class Retention {
 
   /** Keeps a snapshot for a version. */
   public void tag(FeatureTable table, String version, long snapshotId) {
-    table.changeRefs(refs -> refs.createTag(tagOf(version), snapshotId));
+    String tag = tagOf(version);
+    // Whatever age the table lets tags have.
+    table.changeRefs(refs -> refs.createTag(tag, snapshotId).setMaxRefAgeMs(tag, Long.MAX_VALUE));
+  }
+
+  /**
+   * Puts the tags of a view's versions right where they are not as {@link #tag} left them: a person
+   * may have dropped or moved one.
+   *
+   * @return the versions whose tag was missing
+   * @throws TarnException if it can't be told which snapshot is served
+   */
+  public List<String> tagAgain(String view, FeatureTable table) {
+    List<Manifest> kept = versions.manifests(view);
+    Optional<String> released = versions.released(view).map(Release::version);
+    table.iceberg().refresh();
+    Map<String, SnapshotRef> refs = table.iceberg().refs();
+    if (released.isPresent()
+        && !refs.containsKey(tagOf(released.get()))
+        && kept.stream().noneMatch(manifest -> manifest.getVersion().equals(released.get()))) {
+      throw new TarnException(
+          "%s: version %s is released, and neither Redis nor a tag of %s says from which snapshot, so nothing is expired; push the view again with mode=full"
+              .formatted(view, released.get(), table.sqlName()));
+    }
+    List<String> tagged = new ArrayList<>();
+    for (Manifest manifest : kept) {
+      String version = manifest.getVersion();
+      String tag = tagOf(version);
+      long snapshotId = manifest.getSnapshotId();
+      SnapshotRef ref = refs.get(tag);
+      if (ref != null && ref.snapshotId() == snapshotId) {
+        if (!Long.valueOf(Long.MAX_VALUE).equals(ref.maxRefAgeMs())) {
+          table.changeRefs(change -> change.setMaxRefAgeMs(tag, Long.MAX_VALUE));
+        }
+      } else if (table.iceberg().snapshot(snapshotId) != null) {
+        if (ref != null) {
+          untag(table, version);
+        }
+        tag(table, version, snapshotId);
+        tagged.add(version);
+        if (versions.manifest(view, version).isEmpty()) {
+          // Pruned in this moment, so nobody would drop it again.
+          untag(table, version);
+        }
+      }
+    }
+    return tagged;
   }
 
   /**

@@ -7,23 +7,23 @@ import org.apache.spark.sql.SaveMode;
  * A view to push in tests: {@code score} of users, whose builds give just the rows that were
  * written for their as-of.
  */
-final class Scores {
+public final class Scores {
 
   /** Features of {@link #bench}. */
-  static final String FEATURES =
+  public static final String FEATURES =
       "[{ name = points, type = bigint }, { name = level, type = string }]";
 
   private Scores() {}
 
   /** A workbench with rows {@code (user_id, at, points, level)}, in SQL, that are not built yet. */
-  static Workbench bench(String rows) {
+  public static Workbench bench(String rows) {
     Workbench bench = new Workbench();
     write(bench, rows);
     return define(bench, FEATURES, "");
   }
 
   /** The rows, in place of those before. */
-  static void write(Workbench bench, String rows) {
+  public static void write(Workbench bench, String rows) {
     query(
         bench,
         """
@@ -35,7 +35,7 @@ final class Scores {
   }
 
   /** {@code count} users' rows as of a date, each {@code bytes} long or so, others with a seed. */
-  static void generate(Workbench bench, String at, int count, int bytes, int seed) {
+  public static void generate(Workbench bench, String at, int count, int bytes, int seed) {
     query(
         bench,
         """
@@ -47,7 +47,7 @@ final class Scores {
   }
 
   /** As {@link #write}, by a query of any columns, {@code at} among them. */
-  static void query(Workbench bench, String sql) {
+  public static void query(Workbench bench, String sql) {
     bench
         .spark()
         .sql(sql)
@@ -57,12 +57,12 @@ final class Scores {
   }
 
   /** The definition with other features, and with what else a view may have. */
-  static Workbench define(Workbench bench, String features, String more) {
+  public static Workbench define(Workbench bench, String features, String more) {
     return define(bench, "*", features, more);
   }
 
   /** As {@link #define(Workbench, String, String)}, with what the SQL selects. */
-  static Workbench define(Workbench bench, String select, String features, String more) {
+  public static Workbench define(Workbench bench, String select, String features, String more) {
     return bench.define(
         "scores.conf",
         """

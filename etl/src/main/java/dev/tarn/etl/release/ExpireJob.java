@@ -1,0 +1,314 @@
+package dev.tarn.etl.release;
+
+import com.google.gson.JsonArray;
+import com.google.gson.JsonObject;
+import dev.tarn.cli.CommandLine;
+import dev.tarn.cli.Settings;
+import dev.tarn.cli.TarnException;
+import dev.tarn.etl.Console;
+import dev.tarn.etl.Lake;
+import dev.tarn.etl.build.FeatureTable;
+import dev.tarn.etl.definition.Definitions;
+import dev.tarn.etl.definition.FeatureView;
+import dev.tarn.etl.redis.RedisServers;
+import dev.tarn.manifest.Manifest;
+import dev.tarn.redis.Release;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import org.apache.iceberg.Snapshot;
+import org.apache.iceberg.SnapshotRef;
+import org.apache.iceberg.Table;
+import org.apache.iceberg.TableProperties;
+import org.apache.iceberg.actions.DeleteOrphanFiles;
+import org.apache.iceberg.actions.ExpireSnapshots;
+import org.apache.iceberg.hadoop.HadoopFileIO;
+import org.apache.iceberg.io.SupportsPrefixOperations;
+import org.apache.iceberg.spark.actions.DeleteOrphanFilesSparkAction;
+import org.apache.iceberg.spark.actions.SparkActions;
+import org.apache.iceberg.util.PropertyUtil;
+
+/**
+ * The command {@code expire}: lets go of what nobody needs any more. Of each feature table and of
+ * the release history it expires old snapshots, and deletes the files that belong to none; of each
+ * view it removes what dead builds and pushes left behind.
+ *
+ * <p>A snapshot that a version in Redis was made from stays, however old: before each table Redis
+ * is asked which those are, and each gets its tag again if that was dropped. So without Redis
+ * nothing is expired.
+ */
+public final class ExpireJob {
+
+  /** Files that belong to no snapshot may be those of a build that is still writing. */
+  private static final Duration LONGEST_BUILD = Duration.ofDays(3);
+
+  /** Begins the tags of snapshots that are kept only since others' as-ofs are written there. */
+  private static final String AS_OFS_TAG = "tarn-as-ofs-";
+
+  /**
+   * A version whose snapshot stays.
+   *
+   * @param isLost the table does not have the snapshot: somebody expired it in another way
+   */
+  record Kept(String version, long snapshotId, boolean isReleased, boolean isLost) {}
+
+  /**
+   * What was let go of one table.
+   *
+   * @param snapshots that were expired
+   * @param files that were deleted with them
+   * @param orphans files of no snapshot that were deleted
+   * @param deadBuilds audit branches that were removed
+   * @param tagged versions whose tag was missing
+   */
+  record Outcome(
+      String table,
+      int snapshots,
+      long files,
+      long orphans,
+      List<String> deadBuilds,
+      List<String> tagged,
+      List<Kept> kept) {}
+
+  private final Lake lake;
+  private final VersionStore versions;
+  private final Retention retention;
+  private final Console console;
+  private final Duration olderThan;
+  private final Duration orphansOlderThan;
+
+  /**
+   * A job.
+   *
+   * @param olderThan age of the snapshots to expire
+   * @param orphansOlderThan age of files that belong to no snapshot
+   */
+  ExpireJob(
+      Lake lake,
+      RedisServers redis,
+      Console console,
+      Duration olderThan,
+      Duration orphansOlderThan) {
+    this.lake = lake;
+    this.versions = new VersionStore(redis);
+    this.retention = new Retention(versions);
+    this.console = console;
+    this.olderThan = olderThan;
+    this.orphansOlderThan = orphansOlderThan;
+  }
+
+  public static void run(CommandLine line, Settings settings, Console console) {
+    boolean asJson = line.isJson();
+    Duration olderThan = line.duration("older-than", Duration.ofDays(30));
+    Definitions definitions = Definitions.load(settings);
+    Collection<FeatureView> views =
+        line.has("view") ? List.of(definitions.view(line.text("view"))) : definitions.views();
+    RedisServers redis = RedisServers.connect(settings);
+    Duration orphans = olderThan.compareTo(LONGEST_BUILD) > 0 ? olderThan : LONGEST_BUILD;
+    try (Lake lake = Lake.open(settings)) {
+      List<Outcome> outcomes =
+          new ExpireJob(lake, redis, console, olderThan, orphans)
+              .expire(views.stream().map(FeatureView::name).toList());
+      if (asJson) {
+        console.result(json(outcomes));
+      }
+    }
+  }
+
+  /**
+   * Cleans the tables of views, and the release history.
+   *
+   * @throws TarnException if it can't be told which snapshots Redis has; what follows is untouched
+   */
+  List<Outcome> expire(List<String> views) {
+    // The history must have every release before its own snapshots are cleaned up.
+    ReleaseHistory history = ReleaseHistory.open(lake);
+    history.take(versions);
+    List<Outcome> outcomes = new ArrayList<>();
+    for (String view : views) {
+      Optional<FeatureTable> table = FeatureTable.find(lake, view);
+      if (table.isEmpty()) {
+        console.say("%s: nothing has been built", view);
+      } else {
+        outcomes.add(expire(view, table.get()));
+      }
+    }
+    outcomes.add(expire(ReleaseHistory.TABLE, history.iceberg(), List.of(), List.of(), List.of()));
+    return outcomes;
+  }
+
+  private Outcome expire(String view, FeatureTable table) {
+    // 1. Remove what dead pushes and builds left behind.
+    retention.removeAbandoned(view, table);
+    Instant now = Instant.now();
+    Duration still = olderThan.compareTo(LONGEST_BUILD) < 0 ? olderThan : LONGEST_BUILD;
+    List<String> deadBuilds = table.removeDeadBuilds(now.minus(olderThan), now.minus(still));
+    deadBuilds.forEach(
+        branch -> console.say("%s: branch %s of a dead build is removed", view, branch));
+
+    // 2. See to it that what Redis has is kept.
+    List<String> tagged = retention.tagAgain(view, table);
+    tagged.forEach(
+        version -> console.say("%s: the tag of version %s was missing; put back", view, version));
+    keepAsOfs(table);
+    List<Kept> kept = kept(view, table);
+    for (Kept version : kept) {
+      if (version.isLost()) {
+        console.say(
+            "%s: snapshot %d of version %s was expired by something else than Tarn: it is served, and can't be read from Iceberg",
+            view, version.snapshotId(), version.version());
+      }
+    }
+
+    // 3. Expire snapshots, then delete the files that belong to none.
+    return expire(view, table.iceberg(), deadBuilds, tagged, kept);
+  }
+
+  private Outcome expire(
+      String name, Table table, List<String> deadBuilds, List<String> tagged, List<Kept> kept) {
+    if (!PropertyUtil.propertyAsBoolean(
+        table.properties(), TableProperties.GC_ENABLED, TableProperties.GC_ENABLED_DEFAULT)) {
+      console.say("%s: the table says gc.enabled = false, so nothing is expired", name);
+      return new Outcome(name, 0, 0, 0, deadBuilds, tagged, kept);
+    }
+    table.refresh();
+    Set<Long> snapshots = new HashSet<>();
+    table.snapshots().forEach(snapshot -> snapshots.add(snapshot.snapshotId()));
+    Instant now = Instant.now();
+    ExpireSnapshots.Result expired =
+        SparkActions.get(lake.spark())
+            .expireSnapshots(table)
+            .expireOlderThan(now.minus(olderThan).toEpochMilli())
+            .execute();
+    table.refresh();
+    table.snapshots().forEach(snapshot -> snapshots.remove(snapshot.snapshotId()));
+    long files =
+        expired.deletedDataFilesCount()
+            + expired.deletedPositionDeleteFilesCount()
+            + expired.deletedEqualityDeleteFilesCount()
+            + expired.deletedManifestsCount()
+            + expired.deletedManifestListsCount()
+            + expired.deletedStatisticsFilesCount();
+    long orphans = deleteOrphans(table, now.minus(orphansOlderThan));
+    console.say(
+        "%s: %,d snapshots expired with %,d files, %,d files of no snapshot deleted%s",
+        name,
+        snapshots.size(),
+        files,
+        orphans,
+        kept.isEmpty()
+            ? ""
+            : "; kept for " + String.join(", ", kept.stream().map(ExpireJob::text).toList()));
+    return new Outcome(name, snapshots.size(), files, orphans, deadBuilds, tagged, kept);
+  }
+
+  private long deleteOrphans(Table table, Instant before) {
+    DeleteOrphanFilesSparkAction action =
+        SparkActions.get(lake.spark()).deleteOrphanFiles(table).olderThan(before.toEpochMilli());
+    // Listed as the catalog reads and writes, e.g. S3 without Hadoop's own client for it.
+    boolean isHadoop = table.io() instanceof HadoopFileIO;
+    DeleteOrphanFiles.Result deleted =
+        action
+            .usePrefixListing(!isHadoop && table.io() instanceof SupportsPrefixOperations)
+            .execute();
+    return deleted.orphanFilesCount();
+  }
+
+  /**
+   * Compaction makes snapshots whose as-ofs stand in the one before: where such a snapshot stays,
+   * that one has to stay too.
+   */
+  private void keepAsOfs(FeatureTable table) {
+    Table iceberg = table.iceberg();
+    iceberg.refresh();
+    long cutoff = Instant.now().minus(olderThan).toEpochMilli();
+    Set<Long> tagged = new HashSet<>();
+    iceberg
+        .refs()
+        .forEach(
+            (name, ref) -> {
+              if (!name.startsWith(AS_OFS_TAG)) {
+                tagged.add(ref.snapshotId());
+              }
+            });
+    Set<Long> needed = new HashSet<>();
+    for (Snapshot snapshot : iceberg.snapshots()) {
+      if (snapshot.timestampMillis() >= cutoff || tagged.contains(snapshot.snapshotId())) {
+        needed.addAll(table.asOfsNeed(snapshot));
+      }
+    }
+    Map<String, SnapshotRef> refs = iceberg.refs();
+    for (Long id : needed) {
+      if (!refs.containsKey(AS_OFS_TAG + id)) {
+        String tag = AS_OFS_TAG + id;
+        table.changeRefs(change -> change.createTag(tag, id).setMaxRefAgeMs(tag, Long.MAX_VALUE));
+      }
+    }
+    for (Map.Entry<String, SnapshotRef> ref : refs.entrySet()) {
+      if (ref.getKey().startsWith(AS_OFS_TAG) && !needed.contains(ref.getValue().snapshotId())) {
+        table.changeRefs(change -> change.removeTag(ref.getKey()));
+      }
+    }
+  }
+
+  private List<Kept> kept(String view, FeatureTable table) {
+    Optional<String> released = versions.released(view).map(Release::version);
+    List<Kept> kept = new ArrayList<>();
+    for (Manifest manifest : versions.manifests(view)) {
+      kept.add(
+          new Kept(
+              manifest.getVersion(),
+              manifest.getSnapshotId(),
+              released.filter(manifest.getVersion()::equals).isPresent(),
+              table.iceberg().snapshot(manifest.getSnapshotId()) == null));
+    }
+    return kept;
+  }
+
+  private static String text(Kept kept) {
+    return "%s (%s, %s)"
+        .formatted(
+            kept.version(),
+            kept.isReleased() ? "released" : "kept",
+            kept.isLost() ? "its snapshot is gone" : "snapshot " + kept.snapshotId());
+  }
+
+  private static String json(List<Outcome> outcomes) {
+    JsonArray tables = new JsonArray();
+    for (Outcome outcome : outcomes) {
+      JsonObject table = new JsonObject();
+      table.addProperty("table", outcome.table());
+      table.addProperty("snapshots_expired", outcome.snapshots());
+      table.addProperty("files_deleted", outcome.files());
+      table.addProperty("orphan_files_deleted", outcome.orphans());
+      table.add("branches_removed", array(outcome.deadBuilds()));
+      table.add("tags_put_back", array(outcome.tagged()));
+      JsonArray kept = new JsonArray();
+      for (Kept version : outcome.kept()) {
+        JsonObject object = new JsonObject();
+        object.addProperty("version", version.version());
+        object.addProperty("state", version.isReleased() ? "released" : "kept");
+        object.addProperty("snapshot_id", Long.toString(version.snapshotId()));
+        object.addProperty("snapshot_exists", !version.isLost());
+        kept.add(object);
+      }
+      table.add("kept", kept);
+      tables.add(table);
+    }
+    JsonObject whole = new JsonObject();
+    whole.add("tables", tables);
+    return whole.toString();
+  }
+
+  private static JsonArray array(List<String> texts) {
+    JsonArray array = new JsonArray();
+    texts.forEach(array::add);
+    return array;
+  }
+}
