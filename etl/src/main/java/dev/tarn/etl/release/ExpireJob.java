@@ -80,12 +80,14 @@ public final class ExpireJob {
   private final VersionStore versions;
   private final Retention retention;
   private final Console console;
+  private final Duration grace;
   private final Duration olderThan;
   private final Duration orphansOlderThan;
 
   /**
    * A job.
    *
+   * @param grace how long lookups that are under way may still read what was released once
    * @param olderThan age of the snapshots to expire
    * @param orphansOlderThan age of files that belong to no snapshot
    */
@@ -93,12 +95,14 @@ public final class ExpireJob {
       Lake lake,
       RedisServers redis,
       Console console,
+      Duration grace,
       Duration olderThan,
       Duration orphansOlderThan) {
     this.lake = lake;
     this.versions = new VersionStore(redis);
     this.retention = new Retention(versions);
     this.console = console;
+    this.grace = grace;
     this.olderThan = olderThan;
     this.orphansOlderThan = orphansOlderThan;
   }
@@ -113,7 +117,13 @@ public final class ExpireJob {
     Duration orphans = olderThan.compareTo(LONGEST_BUILD) > 0 ? olderThan : LONGEST_BUILD;
     try (Lake lake = Lake.open(settings)) {
       List<Outcome> outcomes =
-          new ExpireJob(lake, redis, console, olderThan, orphans)
+          new ExpireJob(
+                  lake,
+                  redis,
+                  console,
+                  settings.read(tarn -> tarn.getDuration("push.grace")),
+                  olderThan,
+                  orphans)
               .expire(views.stream().map(FeatureView::name).toList());
       if (asJson) {
         console.result(json(outcomes));
@@ -145,7 +155,7 @@ public final class ExpireJob {
 
   private Outcome expire(String view, FeatureTable table) {
     // 1. Remove what dead pushes and builds left behind.
-    retention.removeAbandoned(view, table);
+    retention.removeAbandoned(view, table, grace);
     Instant now = Instant.now();
     Duration still = olderThan.compareTo(LONGEST_BUILD) < 0 ? olderThan : LONGEST_BUILD;
     List<String> deadBuilds = table.removeDeadBuilds(now.minus(olderThan), now.minus(still));

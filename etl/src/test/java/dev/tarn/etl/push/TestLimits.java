@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 
 import dev.tarn.cli.TarnException;
 import dev.tarn.etl.Workbench;
+import dev.tarn.etl.bench.TcpProxy;
 import dev.tarn.etl.build.FeatureTable;
 import dev.tarn.manifest.Manifest;
 import java.time.Duration;

@@ -193,7 +193,7 @@ class TestExpireJob {
     String schema = table.schema().toString();
     table.manageSnapshots().createBranch(branch).commit();
     table.updateSchema().deleteColumn("level").commit();
-    bench.versions().mint(VIEW, 2);
+    bench.versions().mint(VIEW, 2, Duration.ofSeconds(30));
     OnlineCopy.expireLeases(bench, VIEW);
 
     assertThat(expire(bench, Duration.ofDays(1), Duration.ofDays(3)).get(0).deadBuilds()).isEmpty();
@@ -299,7 +299,12 @@ class TestExpireJob {
   private List<Outcome> expire(Workbench bench, Duration olderThan, Duration orphansOlderThan) {
     PrintStream stream = new PrintStream(said, true, StandardCharsets.UTF_8);
     return new ExpireJob(
-            bench.lake(), bench.redis(), new Console(stream, stream), olderThan, orphansOlderThan)
+            bench.lake(),
+            bench.redis(),
+            new Console(stream, stream),
+            Duration.ZERO,
+            olderThan,
+            orphansOlderThan)
         .expire(List.of(VIEW));
   }
 

@@ -11,6 +11,7 @@ import dev.tarn.etl.push.Scores;
 import dev.tarn.manifest.Manifest;
 import dev.tarn.manifest.ReleaseEvent;
 import dev.tarn.redis.Release;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -255,7 +256,7 @@ class TestReleaseHistory {
   private static Manifest minted(Workbench bench, String view) {
     return Manifest.newBuilder()
         .setFeatureView(view)
-        .setVersion(bench.versions().mint(view, 1))
+        .setVersion(bench.versions().mint(view, 1, Duration.ofSeconds(30)))
         .setSnapshotId(42)
         .setAsOf(Timestamps.fromMillis(1))
         .setBuckets(1)
