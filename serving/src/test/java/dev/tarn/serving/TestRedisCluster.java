@@ -9,6 +9,7 @@ import static org.assertj.core.api.Assertions.entry;
 
 import dev.tarn.api.v1.GetOnlineFeaturesResponse;
 import dev.tarn.manifest.FeatureType.Kind;
+import dev.tarn.redis.RedisClusterFixture;
 import dev.tarn.redis.RedisKeys;
 import dev.tarn.redis.RedisSettings;
 import io.grpc.Status.Code;
@@ -155,7 +156,7 @@ class TestRedisCluster {
   @ValueSource(ints = {0, 1, 2})
   void aMasterThatDiesIsUnavailableUntilItsReplicaTookOver(int master) {
     start(RedisClusterFixture.withReplicas(3));
-    awaitReplication();
+    cluster.awaitReplication();
 
     cluster.kill(master);
 
@@ -171,7 +172,7 @@ class TestRedisCluster {
   @Test
   void aMasterThatHangsIsUnavailableUntilItsReplicaTookOver() {
     start(RedisClusterFixture.withReplicas(3), ServerFixture.SETTINGS, Duration.ofMillis(300));
-    awaitReplication();
+    cluster.awaitReplication();
 
     cluster.suspend(1);
 
@@ -204,7 +205,7 @@ class TestRedisCluster {
   @Test
   void anotherDatabaseThanTheOneOfAClusterIsRefused() {
     cluster = RedisClusterFixture.ofMasters(1);
-    RedisSettings settings = cluster.settings(TIMEOUT);
+    RedisSettings settings = RedisFixture.settings(cluster.port(0), TIMEOUT);
     redis =
         new RedisSettings(
             settings.host(), settings.port(), 3, "", "", false, "", TIMEOUT, settings.keys());
@@ -223,7 +224,7 @@ class TestRedisCluster {
 
   private void start(RedisClusterFixture started, ServingSettings settings, Duration timeout) {
     cluster = started;
-    redis = cluster.settings(timeout);
+    redis = RedisFixture.settings(cluster.port(0), timeout);
     pushes = Pushes.intoCluster(redis);
     Pushes.View view = view();
     for (int i = 0; i < IDS.length; i++) {
@@ -264,16 +265,6 @@ class TestRedisCluster {
             });
     for (int i = 0; i < 20; i++) {
       assertAnswer(server.ask(IDS));
-    }
-  }
-
-  /** What a replica has not got yet would be lost with its master. */
-  private void awaitReplication() {
-    for (int master = 0; master < 3; master++) {
-      int asked = master;
-      soon().until(() -> cluster.ask(asked, "WAIT", "1", "1000").equals("1"));
-      String keys = cluster.ask(asked, "DBSIZE");
-      soon().until(() -> cluster.ask(asked + 3, "DBSIZE").equals(keys));
     }
   }
 

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.tarn.cli.TarnException;
 import dev.tarn.manifest.FeatureType.Kind;
 import dev.tarn.redis.RedisSettings;
+import dev.tarn.redis.TlsFiles;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

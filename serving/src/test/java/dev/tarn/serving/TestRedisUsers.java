@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.tarn.manifest.FeatureType.Kind;
 import dev.tarn.redis.RedisSettings;
+import dev.tarn.redis.RespClient;
 import java.time.Duration;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;

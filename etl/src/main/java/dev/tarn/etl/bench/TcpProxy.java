@@ -65,6 +65,11 @@ public final class TcpProxy implements AutoCloseable {
     unanswered = text;
   }
 
+  /** Whether the request of {@link #loseAnswerTo} has come. */
+  public synchronized boolean hasLostAnswer() {
+    return unanswered.isEmpty();
+  }
+
   /**
    * Runs something, once, when the beginning of requests like these comes (8 KB at most, as the
    * protocol has them), before they go to Redis.

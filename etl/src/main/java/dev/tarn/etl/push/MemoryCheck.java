@@ -2,10 +2,10 @@ package dev.tarn.etl.push;
 
 import dev.tarn.cli.TarnException;
 import dev.tarn.etl.redis.RedisServers;
+import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import redis.clients.jedis.HostAndPort;
-import redis.clients.jedis.Jedis;
 
 /**
  * Looks at whether Redis has room for a version before any of it is written: beyond maxmemory it
@@ -35,9 +35,10 @@ final class MemoryCheck {
    */
   void check(String view, long rows, double rowBytes, int buckets) {
     double all = ROUNDING * (rows * (rowBytes + BYTES_A_ROW) + (double) buckets * BYTES_A_BUCKET);
-    long share = (long) (all / Math.max(1, redis.masters().size()));
-    for (HostAndPort server : redis.masters()) {
-      String memory = redis.on(server, (Jedis jedis) -> jedis.info("memory"));
+    Map<HostAndPort, String> servers = redis.info("memory");
+    long share = (long) (all / servers.size());
+    for (Map.Entry<HostAndPort, String> server : servers.entrySet()) {
+      String memory = server.getValue();
       long max = number(memory, "maxmemory");
       long used = number(memory, "used_memory");
       if (max > 0 && used + share > max) {
@@ -45,7 +46,8 @@ final class MemoryCheck {
             ("%s: about %,d rows of %.0f bytes take about %,.1f MB of Redis at %s, which has %,.1f of"
                     + " its %,.1f MB (maxmemory) in use; nothing was written. Raise maxmemory, or keep"
                     + " fewer versions (push.keep)")
-                .formatted(view, rows, rowBytes, share / 1e6, server, used / 1e6, max / 1e6));
+                .formatted(
+                    view, rows, rowBytes, share / 1e6, server.getKey(), used / 1e6, max / 1e6));
       }
     }
   }

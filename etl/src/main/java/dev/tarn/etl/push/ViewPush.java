@@ -178,6 +178,15 @@ final class ViewPush {
                 .collect()
                 .stream()
                 .reduce(ReadBack.Result.NONE, ReadBack.Result::plus);
+    // Rows that are gone are another push's doing if that took this one for dead. And whoever gives
+    // the version up from here on has the rows to remove; a push that had lost it
+    // before would let rows stay that nobody knows of.
+    if (!versions.renew(
+        view.name(), manifest.getVersion(), manifest.getBuckets(), settings.lease())) {
+      throw new TarnException(
+          "%s: this push stalled for over %d s, so another one removed its version %s; what was released is still served"
+              .formatted(view.name(), settings.lease().toSeconds(), manifest.getVersion()));
+    }
     if (!found.differing().isEmpty()) {
       throw new TarnException(
           "%s: %,d of %,d buckets are not in Redis as they were written, so version %s is not released:\n  %s"
@@ -197,14 +206,6 @@ final class ViewPush {
                 manifest.toBuilder()
                     .setRows(overlay.base().getRows() + found.added() - found.removed())
                     .build());
-    // Whoever gives the version up from here on has the rows to remove; a push that had lost it
-    // before would let rows stay that nobody knows of.
-    if (!versions.renew(
-        view.name(), manifest.getVersion(), manifest.getBuckets(), settings.lease())) {
-      throw new TarnException(
-          "%s: this push stalled for over %d s, so another one removed its version %s; what was released is still served"
-              .formatted(view.name(), settings.lease().toSeconds(), manifest.getVersion()));
-    }
     versions.persist(manifest);
     manifest =
         manifest.toBuilder()

@@ -73,7 +73,11 @@ public final class BucketPipeline implements AutoCloseable {
         return;
       }
       if (lost != null || !sent.isEmpty()) {
-        jedis.disconnect();
+        try {
+          jedis.disconnect();
+        } catch (JedisConnectionException e) {
+          // What was still to be sent over it can't be; that it is lost is known.
+        }
       }
       jedis.close();
     }

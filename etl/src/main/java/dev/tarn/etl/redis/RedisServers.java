@@ -10,13 +10,15 @@ import dev.tarn.redis.RedisSettings;
 import java.io.Serializable;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 import redis.clients.jedis.HostAndPort;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.exceptions.JedisConnectionException;
@@ -103,27 +105,32 @@ public final class RedisServers implements Serializable {
     return patiently(() -> on(owner(bytes), work));
   }
 
+  /** A section of INFO of each server that has keys. */
+  public Map<HostAndPort, String> info(String section) {
+    return patiently(
+        () -> {
+          Map<HostAndPort, String> sections = new LinkedHashMap<>();
+          masters()
+              .forEach(server -> sections.put(server, on(server, jedis -> jedis.info(section))));
+          return sections;
+        });
+  }
+
   /**
    * What the servers that have keys call themselves, each anew when it is started: while these are
    * the same, no server has lost what it had answered for.
    */
   public Set<String> runs() {
-    return patiently(
-        () -> {
-          Set<String> runs = new HashSet<>();
-          masters().forEach(server -> runs.add(on(server, RedisServers::run)));
-          return runs;
-        });
+    return info("server").values().stream().map(RedisServers::runOf).collect(Collectors.toSet());
   }
 
   /** What one server calls itself since it was started. */
   public static String run(Jedis jedis) {
-    return jedis
-        .info("server")
-        .lines()
-        .filter(line -> line.startsWith("run_id:"))
-        .findFirst()
-        .orElse("");
+    return runOf(jedis.info("server"));
+  }
+
+  private static String runOf(String info) {
+    return info.lines().filter(line -> line.startsWith("run_id:")).findFirst().orElse("");
   }
 
   private <T> T patiently(Supplier<T> work) {
@@ -142,7 +149,7 @@ public final class RedisServers implements Serializable {
   }
 
   /** Works on one server, now. */
-  public <T> T on(HostAndPort server, Function<Jedis, T> work) {
+  private <T> T on(HostAndPort server, Function<Jedis, T> work) {
     try (Jedis jedis = open(server)) {
       return work.apply(jedis);
     }

@@ -170,7 +170,7 @@ class TestPushJob {
         .isBetween(before.minusMillis(1), Instant.now());
     assertThat(bench.output())
         .contains(
-            "score: snapshot %d is released as %s: 2 rows in "
+            "score: snapshot %d is released as %s (full): 2 rows in "
                 .formatted(manifest.getSnapshotId(), manifest.getVersion()));
   }
 

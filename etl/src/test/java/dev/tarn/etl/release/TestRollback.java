@@ -15,6 +15,7 @@ import dev.tarn.redis.Release;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import org.apache.iceberg.Table;
 import org.junit.jupiter.api.Test;
@@ -203,7 +204,9 @@ class TestRollback {
     assertThat(bench.run("unpin", "view=score")).isZero();
     Scores.write(bench, "(2, '2026-01-07', 70, 'b')");
     bench.build(VIEW, WEDNESDAY);
-    PushJob.Outcome next = bench.push(VIEW);
+    // Said, because the base has fewer rows than have changed since.
+    PushJob.Outcome next =
+        bench.push(new PushJob.Request(Optional.empty(), PushJob.Mode.DELTA, false), VIEW).get(0);
     assertThat(next.manifest().getBase().getVersion()).isEqualTo(base.getVersion());
     OnlineCopy.assertServedAsInIceberg(bench, VIEW);
     OnlineCopy.assertNoForeignKeys(bench, VIEW);
@@ -224,7 +227,7 @@ class TestRollback {
   private static Manifest pushed(Workbench bench, int points) {
     build(bench, points);
     return bench
-        .push(new PushJob.Request(java.util.Optional.empty(), PushJob.Mode.FULL, false), VIEW)
+        .push(new PushJob.Request(Optional.empty(), PushJob.Mode.FULL, false), VIEW)
         .get(0)
         .manifest();
   }

@@ -224,8 +224,8 @@ class TestSeveralViews {
                     %1$s {
                       entity = user
                       sources = [scores]
-                      sql = "SELECT * FROM scores WHERE at = :as_of AND name = '%1$s'"
-                      features = [{ name = points, type = bigint }]
+                      sql = "SELECT user_id, points AS points_%1$s FROM scores WHERE at = :as_of AND name = '%1$s'"
+                      features = [{ name = points_%1$s, type = bigint }]
                       max-age = %2$dd
                     }
                     """

@@ -1,4 +1,4 @@
-package dev.tarn.serving;
+package dev.tarn.redis;
 
 import java.io.BufferedInputStream;
 import java.io.ByteArrayOutputStream;
@@ -16,12 +16,12 @@ import java.util.List;
  * Redis's protocol with nothing above it: what is sent to a node goes to that node. Texts are
  * bytes, one char each.
  */
-final class RespClient implements AutoCloseable {
+public final class RespClient implements AutoCloseable {
 
   private final Socket socket;
   private final InputStream in;
 
-  RespClient(int port) {
+  public RespClient(int port) {
     try {
       socket = new Socket(InetAddress.getLoopbackAddress(), port);
       in = new BufferedInputStream(socket.getInputStream());
@@ -35,15 +35,15 @@ final class RespClient implements AutoCloseable {
    *
    * @throws IllegalStateException if the answer is an error
    */
-  String ask(String... command) {
+  public String ask(String... command) {
     return String.valueOf(send(List.of(command)));
   }
 
-  List<String> askList(List<String> command) {
+  public List<String> askList(List<String> command) {
     return ((List<?>) send(command)).stream().map(String::valueOf).toList();
   }
 
-  Object send(List<String> command) {
+  public Object send(List<String> command) {
     try {
       ByteArrayOutputStream bytes = new ByteArrayOutputStream();
       bytes.writeBytes(latin1("*" + command.size() + "\r\n"));

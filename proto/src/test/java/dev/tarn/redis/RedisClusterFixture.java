@@ -1,6 +1,5 @@
-package dev.tarn.serving;
+package dev.tarn.redis;
 
-import dev.tarn.redis.RedisSettings;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
@@ -21,9 +20,9 @@ import redis.embedded.RedisServer;
  * replica if wanted. It is made by {@code CLUSTER} commands over plain sockets, so it needs neither
  * redis-cli nor a client library.
  */
-final class RedisClusterFixture implements AutoCloseable {
+public final class RedisClusterFixture implements AutoCloseable {
 
-  static final int SLOTS = 16_384;
+  public static final int SLOTS = 16_384;
 
   /** From a node's port to the port of its cluster bus; Redis 6 has it fixed. */
   private static final int BUS = 10_000;
@@ -34,12 +33,12 @@ final class RedisClusterFixture implements AutoCloseable {
 
   private RedisClusterFixture() {}
 
-  static RedisClusterFixture ofMasters(int masters) {
+  public static RedisClusterFixture ofMasters(int masters) {
     return start(masters, false);
   }
 
   /** Node {@code masters + i} is the replica of master {@code i}. */
-  static RedisClusterFixture withReplicas(int masters) {
+  public static RedisClusterFixture withReplicas(int masters) {
     return start(masters, true);
   }
 
@@ -76,28 +75,23 @@ final class RedisClusterFixture implements AutoCloseable {
   }
 
   /** Adds a master without slots, which the others know by then; its number is returned. */
-  int addMaster() {
+  public int addMaster() {
     var unused = startNode();
     awaitAgreement();
     return nodes.size() - 1;
   }
 
-  int port(int node) {
+  public int port(int node) {
     return nodes.get(node).port();
   }
 
-  /** How to reach it by its first node, with a namespace that nobody has used before. */
-  RedisSettings settings(Duration timeout) {
-    return RedisFixture.settings(port(0), timeout);
-  }
-
   /** Asks this one node; an error, also a redirect, is an exception. */
-  String ask(int node, String... command) {
+  public String ask(int node, String... command) {
     return nodes.get(node).client().ask(command);
   }
 
   /** The master that has a slot. */
-  int ownerOf(int slot) {
+  public int ownerOf(int slot) {
     for (int node = 0; node < nodes.size(); node++) {
       String id = nodes.get(node).id();
       for (String known : ask(0, "CLUSTER", "NODES").split("\n", -1)) {
@@ -114,7 +108,7 @@ final class RedisClusterFixture implements AutoCloseable {
    *
    * @param halfWay run when the first keys are moved and the slot still belongs to the old owner
    */
-  void migrate(int slot, int target, Runnable halfWay) {
+  public void migrate(int slot, int target, Runnable halfWay) {
     Node from = nodes.get(ownerOf(slot));
     Node to = nodes.get(target);
     String number = Integer.toString(slot);
@@ -142,18 +136,29 @@ final class RedisClusterFixture implements AutoCloseable {
   }
 
   /** Ends a node without a word, as a crash does. */
-  void kill(int node) {
+  public void kill(int node) {
     ProcessHandle process = ProcessHandle.of(nodes.get(node).pid()).orElseThrow();
     process.destroyForcibly();
     process.onExit().join();
   }
 
+  /** Until each replica has what its master has: what it has not got yet would be lost with it. */
+  public void awaitReplication() {
+    int masters = nodes.size() / 2;
+    for (int master = 0; master < masters; master++) {
+      int asked = master;
+      await().until(() -> ask(asked, "WAIT", "1", "1000").equals("1"));
+      String keys = ask(asked, "DBSIZE");
+      await().until(() -> ask(asked + masters, "DBSIZE").equals(keys));
+    }
+  }
+
   /** Makes a node mute: its connections stay, nothing is answered. */
-  void suspend(int node) {
+  public void suspend(int node) {
     signal(nodes.get(node), "STOP");
   }
 
-  void resume(int node) {
+  public void resume(int node) {
     signal(nodes.get(node), "CONT");
   }
 
@@ -239,7 +244,7 @@ final class RedisClusterFixture implements AutoCloseable {
 
   private static int freePort() {
     while (true) {
-      int port = RedisFixture.freePort();
+      int port = anyPort();
       if (port + BUS <= 65_535 && isFree(port + BUS)) {
         return port;
       }
@@ -247,6 +252,14 @@ final class RedisClusterFixture implements AutoCloseable {
       if (port - BUS > 1_024 && isFree(port - BUS)) {
         return port - BUS;
       }
+    }
+  }
+
+  private static int anyPort() {
+    try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      return socket.getLocalPort();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
     }
   }
 

@@ -1,4 +1,4 @@
-package dev.tarn.serving;
+package dev.tarn.redis;
 
 import java.io.IOException;
 import java.io.InputStream;
@@ -15,7 +15,7 @@ import java.util.Base64;
  *
  * @param certificate is its own authority, so whoever trusts it trusts the server that has the key
  */
-record TlsFiles(Path key, Path certificate) {
+public record TlsFiles(Path key, Path certificate) {
 
   private static final String PASSWORD = "of-a-test";
 
@@ -24,7 +24,7 @@ record TlsFiles(Path key, Path certificate) {
    *
    * @param names the subject alternative names, as {@code ip:127.0.0.1,dns:localhost}
    */
-  static TlsFiles make(Path folder, String names) {
+  public static TlsFiles make(Path folder, String names) {
     try {
       Path store = folder.resolve("server.p12");
       Process keytool =
