@@ -26,6 +26,7 @@ import dev.tarn.redis.Release;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -208,6 +209,9 @@ public final class PushJob {
 
     // 7. Prune the versions that are no longer kept, and have the history take note.
     tidy(tables);
+    List<String> order = views.stream().map(FeatureView::name).toList();
+    outcomes.sort(
+        Comparator.comparingInt(outcome -> order.indexOf(outcome.manifest().getFeatureView())));
     return List.copyOf(outcomes);
   }
 

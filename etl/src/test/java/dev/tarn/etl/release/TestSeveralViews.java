@@ -114,7 +114,7 @@ class TestSeveralViews {
                 .filter(line -> line.startsWith("used_memory:"))
                 .mapToLong(line -> Long.parseLong(line.substring("used_memory:".length())))
                 .sum();
-        jedis.configSet("maxmemory", Long.toString(used + 1_500_000));
+        jedis.configSet("maxmemory", Long.toString(used + 300_000));
         assertThatThrownBy(() -> bench.push(PushJob.Request.NEWEST, VIEWS))
             .isInstanceOf(TarnException.class)
             .hasMessageStartingWith("c: about ");
