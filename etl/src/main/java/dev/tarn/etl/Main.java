@@ -17,6 +17,7 @@ import dev.tarn.etl.release.RollbackJob;
 import dev.tarn.etl.release.UnpinJob;
 import dev.tarn.etl.release.VersionsJob;
 import java.util.Optional;
+import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -36,10 +37,14 @@ public final class Main {
 
   /** Runs one command; the result is the exit status: 0 done, 1 failed, 2 bad use. */
   static int run(Console console, String... args) {
+    return run(console, Settings::load, args);
+  }
+
+  static int run(Console console, Function<CommandLine, Settings> load, String... args) {
     try {
       Optional<CommandLine> line = CommandLine.parse(args);
       if (line.isPresent()) {
-        dispatch(line.get(), Settings.load(line.get()), console);
+        dispatch(line.get(), load.apply(line.get()), console);
       }
       return 0;
     } catch (TarnException e) {

@@ -34,7 +34,6 @@ import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.apache.spark.sql.SaveMode;
-import org.junit.jupiter.api.Disabled;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -149,7 +148,6 @@ class OnlineSchemaEvolutionIT {
   }
 
   @Test
-  @Disabled("needs the rollback command")
   void aRollbackBringsBackNamesTypesAndValuesOfTheOlderVersion() throws Exception {
     writeUsers();
     Manifest older = release(POINTS, RATIO, PRICE, LEVEL);

@@ -35,6 +35,7 @@ import redis.embedded.RedisServer;
  */
 public final class Workbench {
 
+  private static final String PASSWORD = "redis.password";
   private static final AtomicInteger NUMBER = new AtomicInteger();
   private static final Path SHARED = temporaryFolder();
   private static final RedisServer REDIS = startRedis(Map.of());
@@ -98,9 +99,12 @@ public final class Workbench {
     return Settings.load(overrides);
   }
 
-  /** The settings as they are typed on a command line. */
+  /** The settings as they are typed on a command line: all but the password. */
   public List<String> settingWords() {
-    return settings.entrySet().stream().map(s -> s.getKey() + "=" + s.getValue()).toList();
+    return settings.entrySet().stream()
+        .filter(s -> !s.getKey().equals(PASSWORD))
+        .map(s -> s.getKey() + "=" + s.getValue())
+        .toList();
   }
 
   /** The lake of this workbench; Spark starts with the first. Never to be closed by a test. */
@@ -151,7 +155,13 @@ public final class Workbench {
   public int run(String... words) {
     List<String> all = new ArrayList<>(List.of(words));
     all.addAll(settingWords());
-    return Main.run(console, all.toArray(new String[0]));
+    // What stands in the environment of a command is not in that of this JVM.
+    Config environment =
+        ConfigFactory.parseMap(Map.of("tarn.redis.password", settings.getOrDefault(PASSWORD, "")));
+    return Main.run(
+        console,
+        line -> Settings.load(line.settings().withFallback(environment)),
+        all.toArray(new String[0]));
   }
 
   /** What has been written to stdout and stderr since the last call of this method. */

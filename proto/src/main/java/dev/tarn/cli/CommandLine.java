@@ -68,6 +68,7 @@ public final class CommandLine {
         throw new UsageException("'%s' is not name=value\n\n%s".formatted(word, command.help()));
       }
       String name = word.substring(0, equals);
+      Settings.refusePassword(name, word.substring(equals + 1));
       ConfigValue value = parseValue(name, word.substring(equals + 1));
       if (names.contains(name)) {
         arguments.put(name, value);
@@ -100,7 +101,7 @@ public final class CommandLine {
   }
 
   /** The settings that were typed, below {@code tarn}. */
-  Config settings() {
+  public Config settings() {
     return settings;
   }
 

@@ -87,6 +87,14 @@ public final class Settings {
     }
   }
 
+  /** On a command line everybody who may list processes would see it. */
+  static void refusePassword(String name, String value) {
+    if (name.equals("redis.password") && !value.isEmpty()) {
+      throw new UsageException(
+          "redis.password is not for the command line, where others can see it: export TARN_REDIS_PASSWORD");
+    }
+  }
+
   static boolean isKnown(String name) {
     String first = name.contains(".") ? name.substring(0, name.indexOf('.')) : name;
     return (OPEN.contains(first) && name.length() > first.length() + 1) || names().contains(name);

@@ -12,6 +12,14 @@ import org.junit.jupiter.api.Test;
 class TestCommandLine {
 
   @Test
+  void aPasswordIsNotTakenFromTheCommandLine() {
+    assertThatThrownBy(() -> CommandLine.parse("versions", "redis.password=hunter2"))
+        .isInstanceOf(UsageException.class)
+        .hasMessageContaining("export TARN_REDIS_PASSWORD")
+        .hasMessageNotContaining("hunter2");
+  }
+
+  @Test
   void helpListsEveryCommand() {
     for (String word : new String[] {"help", "--help", "-h"}) {
       assertThat(printed(word)).startsWith("usage: ./tarn <command> [name=value ...]");

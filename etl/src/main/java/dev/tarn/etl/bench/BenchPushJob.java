@@ -3,6 +3,7 @@ package dev.tarn.etl.bench;
 import com.google.gson.JsonObject;
 import dev.tarn.cli.CommandLine;
 import dev.tarn.cli.Settings;
+import dev.tarn.cli.TarnException;
 import dev.tarn.cli.TextTable;
 import dev.tarn.etl.Console;
 import dev.tarn.etl.Lake;
@@ -11,6 +12,7 @@ import dev.tarn.etl.definition.Definitions;
 import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.etl.push.PushJob;
 import dev.tarn.etl.redis.RedisServers;
+import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -21,6 +23,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.SaveMode;
@@ -36,6 +39,8 @@ public final class BenchPushJob {
   private static final String VIEW = "bench";
   private static final String[] AS_OFS = {"2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"};
   private static final double CHANGED = 0.01;
+  private static final int LOOKUPS_A_SECOND = 500;
+  private static final int LOOKUP_SECONDS = 20;
 
   private final Lake lake;
   private final Settings settings;
@@ -46,6 +51,12 @@ public final class BenchPushJob {
   private final int width;
   private final int runs;
   private final Path folder;
+
+  /** Milliseconds. */
+  private record Latency(double p50, double p99) {}
+
+  /** Of lookups. */
+  private final Map<String, Latency> latencies = new LinkedHashMap<>();
 
   /** Of the two as-ofs. */
   private final List<Long> snapshots = new ArrayList<>();
@@ -85,7 +96,7 @@ public final class BenchPushJob {
         console.result(asJson ? job.json().toString() : job.table());
       }
     } catch (IOException e) {
-      throw new dev.tarn.cli.TarnException("the benchmark failed: " + e.getMessage(), e);
+      throw new TarnException("the benchmark failed: " + e.getMessage(), e);
     }
   }
 
@@ -175,6 +186,31 @@ public final class BenchPushJob {
       }
     }
     Files.deleteIfExists(file.path());
+    if (hasRivals) {
+      lookUpMeanwhile();
+    }
+  }
+
+  /** Lookups at rest, then while full pushes follow one another, each with its p50 and p99. */
+  private void lookUpMeanwhile() throws IOException {
+    console.say("lookups at rest and during pushes");
+    server.flush();
+    PushJob.Outcome unused = push(snapshots.get(0), PushJob.Mode.FULL, true);
+    try (LookupServer lookups =
+        LookupServer.start(
+            servingJar(),
+            folder,
+            List.of(
+                "serving.port=0",
+                "redis.port=" + server.port(),
+                "redis.namespace=" + settings.read(tarn -> tarn.getString("redis.namespace"))))) {
+      latencies.put("at rest", lookUp(lookups.port()).join());
+      CompletableFuture<Latency> underLoad = lookUp(lookups.port());
+      for (int i = 0; !underLoad.isDone(); i++) {
+        unused = push(snapshots.get(1 - i % 2), PushJob.Mode.FULL, true);
+      }
+      latencies.put("during full pushes", underLoad.join());
+    }
   }
 
   /** A full push of the first as-of, and a delta of the second over it. */
@@ -182,12 +218,12 @@ public final class BenchPushJob {
     server.flush();
     long before = server.usedMemory();
     LiveHeap heap = new LiveHeap();
-    PushJob.Outcome full = push(snapshots.get(0), PushJob.Mode.FULL);
+    PushJob.Outcome full = push(snapshots.get(0), PushJob.Mode.FULL, false);
     long bytes = server.usedMemory() - before;
     double write = full.writing().toNanos() / 1e9;
     double readBack = full.readingBack().toNanos() / 1e9;
     long payload = full.bytes();
-    PushJob.Outcome delta = push(snapshots.get(1), PushJob.Mode.DELTA);
+    PushJob.Outcome delta = push(snapshots.get(1), PushJob.Mode.DELTA, false);
     if (!isWarmUp) {
       long live = heap.peak();
       add("Tarn, scan to last answer", new Measure(write, rows, bytes, payload, live));
@@ -197,16 +233,46 @@ public final class BenchPushJob {
     }
   }
 
+  /** So many lookups a second of one entity, by a process of their own. */
+  private CompletableFuture<Latency> lookUp(int port) throws IOException {
+    Process process =
+        new ProcessBuilder(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-cp",
+                servingJar().toString(),
+                "dev.tarn.serving.PacedLookups",
+                Integer.toString(port),
+                Long.toString(rows),
+                Integer.toString(LOOKUPS_A_SECOND),
+                Integer.toString(LOOKUP_SECONDS))
+            .redirectError(ProcessBuilder.Redirect.DISCARD)
+            .start();
+    return CompletableFuture.supplyAsync(
+        () -> {
+          try (BufferedReader answer = process.inputReader()) {
+            String[] micros = String.valueOf(answer.readLine()).split(" ", -1);
+            return new Latency(Long.parseLong(micros[0]) / 1e3, Long.parseLong(micros[1]) / 1e3);
+          } catch (IOException | NumberFormatException e) {
+            throw new TarnException("lookups failed: " + e.getMessage(), e);
+          }
+        });
+  }
+
+  static Path servingJar() {
+    return Path.of(System.getenv().getOrDefault("TARN_HOME", "."))
+        .resolve("serving/target/tarn-serving.jar");
+  }
+
   private static double seconds(PushJob.Outcome outcome) {
     return outcome.took().toNanos() / 1e9;
   }
 
-  private PushJob.Outcome push(long snapshot, PushJob.Mode mode) {
+  private PushJob.Outcome push(long snapshot, PushJob.Mode mode, boolean isRollback) {
     return new PushJob(lake, RedisServers.connect(settings), settings, Console.silent())
         .push(
             List.of(view()),
             List.of(),
-            new PushJob.Request(Optional.of(Long.toString(snapshot)), mode, false))
+            new PushJob.Request(Optional.of(Long.toString(snapshot)), mode, isRollback))
         .get(0);
   }
 
@@ -252,7 +318,15 @@ public final class BenchPushJob {
     figures()
         .forEach(
             (name, figure) -> ratios.row(name, "%.2f".formatted(figure.value()), figure.aim()));
-    return table + "\n\n" + ratios;
+    if (latencies.isEmpty()) {
+      return table + "\n\n" + ratios;
+    }
+    TextTable lookups =
+        new TextTable("%d lookups/s of one entity".formatted(LOOKUPS_A_SECOND), "p50 ms", "p99 ms");
+    latencies.forEach(
+        (when, latency) ->
+            lookups.row(when, "%.2f".formatted(latency.p50()), "%.2f".formatted(latency.p99())));
+    return table + "\n\n" + lookups + "\n\n" + ratios;
   }
 
   /** A ratio and what it should be. */
@@ -291,6 +365,12 @@ public final class BenchPushJob {
         new Figure(
             median("Tarn, delta of 1 %, all steps").seconds() / full.seconds(),
             "<= 0.1 at 10M rows"));
+    if (!latencies.isEmpty()) {
+      figures.put(
+          "lookup p99 during pushes ÷ at rest",
+          new Figure(
+              latencies.get("during full pushes").p99() / latencies.get("at rest").p99(), "<= 2"));
+    }
     return figures;
   }
 
@@ -303,6 +383,15 @@ public final class BenchPushJob {
     JsonObject medians = new JsonObject();
     measures.forEach((name, all) -> medians.add(name, Measure.median(all).json()));
     whole.add("medians", medians);
+    JsonObject lookups = new JsonObject();
+    latencies.forEach(
+        (when, latency) -> {
+          JsonObject milliseconds = new JsonObject();
+          milliseconds.addProperty("p50_ms", latency.p50());
+          milliseconds.addProperty("p99_ms", latency.p99());
+          lookups.add(when, milliseconds);
+        });
+    whole.add("lookups", lookups);
     JsonObject ratios = new JsonObject();
     figures()
         .forEach(

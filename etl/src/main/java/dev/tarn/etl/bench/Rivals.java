@@ -53,12 +53,11 @@ final class Rivals {
 
   /** Lettuce, in a process of its own because it needs another Netty than Spark. */
   double lettuce(RowFile file) throws IOException {
-    Path home = Path.of(System.getenv().getOrDefault("TARN_HOME", "."));
     Process process =
         new ProcessBuilder(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-cp",
-                home.resolve("serving/target/tarn-serving.jar").toString(),
+                BenchPushJob.servingJar().toString(),
                 "dev.tarn.serving.PipelinedSets",
                 Integer.toString(server.port()),
                 file.path().toString())
