@@ -204,6 +204,8 @@ public final class BenchPushJob {
                 "serving.port=0",
                 "redis.port=" + server.port(),
                 "redis.namespace=" + settings.read(tarn -> tarn.getString("redis.namespace"))))) {
+      // Once for nothing: a server that has just started would be slow at rest.
+      var unusedCold = lookUp(lookups.port()).join();
       latencies.put("at rest", lookUp(lookups.port()).join());
       CompletableFuture<Latency> underLoad = lookUp(lookups.port());
       for (int i = 0; !underLoad.isDone(); i++) {
