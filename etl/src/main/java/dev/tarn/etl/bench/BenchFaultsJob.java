@@ -30,6 +30,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Deque;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
@@ -268,7 +269,7 @@ public final class BenchFaultsJob {
       case KILL -> {
         if (random.nextInt(12) == 0 && snapshots.size() > 8) {
           long old = snapshots.get(snapshots.size() - 8);
-          allowed = Set.of(served, old);
+          allowed = new HashSet<>(List.of(served, old));
           happened = kill(fullBytes, "rollback", "view=" + Truth.VIEW, "snapshot=" + old);
         } else {
           happened = kill(bytes, "push", "view=" + Truth.VIEW);
@@ -277,7 +278,7 @@ public final class BenchFaultsJob {
       case REDIS_KILL -> killRedis(bytes);
       case CUT -> cut(bytes);
       case OUT_OF_MEMORY -> fill(bytes);
-      case STALL -> allowed = Set.of(served, wanted, stall(bytes));
+      case STALL -> allowed = new HashSet<>(List.of(served, wanted, stall(bytes)));
       case TWO_PUSHES -> {
         twoPushes();
         allowed = Set.of(wanted);
@@ -452,7 +453,7 @@ public final class BenchFaultsJob {
     Driver rollback = drivers.take();
     List<Manifest> kept = versions().manifests(Truth.VIEW);
     Set<Long> allowed =
-        new java.util.HashSet<>(kept.stream().map(Manifest::getSnapshotId).toList());
+        new HashSet<>(kept.stream().map(Manifest::getSnapshotId).toList());
     if (isUnderWay) {
       allowed.add(wanted);
       Driver push = drivers.take();
