@@ -10,15 +10,15 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
 /** Runs commands as a user types them, in Tarn's own folder. */
-final class Shell {
+public final class Shell {
 
   /** How a command ended and all that it printed. */
-  record Result(int status, String output) {}
+  public record Result(int status, String output) {}
 
   private Shell() {}
 
   /** Runs {@code ./tarn} with the workbench's settings behind the words. */
-  static Result tarn(Workbench bench, Map<String, String> environment, String... words) {
+  public static Result tarn(Workbench bench, Map<String, String> environment, String... words) {
     List<String> command = new ArrayList<>();
     command.add(home().resolve("tarn").toString());
     command.addAll(List.of(words));
@@ -27,7 +27,7 @@ final class Shell {
   }
 
   /** Runs a command for ten minutes at the most. */
-  static Result run(Map<String, String> environment, List<String> command) {
+  public static Result run(Map<String, String> environment, List<String> command) {
     ProcessBuilder builder =
         new ProcessBuilder(command).directory(home().toFile()).redirectErrorStream(true);
     builder.environment().putAll(environment);
@@ -48,7 +48,7 @@ final class Shell {
     }
   }
 
-  static Path home() {
+  public static Path home() {
     return Path.of(System.getProperty("tarn.home"));
   }
 }

@@ -452,8 +452,7 @@ public final class BenchFaultsJob {
     boolean isUnderWay = random.nextBoolean();
     Driver rollback = drivers.take();
     List<Manifest> kept = versions().manifests(Truth.VIEW);
-    Set<Long> allowed =
-        new HashSet<>(kept.stream().map(Manifest::getSnapshotId).toList());
+    Set<Long> allowed = new HashSet<>(kept.stream().map(Manifest::getSnapshotId).toList());
     if (isUnderWay) {
       allowed.add(wanted);
       Driver push = drivers.take();

@@ -467,7 +467,8 @@ public final class PushJob {
     String names = String.join(", ", views.stream().map(FeatureView::name).toList());
     String address = redis.settings().address();
     String served = "what was released is still served";
-    if (Failures.has(e, JedisConnectionException.class)) {
+    if (Failures.has(e, JedisConnectionException.class)
+        || Failures.reason(e).startsWith("LOADING")) {
       return new TarnException(
           "%s: Redis at %s was lost during the push and did not come back for %d s (push.patience), so it was given up; %s: %s"
               .formatted(names, address, redis.patience().toSeconds(), served, Failures.reason(e)),

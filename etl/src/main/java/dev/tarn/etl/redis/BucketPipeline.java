@@ -55,14 +55,14 @@ public final class BucketPipeline implements AutoCloseable {
     private final List<Sent> sent = new ArrayList<>();
 
     /** Once it is lost nothing more is sent over it, and nothing that comes is believed. */
-    private JedisConnectionException lost;
+    private JedisException lost;
 
     private Lane(Jedis jedis) {
       this.jedis = jedis;
       this.pipeline = jedis.pipelined();
     }
 
-    private Lane(JedisConnectionException lost) {
+    private Lane(JedisException lost) {
       this.jedis = null;
       this.pipeline = null;
       this.lost = lost;
@@ -181,7 +181,11 @@ public final class BucketPipeline implements AutoCloseable {
     if (lane == null) {
       try {
         lane = new Lane(servers.open(server));
-      } catch (JedisConnectionException e) {
+      } catch (JedisException e) {
+        // It may be there, and still be reading its data.
+        if (!RedisServers.isPassing(e)) {
+          throw e;
+        }
         lane = new Lane(e);
       }
       lanes.put(server, lane);
