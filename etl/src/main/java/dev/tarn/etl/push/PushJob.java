@@ -1,8 +1,5 @@
 package dev.tarn.etl.push;
 
-import com.google.gson.JsonArray;
-import com.google.gson.JsonObject;
-import com.google.protobuf.util.Timestamps;
 import dev.tarn.cli.CommandLine;
 import dev.tarn.cli.Settings;
 import dev.tarn.cli.TarnException;
@@ -29,6 +26,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -65,8 +63,8 @@ public final class PushJob {
     /** Another push released the same or a newer snapshot in the meantime. */
     SUPERSEDED;
 
-    private String word() {
-      return name().toLowerCase(java.util.Locale.ROOT).replace('_', ' ');
+    String word() {
+      return name().toLowerCase(Locale.ROOT).replace('_', ' ');
     }
   }
 
@@ -148,7 +146,7 @@ public final class PushJob {
           new PushJob(lake, redis, settings, console)
               .push(views, services(definitions, views), request);
       if (asJson) {
-        console.result(json(outcomes, line.has("views")));
+        console.result(PushReport.json(outcomes, line.has("views")));
       }
     }
   }
@@ -363,8 +361,8 @@ public final class PushJob {
         .setMode(push.mode())
         .setRowsWritten(push.manifest().getOwnRows())
         .setBytesWritten(push.bytes())
-        .setWriteSeconds(seconds(push.writing()))
-        .setReadBackSeconds(seconds(push.readingBack()))
+        .setWriteSeconds(PushReport.seconds(push.writing()))
+        .setReadBackSeconds(PushReport.seconds(push.readingBack()))
         .build();
   }
 
@@ -504,67 +502,17 @@ public final class PushJob {
   }
 
   private void report(ViewPush push, Duration releasing) {
-    Manifest manifest = push.manifest();
-    Duration took = Duration.between(start, Instant.now());
-    outcomes.add(
+    Outcome outcome =
         new Outcome(
-            manifest,
+            push.manifest(),
             State.RELEASED,
             push.mode(),
             push.bytes(),
             push.writing(),
             push.readingBack(),
             releasing,
-            took));
-    double seconds = seconds(push.writing());
-    console.say(
-        "%s: snapshot %d is released as %s (%s): %,d rows in %.1f s (%,.0f rows/s, %.0f bytes a row), read back in %.1f s, released in %.0f ms, %.1f s in all",
-        manifest.getFeatureView(),
-        manifest.getSnapshotId(),
-        manifest.getVersion(),
-        push.mode().equals("delta") ? "delta over " + manifest.getBase().getVersion() : push.mode(),
-        manifest.getOwnRows(),
-        seconds,
-        manifest.getOwnRows() / Math.max(0.001, seconds),
-        (double) push.bytes() / Math.max(1, manifest.getOwnRows()),
-        seconds(push.readingBack()),
-        1000 * seconds(releasing),
-        seconds(took));
-  }
-
-  private static double seconds(Duration duration) {
-    return duration.toMillis() / 1000.0;
-  }
-
-  private static String json(List<Outcome> outcomes, boolean isList) {
-    List<JsonObject> objects = outcomes.stream().map(PushJob::json).toList();
-    if (!isList) {
-      return objects.get(0).toString();
-    }
-    JsonArray views = new JsonArray();
-    objects.forEach(views::add);
-    JsonObject whole = new JsonObject();
-    whole.add("feature_views", views);
-    return whole.toString();
-  }
-
-  private static JsonObject json(Outcome outcome) {
-    Manifest manifest = outcome.manifest();
-    JsonObject object = new JsonObject();
-    object.addProperty("feature_view", manifest.getFeatureView());
-    object.addProperty("state", outcome.state().word());
-    object.addProperty("version", manifest.getVersion());
-    object.addProperty("snapshot_id", Long.toString(manifest.getSnapshotId()));
-    object.addProperty("as_of", Timestamps.toString(manifest.getAsOf()));
-    object.addProperty("pushed", outcome.pushed());
-    object.addProperty("mode", outcome.mode());
-    object.addProperty("rows", manifest.getRows());
-    object.addProperty("rows_written", outcome.pushed() ? manifest.getOwnRows() : 0);
-    object.addProperty("bytes", outcome.bytes());
-    object.addProperty("write_seconds", seconds(outcome.writing()));
-    object.addProperty("read_back_seconds", seconds(outcome.readingBack()));
-    object.addProperty("release_seconds", seconds(outcome.releasing()));
-    object.addProperty("seconds", seconds(outcome.took()));
-    return object;
+            Duration.between(start, Instant.now()));
+    outcomes.add(outcome);
+    console.say("%s", PushReport.text(outcome));
   }
 }
