@@ -26,12 +26,21 @@ final class FetchedRows {
 
   /** The rows to fetch, none fetched yet. */
   static FetchedRows toFetch(Selection selection, List<AskedId> ids) {
-    List<ViewColumns> views = selection.views();
+    int[] begins = begins(selection.views(), ids);
+    return new FetchedRows(selection.views(), ids, new byte[begins[begins.length - 1]][], begins);
+  }
+
+  /** Rows that are there already. */
+  static FetchedRows of(Selection selection, List<AskedId> ids, byte[][] rows) {
+    return new FetchedRows(selection.views(), ids, rows, begins(selection.views(), ids));
+  }
+
+  private static int[] begins(List<ViewColumns> views, List<AskedId> ids) {
     int[] begins = new int[views.size() + 1];
     for (int v = 0; v < views.size(); v++) {
       begins[v + 1] = begins[v] + views.get(v).view().layers().size() * ids.size();
     }
-    return new FetchedRows(views, ids, new byte[begins[views.size()]][], begins);
+    return begins;
   }
 
   boolean isEmpty() {

@@ -1,7 +1,7 @@
 package dev.tarn.serving;
 
 import dev.tarn.api.v1.GetOnlineFeaturesRequest;
-import dev.tarn.api.v1.GetOnlineFeaturesResponse;
+import dev.tarn.row.WireBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
+import java.util.function.Function;
 
 /**
  * One lookup: check the request, take one world, fetch all rows in one round trip, answer. No
@@ -54,26 +55,36 @@ final class Lookup {
   }
 
   /**
-   * Answers a request. Any failure ends in the future; {@link Failures#of} has its gRPC status.
+   * Answers a request, with the bytes of a GetOnlineFeaturesResponse. Any failure ends in the
+   * future; {@link Failures#of} has its gRPC status.
    *
    * @throws io.grpc.StatusRuntimeException if it fails before Redis is asked
    */
-  CompletableFuture<GetOnlineFeaturesResponse> answer(GetOnlineFeaturesRequest request) {
+  CompletableFuture<WireBuffer> answer(GetOnlineFeaturesRequest request) {
+    return answer(request, Selection::parts);
+  }
+
+  /** As {@link #answer}, with the bytes that the older service answers. */
+  CompletableFuture<WireBuffer> legacyAnswer(GetOnlineFeaturesRequest request) {
+    return answer(request, Selection::legacyParts);
+  }
+
+  private CompletableFuture<WireBuffer> answer(
+      GetOnlineFeaturesRequest request, Function<Selection, AnswerParts> toParts) {
     List<AskedId> ids = distinctIds(request.getEntityIdsList());
     World world = releases.world();
     Selection selection = select(world, request);
+    AnswerParts parts = toParts.apply(selection);
+    boolean withEventTimestamps = request.getIncludeEventTimestamps();
     FetchedRows rows = FetchedRows.toFetch(selection, ids);
     if (rows.isEmpty()) {
       // Views without features: there is nothing to fetch.
-      return CompletableFuture.completedFuture(
-          answers.of(selection, ids, rows, request.getIncludeEventTimestamps()));
+      return CompletableFuture.completedFuture(answers.of(parts, ids, rows, withEventTimestamps));
     }
     return world
         .redis()
         .fill(rows.batch())
-        .thenApplyAsync(
-            filled -> answers.of(selection, ids, rows, request.getIncludeEventTimestamps()),
-            executor);
+        .thenApplyAsync(filled -> answers.of(parts, ids, rows, withEventTimestamps), executor);
   }
 
   private Selection select(World world, GetOnlineFeaturesRequest request) {
