@@ -6,6 +6,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
@@ -39,6 +40,7 @@ final class Lookup {
 
   private final Releases releases;
   private final Answers answers;
+  private final Optional<NearCache> nearCache;
   private final ServingSettings settings;
   private final Executor executor;
 
@@ -47,7 +49,13 @@ final class Lookup {
    *
    * @param executor so that answers are not built on the one thread that talks to Redis
    */
-  Lookup(Releases releases, Answers answers, ServingSettings settings, Executor executor) {
+  Lookup(
+      Releases releases,
+      Answers answers,
+      Optional<NearCache> nearCache,
+      ServingSettings settings,
+      Executor executor) {
+    this.nearCache = nearCache;
     this.releases = releases;
     this.answers = answers;
     this.settings = settings;
@@ -77,14 +85,21 @@ final class Lookup {
     AnswerParts parts = toParts.apply(selection);
     boolean withEventTimestamps = request.getIncludeEventTimestamps();
     FetchedRows rows = FetchedRows.toFetch(selection, ids);
-    if (rows.isEmpty()) {
-      // Views without features: there is nothing to fetch.
+    // While Redis is away, a release could pass unseen.
+    Optional<NearCache> near = releases.trouble().isEmpty() ? nearCache : Optional.empty();
+    near.ifPresent(cache -> rows.takeFrom(cache, world.redis().identity()));
+    if (rows.isComplete()) {
       return CompletableFuture.completedFuture(answers.of(parts, ids, rows, withEventTimestamps));
     }
     return world
         .redis()
         .fill(rows.batch())
-        .thenApplyAsync(filled -> answers.of(parts, ids, rows, withEventTimestamps), executor);
+        .thenApplyAsync(
+            filled -> {
+              near.ifPresent(rows::giveTo);
+              return answers.of(parts, ids, rows, withEventTimestamps);
+            },
+            executor);
   }
 
   private Selection select(World world, GetOnlineFeaturesRequest request) {
