@@ -5,16 +5,20 @@ import com.google.protobuf.Struct;
 import com.google.protobuf.Value;
 import dev.tarn.manifest.FeatureType;
 import dev.tarn.manifest.StructField;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
 import java.math.BigDecimal;
 import java.math.BigInteger;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.function.IntFunction;
 
 /**
  * Reads one row of the encoding that {@link RowWriter} describes, first {@link
- * #readEventTimestamp}, then {@link #readValues}. Every length is checked before it is trusted, so
- * that garbage ends in a {@link CorruptRowException} and nothing else.
+ * #readEventTimestamp}, then {@link #readValues} or {@link EntriesWriter#writeRow}. Every length is
+ * checked before it is trusted, so that garbage ends in a {@link CorruptRowException} and nothing
+ * else.
  */
 public final class RowReader {
 
@@ -22,6 +26,11 @@ public final class RowReader {
   static final int MAX_SHORT_DECIMAL = 18;
 
   private static final int MAX_DEPTH = 64;
+
+  private static final VarHandle LONGS =
+      MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
+  private static final VarHandle INTS =
+      MethodHandles.byteArrayViewVarHandle(int[].class, ByteOrder.LITTLE_ENDIAN);
 
   private final byte[] row;
   private int position;
@@ -46,33 +55,29 @@ public final class RowReader {
    */
   public Value[] readValues(List<FeatureType> types) throws CorruptRowException {
     Value[] values = readAll(types.size(), types::get);
-    if (position != row.length) {
-      throw new CorruptRowException(
-          "%d bytes are left after the last value".formatted(row.length - position));
-    }
+    checkEnd();
     return values;
   }
 
   private Value[] readAll(int count, IntFunction<FeatureType> types) throws CorruptRowException {
-    int nulls = skip((count + 7) >>> 3);
+    int nulls = readNulls(count);
     Value[] values = new Value[count];
     for (int i = 0; i < count; i++) {
-      boolean isNull = (row[nulls + (i >>> 3)] & (1 << (i & 7))) != 0;
-      values[i] = isNull ? Values.NULL : readValue(types.apply(i));
+      values[i] = isNull(nulls, i) ? Values.NULL : readValue(types.apply(i));
     }
     return values;
   }
 
   private Value readValue(FeatureType type) throws CorruptRowException {
     return switch (type.getKind()) {
-      case KIND_BOOLEAN -> Values.ofBoolean(row[skip(1)] != 0);
+      case KIND_BOOLEAN -> Values.ofBoolean(readBoolean());
       case KIND_INT, KIND_BIGINT -> Values.ofLong(readLong());
-      case KIND_FLOAT -> Values.ofDouble(Float.intBitsToFloat((int) readBits(4)));
-      case KIND_DOUBLE -> Values.ofDouble(Double.longBitsToDouble(readBits(8)));
+      case KIND_FLOAT -> Values.ofDouble(Double.longBitsToDouble(readFloatAsDoubleBits()));
+      case KIND_DOUBLE -> Values.ofDouble(Double.longBitsToDouble(readDoubleBits()));
       case KIND_DECIMAL -> Values.ofDecimal(readDecimal(type));
       case KIND_STRING -> readString();
       case KIND_BINARY -> readBinary();
-      case KIND_DATE -> readDate();
+      case KIND_DATE -> Values.ofDate(readDays());
       case KIND_TIMESTAMP -> Values.ofTimestamp(readLong());
       case KIND_TIMESTAMP_NTZ -> Values.ofTimestampNtz(readLong());
       case KIND_ARRAY -> readArray(type.getElement());
@@ -81,16 +86,7 @@ public final class RowReader {
     };
   }
 
-  private Value readDate() throws CorruptRowException {
-    long days = readLong();
-    // Spark's dates are ints; a day beyond them is one that no calendar knows.
-    if (days != (int) days) {
-      throw new CorruptRowException("a date of %d days".formatted(days));
-    }
-    return Values.ofDate(days);
-  }
-
-  private BigDecimal readDecimal(FeatureType type) throws CorruptRowException {
+  BigDecimal readDecimal(FeatureType type) throws CorruptRowException {
     if (type.getPrecision() <= MAX_SHORT_DECIMAL) {
       return BigDecimal.valueOf(readLong(), type.getScale());
     }
@@ -116,16 +112,12 @@ public final class RowReader {
 
   private Value readArray(FeatureType element) throws CorruptRowException {
     enter();
-    int length = readLength();
-    // Null bits alone take a byte for eight elements, so a longer array can't be in these bytes.
-    if ((length + 7L) >>> 3 > row.length - position) {
-      throw new CorruptRowException("an array of %d at byte %d".formatted(length, position));
-    }
+    int length = readArrayLength();
     ListValue.Builder list = ListValue.newBuilder();
     for (Value value : readAll(length, i -> element)) {
       list.addValues(value);
     }
-    depth--;
+    leave();
     return Value.newBuilder().setListValue(list).build();
   }
 
@@ -136,31 +128,87 @@ public final class RowReader {
     for (int i = 0; i < values.length; i++) {
       struct.putFields(fields.get(i).getName(), values[i]);
     }
-    depth--;
+    leave();
     return Value.newBuilder().setStructValue(struct).build();
   }
 
-  private void enter() throws CorruptRowException {
+  byte[] bytes() {
+    return row;
+  }
+
+  int position() {
+    return position;
+  }
+
+  /** Back to where a value begins, to read it once more. */
+  void goTo(int position) {
+    this.position = position;
+  }
+
+  /** Into an array or a struct. */
+  void enter() throws CorruptRowException {
     if (++depth > MAX_DEPTH) {
       throw new CorruptRowException("types are nested deeper than " + MAX_DEPTH);
     }
   }
 
-  private long readBits(int bytes) throws CorruptRowException {
-    int at = skip(bytes);
-    long bits = 0;
-    for (int i = bytes - 1; i >= 0; i--) {
-      bits = bits << 8 | (row[at + i] & 0xFF);
-    }
-    return bits;
+  void leave() {
+    depth--;
   }
 
-  private long readLong() throws CorruptRowException {
+  void checkEnd() throws CorruptRowException {
+    if (position != row.length) {
+      throw new CorruptRowException(
+          "%d bytes are left after the last value".formatted(row.length - position));
+    }
+  }
+
+  /** Where the null bits of {@code count} values are, for {@link #isNull}. */
+  int readNulls(int count) throws CorruptRowException {
+    return skip((count + 7) >>> 3);
+  }
+
+  boolean isNull(int nulls, int index) {
+    return (row[nulls + (index >>> 3)] & (1 << (index & 7))) != 0;
+  }
+
+  boolean readBoolean() throws CorruptRowException {
+    return row[skip(1)] != 0;
+  }
+
+  int readDays() throws CorruptRowException {
+    long days = readLong();
+    // Spark's dates are ints; a day beyond them is one that no calendar knows.
+    if (days != (int) days) {
+      throw new CorruptRowException("a date of %d days".formatted(days));
+    }
+    return (int) days;
+  }
+
+  int readArrayLength() throws CorruptRowException {
+    int length = readLength();
+    // Null bits alone take a byte for eight elements, so a longer array can't be in these bytes.
+    if ((length + 7L) >>> 3 > row.length - position) {
+      throw new CorruptRowException("an array of %d at byte %d".formatted(length, position));
+    }
+    return length;
+  }
+
+  long readDoubleBits() throws CorruptRowException {
+    return (long) LONGS.get(row, skip(Long.BYTES));
+  }
+
+  long readFloatAsDoubleBits() throws CorruptRowException {
+    float value = Float.intBitsToFloat((int) INTS.get(row, skip(Integer.BYTES)));
+    return Double.doubleToRawLongBits((double) value);
+  }
+
+  long readLong() throws CorruptRowException {
     long raw = readUnsigned();
     return (raw >>> 1) ^ -(raw & 1);
   }
 
-  private int readLength() throws CorruptRowException {
+  int readLength() throws CorruptRowException {
     long length = readUnsigned();
     if (length < 0 || length > Integer.MAX_VALUE) {
       throw new CorruptRowException("a length of %d at byte %d".formatted(length, position));
@@ -181,7 +229,7 @@ public final class RowReader {
   }
 
   /** Moves past {@code bytes} bytes and returns where they begin. */
-  private int skip(int bytes) throws CorruptRowException {
+  int skip(int bytes) throws CorruptRowException {
     int at = position;
     if (bytes > row.length - at) {
       throw new CorruptRowException(

@@ -42,9 +42,12 @@ public final class Values {
   }
 
   public static Value ofLong(long value) {
-    return value >= -MAX_EXACT && value <= MAX_EXACT
-        ? ofDouble((double) value)
-        : ofString(Long.toString(value));
+    return isExact(value) ? ofDouble((double) value) : ofString(Long.toString(value));
+  }
+
+  /** Whether an integer is answered as a number. */
+  static boolean isExact(long value) {
+    return value >= -MAX_EXACT && value <= MAX_EXACT;
   }
 
   public static Value ofDouble(double value) {

@@ -57,6 +57,7 @@ class TestSettings {
     expected.put("serving.default-entity", "");
     expected.put("serving.max-entities", 10000);
     expected.put("serving.max-id-bytes", 1024);
+    expected.put("serving.near-cache-bytes", 0);
     expected.put("serving.poll", "500ms");
     expected.put("serving.drain", "10s");
     assertThat(defaults).isEqualTo(expected);

@@ -1,15 +1,15 @@
 package dev.tarn.serving;
 
 import dev.tarn.api.v1.FeatureStoreServiceGrpc;
-import dev.tarn.api.v1.GetOnlineFeaturesRequest;
-import dev.tarn.api.v1.GetOnlineFeaturesResponse;
 import dev.tarn.api.v1.ListFeatureViewsRequest;
 import dev.tarn.api.v1.ListFeatureViewsResponse;
+import io.grpc.BindableService;
+import io.grpc.ServerServiceDefinition;
 import io.grpc.stub.StreamObserver;
 import java.util.concurrent.CompletableFuture;
 
 /** {@code feature_store.v1.FeatureStoreService}; its .proto file is the contract. */
-final class FeatureStoreService extends FeatureStoreServiceGrpc.FeatureStoreServiceImplBase {
+final class FeatureStoreService implements BindableService, FeatureStoreServiceGrpc.AsyncService {
 
   private final Releases releases;
   private final Lookup lookup;
@@ -20,9 +20,11 @@ final class FeatureStoreService extends FeatureStoreServiceGrpc.FeatureStoreServ
   }
 
   @Override
-  public void getOnlineFeatures(
-      GetOnlineFeaturesRequest request, StreamObserver<GetOnlineFeaturesResponse> observer) {
-    Replies.send(observer, () -> lookup.answer(request));
+  public ServerServiceDefinition bindService() {
+    return AnswerBytes.bind(
+        FeatureStoreServiceGrpc.bindService(this),
+        FeatureStoreServiceGrpc.getGetOnlineFeaturesMethod(),
+        (request, observer) -> Replies.send(observer, () -> lookup.answer(request)));
   }
 
   @Override

@@ -17,36 +17,85 @@ final class FetchedRows {
   /** For each view where its rows begin, and at the end how many there are in all. */
   private final int[] begins;
 
+  /** Which rows the near cache had; null if it was not asked. */
+  private boolean[] isNear;
+
+  private NearCache.Key[] keys;
+  private int missing;
+
   private FetchedRows(List<ViewColumns> views, List<AskedId> ids, byte[][] rows, int[] begins) {
     this.views = views;
     this.ids = ids;
     this.rows = rows;
     this.begins = begins;
+    missing = rows.length;
   }
 
   /** The rows to fetch, none fetched yet. */
   static FetchedRows toFetch(Selection selection, List<AskedId> ids) {
-    List<ViewColumns> views = selection.views();
+    int[] begins = begins(selection.views(), ids);
+    return new FetchedRows(selection.views(), ids, new byte[begins[begins.length - 1]][], begins);
+  }
+
+  /** Rows that are there already. */
+  static FetchedRows of(Selection selection, List<AskedId> ids, byte[][] rows) {
+    return new FetchedRows(selection.views(), ids, rows, begins(selection.views(), ids));
+  }
+
+  private static int[] begins(List<ViewColumns> views, List<AskedId> ids) {
     int[] begins = new int[views.size() + 1];
     for (int v = 0; v < views.size(); v++) {
       begins[v + 1] = begins[v] + views.get(v).view().layers().size() * ids.size();
     }
-    return new FetchedRows(views, ids, new byte[begins[views.size()]][], begins);
+    return begins;
   }
 
-  boolean isEmpty() {
-    return rows.length == 0;
-  }
-
-  /**
-   * The one batch that fetches them all; all layers, as no lower one may wait for the one above.
-   */
-  RowBatch batch() {
-    RowBatch batch = new RowBatch(rows);
+  /** Takes what the near cache has. Only the rest is to be fetched then. */
+  void takeFrom(NearCache cache, Object redis) {
+    keys = new NearCache.Key[rows.length];
+    int next = 0;
     for (ViewColumns columns : views) {
       for (Layer layer : columns.view().layers()) {
         for (AskedId id : ids) {
-          batch.add(layer.bucket(id.utf8()), id.utf8());
+          keys[next++] = new NearCache.Key(redis, layer.bucketPrefix(), id.utf8());
+        }
+      }
+    }
+    isNear = cache.fill(keys, rows);
+    missing = 0;
+    for (boolean near : isNear) {
+      missing += near ? 0 : 1;
+    }
+  }
+
+  /** Gives it what it did not have, once that is fetched. */
+  void giveTo(NearCache cache) {
+    for (int i = 0; i < rows.length; i++) {
+      if (!isNear[i]) {
+        cache.put(keys[i], rows[i]);
+      }
+    }
+  }
+
+  /** Whether nothing is to be fetched. */
+  boolean isComplete() {
+    return missing == 0;
+  }
+
+  /**
+   * The one batch that fetches all that is missing; all layers, as no lower one may wait for the
+   * one above.
+   */
+  RowBatch batch() {
+    RowBatch batch = new RowBatch(rows, missing);
+    int next = 0;
+    for (ViewColumns columns : views) {
+      for (Layer layer : columns.view().layers()) {
+        for (AskedId id : ids) {
+          if (isNear == null || !isNear[next]) {
+            batch.add(next, layer.bucket(id.utf8()), id.utf8());
+          }
+          next++;
         }
       }
     }

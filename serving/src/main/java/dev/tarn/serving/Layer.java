@@ -60,6 +60,11 @@ final class Layer {
     return version;
   }
 
+  /** What the keys of its buckets begin with; no other version has it. */
+  String bucketPrefix() {
+    return bucketPrefix;
+  }
+
   int bucketOf(byte[] entityId) {
     return RedisKeys.bucketOf(entityId, buckets);
   }

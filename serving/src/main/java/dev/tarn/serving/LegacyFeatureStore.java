@@ -1,13 +1,12 @@
 package dev.tarn.serving;
 
-import dev.tarn.api.legacy.FeatureSet;
 import dev.tarn.api.legacy.FeatureStoreGrpc;
 import dev.tarn.api.legacy.GetOnlineFeaturesRequest;
-import dev.tarn.api.legacy.GetOnlineFeaturesResponse;
-import io.grpc.stub.StreamObserver;
+import io.grpc.BindableService;
+import io.grpc.ServerServiceDefinition;
 
 /** {@code feature_store.FeatureStore}: the same lookups for clients of the older name. */
-final class LegacyFeatureStore extends FeatureStoreGrpc.FeatureStoreImplBase {
+final class LegacyFeatureStore implements BindableService, FeatureStoreGrpc.AsyncService {
 
   private final Lookup lookup;
 
@@ -16,11 +15,11 @@ final class LegacyFeatureStore extends FeatureStoreGrpc.FeatureStoreImplBase {
   }
 
   @Override
-  public void getOnlineFeatures(
-      GetOnlineFeaturesRequest request, StreamObserver<GetOnlineFeaturesResponse> observer) {
-    Replies.send(
-        observer,
-        () -> lookup.answer(toV1(request)).thenApply(LegacyFeatureStore::withoutStatuses));
+  public ServerServiceDefinition bindService() {
+    return AnswerBytes.bind(
+        FeatureStoreGrpc.bindService(this),
+        FeatureStoreGrpc.getGetOnlineFeaturesMethod(),
+        (request, observer) -> Replies.send(observer, () -> lookup.legacyAnswer(toV1(request))));
   }
 
   private static dev.tarn.api.v1.GetOnlineFeaturesRequest toV1(GetOnlineFeaturesRequest request) {
@@ -28,17 +27,5 @@ final class LegacyFeatureStore extends FeatureStoreGrpc.FeatureStoreImplBase {
         .addAllEntityIds(request.getEntityIdsList())
         .addAllFeatureNames(request.getFeatureNamesList())
         .build();
-  }
-
-  private static GetOnlineFeaturesResponse withoutStatuses(
-      dev.tarn.api.v1.GetOnlineFeaturesResponse answer) {
-    GetOnlineFeaturesResponse.Builder legacy = GetOnlineFeaturesResponse.newBuilder();
-    answer
-        .getResultsMap()
-        .forEach(
-            (id, set) ->
-                legacy.putResults(
-                    id, FeatureSet.newBuilder().putAllFeatures(set.getFeaturesMap()).build()));
-    return legacy.build();
   }
 }

@@ -1,14 +1,16 @@
 package dev.tarn.serving;
 
 import dev.tarn.api.v1.GetOnlineFeaturesRequest;
-import dev.tarn.api.v1.GetOnlineFeaturesResponse;
+import dev.tarn.row.WireBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
+import java.util.function.Function;
 
 /**
  * One lookup: check the request, take one world, fetch all rows in one round trip, answer. No
@@ -38,6 +40,7 @@ final class Lookup {
 
   private final Releases releases;
   private final Answers answers;
+  private final Optional<NearCache> nearCache;
   private final ServingSettings settings;
   private final Executor executor;
 
@@ -46,7 +49,13 @@ final class Lookup {
    *
    * @param executor so that answers are not built on the one thread that talks to Redis
    */
-  Lookup(Releases releases, Answers answers, ServingSettings settings, Executor executor) {
+  Lookup(
+      Releases releases,
+      Answers answers,
+      Optional<NearCache> nearCache,
+      ServingSettings settings,
+      Executor executor) {
+    this.nearCache = nearCache;
     this.releases = releases;
     this.answers = answers;
     this.settings = settings;
@@ -54,25 +63,42 @@ final class Lookup {
   }
 
   /**
-   * Answers a request. Any failure ends in the future; {@link Failures#of} has its gRPC status.
+   * Answers a request, with the bytes of a GetOnlineFeaturesResponse. Any failure ends in the
+   * future; {@link Failures#of} has its gRPC status.
    *
    * @throws io.grpc.StatusRuntimeException if it fails before Redis is asked
    */
-  CompletableFuture<GetOnlineFeaturesResponse> answer(GetOnlineFeaturesRequest request) {
+  CompletableFuture<WireBuffer> answer(GetOnlineFeaturesRequest request) {
+    return answer(request, Selection::parts);
+  }
+
+  /** As {@link #answer}, with the bytes that the older service answers. */
+  CompletableFuture<WireBuffer> legacyAnswer(GetOnlineFeaturesRequest request) {
+    return answer(request, Selection::legacyParts);
+  }
+
+  private CompletableFuture<WireBuffer> answer(
+      GetOnlineFeaturesRequest request, Function<Selection, AnswerParts> toParts) {
     List<AskedId> ids = distinctIds(request.getEntityIdsList());
     World world = releases.world();
     Selection selection = select(world, request);
+    AnswerParts parts = toParts.apply(selection);
+    boolean withEventTimestamps = request.getIncludeEventTimestamps();
     FetchedRows rows = FetchedRows.toFetch(selection, ids);
-    if (rows.isEmpty()) {
-      // Views without features: there is nothing to fetch.
-      return CompletableFuture.completedFuture(
-          answers.of(selection, ids, rows, request.getIncludeEventTimestamps()));
+    // While Redis is away, a release could pass unseen.
+    Optional<NearCache> near = releases.trouble().isEmpty() ? nearCache : Optional.empty();
+    near.ifPresent(cache -> rows.takeFrom(cache, world.redis().identity()));
+    if (rows.isComplete()) {
+      return CompletableFuture.completedFuture(answers.of(parts, ids, rows, withEventTimestamps));
     }
     return world
         .redis()
         .fill(rows.batch())
         .thenApplyAsync(
-            filled -> answers.of(selection, ids, rows, request.getIncludeEventTimestamps()),
+            filled -> {
+              near.ifPresent(rows::giveTo);
+              return answers.of(parts, ids, rows, withEventTimestamps);
+            },
             executor);
   }
 

@@ -40,19 +40,28 @@ final class LookupServer {
   private final HealthStatusManager health = new HealthStatusManager();
   private final ExecutorService executor =
       Executors.newFixedThreadPool(Runtime.getRuntime().availableProcessors());
+  private final Optional<NearCache> nearCache;
   private final RedisConnector redis;
   private final Releases releases;
   private final Server server;
 
   private LookupServer(ServingSettings settings, RedisSettings redisSettings) {
     this.settings = settings;
+    nearCache =
+        settings.nearCacheBytes() == 0
+            ? Optional.empty()
+            : Optional.of(new NearCache(settings.nearCacheBytes()));
     redis = new RedisConnector(redisSettings);
     releases =
         new Releases(
             redis, redisSettings.keys(), settings.poll(), () -> setHealth(ServingStatus.SERVING));
     Lookup lookup =
         new Lookup(
-            releases, new Answers(InstantSource.system(), new CorruptRows()), settings, executor);
+            releases,
+            new Answers(InstantSource.system(), new CorruptRows()),
+            nearCache,
+            settings,
+            executor);
     server =
         NettyServerBuilder.forAddress(new InetSocketAddress(settings.host(), settings.port()))
             .executor(executor)
@@ -87,6 +96,11 @@ final class LookupServer {
   /** The port it listens on: the one of the settings, or the one that was free. */
   int port() {
     return server.getPort();
+  }
+
+  /** Empty if {@code serving.near-cache-bytes} is 0. */
+  Optional<NearCache> nearCache() {
+    return nearCache;
   }
 
   /** What keeps it from answering, if anything does. */

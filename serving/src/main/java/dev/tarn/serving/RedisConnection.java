@@ -22,6 +22,9 @@ final class RedisConnection implements AutoCloseable {
   private final Nodes nodes;
   private final StatefulConnection<String, String> notices;
 
+  /** Not the connection itself, so that who keeps it keeps nothing alive. */
+  private final Object identity = new Object();
+
   RedisConnection(RedisSettings settings, Nodes nodes, StatefulConnection<String, String> notices) {
     this.settings = settings;
     this.nodes = nodes;
@@ -30,6 +33,11 @@ final class RedisConnection implements AutoCloseable {
 
   boolean isOpen() {
     return nodes.isOpen() && notices.isOpen();
+  }
+
+  /** Stands for this connection and for no other, before or after it. */
+  Object identity() {
+    return identity;
   }
 
   /** All fields of a hash of text; none if there is no such key. */

@@ -19,16 +19,20 @@ final class RowBatch {
   private final AtomicInteger awaited;
   private final CompletableFuture<Void> future = new CompletableFuture<>();
 
-  /** A batch that fills {@code rows}, one at least, with exactly as many. */
-  RowBatch(byte[][] rows) {
+  /**
+   * A batch that fills {@code rows}, or some of them.
+   *
+   * @param count how many will be added, one at least
+   */
+  RowBatch(byte[][] rows, int count) {
     this.rows = rows;
-    commands = new ArrayList<>(rows.length);
-    awaited = new AtomicInteger(rows.length);
+    commands = new ArrayList<>(count);
+    awaited = new AtomicInteger(count);
   }
 
-  /** Adds the next row: a field of a bucket. */
-  void add(byte[] bucket, byte[] entityId) {
-    commands.add(new Hget(commands.size(), bucket, entityId));
+  /** Adds a row, by its index: a field of a bucket. */
+  void add(int index, byte[] bucket, byte[] entityId) {
+    commands.add(new Hget(index, bucket, entityId));
   }
 
   void sendTo(Nodes nodes) {
@@ -36,8 +40,8 @@ final class RowBatch {
   }
 
   /**
-   * Completes when all rows are there, in the order in which they were added, null where the bucket
-   * has no such entity; fails as a whole if one answer is an error or does not come.
+   * Completes when all rows that were added are there, null where the bucket has no such entity;
+   * fails as a whole if one answer is an error or does not come.
    */
   CompletableFuture<Void> filled() {
     return future;

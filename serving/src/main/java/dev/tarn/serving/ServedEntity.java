@@ -1,5 +1,7 @@
 package dev.tarn.serving;
 
+import com.github.benmanes.caffeine.cache.Cache;
+import com.github.benmanes.caffeine.cache.Caffeine;
 import dev.tarn.manifest.StoredFeature;
 import dev.tarn.serving.Selection.Place;
 import java.util.Collection;
@@ -10,8 +12,10 @@ import java.util.Optional;
 import java.util.TreeMap;
 import java.util.stream.Stream;
 
-/** An entity with the features of all its released views, by plain and by full name. Immutable. */
+/** An entity with the features of all its released views, by plain and by full name. */
 final class ServedEntity {
+
+  private static final int MAX_SELECTED = 100;
 
   private final String name;
   private final Map<String, Place> byFullName = new TreeMap<>();
@@ -22,6 +26,10 @@ final class ServedEntity {
 
   private final List<String> names;
   private final Selection all;
+
+  /** By the names that were asked for: clients ask for the same ones again and again. */
+  private final Cache<List<String>, Selection> selected =
+      Caffeine.newBuilder().maximumSize(MAX_SELECTED).executor(Runnable::run).build();
 
   ServedEntity(String name, Collection<ServedView> views) {
     this.name = name;
@@ -71,6 +79,19 @@ final class ServedEntity {
    *     have
    */
   Selection select(List<String> names) {
+    Selection known = selected.getIfPresent(names);
+    if (known != null) {
+      return known;
+    }
+    Selection selection = selectAnew(names);
+    // A longer list has names twice, and may be as long as a request.
+    if (names.size() <= byPlainName.size() + byFullName.size()) {
+      selected.put(List.copyOf(names), selection);
+    }
+    return selection;
+  }
+
+  private Selection selectAnew(List<String> names) {
     Map<String, Place> chosen = new LinkedHashMap<>();
     for (int i = 0; i < names.size(); i++) {
       String asked = names.get(i);

@@ -8,6 +8,7 @@ import java.time.Duration;
  *
  * @param port 0 for any that is free
  * @param defaultEntity empty for none
+ * @param nearCacheBytes 0 for no near cache
  */
 public record ServingSettings(
     String host,
@@ -15,6 +16,7 @@ public record ServingSettings(
     String defaultEntity,
     int maxEntities,
     int maxIdBytes,
+    long nearCacheBytes,
     Duration poll,
     Duration drain) {
 
@@ -41,6 +43,7 @@ public record ServingSettings(
         serving.getString("default-entity"),
         serving.getInt("max-entities"),
         serving.getInt("max-id-bytes"),
+        serving.getBytes("near-cache-bytes"),
         serving.getDuration("poll"),
         serving.getDuration("drain"));
   }

@@ -7,6 +7,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * What lookups answer from: all that is released, as it was read at one moment, and the connection
@@ -19,6 +20,9 @@ final class World {
   private final Map<String, ServedView> views;
   private final Map<String, StoredService> services;
   private final Map<String, ServedEntity> entities = new TreeMap<>();
+
+  /** The selections of services, by name, from when they are first asked for. */
+  private final Map<String, Selection> ofServices = new ConcurrentHashMap<>();
 
   World(RedisConnection redis, Map<String, ServedView> views, Map<String, StoredService> services) {
     this.redis = redis;
@@ -103,6 +107,10 @@ final class World {
           "feature service '%s' is of entity '%s', not %s"
               .formatted(name, service.getEntity(), Failures.quote(entity)));
     }
+    return ofServices.computeIfAbsent(name, unknown -> selection(service));
+  }
+
+  private Selection selection(StoredService service) {
     ServedEntity served = entities.get(service.getEntity());
     Map<String, Place> chosen = new LinkedHashMap<>();
     for (String feature : service.getFeatureNamesList()) {
@@ -110,7 +118,7 @@ final class World {
       if (place == null) {
         throw Failures.failedPrecondition(
             "feature service '%s' has the feature '%s', which is in no released view of entity '%s'"
-                    .formatted(name, feature, service.getEntity())
+                    .formatted(service.getName(), feature, service.getEntity())
                 + ": push its view, or take it out of the service");
       }
       chosen.put(feature, place);

@@ -41,7 +41,7 @@ final class ServerFixture implements AutoCloseable {
 
   static final ServingSettings SETTINGS =
       new ServingSettings(
-          "127.0.0.1", 0, "", 10_000, 1024, Duration.ofMillis(500), Duration.ofSeconds(10));
+          "127.0.0.1", 0, "", 10_000, 1024, 0, Duration.ofMillis(500), Duration.ofSeconds(10));
 
   static {
     // What grpc-java logs belongs to the log, as in the server itself.
@@ -72,15 +72,20 @@ final class ServerFixture implements AutoCloseable {
 
   static ServingSettings withDefaultEntity(String entity) {
     return new ServingSettings(
-        "127.0.0.1", 0, entity, 10_000, 1024, Duration.ofMillis(500), Duration.ofSeconds(10));
+        "127.0.0.1", 0, entity, 10_000, 1024, 0, Duration.ofMillis(500), Duration.ofSeconds(10));
   }
 
   static ServingSettings withPoll(Duration poll) {
-    return new ServingSettings("127.0.0.1", 0, "", 10_000, 1024, poll, Duration.ofSeconds(10));
+    return new ServingSettings("127.0.0.1", 0, "", 10_000, 1024, 0, poll, Duration.ofSeconds(10));
   }
 
   static ServingSettings withDrain(Duration drain) {
-    return new ServingSettings("127.0.0.1", 0, "", 10_000, 1024, Duration.ofMillis(500), drain);
+    return new ServingSettings("127.0.0.1", 0, "", 10_000, 1024, 0, Duration.ofMillis(500), drain);
+  }
+
+  static ServingSettings withNearCache(long bytes) {
+    return new ServingSettings(
+        "127.0.0.1", 0, "", 10_000, 1024, bytes, Duration.ofMillis(500), Duration.ofSeconds(10));
   }
 
   LookupServer server() {

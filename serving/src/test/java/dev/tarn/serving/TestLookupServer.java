@@ -221,7 +221,7 @@ class TestLookupServer {
     int port = server.server().port();
     ServingSettings taken =
         new ServingSettings(
-            "127.0.0.1", port, "", 1, 1, Duration.ofSeconds(1), Duration.ofSeconds(1));
+            "127.0.0.1", port, "", 1, 1, 0, Duration.ofSeconds(1), Duration.ofSeconds(1));
 
     assertThatThrownBy(() -> LookupServer.start(taken, redis))
         .isInstanceOf(TarnException.class)
@@ -233,7 +233,7 @@ class TestLookupServer {
   @Test
   void anAddressThatIsNotOursIsSaidWithWhatToDo() {
     ServingSettings foreign =
-        new ServingSettings("192.0.2.1", 0, "", 1, 1, Duration.ofSeconds(1), Duration.ofSeconds(1));
+        new ServingSettings("192.0.2.1", 0, "", 1, 1, 0, Duration.ofSeconds(1), Duration.ofSeconds(1));
 
     assertThatThrownBy(() -> LookupServer.start(foreign, redis))
         .isInstanceOf(TarnException.class)
@@ -248,7 +248,7 @@ class TestLookupServer {
 
     ServingSettings same =
         new ServingSettings(
-            "127.0.0.1", port, "", 10, 10, Duration.ofMillis(500), Duration.ofSeconds(1));
+            "127.0.0.1", port, "", 10, 10, 0, Duration.ofMillis(500), Duration.ofSeconds(1));
     try (ServerFixture next = new ServerFixture(redis, same)) {
       assertThat(values(next.ask("u1").getResultsOrThrow("u1"))).containsEntry("age", 40.0);
     }

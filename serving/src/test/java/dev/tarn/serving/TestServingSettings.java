@@ -25,6 +25,7 @@ class TestServingSettings {
                 "",
                 10_000,
                 1024,
+                0,
                 Duration.ofMillis(500),
                 Duration.ofSeconds(10)));
   }

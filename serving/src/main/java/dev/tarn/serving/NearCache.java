@@ -1,0 +1,126 @@
+package dev.tarn.serving;
+
+import com.github.benmanes.caffeine.cache.Cache;
+import com.github.benmanes.caffeine.cache.Caffeine;
+import java.util.Arrays;
+import java.util.concurrent.atomic.LongAdder;
+
+/**
+ * Rows of hot entities, in this process, so that Redis need not be asked. The key has the version,
+ * and rows of a version never change, so a release needs no word to the cache: its lookups ask for
+ * other keys.
+ *
+ * <p>That an entity has no row is kept as well: hot entities may be unknown, and in an overlay most
+ * are.
+ */
+final class NearCache {
+
+  /**
+   * Which row.
+   *
+   * <p>Without a record's own methods, which would compare the array by identity.
+   */
+  static final class Key {
+
+    private final Object redis;
+    private final String bucketPrefix;
+    private final byte[] entityId;
+    private final int hash;
+
+    /**
+     * The row of an entity in one layer of a version.
+     *
+     * @param redis stands for the connection that it is read by: a Redis that comes back may have
+     *     other data under the same names
+     * @param bucketPrefix has the names of view and version
+     */
+    Key(Object redis, String bucketPrefix, byte[] entityId) {
+      this.redis = redis;
+      this.bucketPrefix = bucketPrefix;
+      this.entityId = entityId;
+      hash = 31 * bucketPrefix.hashCode() + Arrays.hashCode(entityId);
+    }
+
+    @Override
+    public boolean equals(Object other) {
+      return other instanceof Key key
+          && hash == key.hash
+          && redis == key.redis
+          && Arrays.equals(entityId, key.entityId)
+          && bucketPrefix.equals(key.bucketPrefix);
+    }
+
+    @Override
+    public int hashCode() {
+      return hash;
+    }
+  }
+
+  /** Stands for no row. Told by identity: an empty row is something else. */
+  private static final byte[] ABSENT = new byte[0];
+
+  /** What an entry takes beside the bytes of id and row: key, two arrays, Caffeine's own. */
+  private static final int BYTES_AN_ENTRY = 200;
+
+  private final Cache<Key, byte[]> rows;
+  private final LongAdder hits = new LongAdder();
+  private final LongAdder misses = new LongAdder();
+
+  /** A cache that takes about so many bytes of memory, and no more. */
+  NearCache(long bytes) {
+    rows =
+        Caffeine.newBuilder()
+            .maximumWeight(bytes)
+            .weigher((Key key, byte[] row) -> BYTES_AN_ENTRY + key.entityId.length + row.length)
+            .executor(Runnable::run)
+            .build();
+  }
+
+  /**
+   * Fills in what is known of some rows, and notes how many were and were not.
+   *
+   * @return for each row whether it is known, be it that there is none
+   */
+  boolean[] fill(Key[] keys, byte[][] into) {
+    boolean[] isKnown = new boolean[keys.length];
+    int known = 0;
+    for (int i = 0; i < keys.length; i++) {
+      byte[] row = rows.getIfPresent(keys[i]);
+      if (row != null) {
+        isKnown[i] = true;
+        known++;
+        into[i] = row == ABSENT ? null : row;
+      }
+    }
+    hits.add(known);
+    misses.add(keys.length - known);
+    return isKnown;
+  }
+
+  /** Keeps a row that Redis gave; null for none. */
+  void put(Key key, byte[] row) {
+    rows.put(key, row == null ? ABSENT : row);
+  }
+
+  /** Rows that were here when they were asked for, since the server started. */
+  long hits() {
+    return hits.sum();
+  }
+
+  /** Rows that Redis was asked for. */
+  long misses() {
+    return misses.sum();
+  }
+
+  /** Rows that are kept now, those that stand for none among them. */
+  long entries() {
+    rows.cleanUp();
+    return rows.estimatedSize();
+  }
+
+  /** What they take of {@code serving.near-cache-bytes}. */
+  long bytes() {
+    rows.cleanUp();
+    return rows.policy().eviction().orElseThrow().weightedSize().orElseThrow();
+  }
+}

@@ -1,0 +1,223 @@
+package dev.tarn.serving;
+
+import static dev.tarn.serving.RedisFixture.utf8;
+import static dev.tarn.serving.ServerFixture.soon;
+import static dev.tarn.serving.ServerFixture.statuses;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.entry;
+
+import dev.tarn.api.v1.GetOnlineFeaturesResponse;
+import dev.tarn.manifest.FeatureType.Kind;
+import dev.tarn.redis.RedisSettings;
+import io.grpc.Status;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** Hot rows in the server's own memory. Redis's own count of HGETs says what it was asked. */
+class TestNearCache {
+
+  private static final String VIEW = "activity";
+
+  private final RedisFixture fixture = RedisFixture.start();
+  private final RedisSettings redis = fixture.settings();
+  private Pushes pushes = new Pushes(redis);
+  private ServerFixture server;
+  private final Instant baseAsOf = pushes.asOf().minus(Duration.ofHours(24));
+
+  @AfterEach
+  void stop() {
+    if (server != null) {
+      server.close();
+    }
+    pushes.close();
+    fixture.close();
+  }
+
+  @Test
+  void anEntityThatWasAskedForIsNotAskedOfRedisAgain() {
+    view().row("u1", 1L).row("u2", 1L).write("v1");
+    start("v1", 1 << 20);
+    GetOnlineFeaturesResponse first = server.ask("u1", "u2");
+    long asked = hgets();
+
+    assertThat(server.ask("u1", "u2")).isEqualTo(first);
+    assertThat(server.ask("u2").getResultsOrThrow("u2")).isEqualTo(first.getResultsOrThrow("u2"));
+
+    assertThat(hgets()).isEqualTo(asked);
+    assertThat(cache().misses()).isEqualTo(2);
+    assertThat(cache().hits()).isEqualTo(3);
+  }
+
+  @Test
+  void onlyWhatIsNotThereIsAskedOfRedis() {
+    view().row("u1", 1L).row("u2", 2L).row("u3", 3L).write("v1");
+    start("v1", 1 << 20);
+    var unused = server.ask("u2");
+    long asked = hgets();
+
+    GetOnlineFeaturesResponse answer = server.ask("u1", "u2", "u3");
+
+    assertThat(hgets() - asked).isEqualTo(2);
+    for (int i = 1; i <= 3; i++) {
+      assertThat(number(answer, "u" + i)).isEqualTo(i);
+    }
+  }
+
+  @Test
+  void thatAnEntityIsUnknownIsKeptToo() {
+    view().row("u1", 1L).write("v1");
+    start("v1", 1 << 20);
+    var unused = server.ask("nobody");
+    long asked = hgets();
+
+    assertThat(statuses(server.ask("nobody").getResultsOrThrow("nobody")))
+        .containsOnly(entry("n", "NOT_FOUND"));
+
+    assertThat(hgets()).isEqualTo(asked);
+  }
+
+  @Test
+  void aReleaseIsSeenAtOnceAndSoIsTheWayBack() {
+    view().row("u1", 1L).write("v1");
+    view().row("u1", 2L).write("v2");
+    start("v1", 1 << 20);
+    for (int flip = 0; flip < 20; flip++) {
+      String version = flip % 2 == 0 ? "v2" : "v1";
+      pushes.release(VIEW, version);
+      soon().until(() -> server.ask("u1").getVersions(0).getVersion().equals(version));
+
+      assertThat(number(server.ask("u1"), "u1")).isEqualTo(flip % 2 == 0 ? 2 : 1);
+    }
+    assertThat(cache().misses()).isEqualTo(2);
+  }
+
+  @Test
+  void anOverlayDecidesOverRowsOfItsBaseThatAreHere() {
+    view().asOf(baseAsOf).row("same", 1L).row("changed", 1L).row("gone", 1L).write("v1");
+    view().over("v1", baseAsOf).row("changed", 2L).row("new", 2L).removed("gone").write("v2");
+    start("v1", 1 << 20);
+    var unused = server.ask("same", "changed", "gone", "new");
+    pushes.release(VIEW, "v2");
+    soon().until(() -> server.ask("same").getVersions(0).getVersion().equals("v2"));
+    long asked = hgets();
+
+    for (int time = 0; time < 2; time++) {
+      GetOnlineFeaturesResponse answer = server.ask("same", "changed", "gone", "new");
+      assertThat(number(answer, "same")).isEqualTo(1);
+      assertThat(number(answer, "changed")).isEqualTo(2);
+      assertThat(number(answer, "new")).isEqualTo(2);
+      assertThat(answer.getResultsOrThrow("gone").getFeaturesMap()).isEmpty();
+    }
+    // The overlay's other three, once; those of the base are here from before.
+    assertThat(hgets() - asked).isEqualTo(3);
+  }
+
+  @Test
+  void itIsBoundedInBytes() {
+    int limit = 100_000;
+    Pushes.View view = view();
+    for (int i = 0; i < 1_000; i++) {
+      view.row("u" + i, (long) i);
+    }
+    view.write("v1");
+    start("v1", limit);
+
+    for (int time = 0; time < 3; time++) {
+      GetOnlineFeaturesResponse answer =
+          server.ask(IntStream.range(0, 1_000).mapToObj(i -> "u" + i).toArray(String[]::new));
+      for (int i = 0; i < 1_000; i++) {
+        assertThat(number(answer, "u" + i)).isEqualTo(i);
+      }
+    }
+
+    assertThat(cache().bytes()).isBetween(limit / 2L, (long) limit);
+    assertThat(cache().entries()).isBetween(limit / 2L / 210, limit / 200L);
+  }
+
+  @Test
+  void anotherRedisUnderTheSameNamesIsNotAnsweredFromTheOldOnesRows() {
+    view().row("u1", 1L).write("v1");
+    start("v1", 1 << 20);
+    assertThat(number(server.ask("u1"), "u1")).isEqualTo(1);
+
+    pushes.close();
+    fixture.stop();
+    fixture.restart();
+    pushes = new Pushes(redis);
+    view().row("u1", 2L).write("v1");
+    pushes.release(VIEW, "v1");
+
+    soon().untilAsserted(() -> assertThat(number(server.ask("u1"), "u1")).isEqualTo(2));
+  }
+
+  @Test
+  void withoutRedisItAnswersNothing() {
+    view().row("u1", 1L).write("v1");
+    start("v1", 1 << 20);
+    assertThat(number(server.ask("u1"), "u1")).isEqualTo(1);
+
+    fixture.stop();
+
+    soon().until(() -> server.server().trouble().isPresent());
+    assertThat(server.refusal(ServerFixture.request("u1")).getCode())
+        .isEqualTo(Status.Code.UNAVAILABLE);
+    fixture.restart();
+  }
+
+  @Test
+  void aRowThatDoesNotDecodeStaysOneEachTime() {
+    view().row("u1", 1L).write("v1");
+    pushes.overwriteRow(VIEW, "v1", "u1", utf8("\0"));
+    start("v1", 1 << 20);
+
+    for (int time = 0; time < 2; time++) {
+      assertThat(statuses(server.ask("u1").getResultsOrThrow("u1")))
+          .containsOnly(entry("n", "NOT_FOUND"));
+    }
+  }
+
+  @Test
+  void thereIsNoneByDefault() {
+    view().row("u1", 1L).write("v1");
+    pushes.release(VIEW, "v1");
+    server = new ServerFixture(redis);
+    var unused = server.ask("u1");
+    long asked = hgets();
+
+    assertThat(number(server.ask("u1"), "u1")).isEqualTo(1);
+
+    assertThat(hgets() - asked).isEqualTo(1);
+    assertThat(server.server().nearCache()).isEmpty();
+  }
+
+  private Pushes.View view() {
+    return pushes.view(VIEW, "user").feature("n", Kind.KIND_BIGINT);
+  }
+
+  private void start(String version, long bytes) {
+    pushes.release(VIEW, version);
+    server = new ServerFixture(redis, ServerFixture.withNearCache(bytes));
+  }
+
+  private NearCache cache() {
+    return server.server().nearCache().orElseThrow();
+  }
+
+  private long hgets() {
+    return pushes
+        .redis()
+        .info("commandstats")
+        .lines()
+        .filter(line -> line.startsWith("cmdstat_hget:calls="))
+        .map(line -> Long.parseLong(line.substring(line.indexOf('=') + 1, line.indexOf(','))))
+        .findFirst()
+        .orElse(0L);
+  }
+
+  private static double number(GetOnlineFeaturesResponse answer, String id) {
+    return answer.getResultsOrThrow(id).getFeaturesOrThrow("n").getNumberValue();
+  }
+}
