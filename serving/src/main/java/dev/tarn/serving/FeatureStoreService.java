@@ -1,6 +1,8 @@
 package dev.tarn.serving;
 
 import dev.tarn.api.v1.FeatureStoreServiceGrpc;
+import dev.tarn.api.v1.GetFeatureVectorsRequest;
+import dev.tarn.api.v1.GetFeatureVectorsResponse;
 import dev.tarn.api.v1.GetOnlineFeaturesRequest;
 import dev.tarn.api.v1.GetOnlineFeaturesResponse;
 import dev.tarn.api.v1.ListFeatureViewsRequest;
@@ -23,6 +25,12 @@ final class FeatureStoreService extends FeatureStoreServiceGrpc.FeatureStoreServ
   public void getOnlineFeatures(
       GetOnlineFeaturesRequest request, StreamObserver<GetOnlineFeaturesResponse> observer) {
     Replies.send(observer, () -> lookup.answer(request));
+  }
+
+  @Override
+  public void getFeatureVectors(
+      GetFeatureVectorsRequest request, StreamObserver<GetFeatureVectorsResponse> observer) {
+    Replies.send(observer, () -> lookup.vectors(request));
   }
 
   @Override

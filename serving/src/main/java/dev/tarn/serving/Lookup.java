@@ -1,7 +1,10 @@
 package dev.tarn.serving;
 
+import dev.tarn.api.v1.GetFeatureVectorsRequest;
+import dev.tarn.api.v1.GetFeatureVectorsResponse;
 import dev.tarn.api.v1.GetOnlineFeaturesRequest;
 import dev.tarn.api.v1.GetOnlineFeaturesResponse;
+import dev.tarn.transform.Vectorizer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -36,8 +39,12 @@ final class Lookup {
     }
   }
 
+  /** Bytes of one answer's matrix: no request may ask for more than the memory has. */
+  private static final long MAX_MATRIX_BYTES = 256 << 20;
+
   private final Releases releases;
   private final Answers answers;
+  private final Vectors vectors;
   private final ServingSettings settings;
   private final Executor executor;
 
@@ -46,9 +53,15 @@ final class Lookup {
    *
    * @param executor so that answers are not built on the one thread that talks to Redis
    */
-  Lookup(Releases releases, Answers answers, ServingSettings settings, Executor executor) {
+  Lookup(
+      Releases releases,
+      Answers answers,
+      Vectors vectors,
+      ServingSettings settings,
+      Executor executor) {
     this.releases = releases;
     this.answers = answers;
+    this.vectors = vectors;
     this.settings = settings;
     this.executor = executor;
   }
@@ -74,6 +87,37 @@ final class Lookup {
         .thenApplyAsync(
             filled -> answers.of(selection, ids, rows, request.getIncludeEventTimestamps()),
             executor);
+  }
+
+  /**
+   * The vectors of a feature service; fails as {@link #answer} does.
+   *
+   * @throws io.grpc.StatusRuntimeException if it fails before Redis is asked
+   */
+  CompletableFuture<GetFeatureVectorsResponse> vectors(GetFeatureVectorsRequest request) {
+    List<String> asked = request.getEntityIdsList();
+    List<AskedId> ids = distinctIds(asked);
+    World world = releases.world();
+    VectorPlan plan = world.vectors(request.getFeatureService());
+    requireBounded(asked.size(), plan.vectorizer().width());
+    FetchedRows rows = FetchedRows.toFetch(plan.selection(), ids);
+    if (rows.isEmpty()) {
+      return CompletableFuture.completedFuture(vectors.of(plan, asked, ids, rows));
+    }
+    return world
+        .redis()
+        .fill(rows.batch())
+        .thenApplyAsync(filled -> vectors.of(plan, asked, ids, rows), executor);
+  }
+
+  private static void requireBounded(long rows, long width) {
+    long bytes = rows * width * Vectorizer.FLOAT_BYTES;
+    if (bytes > MAX_MATRIX_BYTES) {
+      throw Failures.invalid(
+          "entity_ids",
+          "has %d ids, whose vectors of %d floats are %d bytes, and the server answers %d at the most: ask for fewer at once"
+              .formatted(rows, width, bytes, MAX_MATRIX_BYTES));
+    }
   }
 
   private Selection select(World world, GetOnlineFeaturesRequest request) {

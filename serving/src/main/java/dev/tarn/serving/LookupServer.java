@@ -50,9 +50,14 @@ final class LookupServer {
     releases =
         new Releases(
             redis, redisSettings.keys(), settings.poll(), () -> setHealth(ServingStatus.SERVING));
+    CorruptRows corruptRows = new CorruptRows();
     Lookup lookup =
         new Lookup(
-            releases, new Answers(InstantSource.system(), new CorruptRows()), settings, executor);
+            releases,
+            new Answers(InstantSource.system(), corruptRows),
+            new Vectors(InstantSource.system(), corruptRows),
+            settings,
+            executor);
     server =
         NettyServerBuilder.forAddress(new InetSocketAddress(settings.host(), settings.port()))
             .executor(executor)

@@ -1,12 +1,16 @@
 package dev.tarn.serving;
 
+import dev.tarn.manifest.FeatureType;
 import dev.tarn.manifest.StoredService;
 import dev.tarn.serving.Selection.Place;
+import dev.tarn.transform.TransformException;
+import dev.tarn.transform.Vectorizer;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * What lookups answer from: all that is released, as it was read at one moment, and the connection
@@ -19,6 +23,7 @@ final class World {
   private final Map<String, ServedView> views;
   private final Map<String, StoredService> services;
   private final Map<String, ServedEntity> entities = new TreeMap<>();
+  private final Map<String, VectorPlan> vectorPlans = new ConcurrentHashMap<>();
 
   World(RedisConnection redis, Map<String, ServedView> views, Map<String, StoredService> services) {
     this.redis = redis;
@@ -89,6 +94,45 @@ final class World {
    *     another entity; FAILED_PRECONDITION if a feature of it is in no released view
    */
   Selection service(String name, String entity) {
+    StoredService service = stored(name);
+    if (!entity.isEmpty() && !entity.equals(service.getEntity())) {
+      throw Failures.invalid(
+          "entity",
+          "feature service '%s' is of entity '%s', not %s"
+              .formatted(name, service.getEntity(), Failures.quote(entity)));
+    }
+    return Selection.of(places(service));
+  }
+
+  /**
+   * How to make the vectors of a feature service.
+   *
+   * @throws io.grpc.StatusRuntimeException INVALID_ARGUMENT if there is no such service;
+   *     FAILED_PRECONDITION if it is not fitted, or a feature of it is in no released view or is no
+   *     number
+   */
+  VectorPlan vectors(String name) {
+    // Worked out with the first request: of most services nobody asks vectors.
+    return vectorPlans.computeIfAbsent(name, this::planVectors);
+  }
+
+  private VectorPlan planVectors(String name) {
+    if (name.isEmpty()) {
+      throw Failures.invalid("feature_service", "is empty: vectors are those of a feature service");
+    }
+    StoredService service = stored(name);
+    Map<String, Place> places = places(service);
+    List<Place> inOrder = List.copyOf(places.values());
+    List<FeatureType> types =
+        inOrder.stream().map(place -> place.view().types().get(place.index())).toList();
+    try {
+      return new VectorPlan(Selection.of(places), inOrder, Vectorizer.of(service, types));
+    } catch (TransformException e) {
+      throw Failures.failedPrecondition(e.getMessage());
+    }
+  }
+
+  private StoredService stored(String name) {
     requireReleases();
     StoredService service = services.get(name);
     if (service == null) {
@@ -97,12 +141,11 @@ final class World {
           "no feature service %s%s"
               .formatted(Failures.quote(name), Failures.suggest(name, services.keySet())));
     }
-    if (!entity.isEmpty() && !entity.equals(service.getEntity())) {
-      throw Failures.invalid(
-          "entity",
-          "feature service '%s' is of entity '%s', not %s"
-              .formatted(name, service.getEntity(), Failures.quote(entity)));
-    }
+    return service;
+  }
+
+  /** Where the features of a service are, in its order. */
+  private Map<String, Place> places(StoredService service) {
     ServedEntity served = entities.get(service.getEntity());
     Map<String, Place> chosen = new LinkedHashMap<>();
     for (String feature : service.getFeatureNamesList()) {
@@ -110,12 +153,12 @@ final class World {
       if (place == null) {
         throw Failures.failedPrecondition(
             "feature service '%s' has the feature '%s', which is in no released view of entity '%s'"
-                    .formatted(name, feature, service.getEntity())
+                    .formatted(service.getName(), feature, service.getEntity())
                 + ": push its view, or take it out of the service");
       }
       chosen.put(feature, place);
     }
-    return Selection.of(chosen);
+    return chosen;
   }
 
   private void requireReleases() {
