@@ -146,7 +146,8 @@ public final class Fits {
     for (FeatureTransforms feature : defined.getTransformsList()) {
       merged.addTransforms(byDefinition.getOrDefault(feature, feature));
     }
-    return merged.addAllFittedOn(fitted.getFittedOnList()).build();
+    boolean isFitted = !merged.getTransformsList().equals(defined.getTransformsList());
+    return isFitted ? merged.addAllFittedOn(fitted.getFittedOnList()).build() : defined;
   }
 
   /** The transforms as they were before they were fitted. */

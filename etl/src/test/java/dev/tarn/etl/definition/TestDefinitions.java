@@ -138,7 +138,7 @@ class TestDefinitions {
     assertTransformsRefused(
         "spending.amount",
         "{ standardize { mean = 2, std = 1, sd = 2 } }",
-        "there is no key 'sd' here; there are: mean, std");
+        "there is no key 'sd' here; did you mean 'std'?");
     assertTransformsRefused("spending.orders", "fill", "fill can't be fitted: { fill = 0 }");
     assertTransformsRefused("spending.orders", "{ hash = 0.5 }", "hash is from 1 to 16777216");
     assertTransformsRefused("spending.orders", "{ fill = x }", "fill is a number");

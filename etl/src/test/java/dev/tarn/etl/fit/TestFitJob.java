@@ -1,6 +1,7 @@
 package dev.tarn.etl.fit;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
@@ -49,7 +50,8 @@ class TestFitJob {
     FeatureTransforms points = fitted.getTransforms(0);
     assertThat(points.getSteps(1).getBucketize().getBoundariesList()).containsExactly(4.0);
     assertThat(points.getSteps(2).getStandardize().getMean()).isEqualTo(0.75);
-    assertThat(points.getSteps(2).getStandardize().getStd()).isEqualTo(Math.sqrt(3) / 4);
+    assertThat(points.getSteps(2).getStandardize().getStd())
+        .isCloseTo(Math.sqrt(3) / 4, within(1e-12));
     JsonObject printed =
         JsonParser.parseString(bench.output().lines().findFirst().orElseThrow()).getAsJsonObject();
     assertThat(printed.getAsJsonObject("snapshots").get("score").getAsString())
@@ -78,7 +80,7 @@ class TestFitJob {
 
     // The newest fit counts, on any snapshot that is named.
     assertThat(bench.run("fit", "service=ranking")).isZero();
-    assertThat(mean(bench)).isEqualTo(501);
+    assertThat(mean(bench)).isEqualTo(502);
     assertThat(bench.run("fit", "service=ranking", "snapshot=" + first)).isZero();
     assertThat(stored(bench)).isEqualTo(fitted);
     assertThat(mean(bench)).isEqualTo(3);
@@ -109,7 +111,7 @@ class TestFitJob {
 
   @Test
   void whatCannotBeFittedIsSaid() throws Exception {
-    Workbench bench = bench(STANDARDIZED, "(1, '%s', NULL, NULL)");
+    Workbench bench = bench(STANDARDIZED, "(1, '%s', NULL, 'x')");
     assertThat(bench.run("fit", "service=ranking")).isEqualTo(1);
     assertThat(bench.output())
         .contains("nothing has been built of 'score' yet: ./tarn build view=score as-of=…");
