@@ -9,6 +9,7 @@ import dev.tarn.etl.bench.BenchPushJob;
 import dev.tarn.etl.build.BuildJob;
 import dev.tarn.etl.build.ValidateJob;
 import dev.tarn.etl.demo.DemoJob;
+import dev.tarn.etl.fit.FitJob;
 import dev.tarn.etl.local.LocalRedis;
 import dev.tarn.etl.push.PushJob;
 import dev.tarn.etl.read.GetJob;
@@ -67,6 +68,7 @@ public final class Main {
       case UNPIN -> UnpinJob.run(line, settings, console);
       case VERSIONS -> VersionsJob.run(line, settings, console);
       case EXPIRE -> ExpireJob.run(line, settings, console);
+      case FIT -> FitJob.run(line, settings, console);
       case GET -> GetJob.run(line, settings, console);
       case UP -> LocalRedis.up(settings, console);
       case DOWN -> LocalRedis.down(settings, console);

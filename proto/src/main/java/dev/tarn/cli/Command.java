@@ -49,6 +49,11 @@ public enum Command {
       optional("view", "only this feature view (and the release history)"),
       optional("older-than", "e.g. 90d or 12h (default 30d)"),
       optional("format", "table (default) or json")),
+  FIT(
+      "fit the transforms of a feature service, and make them known to the servers",
+      required("service", "the feature service"),
+      optional("snapshot", "Iceberg snapshot ids or tags, separated by commas (default: released)"),
+      optional("format", "table (default) or json")),
   SERVE("answer lookups over gRPC until stopped"),
   GET(
       "look up entities online, or in Iceberg with snapshot=",

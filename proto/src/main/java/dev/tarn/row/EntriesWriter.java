@@ -71,7 +71,7 @@ public final class EntriesWriter {
    */
   public void writeRow(RowReader row, WireBuffer out) throws CorruptRowException {
     write(row, out);
-    row.checkEnd();
+    row.endValues();
   }
 
   void write(RowReader row, WireBuffer out) throws CorruptRowException {

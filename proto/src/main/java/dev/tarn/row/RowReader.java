@@ -55,8 +55,67 @@ public final class RowReader {
    */
   public Value[] readValues(List<FeatureType> types) throws CorruptRowException {
     Value[] values = readAll(types.size(), types::get);
-    checkEnd();
+    endValues();
     return values;
+  }
+
+  /**
+   * Begins to read value by value, in place of {@link #readValues}: each of the {@code count}
+   * values that {@link #isNull} does not name is read or skipped, in their order.
+   *
+   * @return where the null bits are
+   */
+  public int startValues(int count) throws CorruptRowException {
+    return skip((count + 7) >>> 3);
+  }
+
+  public boolean isNull(int nulls, int index) {
+    return (row[nulls + (index >>> 3)] & (1 << (index & 7))) != 0;
+  }
+
+  /** The next value, of a boolean (0 or 1) or any numeric type, as the nearest double. */
+  public double readNumber(FeatureType type) throws CorruptRowException {
+    return switch (type.getKind()) {
+      case KIND_BOOLEAN -> row[skip(1)] != 0 ? 1 : 0;
+      case KIND_INT, KIND_BIGINT -> readLong();
+      case KIND_FLOAT -> Float.intBitsToFloat((int) readBits(4));
+      case KIND_DOUBLE -> Double.longBitsToDouble(readBits(8));
+      case KIND_DECIMAL -> readDecimal(type).doubleValue();
+      default -> throw new IllegalArgumentException("no number: " + type.getKind());
+    };
+  }
+
+  /** The next value, of a string, boolean, int or bigint, as text. */
+  public String readText(FeatureType type) throws CorruptRowException {
+    return switch (type.getKind()) {
+      case KIND_BOOLEAN -> Boolean.toString(row[skip(1)] != 0);
+      case KIND_INT, KIND_BIGINT -> Long.toString(readLong());
+      case KIND_STRING -> {
+        int length = readLength();
+        yield new String(row, skip(length), length, StandardCharsets.UTF_8);
+      }
+      default -> throw new IllegalArgumentException("no text: " + type.getKind());
+    };
+  }
+
+  /** Passes over the next value. */
+  public void skipValue(FeatureType type) throws CorruptRowException {
+    switch (type.getKind()) {
+      case KIND_BOOLEAN -> skip(1);
+      case KIND_FLOAT -> skip(4);
+      case KIND_DOUBLE -> skip(8);
+      case KIND_INT, KIND_BIGINT, KIND_DATE, KIND_TIMESTAMP, KIND_TIMESTAMP_NTZ -> readUnsigned();
+      case KIND_STRING, KIND_BINARY -> skip(readLength());
+      default -> readValue(type);
+    }
+  }
+
+  /** Ends the reading of value by value: nothing may be left. */
+  public void endValues() throws CorruptRowException {
+    if (position != row.length) {
+      throw new CorruptRowException(
+          "%d bytes are left after the last value".formatted(row.length - position));
+    }
   }
 
   private Value[] readAll(int count, IntFunction<FeatureType> types) throws CorruptRowException {
@@ -154,13 +213,6 @@ public final class RowReader {
 
   void leave() {
     depth--;
-  }
-
-  void checkEnd() throws CorruptRowException {
-    if (position != row.length) {
-      throw new CorruptRowException(
-          "%d bytes are left after the last value".formatted(row.length - position));
-    }
   }
 
   /** Where the null bits of {@code count} values are, for {@link #isNull}. */

@@ -371,6 +371,43 @@ class TestRow {
   }
 
   @Test
+  void valueByValueIsAsAllAtOnce() throws Exception {
+    Random random = new Random(5);
+    List<FeatureType> types = allTypes();
+    for (int n = 0; n < 300; n++) {
+      byte[] row = randomRow(random, types);
+      Value[] expected = read(row, types);
+      RowReader reader = new RowReader(row);
+      reader.readEventTimestamp(AS_OF);
+      int nulls = reader.startValues(types.size());
+      for (int i = 0; i < types.size(); i++) {
+        FeatureType type = types.get(i);
+        assertThat(reader.isNull(nulls, i)).isEqualTo(expected[i].hasNullValue());
+        if (reader.isNull(nulls, i)) {
+          continue;
+        }
+        switch (random.nextBoolean() ? type.getKind() : Kind.KIND_UNSPECIFIED) {
+          case KIND_FLOAT, KIND_DOUBLE ->
+              assertThat(reader.readNumber(type)).isEqualTo(expected[i].getNumberValue());
+          case KIND_BOOLEAN ->
+              assertThat(reader.readNumber(type)).isEqualTo(expected[i].getBoolValue() ? 1 : 0);
+          case KIND_DECIMAL ->
+              assertThat(reader.readNumber(type))
+                  .isEqualTo(Double.parseDouble(expected[i].getStringValue()));
+          case KIND_STRING ->
+              assertThat(reader.readText(type)).isEqualTo(expected[i].getStringValue());
+          case KIND_INT, KIND_BIGINT -> {
+            long number = Long.parseLong(reader.readText(type));
+            assertThat(Values.ofLong(number)).isEqualTo(expected[i]);
+          }
+          default -> reader.skipValue(type);
+        }
+      }
+      reader.endValues();
+    }
+  }
+
+  @Test
   void aRowCutOffAnywhereIsCorrupt() throws Exception {
     Random random = new Random(11);
     List<FeatureType> types = allTypes();

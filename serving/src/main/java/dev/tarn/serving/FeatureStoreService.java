@@ -1,6 +1,8 @@
 package dev.tarn.serving;
 
 import dev.tarn.api.v1.FeatureStoreServiceGrpc;
+import dev.tarn.api.v1.GetFeatureVectorsRequest;
+import dev.tarn.api.v1.GetFeatureVectorsResponse;
 import dev.tarn.api.v1.ListFeatureViewsRequest;
 import dev.tarn.api.v1.ListFeatureViewsResponse;
 import io.grpc.BindableService;
@@ -25,6 +27,12 @@ final class FeatureStoreService implements BindableService, FeatureStoreServiceG
         FeatureStoreServiceGrpc.bindService(this),
         FeatureStoreServiceGrpc.getGetOnlineFeaturesMethod(),
         (request, observer) -> Replies.send(observer, () -> lookup.answer(request)));
+  }
+
+  @Override
+  public void getFeatureVectors(
+      GetFeatureVectorsRequest request, StreamObserver<GetFeatureVectorsResponse> observer) {
+    Replies.send(observer, () -> lookup.vectors(request));
   }
 
   @Override

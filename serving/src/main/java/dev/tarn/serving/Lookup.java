@@ -1,7 +1,10 @@
 package dev.tarn.serving;
 
+import dev.tarn.api.v1.GetFeatureVectorsRequest;
+import dev.tarn.api.v1.GetFeatureVectorsResponse;
 import dev.tarn.api.v1.GetOnlineFeaturesRequest;
 import dev.tarn.row.WireBuffer;
+import dev.tarn.transform.Vectorizer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -38,8 +41,12 @@ final class Lookup {
     }
   }
 
+  /** Bytes of one answer's matrix: no request may ask for more than the memory has. */
+  private static final long MAX_MATRIX_BYTES = 256 << 20;
+
   private final Releases releases;
   private final Answers answers;
+  private final Vectors vectors;
   private final Optional<NearCache> nearCache;
   private final ServingSettings settings;
   private final Executor executor;
@@ -52,12 +59,14 @@ final class Lookup {
   Lookup(
       Releases releases,
       Answers answers,
+      Vectors vectors,
       Optional<NearCache> nearCache,
       ServingSettings settings,
       Executor executor) {
     this.nearCache = nearCache;
     this.releases = releases;
     this.answers = answers;
+    this.vectors = vectors;
     this.settings = settings;
     this.executor = executor;
   }
@@ -84,12 +93,33 @@ final class Lookup {
     Selection selection = select(world, request);
     AnswerParts parts = toParts.apply(selection);
     boolean withEventTimestamps = request.getIncludeEventTimestamps();
+    return fetch(world, selection, ids)
+        .thenApply(rows -> answers.of(parts, ids, rows, withEventTimestamps));
+  }
+
+  /**
+   * The vectors of a feature service; fails as {@link #answer} does.
+   *
+   * @throws io.grpc.StatusRuntimeException if it fails before Redis is asked
+   */
+  CompletableFuture<GetFeatureVectorsResponse> vectors(GetFeatureVectorsRequest request) {
+    List<String> asked = request.getEntityIdsList();
+    List<AskedId> ids = distinctIds(asked);
+    World world = releases.world();
+    VectorPlan plan = world.vectors(request.getFeatureService());
+    requireBounded(asked.size(), plan.vectorizer().width());
+    return fetch(world, plan.selection(), ids)
+        .thenApply(rows -> vectors.of(plan, asked, ids, rows));
+  }
+
+  private CompletableFuture<FetchedRows> fetch(
+      World world, Selection selection, List<AskedId> ids) {
     FetchedRows rows = FetchedRows.toFetch(selection, ids);
     // While Redis is away, a release could pass unseen.
     Optional<NearCache> near = releases.trouble().isEmpty() ? nearCache : Optional.empty();
     near.ifPresent(cache -> rows.takeFrom(cache, world.redis().identity()));
     if (rows.isComplete()) {
-      return CompletableFuture.completedFuture(answers.of(parts, ids, rows, withEventTimestamps));
+      return CompletableFuture.completedFuture(rows);
     }
     return world
         .redis()
@@ -97,9 +127,19 @@ final class Lookup {
         .thenApplyAsync(
             filled -> {
               near.ifPresent(rows::giveTo);
-              return answers.of(parts, ids, rows, withEventTimestamps);
+              return rows;
             },
             executor);
+  }
+
+  private static void requireBounded(long rows, long width) {
+    long bytes = rows * width * Vectorizer.FLOAT_BYTES;
+    if (bytes > MAX_MATRIX_BYTES) {
+      throw Failures.invalid(
+          "entity_ids",
+          "has %d ids, whose vectors of %d floats are %d bytes, and the server answers %d at the most: ask for fewer at once"
+              .formatted(rows, width, bytes, MAX_MATRIX_BYTES));
+    }
   }
 
   private Selection select(World world, GetOnlineFeaturesRequest request) {

@@ -55,10 +55,12 @@ final class LookupServer {
     releases =
         new Releases(
             redis, redisSettings.keys(), settings.poll(), () -> setHealth(ServingStatus.SERVING));
+    CorruptRows corruptRows = new CorruptRows();
     Lookup lookup =
         new Lookup(
             releases,
-            new Answers(InstantSource.system(), new CorruptRows()),
+            new Answers(InstantSource.system(), corruptRows),
+            new Vectors(InstantSource.system(), corruptRows),
             nearCache,
             settings,
             executor);

@@ -1,7 +1,10 @@
 package dev.tarn.serving;
 
+import dev.tarn.manifest.FeatureType;
 import dev.tarn.manifest.StoredService;
 import dev.tarn.serving.Selection.Place;
+import dev.tarn.transform.TransformException;
+import dev.tarn.transform.Vectorizer;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -20,6 +23,7 @@ final class World {
   private final Map<String, ServedView> views;
   private final Map<String, StoredService> services;
   private final Map<String, ServedEntity> entities = new TreeMap<>();
+  private final Map<String, VectorPlan> vectorPlans = new ConcurrentHashMap<>();
 
   /** The selections of services, by name, from when they are first asked for. */
   private final Map<String, Selection> ofServices = new ConcurrentHashMap<>();
@@ -93,6 +97,45 @@ final class World {
    *     another entity; FAILED_PRECONDITION if a feature of it is in no released view
    */
   Selection service(String name, String entity) {
+    StoredService service = stored(name);
+    if (!entity.isEmpty() && !entity.equals(service.getEntity())) {
+      throw Failures.invalid(
+          "entity",
+          "feature service '%s' is of entity '%s', not %s"
+              .formatted(name, service.getEntity(), Failures.quote(entity)));
+    }
+    return ofServices.computeIfAbsent(name, unknown -> Selection.of(places(service)));
+  }
+
+  /**
+   * How to make the vectors of a feature service.
+   *
+   * @throws io.grpc.StatusRuntimeException INVALID_ARGUMENT if there is no such service;
+   *     FAILED_PRECONDITION if it is not fitted, or a feature of it is in no released view or is no
+   *     number
+   */
+  VectorPlan vectors(String name) {
+    // Worked out with the first request: of most services nobody asks vectors.
+    return vectorPlans.computeIfAbsent(name, this::planVectors);
+  }
+
+  private VectorPlan planVectors(String name) {
+    if (name.isEmpty()) {
+      throw Failures.invalid("feature_service", "is empty: vectors are those of a feature service");
+    }
+    StoredService service = stored(name);
+    Map<String, Place> places = places(service);
+    List<Place> inOrder = List.copyOf(places.values());
+    List<FeatureType> types =
+        inOrder.stream().map(place -> place.view().types().get(place.index())).toList();
+    try {
+      return new VectorPlan(Selection.of(places), inOrder, Vectorizer.of(service, types));
+    } catch (TransformException e) {
+      throw Failures.failedPrecondition(e.getMessage());
+    }
+  }
+
+  private StoredService stored(String name) {
     requireReleases();
     StoredService service = services.get(name);
     if (service == null) {
@@ -101,16 +144,11 @@ final class World {
           "no feature service %s%s"
               .formatted(Failures.quote(name), Failures.suggest(name, services.keySet())));
     }
-    if (!entity.isEmpty() && !entity.equals(service.getEntity())) {
-      throw Failures.invalid(
-          "entity",
-          "feature service '%s' is of entity '%s', not %s"
-              .formatted(name, service.getEntity(), Failures.quote(entity)));
-    }
-    return ofServices.computeIfAbsent(name, unknown -> selection(service));
+    return service;
   }
 
-  private Selection selection(StoredService service) {
+  /** Where the features of a service are, in its order. */
+  private Map<String, Place> places(StoredService service) {
     ServedEntity served = entities.get(service.getEntity());
     Map<String, Place> chosen = new LinkedHashMap<>();
     for (String feature : service.getFeatureNamesList()) {
@@ -123,7 +161,7 @@ final class World {
       }
       chosen.put(feature, place);
     }
-    return Selection.of(chosen);
+    return chosen;
   }
 
   private void requireReleases() {

@@ -102,7 +102,15 @@ final class Pushes implements AutoCloseable {
   }
 
   void service(String name, String entity, String... features) {
-    redis.hset(keys.services(), name, stored(name, entity, features));
+    service(name, stored(name, entity, features));
+  }
+
+  void service(StoredService service) {
+    service(service.getName(), ControlJson.print(service));
+  }
+
+  private void service(String name, String json) {
+    redis.hset(keys.services(), name, json);
     redis.publish(keys.releasedChannel(), "services");
   }
 

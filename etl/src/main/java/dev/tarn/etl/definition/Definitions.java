@@ -12,6 +12,8 @@ import dev.tarn.cli.Suggestion;
 import dev.tarn.cli.UsageException;
 import dev.tarn.etl.definition.FeatureView.History;
 import dev.tarn.etl.definition.Source.Format;
+import dev.tarn.manifest.FeatureTransforms;
+import dev.tarn.manifest.FeatureType;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -122,6 +124,20 @@ public final class Definitions {
                 new UsageException(
                     "there is no feature view '%s'%s"
                         .formatted(name, Suggestion.forName(name, views.keySet()))));
+  }
+
+  /**
+   * A feature service by name.
+   *
+   * @throws UsageException if there is none
+   */
+  public FeatureService service(String name) {
+    return Optional.ofNullable(services.get(name))
+        .orElseThrow(
+            () ->
+                new UsageException(
+                    "there is no feature service '%s'%s"
+                        .formatted(name, Suggestion.forName(name, services.keySet()))));
   }
 
   private void readEntities(Node file) {
@@ -446,15 +462,24 @@ public final class Definitions {
       Node node = entry.getValue();
       Set<String> features = new LinkedHashSet<>();
       Set<Entity> used = new LinkedHashSet<>();
-      for (Map.Entry<String, Position> name : node.texts("features")) {
-        readServiceFeature(name.getKey(), name.getValue())
+      List<FeatureTransforms> transforms = new ArrayList<>();
+      for (Node.Element element : node.elements("features", "[user_activity.amount]")) {
+        Optional<String> name =
+            element
+                .text()
+                .or(() -> element.node().flatMap(n -> n.required("feature", "view.feature")));
+        Optional<FeatureView> view =
+            name.flatMap(given -> readServiceFeature(given, element.position()));
+        if (view.isPresent()) {
+          used.add(view.get().entity());
+          if (!features.add(name.get())) {
+            problems.add(element.position(), "'%s' is listed twice".formatted(name.get()));
+          }
+        }
+        element
+            .node()
             .ifPresent(
-                view -> {
-                  used.add(view.entity());
-                  if (!features.add(name.getKey())) {
-                    problems.add(name.getValue(), "'%s' is listed twice".formatted(name.getKey()));
-                  }
-                });
+                given -> readTransforms(given, view, name.orElse("")).ifPresent(transforms::add));
       }
       if (!node.has("features")) {
         problems.add(node.position(), "features is missing: features = [user_activity.amount]");
@@ -480,11 +505,30 @@ public final class Definitions {
                           entry.getKey(),
                           entity,
                           List.copyOf(features),
+                          List.copyOf(transforms),
                           description,
                           owner,
                           node.position()),
                       FeatureService::position));
     }
+  }
+
+  private Optional<FeatureTransforms> readTransforms(
+      Node given, Optional<FeatureView> view, String name) {
+    Optional<FeatureType> type =
+        view.flatMap(of -> of.feature(name.substring(name.indexOf('.') + 1)))
+            .flatMap(feature -> SparkTypes.stored(feature.type()));
+    if (type.isEmpty()) {
+      // Said already; what its transforms may be depends on it.
+      return Optional.empty();
+    }
+    FeatureTransforms transforms =
+        FeatureTransforms.newBuilder()
+            .setFeatureName(name)
+            .addAllSteps(new TransformReader(problems).read(given, type.get()))
+            .build();
+    given.refuseUnknownKeys();
+    return Optional.of(transforms);
   }
 
   private static boolean isUnknown(Entity entity) {

@@ -1,16 +1,20 @@
 package dev.tarn.etl.definition;
 
+import dev.tarn.manifest.FeatureTransforms;
 import java.util.List;
 
 /**
  * An ordered list of features that one model consumes.
  *
  * @param features each as {@code view.feature}
+ * @param transforms of those features that have any, in the same order; what is to be fitted is not
+ *     fitted here
  */
 public record FeatureService(
     String name,
     Entity entity,
     List<String> features,
+    List<FeatureTransforms> transforms,
     String description,
     String owner,
     Position position) {

@@ -117,6 +117,43 @@ final class Node {
     return texts;
   }
 
+  /**
+   * An element of a list that has texts and objects.
+   *
+   * @param text of an element that is no object
+   */
+  record Element(Optional<String> text, Optional<Node> node, Position position) {}
+
+  /** The texts and objects in the list at a key. */
+  List<Element> elements(String key, String example) {
+    List<Element> elements = new ArrayList<>();
+    for (ConfigValue value : values(key, example)) {
+      if (value instanceof ConfigObject element) {
+        Node node = new Node(base, problems, element);
+        elements.add(new Element(Optional.empty(), Optional.of(node), node.position()));
+      } else if (value instanceof ConfigList || value.valueType() == ConfigValueType.NULL) {
+        problems.add(position(value), "%s is a list: %s = %s".formatted(key, key, example));
+      } else {
+        String text = value.unwrapped().toString();
+        elements.add(new Element(Optional.of(text), Optional.empty(), position(value)));
+      }
+    }
+    return elements;
+  }
+
+  /** The numbers in the list at a key. */
+  List<Double> numbers(String key) {
+    List<Double> numbers = new ArrayList<>();
+    for (ConfigValue value : values(key, "[1, 10]")) {
+      if (value.unwrapped() instanceof Number number) {
+        numbers.add(number.doubleValue());
+      } else {
+        problems.add(position(value), "%s is a list of numbers: [1, 10]".formatted(key));
+      }
+    }
+    return numbers;
+  }
+
   private List<ConfigValue> values(String key, String example) {
     read.add(key);
     ConfigValue value = object.get(key);

@@ -62,11 +62,13 @@ final class ManifestBuilder {
     return withoutPush(one).equals(withoutPush(other));
   }
 
+  /** As the definition has it: what is to be fitted is not fitted. */
   static StoredService of(FeatureService service) {
     return StoredService.newBuilder()
         .setName(service.name())
         .setEntity(service.entity().name())
         .addAllFeatureNames(service.features())
+        .addAllTransforms(service.transforms())
         .setDescription(service.description())
         .setOwner(service.owner())
         .build();

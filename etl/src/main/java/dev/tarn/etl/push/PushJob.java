@@ -9,7 +9,9 @@ import dev.tarn.etl.Failures;
 import dev.tarn.etl.Lake;
 import dev.tarn.etl.build.FeatureTable;
 import dev.tarn.etl.definition.Definitions;
+import dev.tarn.etl.definition.FeatureService;
 import dev.tarn.etl.definition.FeatureView;
+import dev.tarn.etl.fit.Fits;
 import dev.tarn.etl.read.SnapshotRows;
 import dev.tarn.etl.redis.RedisServers;
 import dev.tarn.etl.release.ReleaseHistory;
@@ -178,7 +180,9 @@ public final class PushJob {
 
     // 2. Pin the snapshots: whatever is built from here on is not part of this push.
     List<ViewPush> pushes = new ArrayList<>();
-    tables.forEach((view, table) -> plan(view, table, services, request).ifPresent(pushes::add));
+    Fits fits = new Fits(lake);
+    tables.forEach(
+        (view, table) -> plan(view, table, fits.apply(services), request).ifPresent(pushes::add));
 
     SparkContext spark = lake.spark().sparkContext();
     String group = "push " + java.util.UUID.randomUUID();
@@ -211,6 +215,11 @@ public final class PushJob {
     outcomes.sort(
         Comparator.comparingInt(outcome -> order.indexOf(outcome.manifest().getFeatureView())));
     return List.copyOf(outcomes);
+  }
+
+  /** A feature service as its definition has it, for the servers. */
+  public static StoredService service(FeatureService service) {
+    return ManifestBuilder.of(service);
   }
 
   private FeatureTable built(FeatureView view) {
@@ -330,7 +339,8 @@ public final class PushJob {
                           push.manifest(), push.seen(), event(push, at, request)))
               .toList();
       Optional<Refusal> refusal =
-          versions.release(candidates, at, request.isRollback(), services, readBackFrom);
+          versions.release(
+              candidates, at, request.isRollback(), new Fits(lake).apply(services), readBackFrom);
       // Complete although refused: the answer to the release was lost, and it was asked for again.
       if (refusal.isEmpty() || left.stream().allMatch(this::isComplete)) {
         Duration took = Duration.between(releasing, Instant.now());

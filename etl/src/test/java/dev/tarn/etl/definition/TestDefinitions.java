@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
 import dev.tarn.cli.UsageException;
+import dev.tarn.manifest.FeatureTransforms;
+import dev.tarn.manifest.Transform;
 import dev.tarn.row.Values;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -82,6 +84,78 @@ class TestDefinitions {
     assertThat(fraud.entity().name()).isEqualTo("user");
     assertThat(fraud.uses(view)).isTrue();
     assertThat(fraud.uses(definitions.view("shops"))).isFalse();
+  }
+
+  @Test
+  void aServicesFeaturesMayHaveTransforms() {
+    FeatureService fraud =
+        load(change(
+                "features = [spending.orders, spending.amount]",
+                "features = [spending.orders,"
+                    + " { feature = spending.amount, transform = [{ fill = 1.5 }, log1p, { clip { max = 9 } }, standardize] },"
+                    + " { feature = spending.country, transform = [{ fill = DE }, { one-hot { values = [DE, FR] } }] }]"))
+            .service("fraud");
+    assertThat(fraud.features())
+        .containsExactly("spending.orders", "spending.amount", "spending.country");
+    assertThat(fraud.transforms())
+        .extracting(FeatureTransforms::getFeatureName)
+        .containsExactly("spending.amount", "spending.country");
+    List<Transform> amount = fraud.transforms().get(0).getStepsList();
+    assertThat(amount)
+        .extracting(Transform::getKindCase)
+        .containsExactly(
+            Transform.KindCase.FILL,
+            Transform.KindCase.LOG1P,
+            Transform.KindCase.CLIP,
+            Transform.KindCase.STANDARDIZE);
+    assertThat(amount.get(0).getFill().getNumber()).isEqualTo(1.5);
+    assertThat(amount.get(2).getClip().hasMin()).isFalse();
+    assertThat(amount.get(2).getClip().getMax()).isEqualTo(9);
+    assertThat(amount).extracting(Transform::getFit).containsExactly(false, false, false, true);
+    List<Transform> country = fraud.transforms().get(1).getStepsList();
+    assertThat(country.get(0).getFill().getText()).isEqualTo("DE");
+    assertThat(country.get(1).getOneHot().getValuesList()).containsExactly("DE", "FR");
+  }
+
+  @Test
+  void transformsThatDoNotFitAreRefusedWithTheirLine() {
+    assertTransformsRefused(
+        "spending.amount",
+        "standardise",
+        "there is no transform 'standardise'; did you mean 'standardize'?");
+    assertTransformsRefused(
+        "spending.country",
+        "log1p",
+        "a string is no number: end its transforms with one-hot or hash");
+    assertTransformsRefused(
+        "spending.amount",
+        "one-hot",
+        "one-hot takes string, boolean, int and bigint, and this is double");
+    assertTransformsRefused(
+        "spending.amount", "{ clip { min = 2, max = 1 } }", "min is not above max");
+    assertTransformsRefused(
+        "spending.amount", "{ standardize { mean = 2 } }", "standardize has mean and std");
+    assertTransformsRefused(
+        "spending.amount",
+        "{ standardize { mean = 2, std = 1, sd = 2 } }",
+        "there is no key 'sd' here; did you mean 'std'?");
+    assertTransformsRefused("spending.orders", "fill", "fill can't be fitted: { fill = 0 }");
+    assertTransformsRefused("spending.orders", "{ hash = 0.5 }", "hash is from 1 to 16777216");
+    assertTransformsRefused("spending.orders", "{ fill = x }", "fill is a number");
+    assertRefused(
+        change(
+            "fraud { features = [spending.orders,",
+            "fraud { features = [{ feature = spending.orders, transfrom = [log1p] },"),
+        "a.conf:34: there is no key 'transfrom' here; did you mean 'transform'?");
+  }
+
+  private void assertTransformsRefused(String feature, String transform, String message) {
+    assertRefused(
+        change(
+            "fraud { features = [spending.orders, spending.amount]",
+            "fraud { features = [{ feature = %s, transform = [%s] }]"
+                .formatted(feature, transform)),
+        "a.conf:34: " + message);
   }
 
   @Test

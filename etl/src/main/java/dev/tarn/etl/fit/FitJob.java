@@ -1,0 +1,221 @@
+package dev.tarn.etl.fit;
+
+import com.google.gson.JsonArray;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
+import dev.tarn.cli.CommandLine;
+import dev.tarn.cli.Settings;
+import dev.tarn.cli.TarnException;
+import dev.tarn.cli.TextTable;
+import dev.tarn.cli.UsageException;
+import dev.tarn.etl.Console;
+import dev.tarn.etl.Lake;
+import dev.tarn.etl.build.FeatureTable;
+import dev.tarn.etl.definition.Definitions;
+import dev.tarn.etl.definition.FeatureService;
+import dev.tarn.etl.definition.FeatureView;
+import dev.tarn.etl.definition.SparkTypes;
+import dev.tarn.etl.push.PushJob;
+import dev.tarn.etl.read.CurrentRows;
+import dev.tarn.etl.redis.RedisServers;
+import dev.tarn.etl.release.VersionStore;
+import dev.tarn.manifest.FeatureTransforms;
+import dev.tarn.manifest.FeatureType;
+import dev.tarn.manifest.FittedOn;
+import dev.tarn.manifest.StoredService;
+import dev.tarn.redis.ControlJson;
+import dev.tarn.transform.TransformException;
+import dev.tarn.transform.Transforms;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.apache.iceberg.Snapshot;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+
+/**
+ * The command {@code fit}: fits the transforms of a feature service on the newest row of every
+ * entity, in one snapshot of each of its views, notes that in Iceberg ({@link Fits}) and makes it
+ * known to the servers. From there on their vectors change in one instant.
+ */
+public final class FitJob {
+
+  private final Lake lake;
+  private final VersionStore versions;
+
+  public FitJob(Lake lake, VersionStore versions) {
+    this.lake = lake;
+    this.versions = versions;
+  }
+
+  /** The command {@code fit}. */
+  public static void run(CommandLine line, Settings settings, Console console) {
+    boolean asJson = line.isJson();
+    Definitions definitions = Definitions.load(settings);
+    FeatureService service = definitions.service(line.text("service"));
+    VersionStore versions = new VersionStore(RedisServers.connect(settings));
+    try (Lake lake = Lake.open(settings)) {
+      StoredService fitted =
+          new FitJob(lake, versions).fit(definitions, service, line.list("snapshot"));
+      console.result(asJson ? json(fitted) : table(fitted));
+      console.say("feature service %s is fitted, and the servers know", service.name());
+    }
+  }
+
+  /**
+   * Fits a service.
+   *
+   * @param snapshots ids or tags, one for each view; empty: what is released, or else the newest
+   */
+  public StoredService fit(
+      Definitions definitions, FeatureService service, List<String> snapshots) {
+    StoredService.Builder fitted =
+        PushJob.service(service).toBuilder().clearTransforms().clearFittedOn();
+    Map<String, FeatureTransforms> transforms = new LinkedHashMap<>();
+    service.transforms().forEach(t -> transforms.put(t.getFeatureName(), t));
+
+    // 1. Pin a snapshot of each view.
+    Map<FeatureView, FeatureTable> tables = new LinkedHashMap<>();
+    for (FeatureView view : definitions.views()) {
+      if (service.uses(view)) {
+        tables.put(view, built(view));
+      }
+    }
+    requireKnown(snapshots, tables);
+
+    // 2. Fit each view's features on its snapshot.
+    tables.forEach(
+        (view, table) -> {
+          Snapshot snapshot = pin(view, table, snapshots);
+          Dataset<Row> rows = CurrentRows.of(lake, view, table, snapshot);
+          transforms.replaceAll(
+              (name, defined) ->
+                  name.startsWith(view.name() + ".") ? fit(view, rows, defined) : defined);
+          fitted.addFittedOn(
+              FittedOn.newBuilder()
+                  .setFeatureView(view.name())
+                  .setSnapshotId(snapshot.snapshotId()));
+        });
+    StoredService result = fitted.addAllTransforms(transforms.values()).build();
+
+    // 3. Note it where it lasts, then tell the servers.
+    new Fits(lake).add(result, Instant.now().truncatedTo(ChronoUnit.MICROS));
+    versions.storeServices(service.name(), List.of(result));
+    return result;
+  }
+
+  private static FeatureTransforms fit(
+      FeatureView view, Dataset<Row> rows, FeatureTransforms defined) {
+    String name = defined.getFeatureName();
+    String column = name.substring(view.name().length() + 1);
+    if (!List.of(rows.columns()).contains(column)) {
+      throw new TarnException(
+          "the snapshot of '%s' has no feature '%s': fit on a newer one"
+              .formatted(view.name(), column));
+    }
+    FeatureType type =
+        SparkTypes.stored(rows.schema().apply(column).dataType())
+            .orElseThrow(() -> new IllegalStateException(name));
+    try {
+      Transforms.check(type, defined.getStepsList());
+      FeatureTransforms fitted = new Fitting(rows, column, name).fit(defined.getStepsList());
+      Transforms.check(type, fitted.getStepsList());
+      return fitted;
+    } catch (TransformException e) {
+      throw new TarnException(
+          "feature '%s' can't be fitted: %s".formatted(name, e.getMessage()), e);
+    }
+  }
+
+  private FeatureTable built(FeatureView view) {
+    return FeatureTable.find(lake, view.name())
+        .filter(table -> table.main().isPresent())
+        .orElseThrow(
+            () ->
+                new TarnException(
+                    "nothing has been built of '%s' yet: ./tarn build view=%s as-of=…"
+                        .formatted(view.name(), view.name())));
+  }
+
+  private static void requireKnown(List<String> snapshots, Map<FeatureView, FeatureTable> tables) {
+    for (String snapshot : snapshots) {
+      if (tables.values().stream().noneMatch(table -> table.has(snapshot))) {
+        throw new UsageException(
+            "snapshot=%s: no feature table of the service has a published snapshot or tag of that name"
+                .formatted(snapshot));
+      }
+    }
+  }
+
+  private Snapshot pin(FeatureView view, FeatureTable table, List<String> snapshots) {
+    List<Snapshot> named = snapshots.stream().filter(table::has).map(table::published).toList();
+    if (named.size() > 1) {
+      throw new UsageException(
+          "snapshot=%s: '%s' has several of them, and is fitted on one"
+              .formatted(String.join(",", snapshots), view.name()));
+    }
+    if (!named.isEmpty()) {
+      return named.get(0);
+    }
+    if (!snapshots.isEmpty()) {
+      throw new UsageException(
+          "snapshot=%s: none of them is of '%s'; name one of each view of the service"
+              .formatted(String.join(",", snapshots), view.name()));
+    }
+    Optional<String> released =
+        versions.serving(view.name()).map(manifest -> Long.toString(manifest.getSnapshotId()));
+    return released
+        .filter(table::has)
+        .map(table::published)
+        .orElseGet(() -> table.main().orElseThrow());
+  }
+
+  private static String table(StoredService fitted) {
+    TextTable snapshots = new TextTable("feature view", "snapshot id");
+    fitted
+        .getFittedOnList()
+        .forEach(on -> snapshots.row(on.getFeatureView(), Long.toString(on.getSnapshotId())));
+    TextTable transforms = new TextTable("feature", "transform");
+    fitted
+        .getTransformsList()
+        .forEach(
+            feature ->
+                feature
+                    .getStepsList()
+                    .forEach(
+                        step ->
+                            transforms.row(
+                                feature.getFeatureName(),
+                                ControlJson.print(step.toBuilder().clearFit().build()))));
+    return snapshots + "\n\n" + transforms;
+  }
+
+  private static String json(StoredService fitted) {
+    JsonObject snapshots = new JsonObject();
+    // Snapshot ids are beyond what JSON readers keep exactly, so they go out as strings.
+    fitted
+        .getFittedOnList()
+        .forEach(
+            on -> snapshots.addProperty(on.getFeatureView(), Long.toString(on.getSnapshotId())));
+    JsonObject transforms = new JsonObject();
+    for (FeatureTransforms feature : fitted.getTransformsList()) {
+      JsonArray steps = new JsonArray();
+      feature
+          .getStepsList()
+          .forEach(
+              step ->
+                  steps.add(
+                      JsonParser.parseString(
+                          ControlJson.print(step.toBuilder().clearFit().build()))));
+      transforms.add(feature.getFeatureName(), steps);
+    }
+    JsonObject whole = new JsonObject();
+    whole.addProperty("feature_service", fitted.getName());
+    whole.add("snapshots", snapshots);
+    whole.add("transforms", transforms);
+    return whole.toString();
+  }
+}

@@ -1,0 +1,211 @@
+package dev.tarn.etl;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.google.protobuf.ByteString;
+import dev.tarn.api.v1.GetFeatureVectorsRequest;
+import dev.tarn.api.v1.GetFeatureVectorsResponse;
+import dev.tarn.etl.build.FeatureTable;
+import dev.tarn.etl.definition.Definitions;
+import dev.tarn.etl.fit.FitJob;
+import dev.tarn.etl.read.ServiceMatrix;
+import dev.tarn.manifest.StoredService;
+import java.math.BigDecimal;
+import java.math.BigInteger;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.concurrent.TimeUnit;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.RowFactory;
+import org.apache.spark.sql.SaveMode;
+import org.apache.spark.sql.types.StructType;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** A training matrix and the vectors of a running server are the same bytes. */
+@Timeout(value = 5, unit = TimeUnit.MINUTES)
+class VectorsIT {
+
+  private static final String AS_OF = "2026-01-05T00:00:00Z";
+  private static final int USERS = 300;
+
+  /** Features by name, with their type. */
+  private static final Map<String, String> TYPES =
+      new java.util.TreeMap<>(
+          Map.of(
+              "a_boolean", "boolean",
+              "a_bigint", "bigint",
+              "a_decimal", "decimal(38,18)",
+              "a_double", "double",
+              "a_float", "float",
+              "a_short_decimal", "decimal(9,2)",
+              "a_string", "string",
+              "an_int", "int"));
+
+  private static final List<String> OF_NUMBERS =
+      List.of(
+          "",
+          "standardize",
+          "{ fill = -1.5 }, min-max",
+          "log1p, clip, { fill = 0.25 }",
+          "{ clip { min = -3, max = 1e9 } }, log1p, standardize",
+          "bucketize, min-max",
+          "{ bucketize { boundaries = [-1, 0, 0.1, 9e15] } }");
+
+  private static final List<String> OF_CATEGORIES =
+      List.of(
+          "one-hot",
+          "{ one-hot { top = 2 } }",
+          "{ fill = x }, { one-hot { values = [x, \"\", true, 7] } }",
+          "{ hash = 1000 }",
+          "{ fill = none }, { hash = 16777216 }");
+
+  @ParameterizedTest
+  @ValueSource(longs = {1, 2, 3})
+  void theMatrixOfTheSnapshotsIsWhatTheServerAnswers(long seed) {
+    Random random = new Random(seed);
+    Workbench bench = new Workbench();
+    write(bench, "west", random, 0);
+    write(bench, "east", random, USERS / 2);
+    List<String> features = new ArrayList<>();
+    for (String view : List.of("west", "east")) {
+      TYPES.forEach((name, type) -> features.add(feature(random, view, name, type)));
+    }
+    java.util.Collections.shuffle(features, random);
+    bench.define(
+        "views.conf",
+        """
+        entities { user { keys = [{ name = user_id, type = bigint }] } }
+        %s
+        %s
+        feature-services { model { features = [
+          %s
+        ] } }
+        """
+            .formatted(view(bench, "west"), view(bench, "east"), String.join("\n  ", features)));
+    for (String view : List.of("west", "east")) {
+      bench.build(view, AS_OF);
+      bench.push(view);
+    }
+    Definitions definitions = bench.definitions();
+    StoredService service =
+        new FitJob(bench.lake(), bench.versions())
+            .fit(definitions, definitions.service("model"), List.of());
+
+    Map<String, ByteString> matrix = new HashMap<>();
+    ServiceMatrix.of(
+            bench.lake(),
+            service,
+            definitions.views().stream()
+                .map(
+                    view -> {
+                      FeatureTable table =
+                          FeatureTable.find(bench.lake(), view.name()).orElseThrow();
+                      return new ServiceMatrix.ViewSnapshot(
+                          view, table, table.main().orElseThrow());
+                    })
+                .toList(),
+            Instant.parse(AS_OF))
+        .collectAsList()
+        .forEach(row -> matrix.put(row.getString(0), ByteString.copyFrom((byte[]) row.get(1))));
+
+    assertThat(matrix).hasSize(USERS + USERS / 2);
+    List<String> ids = new ArrayList<>(matrix.keySet());
+    ids.add("nobody");
+    try (LookupProcess server = LookupProcess.start(bench)) {
+      GetFeatureVectorsResponse online =
+          server
+              .stub()
+              .getFeatureVectors(
+                  GetFeatureVectorsRequest.newBuilder()
+                      .addAllEntityIds(ids)
+                      .setFeatureService("model")
+                      .build());
+      int bytes = online.getWidth() * 4;
+      assertThat(online.getFeatureNamesCount()).isEqualTo(online.getWidth());
+      assertThat(online.getValues().size()).isEqualTo(ids.size() * bytes);
+      for (int i = 0; i < matrix.size(); i++) {
+        assertThat(online.getValues().substring(i * bytes, (i + 1) * bytes))
+            .as("vector of %s", ids.get(i))
+            .isEqualTo(matrix.get(ids.get(i)));
+        assertThat(online.getFound(i)).isTrue();
+      }
+      assertThat(online.getFound(matrix.size())).isFalse();
+    }
+  }
+
+  private static String feature(Random random, String view, String name, String type) {
+    boolean isCategory =
+        type.equals("string")
+            || (List.of("boolean", "int", "bigint").contains(type) && random.nextBoolean());
+    List<String> transforms = isCategory ? OF_CATEGORIES : OF_NUMBERS;
+    return "{ feature = %s.%s_%s, transform = [%s] }"
+        .formatted(view, view, name, transforms.get(random.nextInt(transforms.size())));
+  }
+
+  private static String view(Workbench bench, String view) {
+    List<String> features = new ArrayList<>();
+    TYPES.forEach(
+        (name, type) ->
+            features.add("{ name = %s_%s, type = \"%s\" }".formatted(view, name, type)));
+    return """
+        sources { %1$s { format = parquet, path = "%2$s" } }
+        feature-views {
+          %1$s {
+            entity = user, sources = [%1$s]
+            sql = "SELECT * FROM %1$s WHERE :as_of IS NOT NULL"
+            features = [%3$s]
+          }
+        }
+        """
+        .formatted(view, bench.path(view), String.join(", ", features));
+  }
+
+  private static void write(Workbench bench, String view, Random random, int firstId) {
+    StringBuilder ddl = new StringBuilder("user_id BIGINT");
+    TYPES.forEach((name, type) -> ddl.append(", %s_%s %s".formatted(view, name, type)));
+    List<Row> rows = new ArrayList<>();
+    for (int i = 0; i < USERS; i++) {
+      List<Object> values = new ArrayList<>(List.of((long) (firstId + i)));
+      TYPES.values().forEach(type -> values.add(value(random, type)));
+      rows.add(RowFactory.create(values.toArray()));
+    }
+    bench
+        .spark()
+        .createDataFrame(rows, StructType.fromDDL(ddl.toString()))
+        .write()
+        .mode(SaveMode.Overwrite)
+        .parquet(bench.path(view).toString());
+  }
+
+  private static Object value(Random random, String type) {
+    if (random.nextInt(6) == 0) {
+      return null;
+    }
+    boolean isPlain = random.nextInt(3) > 0;
+    return switch (type) {
+      case "boolean" -> random.nextBoolean();
+      case "int" -> isPlain ? random.nextInt(10) : random.nextInt();
+      case "bigint" -> isPlain ? (long) random.nextInt(100) : random.nextLong();
+      case "float" ->
+          isPlain
+              ? random.nextFloat()
+              : List.of(Float.NaN, Float.NEGATIVE_INFINITY, -0f, Float.MAX_VALUE, -1f)
+                  .get(random.nextInt(5));
+      case "double" ->
+          isPlain
+              ? random.nextGaussian() * 100
+              : List.of(Double.NaN, Double.POSITIVE_INFINITY, -0.0, 1e150, -1.0, 0x1p53 + 2)
+                  .get(random.nextInt(6));
+      case "decimal(9,2)" -> BigDecimal.valueOf(random.nextInt(999_999_999), 2);
+      case "decimal(38,18)" ->
+          new BigDecimal(new BigInteger(isPlain ? 70 : 120, random), 18).negate();
+      default -> List.of("", "x", "true", "7", "日本語", "🏔", "none").get(random.nextInt(7));
+    };
+  }
+}

@@ -1,0 +1,82 @@
+package dev.tarn.serving;
+
+import dev.tarn.manifest.FeatureType;
+import dev.tarn.row.CorruptRowException;
+import dev.tarn.row.RowReader;
+import dev.tarn.serving.Selection.Place;
+import dev.tarn.transform.Vectorizer;
+import java.util.Arrays;
+import java.util.List;
+
+/** How the stored rows of a feature service's views become its vectors. Immutable. */
+final class VectorPlan {
+
+  /** Of a feature of a row that the service does not have. */
+  private static final int NONE = -1;
+
+  private final Selection selection;
+  private final Vectorizer vectorizer;
+
+  /** For each view of the selection, for each feature of its row: its place in the service. */
+  private final int[][] features;
+
+  /**
+   * A plan.
+   *
+   * @param places of the service's features, in its order
+   * @param selection of the same features
+   */
+  VectorPlan(Selection selection, List<Place> places, Vectorizer vectorizer) {
+    this.selection = selection;
+    this.vectorizer = vectorizer;
+    features = new int[selection.views().size()][];
+    for (int v = 0; v < features.length; v++) {
+      ServedView view = selection.views().get(v).view();
+      features[v] = new int[view.types().size()];
+      Arrays.fill(features[v], NONE);
+      for (int i = 0; i < places.size(); i++) {
+        if (places.get(i).view() == view) {
+          features[v][places.get(i).index()] = i;
+        }
+      }
+    }
+  }
+
+  Selection selection() {
+    return selection;
+  }
+
+  Vectorizer vectorizer() {
+    return vectorizer;
+  }
+
+  /** Puts the features of one view's row, of which the event timestamp was read, into a vector. */
+  void put(int view, RowReader reader, float[] vector) throws CorruptRowException {
+    List<FeatureType> types = selection.views().get(view).view().types();
+    int[] places = features[view];
+    int nulls = reader.startValues(places.length);
+    for (int i = 0; i < places.length; i++) {
+      if (reader.isNull(nulls, i)) {
+        continue;
+      }
+      int feature = places[i];
+      if (feature == NONE) {
+        reader.skipValue(types.get(i));
+      } else if (vectorizer.takesCategories(feature)) {
+        vectorizer.putCategory(feature, reader.readText(types.get(i)), vector);
+      } else {
+        vectorizer.putNumber(feature, reader.readNumber(types.get(i)), vector);
+      }
+    }
+    reader.endValues();
+  }
+
+  /** Makes the features of one view absent again. */
+  void clear(int view, float[] vector) {
+    for (int feature : features[view]) {
+      if (feature != NONE) {
+        vectorizer.clear(feature, vector);
+      }
+    }
+  }
+}
