@@ -39,6 +39,7 @@ final class Lookup {
   private final Releases releases;
   private final Answers answers;
   private final ServingSettings settings;
+  private final Metrics metrics;
   private final Executor executor;
 
   /**
@@ -46,10 +47,16 @@ final class Lookup {
    *
    * @param executor so that answers are not built on the one thread that talks to Redis
    */
-  Lookup(Releases releases, Answers answers, ServingSettings settings, Executor executor) {
+  Lookup(
+      Releases releases,
+      Answers answers,
+      ServingSettings settings,
+      Metrics metrics,
+      Executor executor) {
     this.releases = releases;
     this.answers = answers;
     this.settings = settings;
+    this.metrics = metrics;
     this.executor = executor;
   }
 
@@ -68,12 +75,18 @@ final class Lookup {
       return CompletableFuture.completedFuture(
           answers.of(selection, ids, rows, request.getIncludeEventTimestamps()));
     }
-    return world
-        .redis()
-        .fill(rows.batch())
+    return fetch(world, rows, ids.size())
         .thenApplyAsync(
-            filled -> answers.of(selection, ids, rows, request.getIncludeEventTimestamps()),
+            filled -> {
+              rows.count(metrics);
+              return answers.of(selection, ids, rows, request.getIncludeEventTimestamps());
+            },
             executor);
+  }
+
+  private static CompletableFuture<Void> fetch(World world, FetchedRows rows, int entities) {
+    CompletableFuture<Void> batch = world.redis().fill(rows.batch());
+    return CallRecord.current().map(call -> call.fetching(entities, batch)).orElse(batch);
   }
 
   private Selection select(World world, GetOnlineFeaturesRequest request) {

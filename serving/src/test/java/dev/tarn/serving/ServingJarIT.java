@@ -127,6 +127,9 @@ class ServingJarIT {
     command.add("-jar");
     command.add(JAR.toString());
     command.addAll(List.of(words));
+    if (!List.of(words).toString().contains("serving.http-port")) {
+      command.add("serving.http-port=-1");
+    }
     if (!List.of(words).toString().contains("redis.port")) {
       command.add("redis.port=" + redis.port());
     }
