@@ -78,7 +78,8 @@ class ServingJarIT {
     Process server =
         start("serve", "serving.port=0", "serving.http-port=0", "serving.access-log-sample=1.0");
     String ready = server.inputReader().readLine();
-    assertThat(ready).matches("tarn: serving on .* \\(Redis .*, metrics http://[0-9.:]+/metrics\\)");
+    assertThat(ready)
+        .matches("tarn: serving on .* \\(Redis .*, metrics http://[0-9.:]+/metrics\\)");
     String metrics = ready.substring(ready.indexOf("http://"), ready.length() - 1);
     assertThat(end(start("get", "ids=u1", "target=" + ready.split(" ", -1)[3])).status()).isZero();
 

@@ -40,6 +40,7 @@ import java.time.Duration;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import org.junit.jupiter.api.AfterEach;
@@ -246,6 +247,34 @@ class TestCallers {
         """
             .formatted(serving.certificate(), serving.key(), client.certificate()));
     assertThatThrownBy(() -> askOver(serving, client)).hasMessageStartingWith("UNAUTHENTICATED: ");
+  }
+
+  @Test
+  void getGoesOverTlsWithAToken() throws IOException, InterruptedException {
+    TlsFiles serving =
+        TlsFiles.make(Files.createDirectory(folder.resolve("serving")), "ip:127.0.0.1");
+    startWith(
+        "callers { model { token-sha256 = %s, views = [open] } }".formatted(sha256(TOKEN)),
+        "tls { certificate = \"%s\", key = \"%s\" }"
+            .formatted(serving.certificate(), serving.key()));
+    String target = "127.0.0.1:" + server.server().port();
+    GetOnlineFeaturesRequest request = request("u1").build();
+
+    assertThat(
+            new Get(target, Optional.of(serving.certificate()), TOKEN)
+                .ask(request)
+                .getResultsOrThrow("u1")
+                .getFeaturesMap())
+        .containsOnlyKeys("n", "both");
+    assertThatThrownBy(
+            () -> new Get(target, Optional.of(serving.certificate()), "wrong").ask(request))
+        .isInstanceOf(TarnException.class)
+        .hasMessageStartingWith("UNAUTHENTICATED: the token ");
+    assertThatThrownBy(
+            () -> new Get(target, Optional.of(folder.resolve("none.pem")), TOKEN).ask(request))
+        .isInstanceOf(TarnException.class)
+        .hasMessageStartingWith(
+            "ca = '%s': it can't be read: ".formatted(folder.resolve("none.pem")));
   }
 
   @Test
