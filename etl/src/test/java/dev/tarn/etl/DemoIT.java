@@ -17,6 +17,7 @@ class DemoIT {
         new Workbench()
             .set("redis.port", Integer.toString(Workbench.freePort()))
             .set("serving.port", Integer.toString(Workbench.freePort()))
+            .set("serving.http-port", "0")
             .set("home", Shell.home().toString())
             .set("definitions", Shell.home().resolve("conf/features").toString());
     try {

@@ -48,7 +48,8 @@ public final class LookupProcess implements AutoCloseable {
                 "-jar",
                 jar.toString(),
                 "serve",
-                "serving.port=0"));
+                "serving.port=0",
+                "serving.http-port=-1"));
     bench.settingWords().stream()
         .filter(word -> word.startsWith("redis.") || word.startsWith("state="))
         .forEach(command::add);

@@ -65,7 +65,7 @@ public final class RowReader {
    *
    * @return where the null bits are
    */
-  public int startValues(int count) throws CorruptRowException {
+  public int readNulls(int count) throws CorruptRowException {
     return skip((count + 7) >>> 3);
   }
 
@@ -76,10 +76,10 @@ public final class RowReader {
   /** The next value, of a boolean (0 or 1) or any numeric type, as the nearest double. */
   public double readNumber(FeatureType type) throws CorruptRowException {
     return switch (type.getKind()) {
-      case KIND_BOOLEAN -> row[skip(1)] != 0 ? 1 : 0;
+      case KIND_BOOLEAN -> readBoolean() ? 1 : 0;
       case KIND_INT, KIND_BIGINT -> readLong();
-      case KIND_FLOAT -> Float.intBitsToFloat((int) readBits(4));
-      case KIND_DOUBLE -> Double.longBitsToDouble(readBits(8));
+      case KIND_FLOAT -> Double.longBitsToDouble(readFloatAsDoubleBits());
+      case KIND_DOUBLE -> Double.longBitsToDouble(readDoubleBits());
       case KIND_DECIMAL -> readDecimal(type).doubleValue();
       default -> throw new IllegalArgumentException("no number: " + type.getKind());
     };
@@ -88,7 +88,7 @@ public final class RowReader {
   /** The next value, of a string, boolean, int or bigint, as text. */
   public String readText(FeatureType type) throws CorruptRowException {
     return switch (type.getKind()) {
-      case KIND_BOOLEAN -> Boolean.toString(row[skip(1)] != 0);
+      case KIND_BOOLEAN -> Boolean.toString(readBoolean());
       case KIND_INT, KIND_BIGINT -> Long.toString(readLong());
       case KIND_STRING -> {
         int length = readLength();
@@ -213,15 +213,6 @@ public final class RowReader {
 
   void leave() {
     depth--;
-  }
-
-  /** Where the null bits of {@code count} values are, for {@link #isNull}. */
-  int readNulls(int count) throws CorruptRowException {
-    return skip((count + 7) >>> 3);
-  }
-
-  boolean isNull(int nulls, int index) {
-    return (row[nulls + (index >>> 3)] & (1 << (index & 7))) != 0;
   }
 
   boolean readBoolean() throws CorruptRowException {

@@ -379,7 +379,7 @@ class TestRow {
       Value[] expected = read(row, types);
       RowReader reader = new RowReader(row);
       reader.readEventTimestamp(AS_OF);
-      int nulls = reader.startValues(types.size());
+      int nulls = reader.readNulls(types.size());
       for (int i = 0; i < types.size(); i++) {
         FeatureType type = types.get(i);
         assertThat(reader.isNull(nulls, i)).isEqualTo(expected[i].hasNullValue());

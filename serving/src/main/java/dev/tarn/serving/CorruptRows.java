@@ -2,14 +2,18 @@ package dev.tarn.serving;
 
 import dev.tarn.row.CorruptRowException;
 import java.time.Duration;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.LongAdder;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Warns of rows that do not decode, and only now and then: a version that is corrupt as a whole
- * would fill the log. The entity's id stays out of it, as it may be personal; the bucket finds the
- * row.
+ * Counts the rows that do not decode, and warns of them only now and then: a version that is
+ * corrupt as a whole would fill the log. The entity's id stays out of it, as it may be personal;
+ * the bucket finds the row.
  */
 final class CorruptRows {
 
@@ -18,8 +22,10 @@ final class CorruptRows {
 
   private final AtomicLong next = new AtomicLong(System.nanoTime());
   private final AtomicLong unsaid = new AtomicLong();
+  private final Map<String, LongAdder> counts = new ConcurrentHashMap<>();
 
   void found(String view, Layer layer, byte[] entityId, CorruptRowException problem) {
+    counts.computeIfAbsent(view, name -> new LongAdder()).increment();
     long now = System.nanoTime();
     long due = next.get();
     if (now - due < 0 || !next.compareAndSet(due, now + INTERVAL)) {
@@ -34,5 +40,12 @@ final class CorruptRows {
         layer.bucketOf(entityId),
         problem.getMessage(),
         unsaid.getAndSet(0));
+  }
+
+  /** How many there were since the start, by feature view. */
+  Map<String, Long> counts() {
+    Map<String, Long> sums = new TreeMap<>();
+    counts.forEach((view, count) -> sums.put(view, count.sum()));
+    return sums;
   }
 }

@@ -5,6 +5,8 @@ import com.google.rpc.BadRequest;
 import com.google.rpc.Code;
 import com.google.rpc.Status;
 import dev.tarn.cli.Suggestion;
+import io.grpc.Context;
+import io.grpc.Deadline;
 import io.grpc.StatusRuntimeException;
 import io.grpc.protobuf.StatusProto;
 import java.util.Collection;
@@ -50,6 +52,45 @@ final class Failures {
   static StatusRuntimeException failedPrecondition(String message) {
     return io.grpc.Status.FAILED_PRECONDITION
         .withDescription(cut(message, MAX_MESSAGE))
+        .asRuntimeException();
+  }
+
+  /**
+   * Ends a call that nobody waits for any more, so that it costs Redis nothing.
+   *
+   * @throws StatusRuntimeException DEADLINE_EXCEEDED or CANCELLED
+   */
+  static void requireTime(Context call) {
+    Deadline deadline = call.getDeadline();
+    if (deadline != null && deadline.isExpired()) {
+      throw io.grpc.Status.DEADLINE_EXCEEDED
+          .withDescription("the deadline was over before the server could begin")
+          .asRuntimeException();
+    }
+    if (call.isCancelled()) {
+      throw io.grpc.Status.CANCELLED.asRuntimeException();
+    }
+  }
+
+  /**
+   * PERMISSION_DENIED, in the same words whether or not what was asked for exists.
+   *
+   * @param what such as {@code feature 'n'}, which the caller's own request has
+   */
+  static StatusRuntimeException denied(String field, Caller caller, String what) {
+    return io.grpc.Status.PERMISSION_DENIED
+        .withDescription(
+            "%s: caller '%s' may not read %s, if there is such a thing"
+                .formatted(field, caller.name(), what))
+        .asRuntimeException();
+  }
+
+  /** RESOURCE_EXHAUSTED. */
+  static StatusRuntimeException tooMany(int underWay) {
+    return io.grpc.Status.RESOURCE_EXHAUSTED
+        .withDescription(
+            "the server has %d calls under way and takes no more (serving.max-in-flight): try again later"
+                .formatted(underWay))
         .asRuntimeException();
   }
 

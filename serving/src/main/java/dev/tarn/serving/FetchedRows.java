@@ -120,6 +120,17 @@ final class FetchedRows {
     return row != null && row.length == 0 && at + ids.size() < begins[view + 1] ? null : row;
   }
 
+  /** Counts, by view, the ids that have a row and those that have none. */
+  void count(Metrics metrics) {
+    for (int v = 0; v < views.size(); v++) {
+      int found = 0;
+      for (int i = 0; i < ids.size(); i++) {
+        found += row(v, i) == null ? 0 : 1;
+      }
+      metrics.rows(views.get(v).view().name(), found, ids.size() - found);
+    }
+  }
+
   /** The layer that {@link #row} is from. */
   Layer layer(int view, int id) {
     return views.get(view).view().layers().get((index(view, id) - begins[view]) / ids.size());

@@ -7,14 +7,21 @@ import dev.tarn.cli.AnswerPrinter;
 import dev.tarn.cli.CommandLine;
 import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;
+import io.grpc.ChannelCredentials;
 import io.grpc.Grpc;
 import io.grpc.InsecureChannelCredentials;
 import io.grpc.ManagedChannel;
+import io.grpc.Metadata;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
+import io.grpc.TlsChannelCredentials;
+import io.grpc.stub.MetadataUtils;
+import java.io.IOException;
 import java.net.ConnectException;
+import java.nio.file.Path;
 import java.time.Instant;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 
 /** {@code ./tarn get}: asks a server as any client would. */
@@ -23,15 +30,26 @@ final class Get {
   private static final long DEADLINE_SECONDS = 5;
   private static final int MAX_ANSWER_BYTES = 256 << 20;
 
+  private static final Metadata.Key<String> AUTHORIZATION =
+      Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER);
+
   private final String target;
+  private final Optional<Path> ca;
+  private final Metadata headers = new Metadata();
 
   /**
    * A client of one server.
    *
    * @param target {@code host:port}
+   * @param ca the certificates to trust; empty for a server without TLS
+   * @param token of the caller; empty for a server without callers
    */
-  Get(String target) {
+  Get(String target, Optional<Path> ca, String token) {
     this.target = target;
+    this.ca = ca;
+    if (!token.isEmpty()) {
+      headers.put(AUTHORIZATION, "Bearer " + token);
+    }
   }
 
   /**
@@ -59,7 +77,10 @@ final class Get {
             .setIncludeEventTimestamps(true)
             .build();
     String target = line.optional("target").orElse("127.0.0.1:" + defaultPort);
-    GetOnlineFeaturesResponse answer = new Get(target).ask(request);
+    // Not an argument: others could see it on the command line.
+    String token = Optional.ofNullable(System.getenv("TARN_TOKEN")).orElse("");
+    GetOnlineFeaturesResponse answer =
+        new Get(target, line.optional("ca").map(Path::of), token).ask(request);
     return isJson
         ? AnswerPrinter.json(answer, ids)
         : AnswerPrinter.table(answer, ids, Instant.now());
@@ -67,7 +88,8 @@ final class Get {
 
   GetOnlineFeaturesResponse ask(GetOnlineFeaturesRequest request) throws InterruptedException {
     ManagedChannel channel =
-        Grpc.newChannelBuilder(target, InsecureChannelCredentials.create())
+        Grpc.newChannelBuilder(target, credentials())
+            .intercept(MetadataUtils.newAttachHeadersInterceptor(headers))
             .maxInboundMessageSize(MAX_ANSWER_BYTES)
             .build();
     try {
@@ -78,6 +100,17 @@ final class Get {
       throw failure(e);
     } finally {
       channel.shutdownNow().awaitTermination(DEADLINE_SECONDS, TimeUnit.SECONDS);
+    }
+  }
+
+  private ChannelCredentials credentials() {
+    if (ca.isEmpty()) {
+      return InsecureChannelCredentials.create();
+    }
+    try {
+      return TlsChannelCredentials.newBuilder().trustManager(ca.get().toFile()).build();
+    } catch (IOException e) {
+      throw new TarnException("ca = '%s': it can't be read: %s".formatted(ca.get(), e), e);
     }
   }
 

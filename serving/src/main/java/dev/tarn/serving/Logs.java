@@ -20,6 +20,7 @@ final class Logs {
   static Path open(Path state, String command) {
     Path file = file(state.resolve("logs"), command);
     System.setProperty("tarn.log", file.toString());
+    System.setProperty("tarn.access.log", file(state.resolve("logs"), "access").toString());
     // grpc-java logs through java.util.logging, whose default is the terminal.
     SLF4JBridgeHandler.removeHandlersForRootLogger();
     SLF4JBridgeHandler.install();

@@ -49,6 +49,7 @@ final class Lookup {
   private final Vectors vectors;
   private final Optional<NearCache> nearCache;
   private final ServingSettings settings;
+  private final Metrics metrics;
   private final Executor executor;
 
   /**
@@ -62,12 +63,14 @@ final class Lookup {
       Vectors vectors,
       Optional<NearCache> nearCache,
       ServingSettings settings,
+      Metrics metrics,
       Executor executor) {
     this.nearCache = nearCache;
     this.releases = releases;
     this.answers = answers;
     this.vectors = vectors;
     this.settings = settings;
+    this.metrics = metrics;
     this.executor = executor;
   }
 
@@ -121,11 +124,10 @@ final class Lookup {
     if (rows.isComplete()) {
       return CompletableFuture.completedFuture(rows);
     }
-    return world
-        .redis()
-        .fill(rows.batch())
+    return fill(world, rows, ids.size())
         .thenApplyAsync(
             filled -> {
+              rows.count(metrics);
               near.ifPresent(rows::giveTo);
               return rows;
             },
@@ -140,6 +142,11 @@ final class Lookup {
           "has %d ids, whose vectors of %d floats are %d bytes, and the server answers %d at the most: ask for fewer at once"
               .formatted(rows, width, bytes, MAX_MATRIX_BYTES));
     }
+  }
+
+  private static CompletableFuture<Void> fill(World world, FetchedRows rows, int entities) {
+    CompletableFuture<Void> batch = world.redis().fill(rows.batch());
+    return CallRecord.current().map(call -> call.fetching(entities, batch)).orElse(batch);
   }
 
   private Selection select(World world, GetOnlineFeaturesRequest request) {

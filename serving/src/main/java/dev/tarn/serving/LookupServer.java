@@ -6,6 +6,7 @@ import dev.tarn.cli.TarnException;
 import dev.tarn.redis.RedisSettings;
 import io.grpc.BindableService;
 import io.grpc.Server;
+import io.grpc.ServerServiceDefinition;
 import io.grpc.health.v1.HealthCheckResponse.ServingStatus;
 import io.grpc.netty.shaded.io.grpc.netty.NettyServerBuilder;
 import io.grpc.protobuf.services.HealthStatusManager;
@@ -19,6 +20,7 @@ import java.util.Optional;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 
 /**
  * The server with all its parts: started once, stopped once.
@@ -41,9 +43,13 @@ final class LookupServer {
   private final ExecutorService executor =
       Executors.newFixedThreadPool(Runtime.getRuntime().availableProcessors());
   private final Optional<NearCache> nearCache;
+  private final FileWatch watch;
   private final RedisConnector redis;
+  private final Metrics metrics = new Metrics();
   private final Releases releases;
   private final Server server;
+  private Optional<HttpEndpoints> http = Optional.empty();
+  private volatile boolean isStopping;
 
   private LookupServer(ServingSettings settings, RedisSettings redisSettings) {
     this.settings = settings;
@@ -51,28 +57,57 @@ final class LookupServer {
         settings.nearCacheBytes() == 0
             ? Optional.empty()
             : Optional.of(new NearCache(settings.nearCacheBytes()));
+    Optional<ServerTls> tls = ServerTls.of(settings.tls());
+    Optional<CallerFile> callers = CallerFile.of(settings);
+    watch =
+        new FileWatch(
+            Stream.concat(
+                    tls.map(ServerTls::files).stream(), callers.map(CallerFile::files).stream())
+                .toList(),
+            settings.reload());
     redis = new RedisConnector(redisSettings);
     releases =
         new Releases(
-            redis, redisSettings.keys(), settings.poll(), () -> setHealth(ServingStatus.SERVING));
+            redis,
+            redisSettings.keys(),
+            settings.poll(),
+            callers.isPresent(),
+            () -> setHealth(ServingStatus.SERVING));
+    InstantSource clock = InstantSource.system();
     CorruptRows corruptRows = new CorruptRows();
+    InFlight inFlight = new InFlight(settings.maxInFlight());
+    metrics.watch(inFlight);
+    metrics.watch(releases, clock);
+    metrics.watch(corruptRows);
     Lookup lookup =
         new Lookup(
             releases,
-            new Answers(InstantSource.system(), corruptRows),
-            new Vectors(InstantSource.system(), corruptRows),
+            new Answers(clock, corruptRows),
+            new Vectors(clock, corruptRows),
             nearCache,
             settings,
+            metrics,
             executor);
-    server =
-        NettyServerBuilder.forAddress(new InetSocketAddress(settings.host(), settings.port()))
+    List<ServerServiceDefinition> lookups =
+        List.of(
+            new FeatureStoreService(releases, lookup).bindService(),
+            new LegacyFeatureStore(lookup).bindService());
+    AccessLog accessLog = new AccessLog(settings.accessLogSample(), clock);
+    NettyServerBuilder builder =
+        NettyServerBuilder.forAddress(
+                new InetSocketAddress(settings.host(), settings.port()), ServerTls.credentials(tls))
             .executor(executor)
-            .addService(new FeatureStoreService(releases, lookup))
-            .addService(new LegacyFeatureStore(lookup))
+            .maxInboundMessageSize(settings.maxMessageBytes())
+            .maxConcurrentCallsPerConnection(settings.maxConcurrentCalls())
+            .addStreamTracerFactory(new CallRecords(lookups, metrics, inFlight, accessLog))
+            .addTransportFilter(new CertificateNames())
+            .addServices(lookups)
             .addService(health.getHealthService())
             .addService(ProtoReflectionServiceV1.newInstance())
-            .addService(olderReflection())
-            .build();
+            .addService(olderReflection());
+    callers.ifPresent(file -> builder.intercept(new Authentication(file::callers)));
+    // The one that is added last is asked first.
+    server = builder.intercept(new Shedding(inFlight)).build();
   }
 
   /**
@@ -91,6 +126,15 @@ final class LookupServer {
       server.stop();
       throw cannotListen(settings, e);
     }
+    if (settings.httpPort() >= 0) {
+      try {
+        server.http =
+            Optional.of(HttpEndpoints.start(settings, server.metrics, server::whyNotReady));
+      } catch (TarnException e) {
+        server.stop();
+        throw e;
+      }
+    }
     server.releases.start();
     return server;
   }
@@ -105,6 +149,11 @@ final class LookupServer {
     return nearCache;
   }
 
+  /** Where /metrics is; empty if it is nowhere. */
+  Optional<Integer> httpPort() {
+    return http.map(HttpEndpoints::port);
+  }
+
   /** What keeps it from answering, if anything does. */
   Optional<String> trouble() {
     return releases.trouble();
@@ -115,18 +164,31 @@ final class LookupServer {
    * what is left then.
    */
   void stop() throws InterruptedException {
+    isStopping = true;
     health.enterTerminalState();
     server.shutdown();
     if (!server.awaitTermination(settings.drain().toMillis(), TimeUnit.MILLISECONDS)) {
       server.shutdownNow();
     }
+    watch.close();
     releases.close();
     redis.close();
     executor.shutdown();
+    http.ifPresent(HttpEndpoints::close);
   }
 
   void awaitTermination() throws InterruptedException {
     server.awaitTermination();
+  }
+
+  /** As its health is: an outage of Redis later on leaves it ready. */
+  private Optional<String> whyNotReady() {
+    if (isStopping) {
+      return Optional.of("the server is stopping");
+    }
+    return releases.latest().isPresent()
+        ? Optional.empty()
+        : Optional.of(trouble().orElse("the server has not yet read what is released"));
   }
 
   /** The reflection that clients ask which do not know version 1 yet. */

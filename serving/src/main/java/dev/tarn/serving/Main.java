@@ -63,7 +63,14 @@ public final class Main {
     Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(server), "stop"));
     server.trouble().ifPresent(trouble -> ERR.println("tarn: no lookups yet: " + trouble));
     OUT.printf(
-        "tarn: serving on %s:%d (Redis %s)%n", serving.host(), server.port(), redis.address());
+        "tarn: serving on %s:%d (Redis %s%s)%n",
+        serving.host(),
+        server.port(),
+        redis.address(),
+        server
+            .httpPort()
+            .map(port -> ", metrics http://%s:%d/metrics".formatted(serving.host(), port))
+            .orElse(""));
     server.awaitTermination();
   }
 

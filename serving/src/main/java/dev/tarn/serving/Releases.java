@@ -8,6 +8,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -25,6 +26,7 @@ final class Releases implements AutoCloseable {
   private final RedisConnector connector;
   private final Duration poll;
   private final WorldReader reader;
+  private final boolean hasCallers;
   private final Runnable onFirstWorld;
   private final AtomicBoolean isAnnounced = new AtomicBoolean();
   private final ScheduledExecutorService thread =
@@ -37,6 +39,7 @@ final class Releases implements AutoCloseable {
 
   private volatile Optional<World> world = Optional.empty();
   private volatile Optional<String> trouble = Optional.empty();
+  private final AtomicLong connects = new AtomicLong();
 
   /** Of {@link #thread} alone. */
   private Optional<RedisConnection> connection = Optional.empty();
@@ -44,11 +47,18 @@ final class Releases implements AutoCloseable {
   /**
    * Reads nothing yet.
    *
+   * @param hasCallers whether each request sees only what its caller may
    * @param onFirstWorld run once, when lookups can be answered for the first time
    */
-  Releases(RedisConnector connector, RedisKeys keys, Duration poll, Runnable onFirstWorld) {
+  Releases(
+      RedisConnector connector,
+      RedisKeys keys,
+      Duration poll,
+      boolean hasCallers,
+      Runnable onFirstWorld) {
     this.connector = connector;
     this.poll = poll;
+    this.hasCallers = hasCallers;
     this.onFirstWorld = onFirstWorld;
     reader = new WorldReader(keys);
   }
@@ -66,13 +76,29 @@ final class Releases implements AutoCloseable {
   }
 
   /**
-   * The world to answer one request from, to be asked once a request.
+   * The world to answer one request from, to be asked once a request: what the caller of this
+   * thread's call may see, if there are callers.
    *
-   * @throws io.grpc.StatusRuntimeException UNAVAILABLE before the first world
+   * @throws io.grpc.StatusRuntimeException UNAVAILABLE before the first world; UNAUTHENTICATED if
+   *     there are callers and this thread has none
    */
   World world() {
-    return world.orElseThrow(
-        () -> Failures.unavailable(trouble.orElse("the server has not yet read what is released")));
+    World whole =
+        world.orElseThrow(
+            () ->
+                Failures.unavailable(
+                    trouble.orElse("the server has not yet read what is released")));
+    return hasCallers ? whole.of(Caller.current()) : whole;
+  }
+
+  /** The last world that was read, whole: for the server's own use, not for answers. */
+  Optional<World> latest() {
+    return world;
+  }
+
+  /** How many connections replaced a lost one. */
+  long reconnects() {
+    return Math.max(0, connects.get() - 1);
   }
 
   /** What keeps the server from reading what is released, if anything does. */
@@ -98,6 +124,7 @@ final class Releases implements AutoCloseable {
       if (connection.isEmpty() || !connection.get().isOpen()) {
         disconnect();
         connection = Optional.of(connector.connect(this::announced));
+        connects.incrementAndGet();
       }
       World read = reader.read(connection.get());
       boolean isFirst = world.isEmpty();

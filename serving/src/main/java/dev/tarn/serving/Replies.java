@@ -1,7 +1,9 @@
 package dev.tarn.serving;
 
+import io.grpc.Context;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Supplier;
 
@@ -15,8 +17,11 @@ final class Replies {
    */
   static <T> void send(StreamObserver<T> observer, Supplier<CompletableFuture<T>> work) {
     ServerCallStreamObserver<T> call = (ServerCallStreamObserver<T>) observer;
+    Optional<CallRecord> record = CallRecord.current();
+    record.ifPresent(CallRecord::started);
     CompletableFuture<T> reply;
     try {
+      Failures.requireTime(Context.current());
       reply = work.get();
     } catch (RuntimeException e) {
       call.onError(Failures.of(e));
@@ -35,6 +40,7 @@ final class Replies {
               }
               call.onNext(message);
               call.onCompleted();
+              record.ifPresent(CallRecord::answered);
             });
   }
 }

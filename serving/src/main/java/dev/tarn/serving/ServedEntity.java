@@ -18,6 +18,7 @@ final class ServedEntity {
   private static final int MAX_SELECTED = 100;
 
   private final String name;
+  private final Optional<Caller> caller;
   private final Map<String, Place> byFullName = new TreeMap<>();
   private final Map<String, Place> byPlainName = new TreeMap<>();
 
@@ -31,8 +32,14 @@ final class ServedEntity {
   private final Cache<List<String>, Selection> selected =
       Caffeine.newBuilder().maximumSize(MAX_SELECTED).executor(Runnable::run).build();
 
-  ServedEntity(String name, Collection<ServedView> views) {
+  /**
+   * An entity of some views.
+   *
+   * @param caller who sees no others; empty: these are all that there are
+   */
+  ServedEntity(String name, Collection<ServedView> views, Optional<Caller> caller) {
     this.name = name;
+    this.caller = caller;
     Map<String, List<String>> fullNames = new TreeMap<>();
     for (ServedView view : views) {
       for (int i = 0; i < view.features().size(); i++) {
@@ -76,7 +83,7 @@ final class ServedEntity {
    * The features of a request's {@code feature_names}.
    *
    * @throws io.grpc.StatusRuntimeException INVALID_ARGUMENT for a name that no view has or several
-   *     have
+   *     have; PERMISSION_DENIED for a name that the caller sees no view with
    */
   Selection select(List<String> names) {
     Selection known = selected.getIfPresent(names);
@@ -98,6 +105,10 @@ final class ServedEntity {
       Place place = byPlainName.get(asked);
       if (place == null) {
         place = byFullName.get(asked);
+      }
+      if (place == null && caller.isPresent() && !ambiguous.containsKey(asked)) {
+        throw Failures.denied(
+            "feature_names[%d]".formatted(i), caller.get(), "feature " + Failures.quote(asked));
       }
       if (place == null) {
         throw Failures.invalid("feature_names[%d]".formatted(i), problemOf(asked));

@@ -9,6 +9,8 @@ import java.time.Duration;
  * @param port 0 for any that is free
  * @param defaultEntity empty for none
  * @param nearCacheBytes 0 for no near cache
+ * @param httpPort 0 for any that is free, -1 for none
+ * @param callers a file; empty for none
  */
 public record ServingSettings(
     String host,
@@ -17,6 +19,14 @@ public record ServingSettings(
     int maxEntities,
     int maxIdBytes,
     long nearCacheBytes,
+    int maxMessageBytes,
+    int maxConcurrentCalls,
+    int maxInFlight,
+    int httpPort,
+    double accessLogSample,
+    TlsSettings tls,
+    String callers,
+    Duration reload,
     Duration poll,
     Duration drain) {
 
@@ -30,6 +40,22 @@ public record ServingSettings(
     check(port >= 0 && port <= 65_535, "serving.port = %s: it is from 0 to 65535".formatted(port));
     check(maxEntities >= 1, "serving.max-entities = %s: it is from 1 up".formatted(maxEntities));
     check(maxIdBytes >= 1, "serving.max-id-bytes = %s: it is from 1 up".formatted(maxIdBytes));
+    check(
+        maxMessageBytes >= 1,
+        "serving.max-message-bytes = %s: it is from 1 up".formatted(maxMessageBytes));
+    check(
+        maxConcurrentCalls >= 1,
+        "serving.max-concurrent-calls = %s: it is from 1 up".formatted(maxConcurrentCalls));
+    check(maxInFlight >= 1, "serving.max-in-flight = %s: it is from 1 up".formatted(maxInFlight));
+    check(
+        httpPort >= -1 && httpPort <= 65_535,
+        "serving.http-port = %s: it is from 0 to 65535, or -1 for none".formatted(httpPort));
+    check(
+        accessLogSample >= 0 && accessLogSample <= 1,
+        "serving.access-log-sample = %s: it is from 0.0 to 1.0".formatted(accessLogSample));
+    check(
+        reload.toMillis() >= 1,
+        "serving.reload = %s ms: it is from 1 up".formatted(reload.toMillis()));
     check(poll.toMillis() >= 1, "serving.poll = %s ms: it is from 1 up".formatted(poll.toMillis()));
     check(!drain.isNegative(), "serving.drain is negative");
   }
@@ -44,6 +70,14 @@ public record ServingSettings(
         serving.getInt("max-entities"),
         serving.getInt("max-id-bytes"),
         serving.getBytes("near-cache-bytes"),
+        serving.getInt("max-message-bytes"),
+        serving.getInt("max-concurrent-calls"),
+        serving.getInt("max-in-flight"),
+        serving.getInt("http-port"),
+        serving.getDouble("access-log-sample"),
+        TlsSettings.of(serving.getConfig("tls")),
+        serving.getString("callers"),
+        serving.getDuration("reload"),
         serving.getDuration("poll"),
         serving.getDuration("drain"));
   }

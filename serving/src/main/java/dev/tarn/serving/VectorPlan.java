@@ -54,7 +54,7 @@ final class VectorPlan {
   void put(int view, RowReader reader, float[] vector) throws CorruptRowException {
     List<FeatureType> types = selection.views().get(view).view().types();
     int[] places = features[view];
-    int nulls = reader.startValues(places.length);
+    int nulls = reader.readNulls(places.length);
     for (int i = 0; i < places.length; i++) {
       if (reader.isNull(nulls, i)) {
         continue;

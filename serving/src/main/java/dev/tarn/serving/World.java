@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 
@@ -26,17 +27,54 @@ final class World {
   private final Map<String, VectorPlan> vectorPlans = new ConcurrentHashMap<>();
 
   /** The selections of services, by name, from when they are first asked for. */
-  private final Map<String, Selection> ofServices = new ConcurrentHashMap<>();
+  private final Map<String, Selection> selections = new ConcurrentHashMap<>();
+
+  /** Whose world it is; empty: the whole one. */
+  private final Optional<Caller> caller;
+
+  /** Where the features of services are: in all views, whoever asks. */
+  private final Map<String, ServedEntity> ofServices;
+
+  /** The worlds of callers, made when each first asks. */
+  private final Map<Caller, World> restricted = new ConcurrentHashMap<>();
 
   World(RedisConnection redis, Map<String, ServedView> views, Map<String, StoredService> services) {
     this.redis = redis;
     this.views = new TreeMap<>(views);
     this.services = Map.copyOf(services);
+    caller = Optional.empty();
+    putEntities();
+    ofServices = entities;
+  }
+
+  private World(World whole, Caller caller) {
+    redis = whole.redis;
+    views = new TreeMap<>(whole.views);
+    views.values().removeIf(view -> !caller.maySee(view));
+    Map<String, StoredService> usable = new TreeMap<>(whole.services);
+    usable.keySet().removeIf(service -> !caller.mayUse(service));
+    services = Map.copyOf(usable);
+    this.caller = Optional.of(caller);
+    putEntities();
+    ofServices = whole.entities;
+  }
+
+  /**
+   * What a caller may see of it. All else is as if it were not there, so that no name, default,
+   * suggestion or ambiguity gives it away; only that asking for what is not there is
+   * PERMISSION_DENIED.
+   */
+  World of(Caller caller) {
+    return restricted.computeIfAbsent(caller, asking -> new World(this, asking));
+  }
+
+  private void putEntities() {
     Map<String, List<ServedView>> byEntity = new TreeMap<>();
-    for (ServedView view : this.views.values()) {
+    for (ServedView view : views.values()) {
       byEntity.computeIfAbsent(view.entity(), entity -> new ArrayList<>()).add(view);
     }
-    byEntity.forEach((name, ofEntity) -> entities.put(name, new ServedEntity(name, ofEntity)));
+    byEntity.forEach(
+        (name, ofEntity) -> entities.put(name, new ServedEntity(name, ofEntity, caller)));
   }
 
   RedisConnection redis() {
@@ -58,13 +96,15 @@ final class World {
    * @param asked the request's {@code entity}, which may be empty
    * @param byDefault {@code serving.default-entity}, which may be empty
    * @throws io.grpc.StatusRuntimeException UNAVAILABLE if nothing of it has been released yet;
-   *     INVALID_ARGUMENT if there is none of that name, or several and none was named
+   *     INVALID_ARGUMENT if there is none of that name, or several and none was named;
+   *     PERMISSION_DENIED if its caller sees none of that name
    */
   ServedEntity entity(String asked, String byDefault) {
     requireReleases();
     if (!asked.isEmpty()) {
       ServedEntity entity = entities.get(asked);
       if (entity == null) {
+        refuse("entity", "a feature view of entity " + Failures.quote(asked));
         throw Failures.invalid(
             "entity",
             "no feature view of entity %s is released%s"
@@ -75,12 +115,16 @@ final class World {
     if (!byDefault.isEmpty()) {
       ServedEntity entity = entities.get(byDefault);
       if (entity == null) {
+        refuse("entity", "a feature view of entity '%s'".formatted(byDefault));
         throw Failures.unavailable(
             "no feature view of '%s' (serving.default-entity) has been released yet: run ./tarn push"
                     .formatted(byDefault)
                 + " view=…");
       }
       return entity;
+    }
+    if (entities.isEmpty()) {
+      refuse("feature_names", "any feature view");
     }
     if (entities.size() > 1) {
       throw Failures.invalid(
@@ -94,7 +138,8 @@ final class World {
    *
    * @param entity the request's {@code entity}, which may be empty
    * @throws io.grpc.StatusRuntimeException INVALID_ARGUMENT if there is no such service or it is of
-   *     another entity; FAILED_PRECONDITION if a feature of it is in no released view
+   *     another entity; FAILED_PRECONDITION if a feature of it is in no released view;
+   *     PERMISSION_DENIED if its caller may not use one of that name
    */
   Selection service(String name, String entity) {
     StoredService service = stored(name);
@@ -104,7 +149,7 @@ final class World {
           "feature service '%s' is of entity '%s', not %s"
               .formatted(name, service.getEntity(), Failures.quote(entity)));
     }
-    return ofServices.computeIfAbsent(name, unknown -> Selection.of(places(service)));
+    return selections.computeIfAbsent(name, unknown -> Selection.of(places(service)));
   }
 
   /**
@@ -139,6 +184,7 @@ final class World {
     requireReleases();
     StoredService service = services.get(name);
     if (service == null) {
+      refuse("feature_service", "feature service " + Failures.quote(name));
       throw Failures.invalid(
           "feature_service",
           "no feature service %s%s"
@@ -149,7 +195,7 @@ final class World {
 
   /** Where the features of a service are, in its order. */
   private Map<String, Place> places(StoredService service) {
-    ServedEntity served = entities.get(service.getEntity());
+    ServedEntity served = ofServices.get(service.getEntity());
     Map<String, Place> chosen = new LinkedHashMap<>();
     for (String feature : service.getFeatureNamesList()) {
       Place place = served == null ? null : served.place(feature).orElse(null);
@@ -164,8 +210,15 @@ final class World {
     return chosen;
   }
 
+  /** PERMISSION_DENIED, if this is the world of a caller. */
+  private void refuse(String field, String what) {
+    if (caller.isPresent()) {
+      throw Failures.denied(field, caller.get(), what);
+    }
+  }
+
   private void requireReleases() {
-    if (views.isEmpty()) {
+    if (ofServices.isEmpty()) {
       throw Failures.unavailable(
           "no feature view has been released yet: run ./tarn push view=… first");
     }

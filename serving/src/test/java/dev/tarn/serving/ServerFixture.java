@@ -3,6 +3,7 @@ package dev.tarn.serving;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.protobuf.Value;
+import com.typesafe.config.ConfigFactory;
 import dev.tarn.api.legacy.FeatureStoreGrpc;
 import dev.tarn.api.v1.FeatureSet;
 import dev.tarn.api.v1.FeatureStatus;
@@ -39,9 +40,7 @@ import org.slf4j.bridge.SLF4JBridgeHandler;
  */
 final class ServerFixture implements AutoCloseable {
 
-  static final ServingSettings SETTINGS =
-      new ServingSettings(
-          "127.0.0.1", 0, "", 10_000, 1024, 0, Duration.ofMillis(500), Duration.ofSeconds(10));
+  static final ServingSettings SETTINGS = settings("");
 
   static {
     // What grpc-java logs belongs to the log, as in the server itself.
@@ -70,22 +69,30 @@ final class ServerFixture implements AutoCloseable {
             .build();
   }
 
+  /** The defaults on free ports, changed by HOCON below {@code serving}. */
+  static ServingSettings settings(String changes) {
+    return ServingSettings.of(
+        ConfigFactory.parseString(changes)
+            .atPath("serving")
+            .withFallback(ConfigFactory.parseString("serving { port = 0, http-port = 0 }"))
+            .withFallback(
+                ConfigFactory.parseResources("reference.conf").resolve().getConfig("tarn")));
+  }
+
   static ServingSettings withDefaultEntity(String entity) {
-    return new ServingSettings(
-        "127.0.0.1", 0, entity, 10_000, 1024, 0, Duration.ofMillis(500), Duration.ofSeconds(10));
+    return settings("default-entity = " + entity);
   }
 
   static ServingSettings withPoll(Duration poll) {
-    return new ServingSettings("127.0.0.1", 0, "", 10_000, 1024, 0, poll, Duration.ofSeconds(10));
+    return settings("poll = %d ms".formatted(poll.toMillis()));
   }
 
   static ServingSettings withDrain(Duration drain) {
-    return new ServingSettings("127.0.0.1", 0, "", 10_000, 1024, 0, Duration.ofMillis(500), drain);
+    return settings("drain = %d ms".formatted(drain.toMillis()));
   }
 
   static ServingSettings withNearCache(long bytes) {
-    return new ServingSettings(
-        "127.0.0.1", 0, "", 10_000, 1024, bytes, Duration.ofMillis(500), Duration.ofSeconds(10));
+    return settings("near-cache-bytes = " + bytes);
   }
 
   LookupServer server() {

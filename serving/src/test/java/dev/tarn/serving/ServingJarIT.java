@@ -6,6 +6,8 @@ import dev.tarn.manifest.FeatureType.Kind;
 import dev.tarn.redis.RedisSettings;
 import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.InputStream;
+import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -68,6 +70,30 @@ class ServingJarIT {
   }
 
   @Test
+  void metricsAreWhereTheServerSaysAndCallsAreInTheAccessLog() throws Exception {
+    try (Pushes pushes = new Pushes(redis)) {
+      pushes.view("a", "user").feature("name", Kind.KIND_STRING).row("u1", "Zoë").write("v1");
+      pushes.release("a", "v1");
+    }
+    Process server =
+        start("serve", "serving.port=0", "serving.http-port=0", "serving.access-log-sample=1.0");
+    String ready = server.inputReader().readLine();
+    assertThat(ready)
+        .matches("tarn: serving on .* \\(Redis .*, metrics http://[0-9.:]+/metrics\\)");
+    String metrics = ready.substring(ready.indexOf("http://"), ready.length() - 1);
+    assertThat(end(start("get", "ids=u1", "target=" + ready.split(" ", -1)[3])).status()).isZero();
+
+    try (InputStream body = URI.create(metrics).toURL().openStream()) {
+      assertThat(new String(body.readAllBytes(), StandardCharsets.UTF_8))
+          .contains("\ntarn_redis_up 1.0\n")
+          .contains("\njvm_threads_current ");
+    }
+    assertThat(home.resolve(".tarn/logs/access.log"))
+        .content()
+        .matches("\\{\"time\":\"[^\"]+\",\"method\":\"[^\"]+/GetOnlineFeatures\".*}\n");
+  }
+
+  @Test
   void withoutRedisItSaysSoAndLogsNothingOnTheTerminal() throws Exception {
     int nowhere = RedisFixture.freePort();
     Process server = start("serve", "serving.port=0", "redis.port=" + nowhere);
@@ -127,6 +153,9 @@ class ServingJarIT {
     command.add("-jar");
     command.add(JAR.toString());
     command.addAll(List.of(words));
+    if (!List.of(words).toString().contains("serving.http-port")) {
+      command.add("serving.http-port=-1");
+    }
     if (!List.of(words).toString().contains("redis.port")) {
       command.add("redis.port=" + redis.port());
     }

@@ -219,9 +219,7 @@ class TestLookupServer {
   @Test
   void aPortInUseIsSaidWithWhatToDo() {
     int port = server.server().port();
-    ServingSettings taken =
-        new ServingSettings(
-            "127.0.0.1", port, "", 1, 1, 0, Duration.ofSeconds(1), Duration.ofSeconds(1));
+    ServingSettings taken = ServerFixture.settings("port = " + port);
 
     assertThatThrownBy(() -> LookupServer.start(taken, redis))
         .isInstanceOf(TarnException.class)
@@ -232,8 +230,7 @@ class TestLookupServer {
 
   @Test
   void anAddressThatIsNotOursIsSaidWithWhatToDo() {
-    ServingSettings foreign =
-        new ServingSettings("192.0.2.1", 0, "", 1, 1, 0, Duration.ofSeconds(1), Duration.ofSeconds(1));
+    ServingSettings foreign = ServerFixture.settings("host = 192.0.2.1");
 
     assertThatThrownBy(() -> LookupServer.start(foreign, redis))
         .isInstanceOf(TarnException.class)
@@ -246,9 +243,7 @@ class TestLookupServer {
     int port = server.server().port();
     server.close();
 
-    ServingSettings same =
-        new ServingSettings(
-            "127.0.0.1", port, "", 10, 10, 0, Duration.ofMillis(500), Duration.ofSeconds(1));
+    ServingSettings same = ServerFixture.settings("port = " + port);
     try (ServerFixture next = new ServerFixture(redis, same)) {
       assertThat(values(next.ask("u1").getResultsOrThrow("u1"))).containsEntry("age", 40.0);
     }

@@ -26,6 +26,14 @@ class TestServingSettings {
                 10_000,
                 1024,
                 0,
+                4 << 20,
+                200,
+                1000,
+                9464,
+                0.0,
+                new TlsSettings("", "", ""),
+                "",
+                Duration.ofSeconds(10),
                 Duration.ofMillis(500),
                 Duration.ofSeconds(10)));
   }
@@ -40,6 +48,15 @@ class TestServingSettings {
           port = 65536       | serving.port = 65536: it is from 0 to 65535
           max-entities = 0   | serving.max-entities = 0: it is from 1 up
           max-id-bytes = 0   | serving.max-id-bytes = 0: it is from 1 up
+          max-message-bytes = 0 | serving.max-message-bytes = 0: it is from 1 up
+          max-concurrent-calls = 0 | serving.max-concurrent-calls = 0: it is from 1 up
+          max-in-flight = 0  | serving.max-in-flight = 0: it is from 1 up
+          http-port = -2     | serving.http-port = -2: it is from 0 to 65535, or -1 for none
+          access-log-sample = 1.1 | serving.access-log-sample = 1.1: it is from 0.0 to 1.0
+          access-log-sample = -0.1 | serving.access-log-sample = -0.1: it is from 0.0 to 1.0
+          reload = 0s        | serving.reload = 0 ms: it is from 1 up
+          tls.key = k        | serving.tls.certificate and serving.tls.key go together: set both or none
+          tls.client-ca = c  | serving.tls.client-ca is for a server with TLS: set serving.tls.certificate and serving.tls.key too
           poll = 0s          | serving.poll = 0 ms: it is from 1 up
           drain = -1s        | serving.drain is negative
           """)

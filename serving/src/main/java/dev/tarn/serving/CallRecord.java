@@ -1,0 +1,106 @@
+package dev.tarn.serving;
+
+import dev.tarn.serving.Metrics.Stage;
+import io.grpc.Context;
+import io.grpc.ServerStreamTracer;
+import io.grpc.Status;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/**
+ * What is noted of one call, from the moment at which the network has it, before any thread works
+ * on it, until its stream is closed. Whoever works on the call finds it in the gRPC context.
+ */
+final class CallRecord extends ServerStreamTracer {
+
+  private static final Context.Key<CallRecord> KEY = Context.key("tarn-call");
+
+  private final String method;
+  private final Metrics metrics;
+  private final InFlight inFlight;
+  private final AccessLog accessLog;
+  private final boolean isShed;
+
+  /** Those that keep it under way: the call, and each batch that Redis has not answered. */
+  private final AtomicInteger holds = new AtomicInteger(1);
+
+  private final long arrived = System.nanoTime();
+  private volatile long fetched = arrived;
+  private volatile int entities;
+  private volatile String caller = "";
+
+  CallRecord(String method, Metrics metrics, InFlight inFlight, AccessLog accessLog) {
+    this.method = method;
+    this.metrics = metrics;
+    this.inFlight = inFlight;
+    this.accessLog = accessLog;
+    isShed = !inFlight.enter();
+  }
+
+  /** The record of the call that this thread works on; empty for a call that is no lookup. */
+  static Optional<CallRecord> current() {
+    return Optional.ofNullable(KEY.get());
+  }
+
+  @Override
+  public Context filterContext(Context context) {
+    return context.withValue(KEY, this);
+  }
+
+  /** Whether too many were under way when it came. */
+  boolean isShed() {
+    return isShed;
+  }
+
+  void calledBy(String caller) {
+    this.caller = caller;
+  }
+
+  /** A thread begins to work on it. */
+  void started() {
+    long now = System.nanoTime();
+    fetched = now;
+    metrics.took(Stage.QUEUE, now - arrived);
+  }
+
+  /**
+   * Notes a batch on its way to Redis. It counts as under way until Redis has answered, even if the
+   * client gave the call up: calls with short deadlines must not pile up before a Redis that hangs.
+   *
+   * @return the same, to go on from
+   */
+  <T> CompletableFuture<T> fetching(int entities, CompletableFuture<T> batch) {
+    this.entities = entities;
+    long sent = System.nanoTime();
+    holds.incrementAndGet();
+    return batch.whenComplete(
+        (filled, failure) -> {
+          long now = System.nanoTime();
+          fetched = now;
+          metrics.took(Stage.REDIS, now - sent);
+          release();
+        });
+  }
+
+  /** Its answer is on its way. */
+  void answered() {
+    metrics.took(Stage.ANSWER, System.nanoTime() - fetched);
+  }
+
+  @Override
+  public void streamClosed(Status status) {
+    long nanos = System.nanoTime() - arrived;
+    metrics.ended(method, status.getCode(), nanos);
+    accessLog.ended(method, status.getCode(), entities, caller, nanos);
+    if (!isShed) {
+      release();
+    }
+  }
+
+  private void release() {
+    if (holds.decrementAndGet() == 0) {
+      inFlight.leave();
+    }
+  }
+}

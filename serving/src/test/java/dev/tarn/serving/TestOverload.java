@@ -1,0 +1,220 @@
+package dev.tarn.serving;
+
+import static dev.tarn.serving.ServerFixture.request;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import com.google.common.util.concurrent.ListenableFuture;
+import dev.tarn.api.v1.FeatureStoreServiceGrpc;
+import dev.tarn.api.v1.GetOnlineFeaturesResponse;
+import dev.tarn.manifest.FeatureType.Kind;
+import dev.tarn.redis.RedisSettings;
+import io.grpc.Metadata;
+import io.grpc.Status;
+import io.grpc.Status.Code;
+import io.grpc.StatusRuntimeException;
+import io.grpc.health.v1.HealthCheckResponse.ServingStatus;
+import io.grpc.stub.MetadataUtils;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import org.awaitility.core.ConditionFactory;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** More calls than can be answered: because Redis hangs, or because clients ask for too much. */
+class TestOverload {
+
+  private static final Duration LONG = Duration.ofSeconds(60);
+  private static final String TOO_MANY =
+      "the server has 5 calls under way and takes no more (serving.max-in-flight): try again later";
+
+  private final RedisFixture redis = RedisFixture.start();
+  private ServerFixture server;
+
+  @AfterEach
+  void stop() {
+    if (server != null) {
+      server.close();
+    }
+    redis.close();
+  }
+
+  @Test
+  void callsBeyondTheLimitAreRefusedAtOnceAndThoseWithinItAreAnswered() throws Exception {
+    start(redis.settings(LONG, "", 0), "max-in-flight = 5");
+    redis.suspend();
+    List<ListenableFuture<GetOnlineFeaturesResponse>> calls = new ArrayList<>();
+    for (int i = 0; i < 20; i++) {
+      calls.add(askLater());
+    }
+    for (ListenableFuture<GetOnlineFeaturesResponse> shed : calls.subList(5, 20)) {
+      Status status = statusOf(shed);
+      assertThat(status.getCode()).isEqualTo(Code.RESOURCE_EXHAUSTED);
+      assertThat(status.getDescription()).isEqualTo(TOO_MANY);
+    }
+    assertThat(server.health("")).isEqualTo(ServingStatus.SERVING);
+
+    redis.resume();
+
+    for (ListenableFuture<GetOnlineFeaturesResponse> answered : calls.subList(0, 5)) {
+      assertThat(answered.get(30, TimeUnit.SECONDS).getResultsCount()).isEqualTo(1);
+    }
+    eventually().untilAsserted(() -> assertThat(number()).isEqualTo(1));
+  }
+
+  @Test
+  void callsThatTheirClientsGaveUpDoNotPileUpBeforeARedisThatHangs() {
+    start(redis.settings(LONG, "", 0), "max-in-flight = 5");
+    redis.suspend();
+    for (int i = 0; i < 5; i++) {
+      assertThat(askWithin(Duration.ofMillis(200)).getCode()).isEqualTo(Code.DEADLINE_EXCEEDED);
+    }
+
+    Status status = askWithin(LONG);
+
+    assertThat(status.getCode()).isEqualTo(Code.RESOURCE_EXHAUSTED);
+    assertThat(status.getDescription()).isEqualTo(TOO_MANY);
+    redis.resume();
+    eventually().untilAsserted(() -> assertThat(number()).isEqualTo(1));
+  }
+
+  @Test
+  void aRedisThatIsPausedIsUnavailableAndItsReturnNeedsNoRestart() {
+    RedisSettings settings = redis.settings(Duration.ofMillis(200), "", 0);
+    start(settings, "");
+    assertThat(number()).isEqualTo(1);
+
+    pause(settings, 3_000);
+
+    for (int i = 0; i < 5; i++) {
+      assertThat(server.refusal(request("u1")).getCode()).isEqualTo(Code.UNAVAILABLE);
+    }
+    assertThat(server.health("")).isEqualTo(ServingStatus.SERVING);
+    eventually().untilAsserted(() -> assertThat(number()).isEqualTo(1));
+  }
+
+  @Test
+  void aDeadlineEndsACallToAPausedRedisBeforeTheTimeoutOfRedisDoes() {
+    RedisSettings settings = redis.settings(LONG, "", 0);
+    start(settings, "");
+
+    pause(settings, 2_000);
+
+    assertThat(askWithin(Duration.ofMillis(100)).getCode()).isEqualTo(Code.DEADLINE_EXCEEDED);
+    assertThat(number()).isEqualTo(1);
+  }
+
+  @Test
+  void aCallWhoseDeadlineIsOverIsNotSentToRedis() {
+    RedisSettings settings = redis.settings();
+    start(settings, "");
+    assertThat(number()).isEqualTo(1);
+    String before = hgets(settings);
+    Metadata noTime = new Metadata();
+    noTime.put(Metadata.Key.of("grpc-timeout", Metadata.ASCII_STRING_MARSHALLER), "1n");
+
+    for (int i = 0; i < 50; i++) {
+      StatusRuntimeException late =
+          catchThrowableOfType(
+              StatusRuntimeException.class,
+              () -> {
+                var unused =
+                    server
+                        .stub()
+                        .withInterceptors(MetadataUtils.newAttachHeadersInterceptor(noTime))
+                        .getOnlineFeatures(request("u1").build());
+              });
+      assertThat(late.getStatus().getCode()).isIn(Code.DEADLINE_EXCEEDED, Code.CANCELLED);
+    }
+
+    assertThat(hgets(settings)).isEqualTo(before);
+    assertThat(number()).isEqualTo(1);
+    assertThat(hgets(settings)).isNotEqualTo(before);
+  }
+
+  @Test
+  void aConnectionHoldsBackWhatIsBeyondItsLimit() throws Exception {
+    start(redis.settings(LONG, "", 0), "max-concurrent-calls = 1, max-in-flight = 1");
+    redis.suspend();
+    ListenableFuture<GetOnlineFeaturesResponse> first = askLater();
+    // Were it sent at once, it would be refused.
+    ListenableFuture<GetOnlineFeaturesResponse> second = askLater();
+
+    redis.resume();
+
+    assertThat(first.get(30, TimeUnit.SECONDS).getResultsCount()).isEqualTo(1);
+    assertThat(second.get(30, TimeUnit.SECONDS).getResultsCount()).isEqualTo(1);
+  }
+
+  @Test
+  void aRequestThatIsTooLargeIsRefusedAndHarmsNoOther() {
+    start(redis.settings(), "max-message-bytes = 100");
+
+    assertThat(server.refusal(request("x".repeat(200))).getCode())
+        .isEqualTo(Code.RESOURCE_EXHAUSTED);
+    assertThat(number()).isEqualTo(1);
+  }
+
+  private void start(RedisSettings settings, String serving) {
+    try (Pushes pushes = new Pushes(settings)) {
+      pushes.view("a", "user").feature("n", Kind.KIND_BIGINT).row("u1", 1L).write("v1");
+      pushes.release("a", "v1");
+    }
+    server = new ServerFixture(settings, ServerFixture.settings(serving));
+    assertThat(number()).isEqualTo(1);
+  }
+
+  private static void pause(RedisSettings settings, long millis) {
+    try (Pushes pushes = new Pushes(settings)) {
+      pushes.redis().clientPause(millis);
+    }
+  }
+
+  /** How many rows Redis was asked for. */
+  private static String hgets(RedisSettings settings) {
+    try (Pushes pushes = new Pushes(settings)) {
+      return pushes
+          .redis()
+          .info("commandstats")
+          .lines()
+          .filter(line -> line.startsWith("cmdstat_hget:"))
+          .map(line -> line.substring(0, line.indexOf(',')))
+          .findFirst()
+          .orElseThrow();
+    }
+  }
+
+  private static ConditionFactory eventually() {
+    return ServerFixture.soon().atMost(Duration.ofSeconds(30));
+  }
+
+  private double number() {
+    return server.ask("u1").getResultsOrThrow("u1").getFeaturesOrThrow("n").getNumberValue();
+  }
+
+  private ListenableFuture<GetOnlineFeaturesResponse> askLater() {
+    return FeatureStoreServiceGrpc.newFutureStub(server.channel())
+        .getOnlineFeatures(request("u1").build());
+  }
+
+  private Status askWithin(Duration deadline) {
+    return catchThrowableOfType(
+            StatusRuntimeException.class,
+            () -> {
+              var unused =
+                  server
+                      .stub()
+                      .withDeadlineAfter(deadline.toMillis(), TimeUnit.MILLISECONDS)
+                      .getOnlineFeatures(request("u1").build());
+            })
+        .getStatus();
+  }
+
+  private static Status statusOf(ListenableFuture<?> call) {
+    return Status.fromThrowable(
+        catchThrowableOfType(ExecutionException.class, () -> call.get(30, TimeUnit.SECONDS)));
+  }
+}
