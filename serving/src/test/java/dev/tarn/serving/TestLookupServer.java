@@ -233,7 +233,8 @@ class TestLookupServer {
   @Test
   void anAddressThatIsNotOursIsSaidWithWhatToDo() {
     ServingSettings foreign =
-        new ServingSettings("192.0.2.1", 0, "", 1, 1, 0, Duration.ofSeconds(1), Duration.ofSeconds(1));
+        new ServingSettings(
+            "192.0.2.1", 0, "", 1, 1, 0, Duration.ofSeconds(1), Duration.ofSeconds(1));
 
     assertThatThrownBy(() -> LookupServer.start(foreign, redis))
         .isInstanceOf(TarnException.class)
