@@ -39,8 +39,9 @@ public final class WireBuffer {
     return size;
   }
 
-  public byte byteAt(int index) {
-    return buffer[index];
+  /** Copies bytes that are there, from an index on. */
+  public void copyTo(int from, byte[] target, int offset, int length) {
+    System.arraycopy(buffer, from, target, offset, length);
   }
 
   /** Forgets all bytes from there on. */

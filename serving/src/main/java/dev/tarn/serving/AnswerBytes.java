@@ -84,7 +84,19 @@ final class AnswerBytes implements MethodDescriptor.Marshaller<WireBuffer> {
 
     @Override
     public int read() {
-      return read < answer.size() ? answer.byteAt(read++) & 0xFF : -1;
+      byte[] next = new byte[1];
+      return read(next, 0, 1) < 0 ? -1 : next[0] & 0xFF;
+    }
+
+    @Override
+    public int read(byte[] target, int offset, int length) {
+      int count = Math.min(length, available());
+      if (count == 0 && length > 0) {
+        return -1;
+      }
+      answer.copyTo(read, target, offset, count);
+      read += count;
+      return count;
     }
   }
 }

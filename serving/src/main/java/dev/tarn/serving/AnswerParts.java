@@ -39,7 +39,7 @@ final class AnswerParts {
   /** A guess at an entity id and at a value, with what is around them in an answer. */
   private static final int BYTES_AN_ID = 32;
 
-  private static final int BYTES_A_VALUE = 16;
+  private static final int BYTES_A_VALUE = 24;
 
   private final boolean withStatuses;
   private final List<ViewParts> views = new ArrayList<>();
