@@ -204,7 +204,7 @@ class VectorsIT {
                   .get(random.nextInt(6));
       case "decimal(9,2)" -> BigDecimal.valueOf(random.nextInt(999_999_999), 2);
       case "decimal(38,18)" ->
-          new BigDecimal(new BigInteger(isPlain ? 70 : 120, random), 18).negate();
+          new BigDecimal(new BigInteger(isPlain ? 70 : 120, random), 18);
       default -> List.of("", "x", "true", "7", "日本語", "🏔", "none").get(random.nextInt(7));
     };
   }
