@@ -14,6 +14,7 @@ import java.math.BigDecimal;
 import java.math.BigInteger;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -66,7 +67,7 @@ class VectorsIT {
           "{ fill = none }, { hash = 16777216 }");
 
   @ParameterizedTest
-  @ValueSource(longs = {1, 2, 3})
+  @ValueSource(longs = {1, 2, 3, 4, 5})
   void theMatrixOfTheSnapshotsIsWhatTheServerAnswers(long seed) {
     Random random = new Random(seed);
     Workbench bench = new Workbench();
@@ -76,7 +77,7 @@ class VectorsIT {
     for (String view : List.of("west", "east")) {
       TYPES.forEach((name, type) -> features.add(feature(random, view, name, type)));
     }
-    java.util.Collections.shuffle(features, random);
+    Collections.shuffle(features, random);
     bench.define(
         "views.conf",
         """
@@ -203,8 +204,7 @@ class VectorsIT {
               : List.of(Double.NaN, Double.POSITIVE_INFINITY, -0.0, 1e150, -1.0, 0x1p53 + 2)
                   .get(random.nextInt(6));
       case "decimal(9,2)" -> BigDecimal.valueOf(random.nextInt(999_999_999), 2);
-      case "decimal(38,18)" ->
-          new BigDecimal(new BigInteger(isPlain ? 70 : 120, random), 18);
+      case "decimal(38,18)" -> new BigDecimal(new BigInteger(isPlain ? 70 : 120, random), 18);
       default -> List.of("", "x", "true", "7", "日本語", "🏔", "none").get(random.nextInt(7));
     };
   }

@@ -1,5 +1,6 @@
 package dev.tarn.etl.read;
 
+import com.google.protobuf.InvalidProtocolBufferException;
 import dev.tarn.etl.EntityIds;
 import dev.tarn.etl.Lake;
 import dev.tarn.etl.build.FeatureTable;
@@ -7,6 +8,7 @@ import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.etl.definition.SparkTypes;
 import dev.tarn.manifest.FeatureType;
 import dev.tarn.manifest.StoredService;
+import dev.tarn.redis.ControlJson;
 import dev.tarn.row.Values;
 import dev.tarn.transform.Vectorizer;
 import java.math.BigDecimal;
@@ -59,7 +61,8 @@ public final class ServiceMatrix {
    * @throws dev.tarn.transform.TransformException if the service has no vectors
    */
   public static Dataset<Row> of(
-      Lake lake, StoredService service, List<ViewSnapshot> views, Instant at) {
+      Lake lake, StoredService defined, List<ViewSnapshot> views, Instant at) {
+    StoredService service = asServersReadIt(defined);
     Dataset<Row> joined = null;
     List<FeatureType> types = new ArrayList<>();
     List<Place> places = new ArrayList<>();
@@ -94,6 +97,15 @@ public final class ServiceMatrix {
     }
     return joined.mapPartitions(
         new Vectorize(service, types, places, oldest), Encoders.row(SCHEMA));
+  }
+
+  /** JSON knows no -0.0: a parameter that is one would be another one online. */
+  private static StoredService asServersReadIt(StoredService service) {
+    try {
+      return ControlJson.parse(ControlJson.print(service), StoredService.newBuilder()).build();
+    } catch (InvalidProtocolBufferException e) {
+      throw new IllegalStateException(e);
+    }
   }
 
   private static long oldest(Instant at, Duration maxAge) {
