@@ -68,15 +68,19 @@ class TestPushCluster {
     int target = cluster.addMaster();
     int moved = 0;
     for (int round = 0; round < 5; round++) {
-      List<String> keys = someKeys(bench);
-      for (String key : keys.subList(0, Math.min(4, keys.size()))) {
-        cluster.migrate(slot(key), target, () -> {});
+      // Two buckets may be in one slot.
+      List<Integer> slots =
+          someKeys(bench).stream().map(TestPushCluster::slot).distinct().limit(4).toList();
+      for (int slot : slots) {
+        cluster.migrate(slot, target, () -> {});
         moved++;
       }
     }
     // That of the control keys, too.
     int control = slot("{" + namespace(bench) + "}");
-    cluster.migrate(control, target, () -> {});
+    if (cluster.ownerOf(control) != target) {
+      cluster.migrate(control, target, () -> {});
+    }
     assertThat(push).as("still running when slots moved").isNotDone();
     assertThat(push.orTimeout(1, TimeUnit.MINUTES).join().pushed()).isTrue();
     assertThat(moved).isGreaterThan(10);
