@@ -55,7 +55,7 @@ public final class ServiceMatrix {
    * The matrix, a row for each entity that any of the views has; columns {@link #ENTITY_ID} and
    * {@link #VECTOR}. One shuffle a view.
    *
-   * @param service with fitted transforms
+   * @param defined with fitted transforms
    * @param views all views of the service
    * @param at rows that are older than their view's max age at this moment are absent
    * @throws dev.tarn.transform.TransformException if the service has no vectors
