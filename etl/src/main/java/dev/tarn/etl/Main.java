@@ -5,6 +5,7 @@ import dev.tarn.cli.Settings;
 import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;
 import dev.tarn.etl.bench.BenchFaultsJob;
+import dev.tarn.etl.bench.BenchLookupJob;
 import dev.tarn.etl.bench.BenchPushJob;
 import dev.tarn.etl.build.BuildJob;
 import dev.tarn.etl.build.ValidateJob;
@@ -74,6 +75,7 @@ public final class Main {
       case DOWN -> LocalRedis.down(settings, console);
       case DEMO -> DemoJob.run(line, settings, console);
       case BENCH_PUSH -> BenchPushJob.run(line, settings, console);
+      case BENCH_LOOKUP -> BenchLookupJob.run(line, settings, console);
       case BENCH_FAULTS -> BenchFaultsJob.run(line, settings, console);
       case SERVE ->
           throw new UsageException(

@@ -73,6 +73,12 @@ public enum Command {
       optional("runs", "measured runs of each, after one to warm up (default 5)"),
       optional("rivals", "false: Tarn's own figures only (default true)"),
       optional("format", "table (default) or json")),
+  BENCH_LOOKUP(
+      "measure lookups side by side with the least that a server can do",
+      optional("entities", "entities (default 100000)"),
+      optional("seconds", "of each run at half of saturation (default 10)"),
+      optional("minutes", "of a last, long run at half of saturation (default 1, 0: none)"),
+      optional("format", "table (default) or json")),
   BENCH_FAULTS(
       "kill pushes, Redis and connections at random, and check every answer meanwhile",
       optional("kills", "pushes to kill (default 100); other faults come to about half as many"),

@@ -24,6 +24,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.stream.Stream;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.SaveMode;
@@ -41,6 +42,9 @@ public final class BenchPushJob {
   private static final double CHANGED = 0.01;
   private static final int LOOKUPS_A_SECOND = 500;
   private static final int LOOKUP_SECONDS = 20;
+  private static final String AT_REST = "at rest";
+  private static final String DURING_PUSHES = "during full pushes";
+  private static final String SPARK_GIVES_WAY = "during full pushes, Spark at nice 19";
 
   private final Lake lake;
   private final Settings settings;
@@ -202,17 +206,38 @@ public final class BenchPushJob {
             folder,
             List.of(
                 "serving.port=0",
+                "serving.http-port=-1",
                 "redis.port=" + server.port(),
                 "redis.namespace=" + settings.read(tarn -> tarn.getString("redis.namespace"))))) {
       // Once for nothing: a server that has just started would be slow at rest.
       var unusedCold = lookUp(lookups.port()).join();
-      latencies.put("at rest", lookUp(lookups.port()).join());
-      CompletableFuture<Latency> underLoad = lookUp(lookups.port());
-      for (int i = 0; !underLoad.isDone(); i++) {
-        unused = push(snapshots.get(1 - i % 2), PushJob.Mode.FULL, true);
-      }
-      latencies.put("during full pushes", underLoad.join());
+      latencies.put(AT_REST, lookUp(lookups.port()).join());
+      latencies.put(DURING_PUSHES, lookUpDuringPushes(lookups.port()));
+      giveWay();
+      latencies.put(SPARK_GIVES_WAY, lookUpDuringPushes(lookups.port()));
     }
+  }
+
+  private Latency lookUpDuringPushes(int port) throws IOException {
+    CompletableFuture<Latency> underLoad = lookUp(port);
+    for (int i = 0; !underLoad.isDone(); i++) {
+      PushJob.Outcome unused = push(snapshots.get(1 - i % 2), PushJob.Mode.FULL, true);
+    }
+    return underLoad.join();
+  }
+
+  /**
+   * From now on this process has a processor only when no other wants it. Spark runs on other
+   * machines than the server as a rule; this tells what a push does to lookups through Redis from
+   * what Spark does to them where it shares their processors.
+   */
+  private static void giveWay() throws IOException {
+    List<String> command = new ArrayList<>(List.of("renice", "-n", "19", "-p"));
+    try (Stream<Path> threads = Files.list(Path.of("/proc/self/task"))) {
+      threads.forEach(thread -> command.add(thread.getFileName().toString()));
+    }
+    // A thread may have ended by now; those that are left count.
+    var unused = new ProcessBuilder(command).redirectErrorStream(true).start().onExit().join();
   }
 
   /** A full push of the first as-of, and a delta of the second over it. */
@@ -242,7 +267,7 @@ public final class BenchPushJob {
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-cp",
                 servingJar().toString(),
-                "dev.tarn.serving.PacedLookups",
+                "dev.tarn.serving.bench.PacedLookups",
                 Integer.toString(port),
                 Long.toString(rows),
                 Integer.toString(LOOKUPS_A_SECOND),
@@ -368,10 +393,11 @@ public final class BenchPushJob {
             median("Tarn, delta of 1 %, all steps").seconds() / full.seconds(),
             "<= 0.1 at 10M rows"));
     if (!latencies.isEmpty()) {
-      figures.put(
-          "lookup p99 during pushes ÷ at rest",
-          new Figure(
-              latencies.get("during full pushes").p99() / latencies.get("at rest").p99(), "<= 2"));
+      for (String when : List.of(DURING_PUSHES, SPARK_GIVES_WAY)) {
+        figures.put(
+            "lookup p99 %s ÷ %s".formatted(when, AT_REST),
+            new Figure(latencies.get(when).p99() / latencies.get(AT_REST).p99(), "<= 2"));
+      }
     }
     return figures;
   }

@@ -4,38 +4,59 @@ import dev.tarn.cli.TarnException;
 import dev.tarn.etl.local.LocalProcess;
 import java.io.BufferedReader;
 import java.io.IOException;
+import java.net.URI;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** The lookup server in a process of its own, on a free port. */
+/** A server in a process of its own, on a free port: Tarn's, or one to compare it with. */
 final class LookupServer implements AutoCloseable {
 
   private static final Pattern READY = Pattern.compile("serving on 127\\.0\\.0\\.1:(\\d+)");
+  private static final Pattern METRICS = Pattern.compile("http://[^)]+/metrics");
 
   private final Process process;
   private final int port;
+  private final Optional<URI> metrics;
 
-  private LookupServer(Process process, int port) {
+  private LookupServer(Process process, int port, Optional<URI> metrics) {
     this.process = process;
     this.port = port;
+    this.metrics = metrics;
   }
 
   /**
-   * Starts one and waits until it is ready.
+   * Starts Tarn's and waits until it is ready.
    *
    * @param settings as they are typed
    */
   static LookupServer start(Path jar, Path folder, List<String> settings) throws IOException {
-    List<String> command = new java.util.ArrayList<>();
+    List<String> arguments = new ArrayList<>(List.of("-jar", jar.toString(), "serve"));
+    arguments.addAll(settings);
+    return java(folder, List.of("-Xmx256m", "-XX:+UseSerialGC"), arguments);
+  }
+
+  /**
+   * Starts one that says where it is serving, and waits for that.
+   *
+   * @param folder has the log, and the process id until it ends
+   */
+  static LookupServer java(Path folder, List<String> jvmOptions, List<String> arguments)
+      throws IOException {
+    List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.addAll(List.of("-Xmx256m", "-XX:+UseSerialGC", "-jar", jar.toString(), "serve"));
-    command.add("serving.http-port=-1");
-    command.addAll(settings);
+    command.addAll(jvmOptions);
+    command.addAll(arguments);
     Process process =
-        new ProcessBuilder(command).directory(folder.toFile()).redirectErrorStream(true).start();
+        new ProcessBuilder(command)
+            .directory(Files.createDirectories(folder).toFile())
+            .redirectErrorStream(true)
+            .start();
     new LocalProcess(folder.resolve("serving.pid")).remember(process.toHandle());
     StringBuilder said = new StringBuilder();
     BufferedReader lines = process.inputReader(StandardCharsets.UTF_8);
@@ -46,10 +67,14 @@ final class LookupServer implements AutoCloseable {
         Thread rest = new Thread(() -> lines.lines().forEach(more -> {}), "server-output");
         rest.setDaemon(true);
         rest.start();
-        return new LookupServer(process, Integer.parseInt(ready.group(1)));
+        Matcher metrics = METRICS.matcher(line);
+        return new LookupServer(
+            process,
+            Integer.parseInt(ready.group(1)),
+            metrics.find() ? Optional.of(URI.create(metrics.group())) : Optional.empty());
       }
     }
-    throw new TarnException("the lookup server did not start: " + said);
+    throw new TarnException("the server did not start: " + said);
   }
 
   /** Ends one that an earlier run could not end. */
@@ -59,6 +84,15 @@ final class LookupServer implements AutoCloseable {
 
   int port() {
     return port;
+  }
+
+  long pid() {
+    return process.pid();
+  }
+
+  /** Where its metrics are, if it has any. */
+  Optional<URI> metrics() {
+    return metrics;
   }
 
   @Override

@@ -1,4 +1,4 @@
-package dev.tarn.serving;
+package dev.tarn.serving.bench;
 
 import com.google.common.util.concurrent.Futures;
 import com.google.common.util.concurrent.ListenableFuture;
@@ -23,7 +23,7 @@ import java.util.concurrent.locks.LockSupport;
  * process of its own, so that a push's garbage collections are not its own. Prints p50 and p99, in
  * microseconds.
  */
-final class PacedLookups {
+public final class PacedLookups {
 
   private static final int WARM_UP_SECONDS = 5;
 

@@ -1,0 +1,529 @@
+package dev.tarn.etl.bench;
+
+import com.google.gson.JsonArray;
+import com.google.gson.JsonObject;
+import com.google.protobuf.InvalidProtocolBufferException;
+import dev.tarn.api.v1.GetFeatureVectorsResponse;
+import dev.tarn.api.v1.GetOnlineFeaturesResponse;
+import dev.tarn.cli.CommandLine;
+import dev.tarn.cli.Settings;
+import dev.tarn.cli.TarnException;
+import dev.tarn.cli.TextTable;
+import dev.tarn.etl.Console;
+import dev.tarn.etl.Lake;
+import dev.tarn.etl.bench.JvmMeter.Used;
+import dev.tarn.etl.bench.LoadGenerators.Latency;
+import dev.tarn.etl.build.BuildJob;
+import dev.tarn.etl.definition.Definitions;
+import dev.tarn.etl.fit.FitJob;
+import dev.tarn.etl.push.PushJob;
+import dev.tarn.etl.redis.RedisServers;
+import dev.tarn.etl.release.VersionStore;
+import java.io.BufferedWriter;
+import java.io.IOException;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Random;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import org.apache.spark.sql.Column;
+import org.apache.spark.sql.SaveMode;
+import org.apache.spark.sql.functions;
+import redis.clients.jedis.Jedis;
+
+/**
+ * The command {@code bench lookup}: Tarn's server beside the least that a server can do and beside
+ * the ordinary way to build an answer, under the same load, in turn, in one run. Servers, Redis and
+ * what sends the requests are processes of their own, on this machine.
+ */
+public final class BenchLookupJob {
+
+  private static final String AS_OF = "2026-01-01T00:00:00Z";
+  private static final int WARM_UP_SECONDS = 6;
+  private static final int ROUNDS = 3;
+  private static final int ROUND_SECONDS = 3;
+  private static final int BODIES = 50_000;
+
+  /** Of the near cache that holds a tenth of the entities: what it takes for one. */
+  private static final int NEAR_BYTES = 320;
+
+  /** Enough young generation that a collection is rare; the same for all servers. */
+  private static final List<String> JVM =
+      List.of("-Xms512m", "-Xmx512m", "-Xmn384m", "-XX:+UseSerialGC");
+
+  private final Lake lake;
+  private final Settings settings;
+  private final Console console;
+  private final BenchRedis redis;
+  private final Path folder;
+  private final LoadGenerators load;
+  private final long entities;
+  private final int seconds;
+  private final int minutes;
+  private final List<Outcome> outcomes = new ArrayList<>();
+  private Optional<Latency> soak = Optional.empty();
+
+  /** Requests a second without and with the near cache; empty if they were not measured. */
+  private List<Double> zipf = List.of();
+
+  /** One server under one kind of request; what a request costs is at half of saturation. */
+  private record Outcome(
+      LookupShape shape,
+      String server,
+      double perSecond,
+      Latency latency,
+      double cpuMicros,
+      double allocatedBytes,
+      long failed) {}
+
+  /** A server, as the load generator and the meter find it. */
+  private record Target(String name, LookupServer server, String method) {}
+
+  private BenchLookupJob(
+      Lake lake,
+      Settings settings,
+      Console console,
+      BenchRedis redis,
+      CommandLine line,
+      Path folder) {
+    this.lake = lake;
+    this.settings = settings;
+    this.console = console;
+    this.redis = redis;
+    this.folder = folder;
+    this.load = new LoadGenerators(folder);
+    this.entities = line.number("entities", 1_000, 100_000);
+    this.seconds = (int) line.number("seconds", 1, 10);
+    this.minutes = (int) line.number("minutes", 0, 1);
+  }
+
+  /** The command {@code bench lookup}. */
+  public static void run(CommandLine line, Settings given, Console console) {
+    boolean asJson = line.isJson();
+    if (!LoadGenerators.has("h2load")) {
+      throw new TarnException(
+          "h2load is not on the PATH: install nghttp2's clients (Debian: nghttp2-client)");
+    }
+    Path folder = given.state().resolve("bench").resolve("lookup");
+    try (BenchRedis redis = BenchRedis.start(folder)) {
+      Settings settings = BenchSettings.of(line, folder, redis.port());
+      try (Lake lake = Lake.open(settings)) {
+        BenchLookupJob job = new BenchLookupJob(lake, settings, console, redis, line, folder);
+        job.prepare();
+        job.measure();
+        console.result(asJson ? job.json().toString() : job.table());
+      }
+    } catch (IOException e) {
+      throw new TarnException("the benchmark failed: " + e.getMessage(), e);
+    }
+  }
+
+  private void prepare() throws IOException {
+    console.say("%,d entities of 10 and of 50 features", entities);
+    StringBuilder definitions = new StringBuilder();
+    for (int features : LookupShape.FEATURES) {
+      definitions.append(definition(features));
+      List<Column> columns = new ArrayList<>();
+      columns.add(functions.col("id"));
+      for (int i = 0; i < features; i++) {
+        columns.add(
+            functions.xxhash64(functions.col("id"), functions.lit(i)).divide(1e15).as("f" + i));
+      }
+      lake.spark()
+          .range(entities)
+          .select(columns.toArray(new Column[0]))
+          .write()
+          .mode(SaveMode.Overwrite)
+          .parquet(source(features).toString());
+    }
+    Path conf = Files.createDirectories(folder.resolve("features")).resolve("bench.conf");
+    Files.writeString(conf, definitions);
+    Definitions defined = Definitions.load(settings);
+    RedisServers servers = RedisServers.connect(settings);
+    for (int features : LookupShape.FEATURES) {
+      String view = LookupShape.view(features);
+      if (lake.catalog().tableExists(lake.table(view))) {
+        lake.catalog().dropTable(lake.table(view), true);
+      }
+      var unusedBuilt =
+          new BuildJob(lake, Console.silent())
+              .build(defined.view(view), List.of(Instant.parse(AS_OF)), false);
+    }
+    var unusedPushed =
+        new PushJob(lake, servers, settings, Console.silent())
+            .push(
+                LookupShape.FEATURES.stream()
+                    .map(features -> defined.view(LookupShape.view(features)))
+                    .toList(),
+                List.of(),
+                new PushJob.Request(Optional.empty(), PushJob.Mode.FULL, false));
+    for (int features : LookupShape.FEATURES) {
+      var unusedFitted =
+          new FitJob(lake, new VersionStore(servers))
+              .fit(defined, defined.service(LookupShape.service(features)), List.of());
+    }
+  }
+
+  private Path source(int features) {
+    return folder.resolve("source" + features);
+  }
+
+  private String definition(int features) {
+    String view = LookupShape.view(features);
+    return """
+        entities { %1$s { keys = [{ name = id, type = bigint }] } }
+        sources { source%2$d { format = parquet, path = "%3$s" } }
+        feature-views {
+          %1$s {
+            entity = %1$s
+            sources = [source%2$d]
+            sql = "SELECT * FROM source%2$d"
+            features = [%4$s]
+          }
+        }
+        feature-services { %5$s { features = [%6$s] } }
+        """
+        .formatted(
+            view,
+            features,
+            source(features),
+            each(features, "{ name = f%d, type = double }"),
+            LookupShape.service(features),
+            each(
+                features,
+                "{ feature = " + view + ".f%d, transform = [{ fill = 0 }, standardize] }"));
+  }
+
+  private static String each(int features, String pattern) {
+    return IntStream.range(0, features)
+        .mapToObj(pattern::formatted)
+        .collect(Collectors.joining(", "));
+  }
+
+  private void measure() throws IOException {
+    try (LookupServer tarn = tarn("tarn", List.of());
+        LookupServer objects =
+            rival("objects", List.of("objects", Integer.toString(redis.port())))) {
+      for (LookupShape shape : LookupShape.all()) {
+        console.say("%s", shape);
+        byte[] answer = checked(shape, tarn);
+        giveRivals(shape);
+        Path file = Files.write(folder.resolve("answer.bin"), answer);
+        try (LookupServer floor =
+            rival(
+                "floor",
+                List.of(
+                    "floor",
+                    Integer.toString(redis.port()),
+                    file.toString(),
+                    Integer.toString(shape.entities())))) {
+          List<Target> targets = new ArrayList<>();
+          targets.add(new Target("Tarn", tarn, shape.method()));
+          targets.add(new Target("floor", floor, "rival/floor"));
+          if (!shape.isVectors()) {
+            targets.add(new Target("objects", objects, "rival/objects"));
+          }
+          measure(shape, targets);
+        }
+        if (!Arrays.equals(answer, RawCall.of(tarn.port(), shape.method(), shape.request()))) {
+          throw new TarnException("Tarn's answer has changed during the run");
+        }
+      }
+      if (minutes > 0) {
+        soak(tarn);
+      }
+    }
+    if (LoadGenerators.has("ghz")) {
+      zipf();
+    } else {
+      console.say("ghz is not on the PATH: the near cache is left out");
+    }
+  }
+
+  private void measure(LookupShape shape, List<Target> targets) throws IOException {
+    byte[] request = shape.request();
+    Map<Target, List<Double>> rates = new LinkedHashMap<>();
+    for (int round = 0; round <= ROUNDS; round++) {
+      for (Target target : targets) {
+        double rate =
+            load.saturate(
+                target.server().port(),
+                target.method(),
+                request,
+                round == 0 ? WARM_UP_SECONDS : ROUND_SECONDS);
+        if (round > 0) {
+          rates.computeIfAbsent(target, key -> new ArrayList<>()).add(rate);
+        }
+      }
+    }
+    for (Target target : targets) {
+      List<Double> sorted = rates.get(target).stream().sorted().toList();
+      double perSecond = sorted.get(sorted.size() / 2);
+      long requests = Math.max(100, (long) (perSecond / 2 * seconds));
+      try (JvmMeter meter = JvmMeter.of(target.server().pid())) {
+        long failedBefore = failed(target.server());
+        Used before = meter.used();
+        Latency latency =
+            load.pace(target.server().port(), target.method(), request, perSecond / 2, requests);
+        Used used = meter.used().since(before);
+        outcomes.add(
+            new Outcome(
+                shape,
+                target.name(),
+                perSecond,
+                latency,
+                used.cpuNanos() / 1e3 / requests,
+                (double) used.allocatedBytes() / requests,
+                failed(target.server()) - failedBefore));
+      }
+    }
+  }
+
+  /** Half of saturation for minutes. */
+  private void soak(LookupServer tarn) throws IOException {
+    LookupShape shape = new LookupShape(false, 1, 10);
+    double half = outcome(shape, "Tarn").perSecond() / 2;
+    console.say("%d minutes of %s at half load, %,.0f a second", minutes, shape, half);
+    soak =
+        Optional.of(
+            load.pace(
+                tarn.port(), shape.method(), shape.request(), half, (long) (half * 60 * minutes)));
+  }
+
+  /** One entity a request, the k-th most frequent of them 1/k as often as the first. */
+  private void zipf() throws IOException {
+    LookupShape shape = new LookupShape(false, 1, 10);
+    Path bodies = folder.resolve("bodies.json");
+    double[] sums = new double[(int) entities];
+    for (int k = 0; k < sums.length; k++) {
+      sums[k] = (k == 0 ? 0 : sums[k - 1]) + 1.0 / (k + 1);
+    }
+    Random random = new Random(1);
+    try (BufferedWriter writer = Files.newBufferedWriter(bodies)) {
+      for (int i = 0; i < BODIES; i++) {
+        int k = Arrays.binarySearch(sums, random.nextDouble() * sums[sums.length - 1]);
+        writer.write(
+            "%s{\"entity_ids\":[\"%d\"],\"entity\":\"%s\"}"
+                .formatted(i == 0 ? "[" : ",", k < 0 ? -k - 1 : k, LookupShape.view(10)));
+      }
+      writer.write("]");
+    }
+    long bytes = entities / 10 * NEAR_BYTES;
+    console.say("near cache for a tenth of the entities (%,d bytes), Zipf 1.0", bytes);
+    try (LookupServer without = tarn("without", List.of());
+        LookupServer with = tarn("with", List.of("serving.near-cache-bytes=" + bytes))) {
+      List<List<Double>> rates = List.of(new ArrayList<>(), new ArrayList<>());
+      for (int round = 0; round <= ROUNDS; round++) {
+        for (int i = 0; i < 2; i++) {
+          double rate =
+              load.saturateWithMany(
+                  (i == 0 ? without : with).port(),
+                  shape.method(),
+                  bodies,
+                  round == 0 ? WARM_UP_SECONDS : ROUND_SECONDS);
+          if (round > 0) {
+            rates.get(i).add(rate);
+          }
+        }
+      }
+      zipf = rates.stream().map(of -> of.stream().sorted().toList().get(ROUNDS / 2)).toList();
+    }
+    Files.delete(bodies);
+  }
+
+  private LookupServer tarn(String name, List<String> more) throws IOException {
+    List<String> words = new ArrayList<>();
+    words.addAll(List.of("-jar", BenchPushJob.servingJar().toString(), "serve"));
+    words.addAll(
+        List.of(
+            "serving.port=0",
+            "serving.http-port=0",
+            "redis.port=" + redis.port(),
+            "redis.namespace=" + settings.read(config -> config.getString("redis.namespace"))));
+    words.addAll(more);
+    return LookupServer.java(folder.resolve(name), JVM, words);
+  }
+
+  private LookupServer rival(String name, List<String> arguments) throws IOException {
+    List<String> words = new ArrayList<>();
+    words.addAll(
+        List.of("-cp", BenchPushJob.servingJar().toString(), "dev.tarn.serving.bench.RivalServer"));
+    words.addAll(arguments);
+    return LookupServer.java(folder.resolve(name), JVM, words);
+  }
+
+  /** Keys and values for the rivals: as many doubles as there are features. */
+  private void giveRivals(LookupShape shape) {
+    try (Jedis jedis = redis.connect()) {
+      for (int id = 0; id < shape.entities(); id++) {
+        ByteBuffer row = ByteBuffer.allocate(Double.BYTES * shape.features());
+        for (int i = 0; i < shape.features(); i++) {
+          row.putDouble(id + i / 100.0);
+        }
+        jedis.set(Integer.toString(id).getBytes(StandardCharsets.UTF_8), row.array());
+      }
+    }
+  }
+
+  /** Tarn's answer, which has all entities. */
+  private static byte[] checked(LookupShape shape, LookupServer tarn)
+      throws InvalidProtocolBufferException {
+    byte[] answer = RawCall.of(tarn.port(), shape.method(), shape.request());
+    long found;
+    if (shape.isVectors()) {
+      GetFeatureVectorsResponse vectors = GetFeatureVectorsResponse.parseFrom(answer);
+      found = vectors.getFoundList().stream().filter(is -> is).count();
+    } else {
+      found =
+          GetOnlineFeaturesResponse.parseFrom(answer).getResultsMap().values().stream()
+              .filter(features -> features.getFeaturesCount() == shape.features())
+              .count();
+    }
+    if (found != shape.entities()) {
+      throw new TarnException("%s: Tarn's answer has %d entities".formatted(shape, found));
+    }
+    return answer;
+  }
+
+  /**
+   * Calls that did not end well so far, if the server tells. h2load takes every answer of HTTP for
+   * a success.
+   */
+  private static long failed(LookupServer server) throws IOException {
+    if (server.metrics().isEmpty()) {
+      return 0;
+    }
+    try {
+      return HttpClient.newHttpClient()
+          .send(
+              HttpRequest.newBuilder(server.metrics().get()).build(),
+              HttpResponse.BodyHandlers.ofString())
+          .body()
+          .lines()
+          .filter(line -> line.startsWith("tarn_requests_total{"))
+          .filter(line -> !line.contains("status=\"OK\""))
+          .mapToLong(line -> (long) Double.parseDouble(line.substring(line.lastIndexOf(' '))))
+          .sum();
+    } catch (InterruptedException e) {
+      throw new TarnException("interrupted", e);
+    }
+  }
+
+  private Outcome outcome(LookupShape shape, String server) {
+    return outcomes.stream()
+        .filter(outcome -> outcome.shape().equals(shape) && outcome.server().equals(server))
+        .findFirst()
+        .orElseThrow();
+  }
+
+  private String table() {
+    TextTable table =
+        new TextTable(
+            "entities × features",
+            "server",
+            "requests/s",
+            "p50 ms",
+            "p99 ms",
+            "p99.9 ms",
+            "CPU µs",
+            "allocated bytes",
+            "failed");
+    for (Outcome outcome : outcomes) {
+      table.row(
+          outcome.shape().toString(),
+          outcome.server(),
+          "%,.0f".formatted(outcome.perSecond()),
+          millis(outcome.latency().p50()),
+          millis(outcome.latency().p99()),
+          millis(outcome.latency().p999()),
+          "%.1f".formatted(outcome.cpuMicros()),
+          "%,.0f".formatted(outcome.allocatedBytes()),
+          Long.toString(outcome.failed()));
+    }
+    TextTable figures = new TextTable("figure", "is", "aim");
+    for (Figure figure : figures()) {
+      figures.row(figure.name(), "%.2f".formatted(figure.value()), figure.aim());
+    }
+    return table + "\n\n" + figures;
+  }
+
+  private static String millis(double micros) {
+    return "%.2f".formatted(micros / 1e3);
+  }
+
+  private record Figure(String name, double value, String aim) {}
+
+  private List<Figure> figures() {
+    LookupShape one = new LookupShape(false, 1, 10);
+    LookupShape hundred = new LookupShape(false, 100, 10);
+    LookupShape vectors = new LookupShape(true, 100, 10);
+    List<Figure> figures = new ArrayList<>();
+    figures.add(new Figure(one + ": Tarn ÷ floor", ratio(one, "floor"), ">= 0.85"));
+    figures.add(new Figure(hundred + ": Tarn ÷ objects", ratio(hundred, "objects"), ">= 3"));
+    figures.add(new Figure(vectors + ": Tarn ÷ floor", ratio(vectors, "floor"), ">= 0.8"));
+    figures.add(new Figure(one + ": p99 ms", outcome(one, "Tarn").latency().p99() / 1e3, "< 1"));
+    figures.add(
+        new Figure(hundred + ": p99 ms", outcome(hundred, "Tarn").latency().p99() / 1e3, "< 5"));
+    soak.ifPresent(
+        latency -> {
+          figures.add(
+              new Figure("p50 ms over %d min".formatted(minutes), latency.p50() / 1e3, "-"));
+          figures.add(
+              new Figure("p99.9 ms over %d min".formatted(minutes), latency.p999() / 1e3, "-"));
+          figures.add(
+              new Figure(
+                  "p99.9 ÷ p50 over %d min".formatted(minutes),
+                  latency.p999() / latency.p50(),
+                  "<= 10 over 10 min"));
+        });
+    if (!zipf.isEmpty()) {
+      figures.add(new Figure("Zipf 1.0, no near cache: requests/s", zipf.get(0), "-"));
+      figures.add(new Figure("Zipf 1.0, near cache: requests/s", zipf.get(1), "-"));
+      figures.add(
+          new Figure("Zipf 1.0: near cache ÷ without", zipf.get(1) / zipf.get(0), ">= 1.8"));
+    }
+    return figures;
+  }
+
+  private double ratio(LookupShape shape, String rival) {
+    return outcome(shape, "Tarn").perSecond() / outcome(shape, rival).perSecond();
+  }
+
+  private JsonObject json() {
+    JsonObject whole = new JsonObject();
+    whole.addProperty("entities", entities);
+    JsonArray all = new JsonArray();
+    for (Outcome outcome : outcomes) {
+      JsonObject one = new JsonObject();
+      one.addProperty("rpc", outcome.shape().method());
+      one.addProperty("entities", outcome.shape().entities());
+      one.addProperty("features", outcome.shape().features());
+      one.addProperty("server", outcome.server());
+      one.addProperty("requests_per_second", outcome.perSecond());
+      one.addProperty("p50_us", outcome.latency().p50());
+      one.addProperty("p99_us", outcome.latency().p99());
+      one.addProperty("p999_us", outcome.latency().p999());
+      one.addProperty("cpu_us_per_request", outcome.cpuMicros());
+      one.addProperty("allocated_bytes_per_request", outcome.allocatedBytes());
+      one.addProperty("failed", outcome.failed());
+      all.add(one);
+    }
+    whole.add("servers", all);
+    JsonObject figures = new JsonObject();
+    figures().forEach(figure -> figures.addProperty(figure.name(), figure.value()));
+    whole.add("figures", figures);
+    return whole;
+  }
+}
