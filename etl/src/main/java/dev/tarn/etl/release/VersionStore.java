@@ -22,6 +22,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.Function;
+import java.util.function.IntFunction;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.Protocol;
 import redis.clients.jedis.commands.ProtocolCommand;
@@ -65,6 +66,10 @@ public final class VersionStore {
   public record Candidate(Manifest manifest, Optional<Release> seen, ReleaseEvent event) {}
 
   private static final String LETTERS = "0123456789abcdefghjkmnpqrstvwxyz";
+
+  /** Some hundred at each of the ten looks a second that Redis takes for them: a millisecond. */
+  private static final int EXPIRED_A_MILLISECOND = 4;
+
   private static final SecureRandom RANDOM = new SecureRandom();
 
   /** KEYS writing; ARGV version, BUCKETS@LEASE. Renews a lease, unless it has been given up. */
@@ -369,22 +374,27 @@ public final class VersionStore {
         manifest.getFeatureView(),
         manifest.getVersion(),
         manifest.getBuckets(),
-        Protocol.Command.PERSIST);
+        Protocol.Command.PERSIST,
+        bucket -> List.of());
   }
 
-  /** Deletes all rows of a version that nobody looks up any more, a while from now. */
+  /**
+   * Deletes all rows of a version that nobody looks up any more, a while from now and little by
+   * little. Redis lets everybody wait while it removes what has expired, for a quarter of its time
+   * as long as there is much of it.
+   */
   public void expire(String view, String version, int buckets, Duration grace) {
     eachBucket(
         view,
         version,
         buckets,
         Protocol.Command.PEXPIRE,
-        Long.toString(grace.toMillis()).getBytes(StandardCharsets.ISO_8859_1));
+        bucket -> List.of(Long.toString(grace.toMillis() + bucket / EXPIRED_A_MILLISECOND)));
   }
 
   /** Deletes all rows of a version that nobody can see. */
   public void remove(String view, String version, int buckets) {
-    eachBucket(view, version, buckets, Protocol.Command.UNLINK);
+    eachBucket(view, version, buckets, Protocol.Command.UNLINK, bucket -> List.of());
   }
 
   /** The last of a version: until then a push that dies leaves it to the next one. */
@@ -412,15 +422,20 @@ public final class VersionStore {
   }
 
   private void eachBucket(
-      String view, String version, int buckets, ProtocolCommand command, byte[]... more) {
+      String view,
+      String version,
+      int buckets,
+      ProtocolCommand command,
+      IntFunction<List<String>> arguments) {
     String prefix = keys.bucketPrefix(view, version);
     try (BucketPipeline pipeline = new BucketPipeline(servers)) {
-      byte[][] arguments = new byte[1 + more.length][];
-      System.arraycopy(more, 0, arguments, 1, more.length);
-      for (int i = 0; i < buckets; i++) {
-        byte[][] own = arguments.clone();
-        own[0] = RedisKeys.bucket(prefix, i);
-        pipeline.send(own[0], command, own[0].length, answer -> {}, own);
+      for (int bucket = 0; bucket < buckets; bucket++) {
+        byte[] key = RedisKeys.bucket(prefix, bucket);
+        List<byte[]> words = new ArrayList<>(List.of(key));
+        arguments
+            .apply(bucket)
+            .forEach(word -> words.add(word.getBytes(StandardCharsets.ISO_8859_1)));
+        pipeline.send(key, command, key.length, answer -> {}, words.toArray(new byte[0][]));
       }
       pipeline.flush();
     }

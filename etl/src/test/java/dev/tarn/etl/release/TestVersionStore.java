@@ -1,5 +1,6 @@
 package dev.tarn.etl.release;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.protobuf.util.Timestamps;
@@ -9,6 +10,8 @@ import dev.tarn.etl.release.VersionStore.Refusal;
 import dev.tarn.manifest.Base;
 import dev.tarn.manifest.Manifest;
 import dev.tarn.manifest.StoredService;
+import dev.tarn.redis.RedisKeys;
+import dev.tarn.redis.RedisSettings;
 import dev.tarn.redis.Release;
 import java.time.Duration;
 import java.time.Instant;
@@ -68,6 +71,26 @@ class TestVersionStore {
     assertThat(store.giveUpAbandoned(VIEW)).isEmpty();
     assertThat(release(manifest, Optional.empty(), 1_000)).isEmpty();
     assertThat(store.manifests(VIEW)).containsExactly(manifest);
+  }
+
+  /** All in one moment, and Redis would answer nobody while it removes them. */
+  @Test
+  void rowsThatAreNoLongerReadExpireLittleByLittle() {
+    int buckets = 4_000;
+    String version = store.mint(VIEW, buckets, LEASE);
+    String prefix = bench.settings().read(RedisSettings::of).keys().bucketPrefix(VIEW, version);
+    try (Jedis jedis = OnlineCopy.jedis(bench)) {
+      byte[] first = RedisKeys.bucket(prefix, 0);
+      byte[] last = RedisKeys.bucket(prefix, buckets - 1);
+      jedis.hset(first, Map.of("a".getBytes(UTF_8), new byte[] {1}));
+      jedis.hset(last, Map.of("a".getBytes(UTF_8), new byte[] {1}));
+
+      store.expire(VIEW, version, buckets, Duration.ofMinutes(1));
+
+      long ofLast = jedis.pttl(last);
+      assertThat(ofLast - jedis.pttl(first)).isGreaterThan(900);
+      assertThat(ofLast).isLessThan(63_000);
+    }
   }
 
   @Test
