@@ -2,6 +2,7 @@ package dev.tarn.serving;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.google.common.util.concurrent.ListenableFuture;
 import com.google.protobuf.Value;
 import com.typesafe.config.ConfigFactory;
 import dev.tarn.api.legacy.FeatureStoreGrpc;
@@ -11,13 +12,21 @@ import dev.tarn.api.v1.FeatureStoreServiceGrpc;
 import dev.tarn.api.v1.GetOnlineFeaturesRequest;
 import dev.tarn.api.v1.GetOnlineFeaturesResponse;
 import dev.tarn.redis.RedisSettings;
+import io.grpc.ChannelCredentials;
+import io.grpc.Grpc;
 import io.grpc.ManagedChannel;
+import io.grpc.Metadata;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.health.v1.HealthCheckRequest;
 import io.grpc.health.v1.HealthCheckResponse.ServingStatus;
 import io.grpc.health.v1.HealthGrpc;
 import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
+import io.grpc.reflection.v1.ServerReflectionGrpc;
+import io.grpc.reflection.v1.ServerReflectionRequest;
+import io.grpc.reflection.v1.ServerReflectionResponse;
+import io.grpc.stub.MetadataUtils;
+import io.grpc.stub.StreamObserver;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -26,8 +35,10 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 import java.util.stream.Collectors;
 import org.assertj.core.api.Assertions;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.awaitility.Awaitility;
 import org.awaitility.core.ConditionFactory;
 import org.slf4j.bridge.SLF4JBridgeHandler;
@@ -79,20 +90,8 @@ final class ServerFixture implements AutoCloseable {
                 ConfigFactory.parseResources("reference.conf").resolve().getConfig("tarn")));
   }
 
-  static ServingSettings withDefaultEntity(String entity) {
-    return settings("default-entity = " + entity);
-  }
-
   static ServingSettings withPoll(Duration poll) {
     return settings("poll = %d ms".formatted(poll.toMillis()));
-  }
-
-  static ServingSettings withDrain(Duration drain) {
-    return settings("drain = %d ms".formatted(drain.toMillis()));
-  }
-
-  static ServingSettings withNearCache(long bytes) {
-    return settings("near-cache-bytes = " + bytes);
   }
 
   LookupServer server() {
@@ -135,10 +134,52 @@ final class ServerFixture implements AutoCloseable {
     return GetOnlineFeaturesRequest.newBuilder().addAllEntityIds(List.of(ids));
   }
 
+  /** Without waiting for the answer. */
+  ListenableFuture<GetOnlineFeaturesResponse> askLater(String... ids) {
+    return FeatureStoreServiceGrpc.newFutureStub(channel).getOnlineFeatures(request(ids).build());
+  }
+
+  /** Over a connection of its own. */
+  GetOnlineFeaturesResponse askOver(ChannelCredentials credentials, String... ids) {
+    ManagedChannel own = Grpc.newChannelBuilder("127.0.0.1:" + server.port(), credentials).build();
+    try {
+      return FeatureStoreServiceGrpc.newBlockingStub(own).getOnlineFeatures(request(ids).build());
+    } finally {
+      own.shutdownNow();
+    }
+  }
+
+  /** The services that there are, asked with some headers. */
+  CompletableFuture<ServerReflectionResponse> reflection(Metadata headers) {
+    CompletableFuture<ServerReflectionResponse> answer = new CompletableFuture<>();
+    ServerReflectionGrpc.newStub(channel)
+        .withInterceptors(MetadataUtils.newAttachHeadersInterceptor(headers))
+        .serverReflectionInfo(
+            new StreamObserver<>() {
+              @Override
+              public void onNext(ServerReflectionResponse message) {
+                answer.complete(message);
+              }
+
+              @Override
+              public void onError(Throwable failure) {
+                answer.completeExceptionally(failure);
+              }
+
+              @Override
+              public void onCompleted() {}
+            })
+        .onNext(ServerReflectionRequest.newBuilder().setListServices("").build());
+    return answer;
+  }
+
   /** The status that a request fails with. */
   Status refusal(GetOnlineFeaturesRequest.Builder request) {
-    return Assertions.catchThrowableOfType(StatusRuntimeException.class, () -> ask(request))
-        .getStatus();
+    return refusal(() -> ask(request));
+  }
+
+  static Status refusal(ThrowingCallable call) {
+    return Assertions.catchThrowableOfType(StatusRuntimeException.class, call).getStatus();
   }
 
   void assertRefused(

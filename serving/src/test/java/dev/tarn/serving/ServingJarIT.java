@@ -159,7 +159,7 @@ class ServingJarIT {
     if (!List.of(words).toString().contains("redis.port")) {
       command.add("redis.port=" + redis.port());
     }
-    command.add("redis.namespace=" + redis.keys().sequence().replaceAll("[{}]|:.*", ""));
+    command.add("redis.namespace=" + RedisFixture.namespace(redis));
     ProcessBuilder builder = new ProcessBuilder(command);
     // As bare a terminal as there is: what is printed must be UTF-8 there too.
     builder.environment().put("LC_ALL", "C");

@@ -3,10 +3,8 @@ package dev.tarn.serving;
 import static dev.tarn.serving.ServerFixture.request;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import dev.tarn.api.v1.FeatureSet;
-import dev.tarn.api.v1.FeatureStoreServiceGrpc;
 import dev.tarn.api.v1.FeatureStoreServiceGrpc.FeatureStoreServiceBlockingStub;
 import dev.tarn.api.v1.FeatureView;
 import dev.tarn.api.v1.GetOnlineFeaturesRequest;
@@ -15,21 +13,13 @@ import dev.tarn.api.v1.ListFeatureViewsRequest;
 import dev.tarn.api.v1.ViewVersion;
 import dev.tarn.cli.TarnException;
 import dev.tarn.manifest.FeatureType.Kind;
-import dev.tarn.redis.RedisSettings;
 import dev.tarn.redis.TlsFiles;
-import io.grpc.Grpc;
-import io.grpc.ManagedChannel;
 import io.grpc.Metadata;
 import io.grpc.Status;
 import io.grpc.Status.Code;
-import io.grpc.StatusRuntimeException;
 import io.grpc.TlsChannelCredentials;
 import io.grpc.health.v1.HealthCheckResponse.ServingStatus;
-import io.grpc.reflection.v1.ServerReflectionGrpc;
-import io.grpc.reflection.v1.ServerReflectionRequest;
-import io.grpc.reflection.v1.ServerReflectionResponse;
 import io.grpc.stub.MetadataUtils;
-import io.grpc.stub.StreamObserver;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -41,24 +31,19 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Callers who may read some views or services, and what they try all the same. */
-class TestCallers {
+class TestCallers extends ServingTest {
 
   private static final String TOKEN = "a-token-that-nobody-guesses";
   private static final Metadata.Key<String> AUTHORIZATION =
       Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER);
 
   @TempDir private Path folder;
-  private final RedisSettings redis = RedisFixture.shared().settings();
-  private final Pushes pushes = new Pushes(redis);
-  private ServerFixture server;
 
   @BeforeEach
   void push() {
@@ -81,14 +66,6 @@ class TestCallers {
     pushes.service("other", "user", "secret.s");
   }
 
-  @AfterEach
-  void stop() {
-    if (server != null) {
-      server.close();
-    }
-    pushes.close();
-  }
-
   @Test
   void withoutATokenOrWithAWrongOneNobodyIsAnswered() throws IOException {
     start("views = [open]");
@@ -103,18 +80,15 @@ class TestCallers {
     assertThat(nobody.getCode()).isEqualTo(Code.UNAUTHENTICATED);
     assertThat(nobody.getDescription()).startsWith("who calls? send 'authorization: Bearer ");
     assertThat(
-            catchThrowableOfType(
-                    StatusRuntimeException.class,
+            ServerFixture.refusal(
                     () ->
                         server
                             .stub()
                             .listFeatureViews(ListFeatureViewsRequest.getDefaultInstance()))
-                .getStatus()
                 .getCode())
         .isEqualTo(Code.UNAUTHENTICATED);
     assertThat(
-            catchThrowableOfType(
-                    StatusRuntimeException.class,
+            ServerFixture.refusal(
                     () ->
                         server
                             .legacy()
@@ -122,7 +96,6 @@ class TestCallers {
                                 dev.tarn.api.legacy.GetOnlineFeaturesRequest.newBuilder()
                                     .addEntityIds("u1")
                                     .build()))
-                .getStatus()
                 .getCode())
         .isEqualTo(Code.UNAUTHENTICATED);
   }
@@ -132,14 +105,11 @@ class TestCallers {
     start("views = [open]");
 
     assertThat(server.health("")).isEqualTo(ServingStatus.SERVING);
-    assertThat(reflection(ServerReflectionGrpc.newStub(server.channel())))
+    assertThat(server.reflection(new Metadata()))
         .failsWithin(Duration.ofSeconds(30))
         .withThrowableOfType(ExecutionException.class)
         .withMessageContaining("UNAUTHENTICATED");
-    assertThat(
-            reflection(
-                ServerReflectionGrpc.newStub(server.channel())
-                    .withInterceptors(MetadataUtils.newAttachHeadersInterceptor(bearer()))))
+    assertThat(server.reflection(headers("Bearer " + TOKEN)))
         .succeedsWithin(Duration.ofSeconds(30));
   }
 
@@ -208,14 +178,12 @@ class TestCallers {
     assertThat(ask(request("u1")).getResultsCount()).isEqualTo(1);
 
     Files.writeString(file, "callers { broken");
-    ServerFixture.soon()
-        .atMost(Duration.ofSeconds(30))
+    eventually()
         .until(() -> !ServerFixture.logged("serving.callers = '%s'".formatted(file)).isEmpty());
     assertThat(ask(request("u1")).getResultsCount()).isEqualTo(1);
 
     Files.writeString(file, "callers {}");
-    ServerFixture.soon()
-        .atMost(Duration.ofSeconds(30))
+    eventually()
         .ignoreNoExceptions()
         .untilAsserted(
             () ->
@@ -237,7 +205,7 @@ class TestCallers {
           tls { certificate = "%s", key = "%s", client-ca = "%s" }
           """
               .formatted(serving.certificate(), serving.key(), client.certificate()));
-      assertThat(askOver(serving, client)).isEqualTo(1);
+      assertThat(askOver(serving, client)).containsEntry("n", 1.0);
       server.close();
     }
     startWith(
@@ -325,13 +293,9 @@ class TestCallers {
         "callers { model { token-sha256 = %s, %s } }".formatted(sha256(TOKEN), allowed), "");
   }
 
-  private Path startWith(String callers, String settings) throws IOException {
+  private Path startWith(String callers, String changes) throws IOException {
     Path file = Files.writeString(folder.resolve("callers.conf"), callers);
-    server =
-        new ServerFixture(
-            redis,
-            ServerFixture.settings(
-                "callers = \"%s\"\nreload = 50 ms\n%s".formatted(file, settings)));
+    serve("callers = \"%s\"\nreload = 50 ms".formatted(file), changes);
     return file;
   }
 
@@ -346,64 +310,31 @@ class TestCallers {
 
   private static Status refusal(
       FeatureStoreServiceBlockingStub stub, GetOnlineFeaturesRequest.Builder request) {
-    return catchThrowableOfType(
-            StatusRuntimeException.class, () -> stub.getOnlineFeatures(request.build()))
-        .getStatus();
+    return ServerFixture.refusal(() -> stub.getOnlineFeatures(request.build()));
   }
 
   private FeatureStoreServiceBlockingStub stub(String authorization) {
-    Metadata headers = new Metadata();
-    headers.put(AUTHORIZATION, authorization);
-    return server.stub().withInterceptors(MetadataUtils.newAttachHeadersInterceptor(headers));
+    return server
+        .stub()
+        .withInterceptors(MetadataUtils.newAttachHeadersInterceptor(headers(authorization)));
   }
 
-  private static Metadata bearer() {
+  private static Metadata headers(String authorization) {
     Metadata headers = new Metadata();
-    headers.put(AUTHORIZATION, "Bearer " + TOKEN);
+    headers.put(AUTHORIZATION, authorization);
     return headers;
   }
 
-  private double askOver(TlsFiles serving, TlsFiles client) throws IOException {
-    ManagedChannel channel =
-        Grpc.newChannelBuilder(
-                "127.0.0.1:" + server.server().port(),
+  private Map<String, Object> askOver(TlsFiles serving, TlsFiles client) throws IOException {
+    return ServerFixture.values(
+        server
+            .askOver(
                 TlsChannelCredentials.newBuilder()
                     .trustManager(serving.certificate().toFile())
                     .keyManager(client.certificate().toFile(), client.key().toFile())
-                    .build())
-            .build();
-    try {
-      return FeatureStoreServiceGrpc.newBlockingStub(channel)
-          .getOnlineFeatures(request("u1").build())
-          .getResultsOrThrow("u1")
-          .getFeaturesOrThrow("n")
-          .getNumberValue();
-    } finally {
-      channel.shutdownNow();
-    }
-  }
-
-  private static CompletableFuture<ServerReflectionResponse> reflection(
-      ServerReflectionGrpc.ServerReflectionStub stub) {
-    CompletableFuture<ServerReflectionResponse> answer = new CompletableFuture<>();
-    StreamObserver<ServerReflectionRequest> requests =
-        stub.serverReflectionInfo(
-            new StreamObserver<>() {
-              @Override
-              public void onNext(ServerReflectionResponse message) {
-                answer.complete(message);
-              }
-
-              @Override
-              public void onError(Throwable failure) {
-                answer.completeExceptionally(failure);
-              }
-
-              @Override
-              public void onCompleted() {}
-            });
-    requests.onNext(ServerReflectionRequest.newBuilder().setListServices("").build());
-    return answer;
+                    .build(),
+                "u1")
+            .getResultsOrThrow("u1"));
   }
 
   private static String sha256(String token) {

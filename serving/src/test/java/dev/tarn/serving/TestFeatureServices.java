@@ -10,18 +10,12 @@ import static org.assertj.core.api.Assertions.entry;
 import dev.tarn.api.v1.GetOnlineFeaturesResponse;
 import dev.tarn.api.v1.ViewVersion;
 import dev.tarn.manifest.FeatureType.Kind;
-import dev.tarn.redis.RedisSettings;
 import io.grpc.Status.Code;
 import java.util.Map;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-class TestFeatureServices {
-
-  private final RedisSettings redis = RedisFixture.shared().settings();
-  private final Pushes pushes = new Pushes(redis);
-  private ServerFixture server;
+class TestFeatureServices extends ServingTest {
 
   @BeforeEach
   void start() {
@@ -37,13 +31,7 @@ class TestFeatureServices {
     pushes.service("early", "user", "activity.amount", "device.os");
     pushes.service("mixed", "user", "activity.amount", "stock.left");
     pushes.release(Map.of("activity", "v1", "profile", "v1", "stock", "v1"));
-    server = new ServerFixture(redis);
-  }
-
-  @AfterEach
-  void stop() {
-    server.close();
-    pushes.close();
+    serve();
   }
 
   @Test
@@ -115,7 +103,7 @@ class TestFeatureServices {
 
   @Test
   void aServiceThatCannotBeReadStaysAsItWas() {
-    pushes.redis().hset(redis.keys().services(), "fraud", "{nonsense");
+    pushes.redis().hset(settings.keys().services(), "fraud", "{nonsense");
     pushes.service("new", "user", "profile.age");
     soon().untilAsserted(() -> assertThat(ofService("new")).hasSize(1));
 

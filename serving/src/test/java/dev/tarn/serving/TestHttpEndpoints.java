@@ -7,10 +7,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
-import dev.tarn.api.v1.FeatureStoreServiceGrpc;
 import dev.tarn.cli.TarnException;
 import dev.tarn.manifest.FeatureType.Kind;
-import dev.tarn.redis.RedisSettings;
 import io.grpc.Status.Code;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -24,40 +22,30 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
-import org.awaitility.core.ConditionFactory;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 /** What a browser, Prometheus and a probe see, and the access log. */
-class TestHttpEndpoints {
+class TestHttpEndpoints extends ServingTest {
 
   private static final String LOOKUP =
       "{method=\"feature_store.v1.FeatureStoreService/GetOnlineFeatures\",status=\"%s\"}";
 
   private static final HttpClient CLIENT = HttpClient.newHttpClient();
 
-  private final RedisFixture redis = RedisFixture.start();
-  private final RedisSettings settings = redis.settings();
-  private ServerFixture server;
-
-  @AfterEach
-  void stop() {
-    if (server != null) {
-      server.close();
-    }
-    redis.close();
+  TestHttpEndpoints() {
+    super(RedisFixture.start());
   }
 
   @Test
   void callsAreCountedAndTimedByMethodAndStatus() {
     push("v1");
-    server = new ServerFixture(settings);
+    serve();
     assertThat(server.ask("u1", "u2", "u3").getResultsCount()).isEqualTo(3);
     assertThat(server.ask("u1").getResultsCount()).isEqualTo(1);
     assertThat(server.refusal(request()).getCode()).isEqualTo(Code.INVALID_ARGUMENT);
 
     // A call is counted when its stream is closed, a moment after its client has the answer.
-    soon()
+    eventually()
         .untilAsserted(
             () ->
                 assertThat(metrics())
@@ -79,7 +67,7 @@ class TestHttpEndpoints {
   @Test
   void everyViewHasTheAgeAndStalenessOfItsReleasedVersion() {
     push("v1");
-    server = new ServerFixture(settings);
+    serve();
 
     Map<String, Double> metrics = metrics();
 
@@ -96,10 +84,10 @@ class TestHttpEndpoints {
   @Test
   void theNextReleaseTakesThePlaceOfTheLast() {
     push("v1");
-    server = new ServerFixture(settings);
+    serve();
     push("v2");
 
-    soon()
+    eventually()
         .untilAsserted(
             () ->
                 assertThat(metrics().keySet())
@@ -111,10 +99,8 @@ class TestHttpEndpoints {
   @Test
   void rowsThatDoNotDecodeAreCounted() {
     push("v1");
-    try (Pushes pushes = new Pushes(settings)) {
-      pushes.overwriteRow("a", "v1", "u1", utf8("garbage"));
-    }
-    server = new ServerFixture(settings);
+    pushes.overwriteRow("a", "v1", "u1", utf8("garbage"));
+    serve();
     assertThat(server.ask("u1", "u2").getResultsCount()).isEqualTo(2);
 
     assertThat(metrics()).containsEntry("tarn_corrupt_rows_total{feature_view=\"a\"}", 1.0);
@@ -123,19 +109,19 @@ class TestHttpEndpoints {
   @Test
   void anOutageOfRedisIsSeenAndLeavesTheServerReady() {
     push("v1");
-    server = new ServerFixture(settings);
+    serve();
     assertThat(metrics())
         .containsEntry("tarn_redis_up", 1.0)
         .containsEntry("tarn_redis_reconnects_total", 0.0);
 
     redis.stop();
 
-    soon().untilAsserted(() -> assertThat(metrics()).containsEntry("tarn_redis_up", 0.0));
+    eventually().untilAsserted(() -> assertThat(metrics()).containsEntry("tarn_redis_up", 0.0));
     assertThat(get("/readyz").statusCode()).isEqualTo(200);
 
     redis.restart();
 
-    soon()
+    eventually()
         .untilAsserted(
             () ->
                 assertThat(metrics())
@@ -146,7 +132,7 @@ class TestHttpEndpoints {
   @Test
   void theServerIsAliveAtOnceAndReadyOnceItHasReadWhatIsReleased() {
     redis.stop();
-    server = new ServerFixture(settings);
+    serve();
 
     assertThat(get("/healthz").statusCode()).isEqualTo(200);
     assertThat(get("/readyz").statusCode()).isEqualTo(503);
@@ -155,26 +141,22 @@ class TestHttpEndpoints {
 
     redis.restart();
 
-    soon().until(() -> get("/readyz").statusCode() == 200);
+    eventually().until(() -> get("/readyz").statusCode() == 200);
   }
 
   @Test
   void aDrainingServerIsNotReady() throws InterruptedException {
-    RedisSettings patient = redis.settings(Duration.ofSeconds(60), "", 0);
-    try (Pushes pushes = new Pushes(patient)) {
-      pushes.view("a", "user").feature("n", Kind.KIND_BIGINT).row("u1", 1L).write("v1");
-      pushes.release("a", "v1");
-    }
-    server = new ServerFixture(patient);
+    push("v1");
+    redisTimeout(LONG);
+    serve();
     redis.suspend();
-    var underWay =
-        FeatureStoreServiceGrpc.newFutureStub(server.channel())
-            .getOnlineFeatures(request("u1").build());
-    soon().untilAsserted(() -> assertThat(metrics()).containsEntry("tarn_in_flight_calls", 1.0));
+    var underWay = server.askLater("u1");
+    eventually()
+        .untilAsserted(() -> assertThat(metrics()).containsEntry("tarn_in_flight_calls", 1.0));
     Thread stopping = new Thread(server::stop);
     stopping.start();
 
-    soon()
+    eventually()
         .untilAsserted(
             () -> {
               assertThat(get("/readyz").statusCode()).isEqualTo(503);
@@ -188,7 +170,7 @@ class TestHttpEndpoints {
 
   @Test
   void otherPathsAndMethodsAreRefused() throws IOException, InterruptedException {
-    server = new ServerFixture(settings);
+    serve();
 
     assertThat(get("/").statusCode()).isEqualTo(404);
     assertThat(get("/metricsx").statusCode()).isEqualTo(404);
@@ -202,7 +184,7 @@ class TestHttpEndpoints {
 
   @Test
   void aPortInUseIsSaidAndNothingStaysBehind() {
-    server = new ServerFixture(settings);
+    serve();
     int taken = server.server().httpPort().orElseThrow();
     int grpc = RedisFixture.freePort();
 
@@ -220,7 +202,7 @@ class TestHttpEndpoints {
 
   @Test
   void withoutAnHttpPortNothingIsServed() {
-    server = new ServerFixture(settings, ServerFixture.settings("http-port = -1"));
+    serve("http-port = -1");
 
     assertThat(server.server().httpPort()).isEmpty();
   }
@@ -229,10 +211,10 @@ class TestHttpEndpoints {
   void theAccessLogHasALineOfJsonForEachSampledCallAndNoEntityIds() {
     push("v1");
     String secret = "id-that-nobody-may-log";
-    server = new ServerFixture(settings, ServerFixture.settings("access-log-sample = 1.0"));
+    serve("access-log-sample = 1.0");
     assertThat(server.ask(secret, "u1").getResultsCount()).isEqualTo(2);
 
-    soon().until(() -> !lines().isEmpty());
+    eventually().until(() -> !lines().isEmpty());
     JsonObject line = JsonParser.parseString(lines().get(lines().size() - 1)).getAsJsonObject();
     assertThat(line.get("method").getAsString())
         .isEqualTo("feature_store.v1.FeatureStoreService/GetOnlineFeatures");
@@ -240,10 +222,6 @@ class TestHttpEndpoints {
     assertThat(line.get("entities").getAsInt()).isEqualTo(2);
     assertThat(line.keySet()).containsExactly("time", "method", "status", "entities", "micros");
     assertThat(ServerFixture.logged(secret)).isEmpty();
-  }
-
-  private static ConditionFactory soon() {
-    return ServerFixture.soon().atMost(Duration.ofSeconds(30));
   }
 
   private static List<String> lines() {
@@ -254,15 +232,13 @@ class TestHttpEndpoints {
   }
 
   private void push(String version) {
-    try (Pushes pushes = new Pushes(settings)) {
-      pushes
-          .view("a", "user")
-          .feature("n", Kind.KIND_BIGINT)
-          .row("u1", 1L)
-          .row("u2", 2L)
-          .write(version);
-      pushes.release("a", version);
-    }
+    pushes
+        .view("a", "user")
+        .feature("n", Kind.KIND_BIGINT)
+        .row("u1", 1L)
+        .row("u2", 2L)
+        .write(version);
+    pushes.release("a", version);
   }
 
   private URI uri(String path) {
