@@ -63,6 +63,8 @@ class TestSettings {
     expected.put("serving.max-in-flight", 1000);
     expected.put("serving.http-port", 9464);
     expected.put("serving.access-log-sample", 0);
+    expected.put("serving.tracing.endpoint", "");
+    expected.put("serving.tracing.sample", 0.01);
     expected.put("serving.tls.certificate", "");
     expected.put("serving.tls.key", "");
     expected.put("serving.tls.client-ca", "");

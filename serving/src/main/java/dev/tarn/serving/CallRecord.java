@@ -20,6 +20,7 @@ final class CallRecord extends ServerStreamTracer {
   private final Metrics metrics;
   private final InFlight inFlight;
   private final AccessLog accessLog;
+  private final Optional<CallTrace> trace;
   private final boolean isShed;
 
   /** Those that keep it under way: the call, and each batch that Redis has not answered. */
@@ -30,11 +31,17 @@ final class CallRecord extends ServerStreamTracer {
   private volatile int entities;
   private volatile String caller = "";
 
-  CallRecord(String method, Metrics metrics, InFlight inFlight, AccessLog accessLog) {
+  CallRecord(
+      String method,
+      Metrics metrics,
+      InFlight inFlight,
+      AccessLog accessLog,
+      Optional<CallTrace> trace) {
     this.method = method;
     this.metrics = metrics;
     this.inFlight = inFlight;
     this.accessLog = accessLog;
+    this.trace = trace;
     isShed = !inFlight.enter();
   }
 
@@ -57,24 +64,30 @@ final class CallRecord extends ServerStreamTracer {
     this.caller = caller;
   }
 
+  void asks(int entities) {
+    this.entities = entities;
+  }
+
   /** A thread begins to work on it. */
   void started() {
     long now = System.nanoTime();
     fetched = now;
     metrics.took(Stage.QUEUE, now - arrived);
+    trace.ifPresent(CallTrace::started);
   }
 
   /**
    * Notes a batch on its way to Redis. It counts as under way until Redis has answered, even if the
    * client gave the call up: calls with short deadlines must not pile up before a Redis that hangs.
    *
+   * @param rows how many it has
    * @return the same, to go on from
    */
-  <T> CompletableFuture<T> fetching(int entities, CompletableFuture<T> batch) {
-    this.entities = entities;
+  <T> CompletableFuture<T> fetching(int rows, CompletableFuture<T> batch) {
     long sent = System.nanoTime();
     holds.incrementAndGet();
-    return batch.whenComplete(
+    CompletableFuture<T> traced = trace.isEmpty() ? batch : trace.get().reading(rows, batch);
+    return traced.whenComplete(
         (filled, failure) -> {
           long now = System.nanoTime();
           fetched = now;
@@ -93,6 +106,7 @@ final class CallRecord extends ServerStreamTracer {
     long nanos = System.nanoTime() - arrived;
     metrics.ended(method, status.getCode(), nanos);
     accessLog.ended(method, status.getCode(), entities, caller, nanos);
+    trace.ifPresent(spans -> spans.ended(status.getCode(), entities, caller));
     if (!isShed) {
       release();
     }

@@ -77,7 +77,12 @@ final class FetchedRows {
     }
   }
 
-  /** Whether nothing is to be fetched. */
+  /** How many rows are to be fetched. */
+  int missing() {
+    return missing;
+  }
+
+  /** Whether none is. */
   boolean isComplete() {
     return missing == 0;
   }

@@ -117,14 +117,19 @@ final class Lookup {
 
   private CompletableFuture<FetchedRows> fetch(
       World world, Selection selection, List<AskedId> ids) {
+    Optional<CallRecord> call = CallRecord.current();
+    call.ifPresent(record -> record.asks(ids.size()));
     FetchedRows rows = FetchedRows.toFetch(selection, ids);
     // While Redis is away, a release could pass unseen.
     Optional<NearCache> near = releases.trouble().isEmpty() ? nearCache : Optional.empty();
     near.ifPresent(cache -> rows.takeFrom(cache, world.redis().identity()));
     if (rows.isComplete()) {
+      rows.count(metrics);
       return CompletableFuture.completedFuture(rows);
     }
-    return fill(world, rows, ids.size())
+    CompletableFuture<Void> batch = world.redis().fill(rows.batch());
+    return call.map(record -> record.fetching(rows.missing(), batch))
+        .orElse(batch)
         .thenApplyAsync(
             filled -> {
               rows.count(metrics);
@@ -142,11 +147,6 @@ final class Lookup {
           "has %d ids, whose vectors of %d floats are %d bytes, and the server answers %d at the most: ask for fewer at once"
               .formatted(rows, width, bytes, MAX_MATRIX_BYTES));
     }
-  }
-
-  private static CompletableFuture<Void> fill(World world, FetchedRows rows, int entities) {
-    CompletableFuture<Void> batch = world.redis().fill(rows.batch());
-    return CallRecord.current().map(call -> call.fetching(entities, batch)).orElse(batch);
   }
 
   private Selection select(World world, GetOnlineFeaturesRequest request) {

@@ -46,6 +46,7 @@ final class LookupServer {
   private final FileWatch watch;
   private final RedisConnector redis;
   private final Metrics metrics = new Metrics();
+  private final Optional<Tracing> tracing;
   private final Releases releases;
   private final Server server;
   private Optional<HttpEndpoints> http = Optional.empty();
@@ -66,6 +67,7 @@ final class LookupServer {
                 .toList(),
             settings.reload());
     redis = new RedisConnector(redisSettings);
+    tracing = Tracing.of(settings.tracing(), redisSettings);
     releases =
         new Releases(
             redis,
@@ -99,7 +101,7 @@ final class LookupServer {
             .executor(executor)
             .maxInboundMessageSize(settings.maxMessageBytes())
             .maxConcurrentCallsPerConnection(settings.maxConcurrentCalls())
-            .addStreamTracerFactory(new CallRecords(lookups, metrics, inFlight, accessLog))
+            .addStreamTracerFactory(new CallRecords(lookups, metrics, inFlight, accessLog, tracing))
             .addTransportFilter(new CertificateNames())
             .addServices(lookups)
             .addService(health.getHealthService())
@@ -175,6 +177,7 @@ final class LookupServer {
     redis.close();
     executor.shutdown();
     http.ifPresent(HttpEndpoints::close);
+    tracing.ifPresent(Tracing::close);
   }
 
   void awaitTermination() throws InterruptedException {

@@ -31,6 +31,7 @@ class TestServingSettings {
                 1000,
                 9464,
                 0.0,
+                new TracingSettings("", 0.01),
                 new TlsSettings("", "", ""),
                 "",
                 Duration.ofSeconds(10),
@@ -54,6 +55,8 @@ class TestServingSettings {
           http-port = -2     | serving.http-port = -2: it is from 0 to 65535, or -1 for none
           access-log-sample = 1.1 | serving.access-log-sample = 1.1: it is from 0.0 to 1.0
           access-log-sample = -0.1 | serving.access-log-sample = -0.1: it is from 0.0 to 1.0
+          tracing.endpoint = "127.0.0.1:4317" | serving.tracing.endpoint = '127.0.0.1:4317': it is http://HOST:PORT or https://HOST:PORT
+          tracing.sample = 2 | serving.tracing.sample = 2.0: it is from 0.0 to 1.0
           reload = 0s        | serving.reload = 0 ms: it is from 1 up
           tls.key = k        | serving.tls.certificate and serving.tls.key go together: set both or none
           tls.client-ca = c  | serving.tls.client-ca is for a server with TLS: set serving.tls.certificate and serving.tls.key too
