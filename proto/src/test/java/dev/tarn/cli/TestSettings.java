@@ -58,6 +58,7 @@ class TestSettings {
     expected.put("serving.max-entities", 10000);
     expected.put("serving.max-id-bytes", 1024);
     expected.put("serving.near-cache-bytes", 0);
+    expected.put("serving.serve-stale", "0s");
     expected.put("serving.max-message-bytes", 4_194_304);
     expected.put("serving.max-concurrent-calls", 200);
     expected.put("serving.max-in-flight", 1000);

@@ -4,6 +4,7 @@ import dev.tarn.serving.Metrics.Stage;
 import io.grpc.Context;
 import io.grpc.ServerStreamTracer;
 import io.grpc.Status;
+import java.time.Instant;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -29,6 +30,7 @@ final class CallRecord extends ServerStreamTracer {
   private final long arrived = System.nanoTime();
   private volatile long fetched = arrived;
   private volatile int entities;
+  private volatile Optional<Instant> staleSince = Optional.empty();
   private volatile String caller = "";
 
   CallRecord(
@@ -66,6 +68,15 @@ final class CallRecord extends ServerStreamTracer {
 
   void asks(int entities) {
     this.entities = entities;
+  }
+
+  /** Its answer comes from memory, as Redis can't be read since then. */
+  void isStaleSince(Instant since) {
+    staleSince = Optional.of(since);
+  }
+
+  Optional<Instant> staleSince() {
+    return staleSince;
   }
 
   /** A thread begins to work on it. */

@@ -89,6 +89,7 @@ final class LookupServer {
             nearCache,
             settings,
             metrics,
+            clock,
             executor);
     List<ServerServiceDefinition> lookups =
         List.of(
@@ -107,6 +108,9 @@ final class LookupServer {
             .addService(health.getHealthService())
             .addService(ProtoReflectionServiceV1.newInstance())
             .addService(olderReflection());
+    if (!settings.serveStale().isZero()) {
+      builder.intercept(new StaleHeader());
+    }
     callers.ifPresent(file -> builder.intercept(new Authentication(file::callers)));
     // The one that is added last is asked first.
     server = builder.intercept(new Shedding(inFlight)).build();

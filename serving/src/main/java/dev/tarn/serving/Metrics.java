@@ -62,6 +62,13 @@ final class Metrics {
           .withoutExemplars()
           .register(registry);
 
+  private final Counter staleAnswers =
+      Counter.builder()
+          .name("tarn_stale_answers_total")
+          .help("Answers from memory while Redis could not be read (serving.serve-stale)")
+          .withoutExemplars()
+          .register(registry);
+
   Metrics() {
     Histogram stageDurations =
         Histogram.builder()
@@ -95,6 +102,10 @@ final class Metrics {
     if (missing > 0) {
       rows.labelValues(view, "missing").inc(missing);
     }
+  }
+
+  void staleAnswer() {
+    staleAnswers.inc();
   }
 
   /** Watches the calls under way. */

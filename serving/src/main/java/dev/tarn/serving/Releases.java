@@ -2,6 +2,7 @@ package dev.tarn.serving;
 
 import dev.tarn.redis.RedisKeys;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executors;
@@ -39,6 +40,7 @@ final class Releases implements AutoCloseable {
 
   private volatile Optional<World> world = Optional.empty();
   private volatile Optional<String> trouble = Optional.empty();
+  private volatile Instant lastRead = Instant.EPOCH;
   private final AtomicLong connects = new AtomicLong();
 
   /** Of {@link #thread} alone. */
@@ -106,6 +108,11 @@ final class Releases implements AutoCloseable {
     return trouble;
   }
 
+  /** While {@link #trouble} keeps it from reading: when it last could. */
+  Optional<Instant> staleSince() {
+    return trouble.isEmpty() ? Optional.empty() : Optional.of(lastRead);
+  }
+
   @Override
   public void close() {
     var unused = thread.shutdownNow();
@@ -126,7 +133,9 @@ final class Releases implements AutoCloseable {
         connection = Optional.of(connector.connect(this::announced));
         connects.incrementAndGet();
       }
+      Instant began = Instant.now();
       World read = reader.read(connection.get());
+      lastRead = began;
       boolean isFirst = world.isEmpty();
       world = Optional.of(read);
       trouble.ifPresent(ended -> log.info("reading what is released again"));

@@ -179,7 +179,10 @@ final class ServerFixture implements AutoCloseable {
   }
 
   static Status refusal(ThrowingCallable call) {
-    return Assertions.catchThrowableOfType(StatusRuntimeException.class, call).getStatus();
+    StatusRuntimeException refused =
+        Assertions.catchThrowableOfType(StatusRuntimeException.class, call);
+    assertThat(refused).isNotNull();
+    return refused.getStatus();
   }
 
   void assertRefused(

@@ -26,6 +26,7 @@ class TestServingSettings {
                 10_000,
                 1024,
                 0,
+                Duration.ZERO,
                 4 << 20,
                 200,
                 1000,
@@ -49,6 +50,8 @@ class TestServingSettings {
           port = 65536       | serving.port = 65536: it is from 0 to 65535
           max-entities = 0   | serving.max-entities = 0: it is from 1 up
           max-id-bytes = 0   | serving.max-id-bytes = 0: it is from 1 up
+          serve-stale = -1s  | serving.serve-stale is negative
+          serve-stale = 1s   | serving.serve-stale is for answers from the near cache: set serving.near-cache-bytes too
           max-message-bytes = 0 | serving.max-message-bytes = 0: it is from 1 up
           max-concurrent-calls = 0 | serving.max-concurrent-calls = 0: it is from 1 up
           max-in-flight = 0  | serving.max-in-flight = 0: it is from 1 up
