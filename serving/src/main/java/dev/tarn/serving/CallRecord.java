@@ -29,6 +29,7 @@ final class CallRecord extends ServerStreamTracer {
 
   private final long arrived = System.nanoTime();
   private volatile long fetched = arrived;
+  private volatile long decoded = arrived;
   private volatile int entities;
   private volatile Optional<Instant> staleSince = Optional.empty();
   private volatile String caller = "";
@@ -107,9 +108,16 @@ final class CallRecord extends ServerStreamTracer {
         });
   }
 
+  /** Its answer is made of the rows, and not yet sent. */
+  void decoded() {
+    long now = System.nanoTime();
+    metrics.took(Stage.DECODE, now - fetched);
+    decoded = now;
+  }
+
   /** Its answer is on its way. */
-  void answered() {
-    metrics.took(Stage.ANSWER, System.nanoTime() - fetched);
+  void encoded() {
+    metrics.took(Stage.ENCODE, System.nanoTime() - decoded);
   }
 
   @Override

@@ -81,6 +81,7 @@ final class LookupServer {
     metrics.watch(inFlight);
     metrics.watch(releases, clock);
     metrics.watch(corruptRows);
+    nearCache.ifPresent(metrics::watch);
     Lookup lookup =
         new Lookup(
             releases,

@@ -11,16 +11,19 @@ import dev.tarn.cli.TarnException;
 import dev.tarn.manifest.FeatureType.Kind;
 import io.grpc.Status.Code;
 import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.regex.MatchResult;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 
@@ -29,8 +32,6 @@ class TestHttpEndpoints extends ServingTest {
 
   private static final String LOOKUP =
       "{method=\"feature_store.v1.FeatureStoreService/GetOnlineFeatures\",status=\"%s\"}";
-
-  private static final HttpClient CLIENT = HttpClient.newHttpClient();
 
   TestHttpEndpoints() {
     super(RedisFixture.start());
@@ -48,7 +49,7 @@ class TestHttpEndpoints extends ServingTest {
     eventually()
         .untilAsserted(
             () ->
-                assertThat(metrics())
+                assertThat(server.metrics())
                     .containsEntry("tarn_requests_total" + LOOKUP.formatted("OK"), 2.0)
                     .containsEntry(
                         "tarn_requests_total" + LOOKUP.formatted("INVALID_ARGUMENT"), 1.0)
@@ -56,7 +57,8 @@ class TestHttpEndpoints extends ServingTest {
                         "tarn_request_duration_seconds_count" + LOOKUP.formatted("OK"), 2.0)
                     .containsEntry("tarn_stage_duration_seconds_count{stage=\"queue\"}", 3.0)
                     .containsEntry("tarn_stage_duration_seconds_count{stage=\"redis\"}", 2.0)
-                    .containsEntry("tarn_stage_duration_seconds_count{stage=\"answer\"}", 2.0)
+                    .containsEntry("tarn_stage_duration_seconds_count{stage=\"decode\"}", 2.0)
+                    .containsEntry("tarn_stage_duration_seconds_count{stage=\"encode\"}", 2.0)
                     .containsEntry("tarn_in_flight_calls", 0.0)
                     .containsEntry("tarn_shed_calls_total", 0.0)
                     .containsEntry("tarn_rows_total{feature_view=\"a\",result=\"found\"}", 3.0)
@@ -69,7 +71,7 @@ class TestHttpEndpoints extends ServingTest {
     push("v1");
     serve();
 
-    Map<String, Double> metrics = metrics();
+    Map<String, Double> metrics = server.metrics();
 
     // The fixture's as-of is a minute before its release.
     double age = metrics.get("tarn_view_age_seconds{feature_view=\"a\"}");
@@ -82,6 +84,67 @@ class TestHttpEndpoints extends ServingTest {
   }
 
   @Test
+  void theNearCacheTellsWhatItHasHadAndGivenUp() {
+    pushes
+        .view("a", "user")
+        .feature("n", Kind.KIND_BIGINT)
+        .row("u1", 1L)
+        .row("u2", 2L)
+        .row("u3", 3L)
+        .write("v1");
+    pushes.release("a", "v1");
+    // Room for two.
+    serve("near-cache-bytes = 500");
+
+    for (int time = 0; time < 2; time++) {
+      assertThat(server.ask("u1", "u2").getResultsCount()).isEqualTo(2);
+    }
+    assertThat(server.metrics())
+        .containsEntry("tarn_near_cache_hits_total", 2.0)
+        .containsEntry("tarn_near_cache_misses_total", 2.0)
+        .containsEntry("tarn_near_cache_evictions_total", 0.0)
+        .containsEntry("tarn_near_cache_rows", 2.0)
+        // Of answers from memory as well.
+        .containsEntry("tarn_rows_total{feature_view=\"a\",result=\"found\"}", 4.0);
+    double bytes = server.metrics().get("tarn_near_cache_bytes");
+    assertThat(bytes).isBetween(400.0, 500.0);
+
+    assertThat(server.ask("u3").getResultsCount()).isEqualTo(1);
+    assertThat(server.metrics())
+        .containsEntry("tarn_near_cache_evictions_total", 1.0)
+        .containsEntry("tarn_near_cache_rows", 2.0)
+        .containsEntry("tarn_near_cache_bytes", bytes);
+  }
+
+  @Test
+  void theMetricsAreThoseOfTheDocumentation() throws IOException {
+    push("v1");
+    pushes.overwriteRow("a", "v1", "u1", utf8("garbage"));
+    serve("near-cache-bytes = 1M");
+    assertThat(server.ask("u1", "u2").getResultsCount()).isEqualTo(2);
+    Path documentation = Path.of(System.getProperty("tarn.home"), "docs", "serving.md");
+    Set<String> documented =
+        Files.readAllLines(documentation).stream()
+            .filter(line -> line.startsWith("| `tarn_"))
+            .flatMap(
+                line -> Pattern.compile("tarn_\\w+").matcher(line.split("\\|", -1)[1]).results())
+            .map(MatchResult::group)
+            .collect(Collectors.toSet());
+
+    eventually()
+        .untilAsserted(
+            () ->
+                assertThat(
+                        server.metrics().keySet().stream()
+                            .filter(name -> name.startsWith("tarn_"))
+                            .map(name -> name.replaceAll("\\{.*", ""))
+                            .map(
+                                name -> name.replaceAll("_seconds_(bucket|count|sum)$", "_seconds"))
+                            .collect(Collectors.toSet()))
+                    .isEqualTo(documented));
+  }
+
+  @Test
   void theNextReleaseTakesThePlaceOfTheLast() {
     push("v1");
     serve();
@@ -90,7 +153,7 @@ class TestHttpEndpoints extends ServingTest {
     eventually()
         .untilAsserted(
             () ->
-                assertThat(metrics().keySet())
+                assertThat(server.metrics().keySet())
                     .filteredOn(name -> name.startsWith("tarn_view_version_info"))
                     .containsExactly(
                         "tarn_view_version_info{feature_view=\"a\",snapshot_id=\"1\",version=\"v2\"}"));
@@ -103,28 +166,34 @@ class TestHttpEndpoints extends ServingTest {
     serve();
     assertThat(server.ask("u1", "u2").getResultsCount()).isEqualTo(2);
 
-    assertThat(metrics()).containsEntry("tarn_corrupt_rows_total{feature_view=\"a\"}", 1.0);
+    assertThat(server.metrics()).containsEntry("tarn_corrupt_rows_total{feature_view=\"a\"}", 1.0);
   }
 
   @Test
   void anOutageOfRedisIsSeenAndLeavesTheServerReady() {
     push("v1");
     serve();
-    assertThat(metrics())
+    assertThat(server.metrics())
         .containsEntry("tarn_redis_up", 1.0)
+        .containsEntry("tarn_redis_connections", 2.0)
         .containsEntry("tarn_redis_reconnects_total", 0.0);
 
     redis.stop();
 
-    eventually().untilAsserted(() -> assertThat(metrics()).containsEntry("tarn_redis_up", 0.0));
-    assertThat(get("/readyz").statusCode()).isEqualTo(200);
+    eventually()
+        .untilAsserted(
+            () ->
+                assertThat(server.metrics())
+                    .containsEntry("tarn_redis_up", 0.0)
+                    .containsEntry("tarn_redis_connections", 0.0));
+    assertThat(server.http("/readyz").statusCode()).isEqualTo(200);
 
     redis.restart();
 
     eventually()
         .untilAsserted(
             () ->
-                assertThat(metrics())
+                assertThat(server.metrics())
                     .containsEntry("tarn_redis_up", 1.0)
                     .containsEntry("tarn_redis_reconnects_total", 1.0));
   }
@@ -134,14 +203,14 @@ class TestHttpEndpoints extends ServingTest {
     redis.stop();
     serve();
 
-    assertThat(get("/healthz").statusCode()).isEqualTo(200);
-    assertThat(get("/readyz").statusCode()).isEqualTo(503);
-    assertThat(get("/readyz").body())
+    assertThat(server.http("/healthz").statusCode()).isEqualTo(200);
+    assertThat(server.http("/readyz").statusCode()).isEqualTo(503);
+    assertThat(server.http("/readyz").body())
         .startsWith("not ready: Redis at %s does not answer (".formatted(settings.address()));
 
     redis.restart();
 
-    eventually().until(() -> get("/readyz").statusCode() == 200);
+    eventually().until(() -> server.http("/readyz").statusCode() == 200);
   }
 
   @Test
@@ -152,17 +221,19 @@ class TestHttpEndpoints extends ServingTest {
     redis.suspend();
     var underWay = server.askLater("u1");
     eventually()
-        .untilAsserted(() -> assertThat(metrics()).containsEntry("tarn_in_flight_calls", 1.0));
+        .untilAsserted(
+            () -> assertThat(server.metrics()).containsEntry("tarn_in_flight_calls", 1.0));
     Thread stopping = new Thread(server::stop);
     stopping.start();
 
     eventually()
         .untilAsserted(
             () -> {
-              assertThat(get("/readyz").statusCode()).isEqualTo(503);
-              assertThat(get("/readyz").body()).isEqualTo("not ready: the server is stopping\n");
+              assertThat(server.http("/readyz").statusCode()).isEqualTo(503);
+              assertThat(server.http("/readyz").body())
+                  .isEqualTo("not ready: the server is stopping\n");
             });
-    assertThat(get("/healthz").statusCode()).isEqualTo(200);
+    assertThat(server.http("/healthz").statusCode()).isEqualTo(200);
     redis.resume();
     stopping.join();
     assertThat(underWay).succeedsWithin(Duration.ofSeconds(30));
@@ -172,13 +243,16 @@ class TestHttpEndpoints extends ServingTest {
   void otherPathsAndMethodsAreRefused() throws IOException, InterruptedException {
     serve();
 
-    assertThat(get("/").statusCode()).isEqualTo(404);
-    assertThat(get("/metricsx").statusCode()).isEqualTo(404);
-    assertThat(get("/metrics/../healthz/x").statusCode()).isEqualTo(404);
+    assertThat(server.http("/").statusCode()).isEqualTo(404);
+    assertThat(server.http("/metricsx").statusCode()).isEqualTo(404);
+    assertThat(server.http("/metrics/../healthz/x").statusCode()).isEqualTo(404);
     HttpResponse<String> posted =
-        CLIENT.send(
-            HttpRequest.newBuilder(uri("/metrics")).POST(BodyPublishers.ofString("x")).build(),
-            BodyHandlers.ofString());
+        HttpClient.newHttpClient()
+            .send(
+                HttpRequest.newBuilder(server.uri("/metrics"))
+                    .POST(BodyPublishers.ofString("x"))
+                    .build(),
+                BodyHandlers.ofString());
     assertThat(posted.statusCode()).isEqualTo(405);
   }
 
@@ -239,32 +313,5 @@ class TestHttpEndpoints extends ServingTest {
         .row("u2", 2L)
         .write(version);
     pushes.release("a", version);
-  }
-
-  private URI uri(String path) {
-    return URI.create(
-        "http://127.0.0.1:%d%s".formatted(server.server().httpPort().orElseThrow(), path));
-  }
-
-  private HttpResponse<String> get(String path) {
-    try {
-      return CLIENT.send(HttpRequest.newBuilder(uri(path)).build(), BodyHandlers.ofString());
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    } catch (InterruptedException e) {
-      throw new IllegalStateException(e);
-    }
-  }
-
-  /** By name with its labels. */
-  private Map<String, Double> metrics() {
-    return get("/metrics")
-        .body()
-        .lines()
-        .filter(line -> !line.startsWith("#"))
-        .collect(
-            Collectors.toMap(
-                line -> line.substring(0, line.lastIndexOf(' ')),
-                line -> Double.parseDouble(line.substring(line.lastIndexOf(' ') + 1))));
   }
 }

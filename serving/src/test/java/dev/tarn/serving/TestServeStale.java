@@ -40,7 +40,9 @@ class TestServeStale extends ServingTest {
     GetOnlineFeaturesResponse stale = server.ask("u1", "nobody");
     assertThat(stale.toBuilder().clearStaleSince().build()).isEqualTo(fresh);
     assertSoonBefore(stale.getStaleSince(), before);
+    double counted = server.metrics().get("tarn_stale_answers_total");
     assertThat(server.ask("u1").getStaleSince()).isEqualTo(stale.getStaleSince());
+    assertThat(server.metrics()).containsEntry("tarn_stale_answers_total", counted + 1);
 
     redis.restart();
     push(2);
