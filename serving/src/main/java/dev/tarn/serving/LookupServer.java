@@ -75,6 +75,9 @@ final class LookupServer {
             settings.poll(),
             callers.isPresent(),
             () -> setHealth(ServingStatus.SERVING));
+    setHealth(ServingStatus.NOT_SERVING);
+    // While the rest of the server is made: to connect takes as long as that.
+    releases.start();
     InstantSource clock = InstantSource.system();
     CorruptRows corruptRows = new CorruptRows();
     InFlight inFlight = new InFlight(settings.maxInFlight());
@@ -126,7 +129,6 @@ final class LookupServer {
   static LookupServer start(ServingSettings settings, RedisSettings redis)
       throws InterruptedException {
     LookupServer server = new LookupServer(settings, redis);
-    server.setHealth(ServingStatus.NOT_SERVING);
     try {
       server.server.start();
     } catch (IOException e) {
@@ -142,7 +144,7 @@ final class LookupServer {
         throw e;
       }
     }
-    server.releases.start();
+    server.releases.awaitFirstTry();
     return server;
   }
 

@@ -6,6 +6,7 @@ import java.time.Instant;
 import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executors;
+import java.util.concurrent.FutureTask;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -42,6 +43,7 @@ final class Releases implements AutoCloseable {
   private volatile Optional<String> trouble = Optional.empty();
   private volatile Instant lastRead = Instant.EPOCH;
   private final AtomicLong connects = new AtomicLong();
+  private final FutureTask<Void> firstTry = new FutureTask<>(this::refresh, null);
 
   /** Of {@link #thread} alone. */
   private Optional<RedisConnection> connection = Optional.empty();
@@ -65,16 +67,21 @@ final class Releases implements AutoCloseable {
     reader = new WorldReader(keys);
   }
 
-  /** Begins to read, and returns after the first try, whether or not Redis was there. */
-  void start() throws InterruptedException {
-    try {
-      thread.submit(this::refresh).get();
-    } catch (ExecutionException e) {
-      throw new IllegalStateException(e.getCause());
-    }
+  /** Begins to read, on a thread of its own. */
+  void start() {
+    thread.execute(firstTry);
     var unused =
         thread.scheduleWithFixedDelay(
             this::refresh, poll.toMillis(), poll.toMillis(), TimeUnit.MILLISECONDS);
+  }
+
+  /** Waits for the first try, whether or not Redis was there. */
+  void awaitFirstTry() throws InterruptedException {
+    try {
+      firstTry.get();
+    } catch (ExecutionException e) {
+      throw new IllegalStateException(e.getCause());
+    }
   }
 
   /**
