@@ -11,7 +11,9 @@ import dev.tarn.api.v1.GetOnlineFeaturesRequest;
 import dev.tarn.api.v1.GetOnlineFeaturesResponse;
 import dev.tarn.api.v1.ListFeatureViewsRequest;
 import dev.tarn.api.v1.ViewVersion;
+import dev.tarn.cli.CommandLine;
 import dev.tarn.cli.TarnException;
+import dev.tarn.cli.UsageException;
 import dev.tarn.manifest.FeatureType.Kind;
 import dev.tarn.redis.TlsFiles;
 import io.grpc.Metadata;
@@ -27,6 +29,7 @@ import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
@@ -218,6 +221,60 @@ class TestCallers extends ServingTest {
   }
 
   @Test
+  void getShowsACertificate() throws IOException, InterruptedException {
+    TlsFiles serving =
+        TlsFiles.make(Files.createDirectory(folder.resolve("serving")), "ip:127.0.0.1");
+    TlsFiles client =
+        TlsFiles.make(Files.createDirectory(folder.resolve("client")), "dns:model.example");
+    startWith(
+        "callers { model { certificate = model.example, views = [open] } }",
+        """
+        tls { certificate = "%s", key = "%s", client-ca = "%s" }
+        """
+            .formatted(serving.certificate(), serving.key(), client.certificate()));
+
+    assertThat(
+            get(
+                "ca=" + serving.certificate(),
+                "cert=" + client.certificate(),
+                "key=" + client.key()))
+        .contains("\"features\":{\"both\":10,\"n\":1}");
+    assertThatThrownBy(() -> get("ca=" + serving.certificate()))
+        .isInstanceOf(TarnException.class)
+        .hasMessageStartingWith("UNAVAILABLE: ");
+    assertThatThrownBy(() -> get("ca=" + serving.certificate(), "cert=" + client.certificate()))
+        .isInstanceOf(UsageException.class)
+        .hasMessage("cert= and key= go together: give both or none");
+    assertThatThrownBy(() -> get("cert=" + client.certificate(), "key=" + client.key()))
+        .isInstanceOf(UsageException.class)
+        .hasMessage("cert= and key= are for a server with TLS: give its ca= too");
+    Path none = folder.resolve("none.pem");
+    assertThatThrownBy(
+            () -> get("ca=" + serving.certificate(), "cert=" + client.certificate(), "key=" + none))
+        .isInstanceOf(TarnException.class)
+        .hasMessageStartingWith("key = '%s': it can't be read: ".formatted(none));
+    assertThatThrownBy(
+            () ->
+                get(
+                    "ca=" + serving.certificate(),
+                    "cert=" + client.certificate(),
+                    "key=" + client.certificate()))
+        .isInstanceOf(TarnException.class)
+        .hasMessageStartingWith("ca=, cert= and key= can't be used: they are PEM files, ");
+  }
+
+  private String get(String... files) throws InterruptedException {
+    List<String> words = new ArrayList<>(List.of("get", "ids=u1", "format=json"));
+    words.add("target=127.0.0.1:" + server.server().port());
+    words.addAll(List.of(files));
+    return Get.run(CommandLine.parse(words.toArray(String[]::new)).orElseThrow(), 1);
+  }
+
+  private static Get.TlsFiles trusting(Path ca) {
+    return new Get.TlsFiles(Optional.of(ca), Optional.empty(), Optional.empty());
+  }
+
+  @Test
   void getGoesOverTlsWithAToken() throws IOException, InterruptedException {
     TlsFiles serving =
         TlsFiles.make(Files.createDirectory(folder.resolve("serving")), "ip:127.0.0.1");
@@ -229,17 +286,16 @@ class TestCallers extends ServingTest {
     GetOnlineFeaturesRequest request = request("u1").build();
 
     assertThat(
-            new Get(target, Optional.of(serving.certificate()), TOKEN)
+            new Get(target, trusting(serving.certificate()), TOKEN)
                 .ask(request)
                 .getResultsOrThrow("u1")
                 .getFeaturesMap())
         .containsOnlyKeys("n", "both");
-    assertThatThrownBy(
-            () -> new Get(target, Optional.of(serving.certificate()), "wrong").ask(request))
+    assertThatThrownBy(() -> new Get(target, trusting(serving.certificate()), "wrong").ask(request))
         .isInstanceOf(TarnException.class)
         .hasMessageStartingWith("UNAUTHENTICATED: the token ");
     assertThatThrownBy(
-            () -> new Get(target, Optional.of(folder.resolve("none.pem")), TOKEN).ask(request))
+            () -> new Get(target, trusting(folder.resolve("none.pem")), TOKEN).ask(request))
         .isInstanceOf(TarnException.class)
         .hasMessageStartingWith(
             "ca = '%s': it can't be read: ".formatted(folder.resolve("none.pem")));
