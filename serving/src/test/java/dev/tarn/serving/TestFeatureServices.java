@@ -7,10 +7,12 @@ import static dev.tarn.serving.ServerFixture.values;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.entry;
 
+import dev.tarn.api.v1.FeatureSet;
 import dev.tarn.api.v1.GetOnlineFeaturesResponse;
 import dev.tarn.api.v1.ViewVersion;
 import dev.tarn.manifest.FeatureType.Kind;
 import io.grpc.Status.Code;
+import java.time.Duration;
 import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -53,6 +55,28 @@ class TestFeatureServices extends ServingTest {
                 .getResultsOrThrow("u1")
                 .getFeaturesMap())
         .hasSize(2);
+  }
+
+  @Test
+  void aRowOlderThanItsViewsMaxAgeIsOutsideItInAServiceToo() {
+    pushes
+        .view("activity", "user")
+        .feature("amount", Kind.KIND_DOUBLE)
+        .feature("country", Kind.KIND_STRING)
+        .maxAge(Duration.ofHours(1))
+        .rowAt(pushes.asOf().minus(Duration.ofHours(2)), "u1", 12.5, "DE")
+        .write("v2");
+    pushes.release("activity", "v2");
+
+    soon()
+        .untilAsserted(
+            () -> {
+              FeatureSet set =
+                  server.ask(request("u1").setFeatureService("fraud")).getResultsOrThrow("u1");
+              assertThat(values(set)).containsOnly(entry("profile.age", 40.0));
+              assertThat(ServerFixture.statuses(set))
+                  .containsOnly(entry("activity.amount", "OUTSIDE_MAX_AGE"));
+            });
   }
 
   @Test
