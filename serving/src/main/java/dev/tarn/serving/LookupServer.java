@@ -67,7 +67,11 @@ final class LookupServer {
                 .toList(),
             settings.reload());
     redis = new RedisConnector(redisSettings);
-    tracing = Tracing.of(settings.tracing(), redisSettings);
+    // Not by a method of its own, which would load OpenTelemetry to do nothing.
+    tracing =
+        settings.tracing().isOn()
+            ? Optional.of(new Tracing(settings.tracing(), redisSettings))
+            : Optional.empty();
     releases =
         new Releases(
             redis,
@@ -184,7 +188,9 @@ final class LookupServer {
     redis.close();
     executor.shutdown();
     http.ifPresent(HttpEndpoints::close);
-    tracing.ifPresent(Tracing::close);
+    if (tracing.isPresent()) {
+      tracing.get().close();
+    }
   }
 
   void awaitTermination() throws InterruptedException {

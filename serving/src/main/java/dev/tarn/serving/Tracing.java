@@ -15,7 +15,6 @@ import io.opentelemetry.sdk.resources.Resource;
 import io.opentelemetry.sdk.trace.SdkTracerProvider;
 import io.opentelemetry.sdk.trace.export.BatchSpanProcessor;
 import io.opentelemetry.sdk.trace.samplers.Sampler;
-import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 
 /**
@@ -56,7 +55,7 @@ final class Tracing implements AutoCloseable {
   private final Tracer tracer;
   private final Attributes redis;
 
-  private Tracing(TracingSettings settings, RedisSettings redisSettings) {
+  Tracing(TracingSettings settings, RedisSettings redisSettings) {
     provider =
         SdkTracerProvider.builder()
             .setResource(
@@ -76,10 +75,6 @@ final class Tracing implements AutoCloseable {
             .put(ADDRESS, redisSettings.host())
             .put(PORT, (long) redisSettings.port())
             .build();
-  }
-
-  static Optional<Tracing> of(TracingSettings settings, RedisSettings redis) {
-    return settings.isOn() ? Optional.of(new Tracing(settings, redis)) : Optional.empty();
   }
 
   /** A call has arrived. */
