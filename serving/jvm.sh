@@ -12,6 +12,7 @@ serving_jvm_options() {
   version=$(sed -n 's/^JAVA_VERSION="\(.*\)"/\1/p' "$release" 2>/dev/null || true)
   [ -n "$version" ] || version=$("$java" -version 2>&1 | sed -n '1s/.*"\(.*\)".*/\1/p')
   major=${version%%[!0-9]*}
+  major=${major:-17}
 
   if ! [[ $own =~ -XX:\+Use[A-Za-z]+GC ]]; then
     if [ "$major" -ge 24 ]; then

@@ -131,7 +131,8 @@ final class Lookup {
     Optional<Instant> staleSince = releases.staleSince();
     boolean isTooStale =
         staleSince.isPresent()
-            && staleSince.get().plus(settings.serveStale()).isBefore(clock.instant());
+            && (settings.serveStale().isZero()
+                || staleSince.get().plus(settings.serveStale()).isBefore(clock.instant()));
     Optional<NearCache> near = isTooStale ? Optional.empty() : nearCache;
     near.ifPresent(cache -> rows.takeFrom(cache, world.redis().identity()));
     if (rows.isComplete()) {
