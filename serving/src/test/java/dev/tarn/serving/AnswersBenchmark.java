@@ -6,18 +6,8 @@ import dev.tarn.row.EntriesWriter;
 import dev.tarn.row.RowReader;
 import dev.tarn.row.WireBuffer;
 import java.time.InstantSource;
-import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
-import org.openjdk.jmh.annotations.BenchmarkMode;
-import org.openjdk.jmh.annotations.Fork;
-import org.openjdk.jmh.annotations.Measurement;
-import org.openjdk.jmh.annotations.Mode;
-import org.openjdk.jmh.annotations.OutputTimeUnit;
-import org.openjdk.jmh.annotations.Param;
-import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
-import org.openjdk.jmh.annotations.State;
-import org.openjdk.jmh.annotations.Warmup;
 
 /**
  * What it takes to decode a row, and to turn the rows of a request into the bytes of its answer, as
@@ -30,19 +20,7 @@ import org.openjdk.jmh.annotations.Warmup;
  *   org.openjdk.jmh.Main AnswersBenchmark -prof gc
  * </pre>
  */
-@State(Scope.Benchmark)
-@BenchmarkMode(Mode.AverageTime)
-@OutputTimeUnit(TimeUnit.MICROSECONDS)
-@Fork(1)
-@Warmup(iterations = 3, time = 2)
-@Measurement(iterations = 5, time = 2)
-public class AnswersBenchmark {
-
-  @Param({"1", "10", "100"})
-  public int entities;
-
-  @Param({"10", "50"})
-  public int features;
+public class AnswersBenchmark extends RowsBenchmark {
 
   private final Answers answers =
       new Answers(InstantSource.fixed(BenchmarkRows.NOW), new CorruptRows());

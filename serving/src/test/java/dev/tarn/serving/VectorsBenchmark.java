@@ -20,18 +20,8 @@ import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
-import org.openjdk.jmh.annotations.BenchmarkMode;
-import org.openjdk.jmh.annotations.Fork;
-import org.openjdk.jmh.annotations.Measurement;
-import org.openjdk.jmh.annotations.Mode;
-import org.openjdk.jmh.annotations.OutputTimeUnit;
-import org.openjdk.jmh.annotations.Param;
-import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
-import org.openjdk.jmh.annotations.State;
-import org.openjdk.jmh.annotations.Warmup;
 
 /**
  * What it takes to turn the rows of a request into a matrix, one row into a vector, and values that
@@ -44,19 +34,7 @@ import org.openjdk.jmh.annotations.Warmup;
  *   org.openjdk.jmh.Main VectorsBenchmark -prof gc
  * </pre>
  */
-@State(Scope.Benchmark)
-@BenchmarkMode(Mode.AverageTime)
-@OutputTimeUnit(TimeUnit.MICROSECONDS)
-@Fork(1)
-@Warmup(iterations = 3, time = 2)
-@Measurement(iterations = 5, time = 2)
-public class VectorsBenchmark {
-
-  @Param({"1", "10", "100"})
-  public int entities;
-
-  @Param({"10", "50"})
-  public int features;
+public class VectorsBenchmark extends RowsBenchmark {
 
   private final Vectors vectors =
       new Vectors(InstantSource.fixed(BenchmarkRows.NOW), new CorruptRows());
