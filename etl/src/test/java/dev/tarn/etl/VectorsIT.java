@@ -12,6 +12,7 @@ import dev.tarn.etl.read.ServiceMatrix;
 import dev.tarn.manifest.StoredService;
 import java.math.BigDecimal;
 import java.math.BigInteger;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -33,6 +34,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class VectorsIT {
 
   private static final String AS_OF = "2026-01-05T00:00:00Z";
+  private static final String EARLIER = "2025-12-05T00:00:00Z";
   private static final int USERS = 300;
 
   /** Features by name, with their type. */
@@ -89,7 +91,11 @@ class VectorsIT {
         ] } }
         """
             .formatted(view(bench, "west"), view(bench, "east"), String.join("\n  ", features)));
+    boolean hasOldRows = seed == 1;
     for (String view : List.of("west", "east")) {
+      if (hasOldRows) {
+        bench.build(view, EARLIER);
+      }
       bench.build(view, AS_OF);
       bench.push(view);
     }
@@ -111,11 +117,11 @@ class VectorsIT {
                           view, table, table.main().orElseThrow());
                     })
                 .toList(),
-            Instant.parse(AS_OF))
+            Instant.now())
         .collectAsList()
         .forEach(row -> matrix.put(row.getString(0), ByteString.copyFrom((byte[]) row.get(1))));
 
-    assertThat(matrix).hasSize(USERS + USERS / 2);
+    assertThat(matrix).hasSize(hasOldRows ? USERS + USERS / 2 : USERS);
     List<String> ids = new ArrayList<>(matrix.keySet());
     ids.add("nobody");
     try (LookupProcess server = LookupProcess.start(bench)) {
@@ -137,6 +143,10 @@ class VectorsIT {
         assertThat(online.getFound(i)).isTrue();
       }
       assertThat(online.getFound(matrix.size())).isFalse();
+      if (hasOldRows) {
+        // Found, and too old: made of absent values, as of one that is unknown.
+        assertThat(matrix.get("0")).isEqualTo(online.getValues().substring(matrix.size() * bytes));
+      }
     }
   }
 
@@ -159,12 +169,18 @@ class VectorsIT {
         feature-views {
           %1$s {
             entity = user, sources = [%1$s]
-            sql = "SELECT * FROM %1$s WHERE :as_of IS NOT NULL"
+            sql = "SELECT * FROM %1$s WHERE user_id %% 3 > 0 OR :as_of < TIMESTAMP '2026-01-01 00:00:00'"
+            max-age = %4$dd
             features = [%3$s]
           }
         }
         """
-        .formatted(view, bench.path(view), String.join(", ", features));
+        .formatted(view, bench.path(view), String.join(", ", features), maxAgeDays());
+  }
+
+  /** Rows as of {@link #EARLIER} are older than that. */
+  private static long maxAgeDays() {
+    return Duration.between(Instant.parse(AS_OF), Instant.now()).toDays() + 2;
   }
 
   private static void write(Workbench bench, String view, Random random, int firstId) {

@@ -58,7 +58,12 @@ public final class AnswerPrinter {
         values.row(id, name, value == null ? "-" : text(value), status(set, name), age);
       }
     }
-    return views + "\n\n" + values;
+    String stale =
+        answer.hasStaleSince()
+            ? "stale since %s: the server can't read Redis\n\n"
+                .formatted(Timestamps.toString(answer.getStaleSince()))
+            : "";
+    return stale + views + "\n\n" + values;
   }
 
   /**
@@ -100,6 +105,7 @@ public final class AnswerPrinter {
     JsonObject whole = new JsonObject();
     whole.add("results", results);
     whole.add("versions", versions);
+    addTime(whole, "stale_since", answer.hasStaleSince(), answer.getStaleSince());
     return whole.toString();
   }
 

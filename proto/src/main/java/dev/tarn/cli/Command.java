@@ -64,7 +64,9 @@ public enum Command {
       optional("snapshot", "answer from this Iceberg snapshot id or tag, not from the server"),
       optional("format", "table (default) or json"),
       optional("target", "host:port of the server (default: localhost and serving.port)"),
-      optional("ca", "PEM file with the certificates to trust, for a server with TLS")),
+      optional("ca", "PEM file with the certificates to trust, for a server with TLS"),
+      optional("cert", "PEM file with a certificate to show to it"),
+      optional("key", "PEM file with the key of that certificate")),
   BENCH_PUSH(
       "measure pushes side by side with other ways to write the same rows",
       optional("rows", "entities (default 1000000)"),

@@ -163,6 +163,17 @@ class TestAnswerPrinter {
         .build();
   }
 
+  @Test
+  void aStaleAnswerSaysSinceWhen() {
+    GetOnlineFeaturesResponse stale =
+        ANSWER.toBuilder().setStaleSince(time("2026-01-04T04:00:00Z")).build();
+
+    assertThat(AnswerPrinter.table(stale, List.of("1"), NOW))
+        .startsWith("stale since 2026-01-04T04:00:00Z: the server can't read Redis\n\n");
+    assertThat(AnswerPrinter.json(stale, List.of("1")))
+        .endsWith("],\"stale_since\":\"2026-01-04T04:00:00Z\"}");
+  }
+
   private static Timestamp time(String text) {
     return Timestamp.newBuilder().setSeconds(Instant.parse(text).getEpochSecond()).build();
   }

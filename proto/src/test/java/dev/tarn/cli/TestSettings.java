@@ -58,11 +58,14 @@ class TestSettings {
     expected.put("serving.max-entities", 10000);
     expected.put("serving.max-id-bytes", 1024);
     expected.put("serving.near-cache-bytes", 0);
+    expected.put("serving.serve-stale", "0s");
     expected.put("serving.max-message-bytes", 4_194_304);
     expected.put("serving.max-concurrent-calls", 200);
     expected.put("serving.max-in-flight", 1000);
     expected.put("serving.http-port", 9464);
     expected.put("serving.access-log-sample", 0);
+    expected.put("serving.tracing.endpoint", "");
+    expected.put("serving.tracing.sample", 0.01);
     expected.put("serving.tls.certificate", "");
     expected.put("serving.tls.key", "");
     expected.put("serving.tls.client-ca", "");

@@ -4,6 +4,7 @@ import dev.tarn.serving.Metrics.Stage;
 import io.grpc.Context;
 import io.grpc.ServerStreamTracer;
 import io.grpc.Status;
+import java.time.Instant;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -20,6 +21,7 @@ final class CallRecord extends ServerStreamTracer {
   private final Metrics metrics;
   private final InFlight inFlight;
   private final AccessLog accessLog;
+  private final Optional<CallTrace> trace;
   private final boolean isShed;
 
   /** Those that keep it under way: the call, and each batch that Redis has not answered. */
@@ -27,14 +29,22 @@ final class CallRecord extends ServerStreamTracer {
 
   private final long arrived = System.nanoTime();
   private volatile long fetched = arrived;
+  private volatile long decoded = arrived;
   private volatile int entities;
+  private volatile Optional<Instant> staleSince = Optional.empty();
   private volatile String caller = "";
 
-  CallRecord(String method, Metrics metrics, InFlight inFlight, AccessLog accessLog) {
+  CallRecord(
+      String method,
+      Metrics metrics,
+      InFlight inFlight,
+      AccessLog accessLog,
+      Optional<CallTrace> trace) {
     this.method = method;
     this.metrics = metrics;
     this.inFlight = inFlight;
     this.accessLog = accessLog;
+    this.trace = trace;
     isShed = !inFlight.enter();
   }
 
@@ -57,24 +67,39 @@ final class CallRecord extends ServerStreamTracer {
     this.caller = caller;
   }
 
+  void asks(int entities) {
+    this.entities = entities;
+  }
+
+  /** Its answer comes from memory, as Redis can't be read since then. */
+  void isStaleSince(Instant since) {
+    staleSince = Optional.of(since);
+  }
+
+  Optional<Instant> staleSince() {
+    return staleSince;
+  }
+
   /** A thread begins to work on it. */
   void started() {
     long now = System.nanoTime();
     fetched = now;
     metrics.took(Stage.QUEUE, now - arrived);
+    trace.ifPresent(CallTrace::started);
   }
 
   /**
    * Notes a batch on its way to Redis. It counts as under way until Redis has answered, even if the
    * client gave the call up: calls with short deadlines must not pile up before a Redis that hangs.
    *
+   * @param rows how many it has
    * @return the same, to go on from
    */
-  <T> CompletableFuture<T> fetching(int entities, CompletableFuture<T> batch) {
-    this.entities = entities;
+  <T> CompletableFuture<T> fetching(int rows, CompletableFuture<T> batch) {
     long sent = System.nanoTime();
     holds.incrementAndGet();
-    return batch.whenComplete(
+    CompletableFuture<T> traced = trace.isEmpty() ? batch : trace.get().reading(rows, batch);
+    return traced.whenComplete(
         (filled, failure) -> {
           long now = System.nanoTime();
           fetched = now;
@@ -83,9 +108,16 @@ final class CallRecord extends ServerStreamTracer {
         });
   }
 
+  /** Its answer is made of the rows, and not yet sent. */
+  void decoded() {
+    long now = System.nanoTime();
+    metrics.took(Stage.DECODE, now - fetched);
+    decoded = now;
+  }
+
   /** Its answer is on its way. */
-  void answered() {
-    metrics.took(Stage.ANSWER, System.nanoTime() - fetched);
+  void encoded() {
+    metrics.took(Stage.ENCODE, System.nanoTime() - decoded);
   }
 
   @Override
@@ -93,6 +125,7 @@ final class CallRecord extends ServerStreamTracer {
     long nanos = System.nanoTime() - arrived;
     metrics.ended(method, status.getCode(), nanos);
     accessLog.ended(method, status.getCode(), entities, caller, nanos);
+    trace.ifPresent(spans -> spans.ended(status.getCode(), entities, caller));
     if (!isShed) {
       release();
     }

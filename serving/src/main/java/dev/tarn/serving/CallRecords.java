@@ -6,6 +6,7 @@ import io.grpc.ServerServiceDefinition;
 import io.grpc.ServerStreamTracer;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 
 /** Makes the {@link CallRecord} of each lookup; health checks and reflection have none. */
@@ -17,12 +18,14 @@ final class CallRecords extends ServerStreamTracer.Factory {
   private final Metrics metrics;
   private final InFlight inFlight;
   private final AccessLog accessLog;
+  private final Optional<Tracing> tracing;
 
   CallRecords(
       List<ServerServiceDefinition> services,
       Metrics metrics,
       InFlight inFlight,
-      AccessLog accessLog) {
+      AccessLog accessLog,
+      Optional<Tracing> tracing) {
     services.stream()
         .flatMap(service -> service.getServiceDescriptor().getMethods().stream())
         .map(MethodDescriptor::getFullMethodName)
@@ -30,11 +33,16 @@ final class CallRecords extends ServerStreamTracer.Factory {
     this.metrics = metrics;
     this.inFlight = inFlight;
     this.accessLog = accessLog;
+    this.tracing = tracing;
   }
 
   @Override
   public ServerStreamTracer newServerStreamTracer(String method, Metadata headers) {
     // Only names that are known: a metric has a series for each.
-    return methods.contains(method) ? new CallRecord(method, metrics, inFlight, accessLog) : NONE;
+    if (!methods.contains(method)) {
+      return NONE;
+    }
+    Optional<CallTrace> trace = tracing.map(on -> on.begin(method, headers));
+    return new CallRecord(method, metrics, inFlight, accessLog, trace);
   }
 }

@@ -97,6 +97,12 @@ final class ClusterNodes implements Nodes, KeyedCommand.Redirects {
   }
 
   @Override
+  public int connections() {
+    return Math.toIntExact(
+        connected.values().stream().filter(StatefulRedisConnection::isOpen).count());
+  }
+
+  @Override
   public void send(List<? extends KeyedCommand<?>> commands) {
     Map<Address, List<KeyedCommand<?>>> byNode = new HashMap<>();
     for (KeyedCommand<?> command : commands) {

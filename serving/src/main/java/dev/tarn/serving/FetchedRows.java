@@ -2,7 +2,9 @@ package dev.tarn.serving;
 
 import dev.tarn.serving.Lookup.AskedId;
 import dev.tarn.serving.Selection.ViewColumns;
+import java.time.Instant;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * The rows of one request, view by view, layer by layer, id by id: what to fetch and, once that is
@@ -22,6 +24,7 @@ final class FetchedRows {
 
   private NearCache.Key[] keys;
   private int missing;
+  private Optional<Instant> staleSince = Optional.empty();
 
   private FetchedRows(List<ViewColumns> views, List<AskedId> ids, byte[][] rows, int[] begins) {
     this.views = views;
@@ -68,6 +71,15 @@ final class FetchedRows {
     }
   }
 
+  /** They are all that is known since then, as Redis can't be read. */
+  void areStaleSince(Instant since) {
+    staleSince = Optional.of(since);
+  }
+
+  Optional<Instant> staleSince() {
+    return staleSince;
+  }
+
   /** Gives it what it did not have, once that is fetched. */
   void giveTo(NearCache cache) {
     for (int i = 0; i < rows.length; i++) {
@@ -77,7 +89,12 @@ final class FetchedRows {
     }
   }
 
-  /** Whether nothing is to be fetched. */
+  /** How many rows are to be fetched. */
+  int missing() {
+    return missing;
+  }
+
+  /** Whether none is. */
   boolean isComplete() {
     return missing == 0;
   }

@@ -11,13 +11,18 @@ import io.grpc.ChannelCredentials;
 import io.grpc.Grpc;
 import io.grpc.InsecureChannelCredentials;
 import io.grpc.ManagedChannel;
+import io.grpc.ManagedChannelBuilder;
 import io.grpc.Metadata;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.TlsChannelCredentials;
 import io.grpc.stub.MetadataUtils;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
 import java.net.ConnectException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.List;
@@ -33,20 +38,65 @@ final class Get {
   private static final Metadata.Key<String> AUTHORIZATION =
       Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER);
 
+  /**
+   * The files of {@code ca=}, {@code cert=} and {@code key=}.
+   *
+   * @param ca the certificates to trust; empty for a server without TLS
+   * @param certificate of the client, if it shows one
+   * @param key of that certificate
+   */
+  record TlsFiles(Optional<Path> ca, Optional<Path> certificate, Optional<Path> key) {
+
+    TlsFiles {
+      if (certificate.isPresent() != key.isPresent()) {
+        throw new UsageException("cert= and key= go together: give both or none");
+      }
+      if (certificate.isPresent() && ca.isEmpty()) {
+        throw new UsageException("cert= and key= are for a server with TLS: give its ca= too");
+      }
+    }
+
+    private ChannelCredentials credentials() {
+      if (ca.isEmpty()) {
+        return InsecureChannelCredentials.create();
+      }
+      TlsChannelCredentials.Builder tls = TlsChannelCredentials.newBuilder();
+      try (InputStream trusted = open("ca", ca.get())) {
+        tls.trustManager(trusted);
+        if (certificate.isPresent()) {
+          try (InputStream chain = open("cert", certificate.get());
+              InputStream secret = open("key", key.get())) {
+            tls.keyManager(chain, secret);
+          }
+        }
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+      return tls.build();
+    }
+
+    private static InputStream open(String word, Path file) {
+      try {
+        return new ByteArrayInputStream(Files.readAllBytes(file));
+      } catch (IOException e) {
+        throw new TarnException("%s = '%s': it can't be read: %s".formatted(word, file, e), e);
+      }
+    }
+  }
+
   private final String target;
-  private final Optional<Path> ca;
+  private final TlsFiles files;
   private final Metadata headers = new Metadata();
 
   /**
    * A client of one server.
    *
    * @param target {@code host:port}
-   * @param ca the certificates to trust; empty for a server without TLS
    * @param token of the caller; empty for a server without callers
    */
-  Get(String target, Optional<Path> ca, String token) {
+  Get(String target, TlsFiles files, String token) {
     this.target = target;
-    this.ca = ca;
+    this.files = files;
     if (!token.isEmpty()) {
       headers.put(AUTHORIZATION, "Bearer " + token);
     }
@@ -79,8 +129,7 @@ final class Get {
     String target = line.optional("target").orElse("127.0.0.1:" + defaultPort);
     // Not an argument: others could see it on the command line.
     String token = Optional.ofNullable(System.getenv("TARN_TOKEN")).orElse("");
-    GetOnlineFeaturesResponse answer =
-        new Get(target, line.optional("ca").map(Path::of), token).ask(request);
+    GetOnlineFeaturesResponse answer = new Get(target, files(line), token).ask(request);
     return isJson
         ? AnswerPrinter.json(answer, ids)
         : AnswerPrinter.table(answer, ids, Instant.now());
@@ -88,7 +137,7 @@ final class Get {
 
   GetOnlineFeaturesResponse ask(GetOnlineFeaturesRequest request) throws InterruptedException {
     ManagedChannel channel =
-        Grpc.newChannelBuilder(target, credentials())
+        newChannel()
             .intercept(MetadataUtils.newAttachHeadersInterceptor(headers))
             .maxInboundMessageSize(MAX_ANSWER_BYTES)
             .build();
@@ -103,15 +152,22 @@ final class Get {
     }
   }
 
-  private ChannelCredentials credentials() {
-    if (ca.isEmpty()) {
-      return InsecureChannelCredentials.create();
-    }
+  private ManagedChannelBuilder<?> newChannel() {
     try {
-      return TlsChannelCredentials.newBuilder().trustManager(ca.get().toFile()).build();
-    } catch (IOException e) {
-      throw new TarnException("ca = '%s': it can't be read: %s".formatted(ca.get(), e), e);
+      return Grpc.newChannelBuilder(target, files.credentials());
+    } catch (IllegalArgumentException e) {
+      throw new TarnException(
+          "ca=, cert= and key= can't be used: they are PEM files, the key in PKCS#8 (%s)"
+              .formatted(e.getMessage()),
+          e);
     }
+  }
+
+  private static TlsFiles files(CommandLine line) {
+    return new TlsFiles(
+        line.optional("ca").map(Path::of),
+        line.optional("cert").map(Path::of),
+        line.optional("key").map(Path::of));
   }
 
   private TarnException failure(StatusRuntimeException e) {

@@ -1,11 +1,15 @@
 package dev.tarn.serving;
 
+import com.google.protobuf.Timestamp;
 import dev.tarn.api.v1.GetFeatureVectorsRequest;
 import dev.tarn.api.v1.GetFeatureVectorsResponse;
 import dev.tarn.api.v1.GetOnlineFeaturesRequest;
+import dev.tarn.api.v1.GetOnlineFeaturesResponse;
 import dev.tarn.row.WireBuffer;
 import dev.tarn.transform.Vectorizer;
 import java.nio.charset.StandardCharsets;
+import java.time.Instant;
+import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -50,6 +54,7 @@ final class Lookup {
   private final Optional<NearCache> nearCache;
   private final ServingSettings settings;
   private final Metrics metrics;
+  private final InstantSource clock;
   private final Executor executor;
 
   /**
@@ -64,6 +69,7 @@ final class Lookup {
       Optional<NearCache> nearCache,
       ServingSettings settings,
       Metrics metrics,
+      InstantSource clock,
       Executor executor) {
     this.nearCache = nearCache;
     this.releases = releases;
@@ -71,6 +77,7 @@ final class Lookup {
     this.vectors = vectors;
     this.settings = settings;
     this.metrics = metrics;
+    this.clock = clock;
     this.executor = executor;
   }
 
@@ -97,7 +104,7 @@ final class Lookup {
     AnswerParts parts = toParts.apply(selection);
     boolean withEventTimestamps = request.getIncludeEventTimestamps();
     return fetch(world, selection, ids)
-        .thenApply(rows -> answers.of(parts, ids, rows, withEventTimestamps));
+        .thenApply(rows -> marked(answers.of(parts, ids, rows, withEventTimestamps), parts, rows));
   }
 
   /**
@@ -112,19 +119,35 @@ final class Lookup {
     VectorPlan plan = world.vectors(request.getFeatureService());
     requireBounded(asked.size(), plan.vectorizer().width());
     return fetch(world, plan.selection(), ids)
-        .thenApply(rows -> vectors.of(plan, asked, ids, rows));
+        .thenApply(rows -> marked(vectors.of(plan, asked, ids, rows), rows));
   }
 
   private CompletableFuture<FetchedRows> fetch(
       World world, Selection selection, List<AskedId> ids) {
+    Optional<CallRecord> call = CallRecord.current();
+    call.ifPresent(record -> record.asks(ids.size()));
     FetchedRows rows = FetchedRows.toFetch(selection, ids);
     // While Redis is away, a release could pass unseen.
-    Optional<NearCache> near = releases.trouble().isEmpty() ? nearCache : Optional.empty();
+    Optional<Instant> staleSince = releases.staleSince();
+    boolean isTooStale =
+        staleSince.isPresent()
+            && (settings.serveStale().isZero()
+                || staleSince.get().plus(settings.serveStale()).isBefore(clock.instant()));
+    Optional<NearCache> near = isTooStale ? Optional.empty() : nearCache;
     near.ifPresent(cache -> rows.takeFrom(cache, world.redis().identity()));
     if (rows.isComplete()) {
+      rows.count(metrics);
+      staleSince.ifPresent(
+          since -> {
+            rows.areStaleSince(since);
+            call.ifPresent(record -> record.isStaleSince(since));
+            metrics.staleAnswer();
+          });
       return CompletableFuture.completedFuture(rows);
     }
-    return fill(world, rows, ids.size())
+    CompletableFuture<Void> batch = world.redis().fill(rows.batch());
+    return call.map(record -> record.fetching(rows.missing(), batch))
+        .orElse(batch)
         .thenApplyAsync(
             filled -> {
               rows.count(metrics);
@@ -132,6 +155,32 @@ final class Lookup {
               return rows;
             },
             executor);
+  }
+
+  /** With the mark of a stale answer, where it is one; the older service has no field for it. */
+  private static WireBuffer marked(WireBuffer answer, AnswerParts parts, FetchedRows rows) {
+    if (rows.staleSince().isPresent() && parts.withStatuses()) {
+      answer.putBytes(
+          GetOnlineFeaturesResponse.newBuilder()
+              .setStaleSince(timestamp(rows.staleSince().get()))
+              .build()
+              .toByteArray());
+    }
+    return answer;
+  }
+
+  private static GetFeatureVectorsResponse marked(
+      GetFeatureVectorsResponse answer, FetchedRows rows) {
+    return rows.staleSince()
+        .map(since -> answer.toBuilder().setStaleSince(timestamp(since)).build())
+        .orElse(answer);
+  }
+
+  private static Timestamp timestamp(Instant instant) {
+    return Timestamp.newBuilder()
+        .setSeconds(instant.getEpochSecond())
+        .setNanos(instant.getNano())
+        .build();
   }
 
   private static void requireBounded(long rows, long width) {
@@ -142,11 +191,6 @@ final class Lookup {
           "has %d ids, whose vectors of %d floats are %d bytes, and the server answers %d at the most: ask for fewer at once"
               .formatted(rows, width, bytes, MAX_MATRIX_BYTES));
     }
-  }
-
-  private static CompletableFuture<Void> fill(World world, FetchedRows rows, int entities) {
-    CompletableFuture<Void> batch = world.redis().fill(rows.batch());
-    return CallRecord.current().map(call -> call.fetching(entities, batch)).orElse(batch);
   }
 
   private Selection select(World world, GetOnlineFeaturesRequest request) {

@@ -46,6 +46,7 @@ final class LookupServer {
   private final FileWatch watch;
   private final RedisConnector redis;
   private final Metrics metrics = new Metrics();
+  private final Optional<Tracing> tracing;
   private final Releases releases;
   private final Server server;
   private Optional<HttpEndpoints> http = Optional.empty();
@@ -66,6 +67,11 @@ final class LookupServer {
                 .toList(),
             settings.reload());
     redis = new RedisConnector(redisSettings);
+    // Not by a method of its own, which would load OpenTelemetry to do nothing.
+    tracing =
+        settings.tracing().isOn()
+            ? Optional.of(new Tracing(settings.tracing(), redisSettings))
+            : Optional.empty();
     releases =
         new Releases(
             redis,
@@ -73,12 +79,16 @@ final class LookupServer {
             settings.poll(),
             callers.isPresent(),
             () -> setHealth(ServingStatus.SERVING));
+    setHealth(ServingStatus.NOT_SERVING);
+    // While the rest of the server is made: to connect takes as long as that.
+    releases.start();
     InstantSource clock = InstantSource.system();
     CorruptRows corruptRows = new CorruptRows();
     InFlight inFlight = new InFlight(settings.maxInFlight());
     metrics.watch(inFlight);
     metrics.watch(releases, clock);
     metrics.watch(corruptRows);
+    nearCache.ifPresent(metrics::watch);
     Lookup lookup =
         new Lookup(
             releases,
@@ -87,6 +97,7 @@ final class LookupServer {
             nearCache,
             settings,
             metrics,
+            clock,
             executor);
     List<ServerServiceDefinition> lookups =
         List.of(
@@ -99,12 +110,15 @@ final class LookupServer {
             .executor(executor)
             .maxInboundMessageSize(settings.maxMessageBytes())
             .maxConcurrentCallsPerConnection(settings.maxConcurrentCalls())
-            .addStreamTracerFactory(new CallRecords(lookups, metrics, inFlight, accessLog))
+            .addStreamTracerFactory(new CallRecords(lookups, metrics, inFlight, accessLog, tracing))
             .addTransportFilter(new CertificateNames())
             .addServices(lookups)
             .addService(health.getHealthService())
             .addService(ProtoReflectionServiceV1.newInstance())
             .addService(olderReflection());
+    if (!settings.serveStale().isZero()) {
+      builder.intercept(new StaleHeader());
+    }
     callers.ifPresent(file -> builder.intercept(new Authentication(file::callers)));
     // The one that is added last is asked first.
     server = builder.intercept(new Shedding(inFlight)).build();
@@ -119,7 +133,6 @@ final class LookupServer {
   static LookupServer start(ServingSettings settings, RedisSettings redis)
       throws InterruptedException {
     LookupServer server = new LookupServer(settings, redis);
-    server.setHealth(ServingStatus.NOT_SERVING);
     try {
       server.server.start();
     } catch (IOException e) {
@@ -135,7 +148,7 @@ final class LookupServer {
         throw e;
       }
     }
-    server.releases.start();
+    server.releases.awaitFirstTry();
     return server;
   }
 
@@ -175,6 +188,9 @@ final class LookupServer {
     redis.close();
     executor.shutdown();
     http.ifPresent(HttpEndpoints::close);
+    if (tracing.isPresent()) {
+      tracing.get().close();
+    }
   }
 
   void awaitTermination() throws InterruptedException {

@@ -26,7 +26,8 @@ final class Metrics {
   enum Stage {
     QUEUE,
     REDIS,
-    ANSWER
+    DECODE,
+    ENCODE
   }
 
   /** From a tenth of a millisecond, about twice what the fastest lookup takes, to a timeout. */
@@ -62,11 +63,18 @@ final class Metrics {
           .withoutExemplars()
           .register(registry);
 
+  private final Counter staleAnswers =
+      Counter.builder()
+          .name("tarn_stale_answers_total")
+          .help("Answers from memory while Redis could not be read (serving.serve-stale)")
+          .withoutExemplars()
+          .register(registry);
+
   Metrics() {
     Histogram stageDurations =
         Histogram.builder()
             .name("tarn_stage_duration_seconds")
-            .help("The parts of a lookup: queue, redis, answer (decode, encode)")
+            .help("The parts of a lookup: queue, redis, decode, encode")
             .labelNames("stage")
             .classicOnly()
             .classicUpperBounds(SECONDS)
@@ -97,6 +105,10 @@ final class Metrics {
     }
   }
 
+  void staleAnswer() {
+    staleAnswers.inc();
+  }
+
   /** Watches the calls under way. */
   void watch(InFlight inFlight) {
     gauge("tarn_in_flight_calls", "Lookups under way", inFlight::count);
@@ -106,12 +118,34 @@ final class Metrics {
         inFlight::shed);
   }
 
+  /** Watches the rows that are kept in this process. */
+  void watch(NearCache cache) {
+    counter("tarn_near_cache_hits_total", "Rows that were in the near cache", cache::hits);
+    counter(
+        "tarn_near_cache_misses_total",
+        "Rows that were not in the near cache and were asked of Redis",
+        cache::misses);
+    counter(
+        "tarn_near_cache_evictions_total",
+        "Rows that the near cache gave up for others",
+        cache::evictions);
+    gauge("tarn_near_cache_rows", "Rows in the near cache", cache::entries);
+    gauge(
+        "tarn_near_cache_bytes",
+        "What the near cache takes of serving.near-cache-bytes",
+        cache::bytes);
+  }
+
   /** Watches what is released and the connection that it is read over. */
   void watch(Releases releases, InstantSource clock) {
     gauge(
         "tarn_redis_up",
         "1 while the server reads what is released, 0 while it can't",
         () -> releases.trouble().isEmpty() ? 1 : 0);
+    gauge(
+        "tarn_redis_connections",
+        "Open connections to Redis: one to each node, and one for notices",
+        () -> releases.latest().map(world -> world.redis().connections()).orElse(0));
     counter(
         "tarn_redis_reconnects_total",
         "Connections to Redis that replaced a lost one",
@@ -194,7 +228,8 @@ final class Metrics {
     return switch (stage) {
       case QUEUE -> "queue";
       case REDIS -> "redis";
-      case ANSWER -> "answer";
+      case DECODE -> "decode";
+      case ENCODE -> "encode";
     };
   }
 

@@ -2,6 +2,7 @@ package dev.tarn.serving;
 
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
+import com.github.benmanes.caffeine.cache.RemovalCause;
 import java.util.Arrays;
 import java.util.concurrent.atomic.LongAdder;
 
@@ -65,6 +66,7 @@ final class NearCache {
   private final Cache<Key, byte[]> rows;
   private final LongAdder hits = new LongAdder();
   private final LongAdder misses = new LongAdder();
+  private final LongAdder evictions = new LongAdder();
 
   /** A cache that takes about so many bytes of memory, and no more. */
   NearCache(long bytes) {
@@ -72,6 +74,7 @@ final class NearCache {
         Caffeine.newBuilder()
             .maximumWeight(bytes)
             .weigher((Key key, byte[] row) -> BYTES_AN_ENTRY + key.entityId.length + row.length)
+            .evictionListener((Key key, byte[] row, RemovalCause cause) -> evictions.increment())
             .executor(Runnable::run)
             .build();
   }
@@ -110,6 +113,11 @@ final class NearCache {
   /** Rows that Redis was asked for. */
   long misses() {
     return misses.sum();
+  }
+
+  /** Rows that were given up for others. */
+  long evictions() {
+    return evictions.sum();
   }
 
   /** Rows that are kept now, those that stand for none among them. */

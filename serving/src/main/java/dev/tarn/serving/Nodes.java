@@ -8,6 +8,9 @@ interface Nodes extends AutoCloseable {
   /** Whether no connection was lost. One that was stays lost: see {@link RedisConnector}. */
   boolean isOpen();
 
+  /** How many connections are open. */
+  int connections();
+
   /**
    * Sends commands, in one flush for each node that has keys of them, and waits for nothing. Any
    * failure ends in the commands.

@@ -35,6 +35,11 @@ final class RedisConnection implements AutoCloseable {
     return nodes.isOpen() && notices.isOpen();
   }
 
+  /** How many connections are open: for rows, one to each node, and for notices. */
+  int connections() {
+    return nodes.connections() + (notices.isOpen() ? 1 : 0);
+  }
+
   /** Stands for this connection and for no other, before or after it. */
   Object identity() {
     return identity;

@@ -44,6 +44,11 @@ final class RedisConnector implements AutoCloseable {
 
   private static final Duration FIRST_COMMAND = Duration.ofMillis(200);
 
+  static {
+    // Lettuce would load Java's flight recorder with each start, for events that nobody reads.
+    System.getProperties().putIfAbsent("io.lettuce.core.jfr", "false");
+  }
+
   private final RedisSettings settings;
   private final RedisURI uri;
   private final RedisClient client;

@@ -2,9 +2,11 @@ package dev.tarn.serving;
 
 import dev.tarn.redis.RedisKeys;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executors;
+import java.util.concurrent.FutureTask;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -39,7 +41,9 @@ final class Releases implements AutoCloseable {
 
   private volatile Optional<World> world = Optional.empty();
   private volatile Optional<String> trouble = Optional.empty();
+  private volatile Instant lastRead = Instant.EPOCH;
   private final AtomicLong connects = new AtomicLong();
+  private final FutureTask<Void> firstTry = new FutureTask<>(this::refresh, null);
 
   /** Of {@link #thread} alone. */
   private Optional<RedisConnection> connection = Optional.empty();
@@ -63,16 +67,21 @@ final class Releases implements AutoCloseable {
     reader = new WorldReader(keys);
   }
 
-  /** Begins to read, and returns after the first try, whether or not Redis was there. */
-  void start() throws InterruptedException {
-    try {
-      thread.submit(this::refresh).get();
-    } catch (ExecutionException e) {
-      throw new IllegalStateException(e.getCause());
-    }
+  /** Begins to read, on a thread of its own. */
+  void start() {
+    thread.execute(firstTry);
     var unused =
         thread.scheduleWithFixedDelay(
             this::refresh, poll.toMillis(), poll.toMillis(), TimeUnit.MILLISECONDS);
+  }
+
+  /** Waits for the first try, whether or not Redis was there. */
+  void awaitFirstTry() throws InterruptedException {
+    try {
+      firstTry.get();
+    } catch (ExecutionException e) {
+      throw new IllegalStateException(e.getCause());
+    }
   }
 
   /**
@@ -106,6 +115,11 @@ final class Releases implements AutoCloseable {
     return trouble;
   }
 
+  /** While {@link #trouble} keeps it from reading: when it last could. */
+  Optional<Instant> staleSince() {
+    return trouble.isEmpty() ? Optional.empty() : Optional.of(lastRead);
+  }
+
   @Override
   public void close() {
     var unused = thread.shutdownNow();
@@ -126,7 +140,9 @@ final class Releases implements AutoCloseable {
         connection = Optional.of(connector.connect(this::announced));
         connects.incrementAndGet();
       }
+      Instant began = Instant.now();
       World read = reader.read(connection.get());
+      lastRead = began;
       boolean isFirst = world.isEmpty();
       world = Optional.of(read);
       trouble.ifPresent(ended -> log.info("reading what is released again"));

@@ -38,9 +38,10 @@ final class Replies {
                 call.onError(Failures.of(failure));
                 return;
               }
+              record.ifPresent(CallRecord::decoded);
               call.onNext(message);
               call.onCompleted();
-              record.ifPresent(CallRecord::answered);
+              record.ifPresent(CallRecord::encoded);
             });
   }
 }

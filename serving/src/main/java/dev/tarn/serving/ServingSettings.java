@@ -9,6 +9,7 @@ import java.time.Duration;
  * @param port 0 for any that is free
  * @param defaultEntity empty for none
  * @param nearCacheBytes 0 for no near cache
+ * @param serveStale zero for no stale answers
  * @param httpPort 0 for any that is free, -1 for none
  * @param callers a file; empty for none
  */
@@ -19,11 +20,13 @@ public record ServingSettings(
     int maxEntities,
     int maxIdBytes,
     long nearCacheBytes,
+    Duration serveStale,
     int maxMessageBytes,
     int maxConcurrentCalls,
     int maxInFlight,
     int httpPort,
     double accessLogSample,
+    TracingSettings tracing,
     TlsSettings tls,
     String callers,
     Duration reload,
@@ -40,6 +43,10 @@ public record ServingSettings(
     check(port >= 0 && port <= 65_535, "serving.port = %s: it is from 0 to 65535".formatted(port));
     check(maxEntities >= 1, "serving.max-entities = %s: it is from 1 up".formatted(maxEntities));
     check(maxIdBytes >= 1, "serving.max-id-bytes = %s: it is from 1 up".formatted(maxIdBytes));
+    check(!serveStale.isNegative(), "serving.serve-stale is negative");
+    check(
+        serveStale.isZero() || nearCacheBytes > 0,
+        "serving.serve-stale is for answers from the near cache: set serving.near-cache-bytes too");
     check(
         maxMessageBytes >= 1,
         "serving.max-message-bytes = %s: it is from 1 up".formatted(maxMessageBytes));
@@ -70,11 +77,13 @@ public record ServingSettings(
         serving.getInt("max-entities"),
         serving.getInt("max-id-bytes"),
         serving.getBytes("near-cache-bytes"),
+        serving.getDuration("serve-stale"),
         serving.getInt("max-message-bytes"),
         serving.getInt("max-concurrent-calls"),
         serving.getInt("max-in-flight"),
         serving.getInt("http-port"),
         serving.getDouble("access-log-sample"),
+        TracingSettings.of(serving.getConfig("tracing")),
         TlsSettings.of(serving.getConfig("tls")),
         serving.getString("callers"),
         serving.getDuration("reload"),

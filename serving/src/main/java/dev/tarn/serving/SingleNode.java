@@ -19,6 +19,11 @@ final class SingleNode implements Nodes {
   }
 
   @Override
+  public int connections() {
+    return connection.isOpen() ? 1 : 0;
+  }
+
+  @Override
   public void send(List<? extends KeyedCommand<?>> commands) {
     send(connection, commands);
   }

@@ -65,6 +65,24 @@ final class RedisFixture implements AutoCloseable {
     return new RedisSettings("127.0.0.1", port, 0, "", "", false, "", timeout, unusedKeys());
   }
 
+  /** The same Redis and namespace, with another patience. */
+  static RedisSettings with(RedisSettings settings, Duration timeout) {
+    return new RedisSettings(
+        settings.host(),
+        settings.port(),
+        settings.database(),
+        settings.user(),
+        settings.password(),
+        settings.tls(),
+        settings.tlsCa(),
+        timeout,
+        settings.keys());
+  }
+
+  static String namespace(RedisSettings settings) {
+    return settings.keys().sequence().replaceAll("[{}]|:.*", "");
+  }
+
   private static RedisKeys unusedKeys() {
     return new RedisKeys("test-" + NAMESPACES.incrementAndGet());
   }

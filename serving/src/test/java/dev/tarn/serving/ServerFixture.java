@@ -2,6 +2,7 @@ package dev.tarn.serving;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.google.common.util.concurrent.ListenableFuture;
 import com.google.protobuf.Value;
 import com.typesafe.config.ConfigFactory;
 import dev.tarn.api.legacy.FeatureStoreGrpc;
@@ -11,23 +12,38 @@ import dev.tarn.api.v1.FeatureStoreServiceGrpc;
 import dev.tarn.api.v1.GetOnlineFeaturesRequest;
 import dev.tarn.api.v1.GetOnlineFeaturesResponse;
 import dev.tarn.redis.RedisSettings;
+import io.grpc.ChannelCredentials;
+import io.grpc.Grpc;
 import io.grpc.ManagedChannel;
+import io.grpc.Metadata;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.health.v1.HealthCheckRequest;
 import io.grpc.health.v1.HealthCheckResponse.ServingStatus;
 import io.grpc.health.v1.HealthGrpc;
 import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
+import io.grpc.reflection.v1.ServerReflectionGrpc;
+import io.grpc.reflection.v1.ServerReflectionRequest;
+import io.grpc.reflection.v1.ServerReflectionResponse;
+import io.grpc.stub.MetadataUtils;
+import io.grpc.stub.StreamObserver;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 import java.util.stream.Collectors;
 import org.assertj.core.api.Assertions;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.awaitility.Awaitility;
 import org.awaitility.core.ConditionFactory;
 import org.slf4j.bridge.SLF4JBridgeHandler;
@@ -47,6 +63,8 @@ final class ServerFixture implements AutoCloseable {
     SLF4JBridgeHandler.removeHandlersForRootLogger();
     SLF4JBridgeHandler.install();
   }
+
+  private static final HttpClient HTTP = HttpClient.newHttpClient();
 
   private final LookupServer server;
   private final ManagedChannel channel;
@@ -79,20 +97,8 @@ final class ServerFixture implements AutoCloseable {
                 ConfigFactory.parseResources("reference.conf").resolve().getConfig("tarn")));
   }
 
-  static ServingSettings withDefaultEntity(String entity) {
-    return settings("default-entity = " + entity);
-  }
-
   static ServingSettings withPoll(Duration poll) {
     return settings("poll = %d ms".formatted(poll.toMillis()));
-  }
-
-  static ServingSettings withDrain(Duration drain) {
-    return settings("drain = %d ms".formatted(drain.toMillis()));
-  }
-
-  static ServingSettings withNearCache(long bytes) {
-    return settings("near-cache-bytes = " + bytes);
   }
 
   LookupServer server() {
@@ -117,6 +123,32 @@ final class ServerFixture implements AutoCloseable {
         .getStatus();
   }
 
+  URI uri(String path) {
+    return URI.create("http://127.0.0.1:%d%s".formatted(server.httpPort().orElseThrow(), path));
+  }
+
+  HttpResponse<String> http(String path) {
+    try {
+      return HTTP.send(HttpRequest.newBuilder(uri(path)).build(), BodyHandlers.ofString());
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    } catch (InterruptedException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  /** By name with its labels. */
+  Map<String, Double> metrics() {
+    return http("/metrics")
+        .body()
+        .lines()
+        .filter(line -> !line.startsWith("#"))
+        .collect(
+            Collectors.toMap(
+                line -> line.substring(0, line.lastIndexOf(' ')),
+                line -> Double.parseDouble(line.substring(line.lastIndexOf(' ') + 1))));
+  }
+
   GetOnlineFeaturesResponse ask(GetOnlineFeaturesRequest.Builder request) {
     return stub().getOnlineFeatures(request.build());
   }
@@ -135,10 +167,55 @@ final class ServerFixture implements AutoCloseable {
     return GetOnlineFeaturesRequest.newBuilder().addAllEntityIds(List.of(ids));
   }
 
+  /** Without waiting for the answer. */
+  ListenableFuture<GetOnlineFeaturesResponse> askLater(String... ids) {
+    return FeatureStoreServiceGrpc.newFutureStub(channel).getOnlineFeatures(request(ids).build());
+  }
+
+  /** Over a connection of its own. */
+  GetOnlineFeaturesResponse askOver(ChannelCredentials credentials, String... ids) {
+    ManagedChannel own = Grpc.newChannelBuilder("127.0.0.1:" + server.port(), credentials).build();
+    try {
+      return FeatureStoreServiceGrpc.newBlockingStub(own).getOnlineFeatures(request(ids).build());
+    } finally {
+      own.shutdownNow();
+    }
+  }
+
+  /** The services that there are, asked with some headers. */
+  CompletableFuture<ServerReflectionResponse> reflection(Metadata headers) {
+    CompletableFuture<ServerReflectionResponse> answer = new CompletableFuture<>();
+    ServerReflectionGrpc.newStub(channel)
+        .withInterceptors(MetadataUtils.newAttachHeadersInterceptor(headers))
+        .serverReflectionInfo(
+            new StreamObserver<>() {
+              @Override
+              public void onNext(ServerReflectionResponse message) {
+                answer.complete(message);
+              }
+
+              @Override
+              public void onError(Throwable failure) {
+                answer.completeExceptionally(failure);
+              }
+
+              @Override
+              public void onCompleted() {}
+            })
+        .onNext(ServerReflectionRequest.newBuilder().setListServices("").build());
+    return answer;
+  }
+
   /** The status that a request fails with. */
   Status refusal(GetOnlineFeaturesRequest.Builder request) {
-    return Assertions.catchThrowableOfType(StatusRuntimeException.class, () -> ask(request))
-        .getStatus();
+    return refusal(() -> ask(request));
+  }
+
+  static Status refusal(ThrowingCallable call) {
+    StatusRuntimeException refused =
+        Assertions.catchThrowableOfType(StatusRuntimeException.class, call);
+    assertThat(refused).isNotNull();
+    return refused.getStatus();
   }
 
   void assertRefused(

@@ -94,6 +94,26 @@ class ServingJarIT {
   }
 
   @Test
+  void withoutTracingNoClassOfOpenTelemetryIsLoaded() throws Exception {
+    try (Pushes pushes = new Pushes(redis)) {
+      pushes.view("a", "user").feature("name", Kind.KIND_STRING).row("u1", "Zoë").write("v1");
+      pushes.release("a", "v1");
+    }
+    Path loaded = home.resolve("classes.txt");
+    Process server =
+        startWith(List.of("-Xlog:class+load:file=" + loaded), "serve", "serving.port=0");
+    String target = server.inputReader().readLine().split(" ", -1)[3];
+    assertThat(end(start("get", "ids=u1", "target=" + target)).status()).isZero();
+    server.toHandle().destroy();
+    assertThat(server.waitFor(30, TimeUnit.SECONDS)).isTrue();
+
+    assertThat(loaded)
+        .content()
+        .contains("dev.tarn.serving.CallRecord ")
+        .doesNotContain("io.opentelemetry");
+  }
+
+  @Test
   void withoutRedisItSaysSoAndLogsNothingOnTheTerminal() throws Exception {
     int nowhere = RedisFixture.freePort();
     Process server = start("serve", "serving.port=0", "redis.port=" + nowhere);
@@ -148,8 +168,13 @@ class ServingJarIT {
   }
 
   private Process start(String... words) throws IOException {
+    return startWith(List.of(), words);
+  }
+
+  private Process startWith(List<String> jvmOptions, String... words) throws IOException {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.addAll(jvmOptions);
     command.add("-jar");
     command.add(JAR.toString());
     command.addAll(List.of(words));
@@ -159,7 +184,7 @@ class ServingJarIT {
     if (!List.of(words).toString().contains("redis.port")) {
       command.add("redis.port=" + redis.port());
     }
-    command.add("redis.namespace=" + redis.keys().sequence().replaceAll("[{}]|:.*", ""));
+    command.add("redis.namespace=" + RedisFixture.namespace(redis));
     ProcessBuilder builder = new ProcessBuilder(command);
     // As bare a terminal as there is: what is printed must be UTF-8 there too.
     builder.environment().put("LC_ALL", "C");

@@ -8,23 +8,17 @@ import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.rpc.BadRequest;
 import dev.tarn.api.v1.GetOnlineFeaturesRequest;
 import dev.tarn.manifest.FeatureType.Kind;
-import dev.tarn.redis.RedisSettings;
 import io.grpc.Status;
 import io.grpc.Status.Code;
 import io.grpc.StatusRuntimeException;
 import io.grpc.protobuf.StatusProto;
 import java.util.Map;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /** What is refused, with which status and which words. */
-class TestBadRequests {
-
-  private final RedisSettings redis = RedisFixture.shared().settings();
-  private final Pushes pushes = new Pushes(redis);
-  private ServerFixture server;
+class TestBadRequests extends ServingTest {
 
   @BeforeEach
   void start() {
@@ -37,13 +31,7 @@ class TestBadRequests {
     pushes.view("profile", "user").feature("country", Kind.KIND_STRING).row("u1", "FR").write("v1");
     pushes.service("fraud", "user", "activity.amount");
     pushes.release(Map.of("activity", "v1", "profile", "v1"));
-    server = new ServerFixture(redis);
-  }
-
-  @AfterEach
-  void stop() {
-    server.close();
-    pushes.close();
+    serve();
   }
 
   @Test

@@ -3,33 +3,25 @@ package dev.tarn.serving;
 import static dev.tarn.serving.ServerFixture.request;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import dev.tarn.api.v1.FeatureSet;
-import dev.tarn.api.v1.FeatureStoreServiceGrpc;
 import dev.tarn.api.v1.FeatureStoreServiceGrpc.FeatureStoreServiceBlockingStub;
 import dev.tarn.api.v1.FeatureView;
 import dev.tarn.api.v1.GetOnlineFeaturesRequest;
 import dev.tarn.api.v1.GetOnlineFeaturesResponse;
 import dev.tarn.api.v1.ListFeatureViewsRequest;
 import dev.tarn.api.v1.ViewVersion;
+import dev.tarn.cli.CommandLine;
 import dev.tarn.cli.TarnException;
+import dev.tarn.cli.UsageException;
 import dev.tarn.manifest.FeatureType.Kind;
-import dev.tarn.redis.RedisSettings;
 import dev.tarn.redis.TlsFiles;
-import io.grpc.Grpc;
-import io.grpc.ManagedChannel;
 import io.grpc.Metadata;
 import io.grpc.Status;
 import io.grpc.Status.Code;
-import io.grpc.StatusRuntimeException;
 import io.grpc.TlsChannelCredentials;
 import io.grpc.health.v1.HealthCheckResponse.ServingStatus;
-import io.grpc.reflection.v1.ServerReflectionGrpc;
-import io.grpc.reflection.v1.ServerReflectionRequest;
-import io.grpc.reflection.v1.ServerReflectionResponse;
 import io.grpc.stub.MetadataUtils;
-import io.grpc.stub.StreamObserver;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -37,28 +29,24 @@ import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Callers who may read some views or services, and what they try all the same. */
-class TestCallers {
+class TestCallers extends ServingTest {
 
   private static final String TOKEN = "a-token-that-nobody-guesses";
   private static final Metadata.Key<String> AUTHORIZATION =
       Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER);
 
   @TempDir private Path folder;
-  private final RedisSettings redis = RedisFixture.shared().settings();
-  private final Pushes pushes = new Pushes(redis);
-  private ServerFixture server;
 
   @BeforeEach
   void push() {
@@ -81,14 +69,6 @@ class TestCallers {
     pushes.service("other", "user", "secret.s");
   }
 
-  @AfterEach
-  void stop() {
-    if (server != null) {
-      server.close();
-    }
-    pushes.close();
-  }
-
   @Test
   void withoutATokenOrWithAWrongOneNobodyIsAnswered() throws IOException {
     start("views = [open]");
@@ -103,18 +83,15 @@ class TestCallers {
     assertThat(nobody.getCode()).isEqualTo(Code.UNAUTHENTICATED);
     assertThat(nobody.getDescription()).startsWith("who calls? send 'authorization: Bearer ");
     assertThat(
-            catchThrowableOfType(
-                    StatusRuntimeException.class,
+            ServerFixture.refusal(
                     () ->
                         server
                             .stub()
                             .listFeatureViews(ListFeatureViewsRequest.getDefaultInstance()))
-                .getStatus()
                 .getCode())
         .isEqualTo(Code.UNAUTHENTICATED);
     assertThat(
-            catchThrowableOfType(
-                    StatusRuntimeException.class,
+            ServerFixture.refusal(
                     () ->
                         server
                             .legacy()
@@ -122,7 +99,6 @@ class TestCallers {
                                 dev.tarn.api.legacy.GetOnlineFeaturesRequest.newBuilder()
                                     .addEntityIds("u1")
                                     .build()))
-                .getStatus()
                 .getCode())
         .isEqualTo(Code.UNAUTHENTICATED);
   }
@@ -132,14 +108,11 @@ class TestCallers {
     start("views = [open]");
 
     assertThat(server.health("")).isEqualTo(ServingStatus.SERVING);
-    assertThat(reflection(ServerReflectionGrpc.newStub(server.channel())))
+    assertThat(server.reflection(new Metadata()))
         .failsWithin(Duration.ofSeconds(30))
         .withThrowableOfType(ExecutionException.class)
         .withMessageContaining("UNAUTHENTICATED");
-    assertThat(
-            reflection(
-                ServerReflectionGrpc.newStub(server.channel())
-                    .withInterceptors(MetadataUtils.newAttachHeadersInterceptor(bearer()))))
+    assertThat(server.reflection(headers("Bearer " + TOKEN)))
         .succeedsWithin(Duration.ofSeconds(30));
   }
 
@@ -208,14 +181,12 @@ class TestCallers {
     assertThat(ask(request("u1")).getResultsCount()).isEqualTo(1);
 
     Files.writeString(file, "callers { broken");
-    ServerFixture.soon()
-        .atMost(Duration.ofSeconds(30))
+    eventually()
         .until(() -> !ServerFixture.logged("serving.callers = '%s'".formatted(file)).isEmpty());
     assertThat(ask(request("u1")).getResultsCount()).isEqualTo(1);
 
     Files.writeString(file, "callers {}");
-    ServerFixture.soon()
-        .atMost(Duration.ofSeconds(30))
+    eventually()
         .ignoreNoExceptions()
         .untilAsserted(
             () ->
@@ -237,7 +208,7 @@ class TestCallers {
           tls { certificate = "%s", key = "%s", client-ca = "%s" }
           """
               .formatted(serving.certificate(), serving.key(), client.certificate()));
-      assertThat(askOver(serving, client)).isEqualTo(1);
+      assertThat(askOver(serving, client)).containsEntry("n", 1.0);
       server.close();
     }
     startWith(
@@ -247,6 +218,60 @@ class TestCallers {
         """
             .formatted(serving.certificate(), serving.key(), client.certificate()));
     assertThatThrownBy(() -> askOver(serving, client)).hasMessageStartingWith("UNAUTHENTICATED: ");
+  }
+
+  @Test
+  void getShowsACertificate() throws IOException, InterruptedException {
+    TlsFiles serving =
+        TlsFiles.make(Files.createDirectory(folder.resolve("serving")), "ip:127.0.0.1");
+    TlsFiles client =
+        TlsFiles.make(Files.createDirectory(folder.resolve("client")), "dns:model.example");
+    startWith(
+        "callers { model { certificate = model.example, views = [open] } }",
+        """
+        tls { certificate = "%s", key = "%s", client-ca = "%s" }
+        """
+            .formatted(serving.certificate(), serving.key(), client.certificate()));
+
+    assertThat(
+            get(
+                "ca=" + serving.certificate(),
+                "cert=" + client.certificate(),
+                "key=" + client.key()))
+        .contains("\"features\":{\"both\":10,\"n\":1}");
+    assertThatThrownBy(() -> get("ca=" + serving.certificate()))
+        .isInstanceOf(TarnException.class)
+        .hasMessageStartingWith("UNAVAILABLE: ");
+    assertThatThrownBy(() -> get("ca=" + serving.certificate(), "cert=" + client.certificate()))
+        .isInstanceOf(UsageException.class)
+        .hasMessage("cert= and key= go together: give both or none");
+    assertThatThrownBy(() -> get("cert=" + client.certificate(), "key=" + client.key()))
+        .isInstanceOf(UsageException.class)
+        .hasMessage("cert= and key= are for a server with TLS: give its ca= too");
+    Path none = folder.resolve("none.pem");
+    assertThatThrownBy(
+            () -> get("ca=" + serving.certificate(), "cert=" + client.certificate(), "key=" + none))
+        .isInstanceOf(TarnException.class)
+        .hasMessageStartingWith("key = '%s': it can't be read: ".formatted(none));
+    assertThatThrownBy(
+            () ->
+                get(
+                    "ca=" + serving.certificate(),
+                    "cert=" + client.certificate(),
+                    "key=" + client.certificate()))
+        .isInstanceOf(TarnException.class)
+        .hasMessageStartingWith("ca=, cert= and key= can't be used: they are PEM files, ");
+  }
+
+  private String get(String... files) throws InterruptedException {
+    List<String> words = new ArrayList<>(List.of("get", "ids=u1", "format=json"));
+    words.add("target=127.0.0.1:" + server.server().port());
+    words.addAll(List.of(files));
+    return Get.run(CommandLine.parse(words.toArray(String[]::new)).orElseThrow(), 1);
+  }
+
+  private static Get.TlsFiles trusting(Path ca) {
+    return new Get.TlsFiles(Optional.of(ca), Optional.empty(), Optional.empty());
   }
 
   @Test
@@ -261,17 +286,16 @@ class TestCallers {
     GetOnlineFeaturesRequest request = request("u1").build();
 
     assertThat(
-            new Get(target, Optional.of(serving.certificate()), TOKEN)
+            new Get(target, trusting(serving.certificate()), TOKEN)
                 .ask(request)
                 .getResultsOrThrow("u1")
                 .getFeaturesMap())
         .containsOnlyKeys("n", "both");
-    assertThatThrownBy(
-            () -> new Get(target, Optional.of(serving.certificate()), "wrong").ask(request))
+    assertThatThrownBy(() -> new Get(target, trusting(serving.certificate()), "wrong").ask(request))
         .isInstanceOf(TarnException.class)
         .hasMessageStartingWith("UNAUTHENTICATED: the token ");
     assertThatThrownBy(
-            () -> new Get(target, Optional.of(folder.resolve("none.pem")), TOKEN).ask(request))
+            () -> new Get(target, trusting(folder.resolve("none.pem")), TOKEN).ask(request))
         .isInstanceOf(TarnException.class)
         .hasMessageStartingWith(
             "ca = '%s': it can't be read: ".formatted(folder.resolve("none.pem")));
@@ -325,13 +349,9 @@ class TestCallers {
         "callers { model { token-sha256 = %s, %s } }".formatted(sha256(TOKEN), allowed), "");
   }
 
-  private Path startWith(String callers, String settings) throws IOException {
+  private Path startWith(String callers, String changes) throws IOException {
     Path file = Files.writeString(folder.resolve("callers.conf"), callers);
-    server =
-        new ServerFixture(
-            redis,
-            ServerFixture.settings(
-                "callers = \"%s\"\nreload = 50 ms\n%s".formatted(file, settings)));
+    serve("callers = \"%s\"\nreload = 50 ms".formatted(file), changes);
     return file;
   }
 
@@ -346,64 +366,31 @@ class TestCallers {
 
   private static Status refusal(
       FeatureStoreServiceBlockingStub stub, GetOnlineFeaturesRequest.Builder request) {
-    return catchThrowableOfType(
-            StatusRuntimeException.class, () -> stub.getOnlineFeatures(request.build()))
-        .getStatus();
+    return ServerFixture.refusal(() -> stub.getOnlineFeatures(request.build()));
   }
 
   private FeatureStoreServiceBlockingStub stub(String authorization) {
-    Metadata headers = new Metadata();
-    headers.put(AUTHORIZATION, authorization);
-    return server.stub().withInterceptors(MetadataUtils.newAttachHeadersInterceptor(headers));
+    return server
+        .stub()
+        .withInterceptors(MetadataUtils.newAttachHeadersInterceptor(headers(authorization)));
   }
 
-  private static Metadata bearer() {
+  private static Metadata headers(String authorization) {
     Metadata headers = new Metadata();
-    headers.put(AUTHORIZATION, "Bearer " + TOKEN);
+    headers.put(AUTHORIZATION, authorization);
     return headers;
   }
 
-  private double askOver(TlsFiles serving, TlsFiles client) throws IOException {
-    ManagedChannel channel =
-        Grpc.newChannelBuilder(
-                "127.0.0.1:" + server.server().port(),
+  private Map<String, Object> askOver(TlsFiles serving, TlsFiles client) throws IOException {
+    return ServerFixture.values(
+        server
+            .askOver(
                 TlsChannelCredentials.newBuilder()
                     .trustManager(serving.certificate().toFile())
                     .keyManager(client.certificate().toFile(), client.key().toFile())
-                    .build())
-            .build();
-    try {
-      return FeatureStoreServiceGrpc.newBlockingStub(channel)
-          .getOnlineFeatures(request("u1").build())
-          .getResultsOrThrow("u1")
-          .getFeaturesOrThrow("n")
-          .getNumberValue();
-    } finally {
-      channel.shutdownNow();
-    }
-  }
-
-  private static CompletableFuture<ServerReflectionResponse> reflection(
-      ServerReflectionGrpc.ServerReflectionStub stub) {
-    CompletableFuture<ServerReflectionResponse> answer = new CompletableFuture<>();
-    StreamObserver<ServerReflectionRequest> requests =
-        stub.serverReflectionInfo(
-            new StreamObserver<>() {
-              @Override
-              public void onNext(ServerReflectionResponse message) {
-                answer.complete(message);
-              }
-
-              @Override
-              public void onError(Throwable failure) {
-                answer.completeExceptionally(failure);
-              }
-
-              @Override
-              public void onCompleted() {}
-            });
-    requests.onNext(ServerReflectionRequest.newBuilder().setListServices("").build());
-    return answer;
+                    .build(),
+                "u1")
+            .getResultsOrThrow("u1"));
   }
 
   private static String sha256(String token) {

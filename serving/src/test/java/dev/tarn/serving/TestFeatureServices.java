@@ -7,21 +7,17 @@ import static dev.tarn.serving.ServerFixture.values;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.entry;
 
+import dev.tarn.api.v1.FeatureSet;
 import dev.tarn.api.v1.GetOnlineFeaturesResponse;
 import dev.tarn.api.v1.ViewVersion;
 import dev.tarn.manifest.FeatureType.Kind;
-import dev.tarn.redis.RedisSettings;
 import io.grpc.Status.Code;
+import java.time.Duration;
 import java.util.Map;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-class TestFeatureServices {
-
-  private final RedisSettings redis = RedisFixture.shared().settings();
-  private final Pushes pushes = new Pushes(redis);
-  private ServerFixture server;
+class TestFeatureServices extends ServingTest {
 
   @BeforeEach
   void start() {
@@ -37,13 +33,7 @@ class TestFeatureServices {
     pushes.service("early", "user", "activity.amount", "device.os");
     pushes.service("mixed", "user", "activity.amount", "stock.left");
     pushes.release(Map.of("activity", "v1", "profile", "v1", "stock", "v1"));
-    server = new ServerFixture(redis);
-  }
-
-  @AfterEach
-  void stop() {
-    server.close();
-    pushes.close();
+    serve();
   }
 
   @Test
@@ -65,6 +55,28 @@ class TestFeatureServices {
                 .getResultsOrThrow("u1")
                 .getFeaturesMap())
         .hasSize(2);
+  }
+
+  @Test
+  void aRowOlderThanItsViewsMaxAgeIsOutsideItInAServiceToo() {
+    pushes
+        .view("activity", "user")
+        .feature("amount", Kind.KIND_DOUBLE)
+        .feature("country", Kind.KIND_STRING)
+        .maxAge(Duration.ofHours(1))
+        .rowAt(pushes.asOf().minus(Duration.ofHours(2)), "u1", 12.5, "DE")
+        .write("v2");
+    pushes.release("activity", "v2");
+
+    soon()
+        .untilAsserted(
+            () -> {
+              FeatureSet set =
+                  server.ask(request("u1").setFeatureService("fraud")).getResultsOrThrow("u1");
+              assertThat(values(set)).containsOnly(entry("profile.age", 40.0));
+              assertThat(ServerFixture.statuses(set))
+                  .containsOnly(entry("activity.amount", "OUTSIDE_MAX_AGE"));
+            });
   }
 
   @Test
@@ -115,7 +127,7 @@ class TestFeatureServices {
 
   @Test
   void aServiceThatCannotBeReadStaysAsItWas() {
-    pushes.redis().hset(redis.keys().services(), "fraud", "{nonsense");
+    pushes.redis().hset(settings.keys().services(), "fraud", "{nonsense");
     pushes.service("new", "user", "profile.age");
     soon().untilAsserted(() -> assertThat(ofService("new")).hasSize(1));
 

@@ -11,19 +11,13 @@ import dev.tarn.cli.CommandLine;
 import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;
 import dev.tarn.manifest.FeatureType.Kind;
-import dev.tarn.redis.RedisSettings;
 import dev.tarn.row.Values;
 import java.util.Arrays;
 import java.util.Map;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-class TestGet {
-
-  private final RedisSettings redis = RedisFixture.shared().settings();
-  private final Pushes pushes = new Pushes(redis);
-  private ServerFixture server;
+class TestGet extends ServingTest {
 
   @BeforeEach
   void start() {
@@ -36,13 +30,7 @@ class TestGet {
         .row("a,b", 1.0, "DE")
         .write("v1");
     pushes.release("activity", "v1");
-    server = new ServerFixture(redis);
-  }
-
-  @AfterEach
-  void stop() {
-    server.close();
-    pushes.close();
+    serve();
   }
 
   @Test

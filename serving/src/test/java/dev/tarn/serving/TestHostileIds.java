@@ -5,22 +5,16 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.tarn.api.v1.GetOnlineFeaturesResponse;
 import dev.tarn.manifest.FeatureType.Kind;
-import dev.tarn.redis.RedisSettings;
 import dev.tarn.serving.Pushes.View;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /** Entity ids made to reach what is not theirs: other views, versions, buckets, control keys. */
-class TestHostileIds {
-
-  private final RedisSettings redis = RedisFixture.shared().settings();
-  private final Pushes pushes = new Pushes(redis);
-  private ServerFixture server;
+class TestHostileIds extends ServingTest {
 
   @BeforeEach
   void push() {
@@ -37,13 +31,7 @@ class TestHostileIds {
     old.write("v1");
     pushes.view("seen", "user").feature("n", Kind.KIND_STRING).row("u1", "seen").write("v2");
     pushes.release(Map.of("hidden", "v1", "seen", "v2"));
-    server = new ServerFixture(redis);
-  }
-
-  @AfterEach
-  void stop() {
-    server.close();
-    pushes.close();
+    serve();
   }
 
   @Test
@@ -86,7 +74,7 @@ class TestHostileIds {
   }
 
   private Stream<String> hostile() {
-    String namespace = redis.keys().sequence().replaceAll("[{}]|:.*", "");
+    String namespace = RedisFixture.namespace(settings);
     return Stream.of(
         ":",
         "{",

@@ -7,60 +7,49 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
-import dev.tarn.api.v1.FeatureStoreServiceGrpc;
 import dev.tarn.cli.TarnException;
 import dev.tarn.manifest.FeatureType.Kind;
-import dev.tarn.redis.RedisSettings;
 import io.grpc.Status.Code;
 import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.regex.MatchResult;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
-import org.awaitility.core.ConditionFactory;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 /** What a browser, Prometheus and a probe see, and the access log. */
-class TestHttpEndpoints {
+class TestHttpEndpoints extends ServingTest {
 
   private static final String LOOKUP =
       "{method=\"feature_store.v1.FeatureStoreService/GetOnlineFeatures\",status=\"%s\"}";
 
-  private static final HttpClient CLIENT = HttpClient.newHttpClient();
-
-  private final RedisFixture redis = RedisFixture.start();
-  private final RedisSettings settings = redis.settings();
-  private ServerFixture server;
-
-  @AfterEach
-  void stop() {
-    if (server != null) {
-      server.close();
-    }
-    redis.close();
+  TestHttpEndpoints() {
+    super(RedisFixture.start());
   }
 
   @Test
   void callsAreCountedAndTimedByMethodAndStatus() {
     push("v1");
-    server = new ServerFixture(settings);
+    serve();
     assertThat(server.ask("u1", "u2", "u3").getResultsCount()).isEqualTo(3);
     assertThat(server.ask("u1").getResultsCount()).isEqualTo(1);
     assertThat(server.refusal(request()).getCode()).isEqualTo(Code.INVALID_ARGUMENT);
 
     // A call is counted when its stream is closed, a moment after its client has the answer.
-    soon()
+    eventually()
         .untilAsserted(
             () ->
-                assertThat(metrics())
+                assertThat(server.metrics())
                     .containsEntry("tarn_requests_total" + LOOKUP.formatted("OK"), 2.0)
                     .containsEntry(
                         "tarn_requests_total" + LOOKUP.formatted("INVALID_ARGUMENT"), 1.0)
@@ -68,7 +57,8 @@ class TestHttpEndpoints {
                         "tarn_request_duration_seconds_count" + LOOKUP.formatted("OK"), 2.0)
                     .containsEntry("tarn_stage_duration_seconds_count{stage=\"queue\"}", 3.0)
                     .containsEntry("tarn_stage_duration_seconds_count{stage=\"redis\"}", 2.0)
-                    .containsEntry("tarn_stage_duration_seconds_count{stage=\"answer\"}", 2.0)
+                    .containsEntry("tarn_stage_duration_seconds_count{stage=\"decode\"}", 2.0)
+                    .containsEntry("tarn_stage_duration_seconds_count{stage=\"encode\"}", 2.0)
                     .containsEntry("tarn_in_flight_calls", 0.0)
                     .containsEntry("tarn_shed_calls_total", 0.0)
                     .containsEntry("tarn_rows_total{feature_view=\"a\",result=\"found\"}", 3.0)
@@ -79,9 +69,9 @@ class TestHttpEndpoints {
   @Test
   void everyViewHasTheAgeAndStalenessOfItsReleasedVersion() {
     push("v1");
-    server = new ServerFixture(settings);
+    serve();
 
-    Map<String, Double> metrics = metrics();
+    Map<String, Double> metrics = server.metrics();
 
     // The fixture's as-of is a minute before its release.
     double age = metrics.get("tarn_view_age_seconds{feature_view=\"a\"}");
@@ -94,15 +84,76 @@ class TestHttpEndpoints {
   }
 
   @Test
-  void theNextReleaseTakesThePlaceOfTheLast() {
-    push("v1");
-    server = new ServerFixture(settings);
-    push("v2");
+  void theNearCacheTellsWhatItHasHadAndGivenUp() {
+    pushes
+        .view("a", "user")
+        .feature("n", Kind.KIND_BIGINT)
+        .row("u1", 1L)
+        .row("u2", 2L)
+        .row("u3", 3L)
+        .write("v1");
+    pushes.release("a", "v1");
+    // Room for two.
+    serve("near-cache-bytes = 500");
 
-    soon()
+    for (int time = 0; time < 2; time++) {
+      assertThat(server.ask("u1", "u2").getResultsCount()).isEqualTo(2);
+    }
+    assertThat(server.metrics())
+        .containsEntry("tarn_near_cache_hits_total", 2.0)
+        .containsEntry("tarn_near_cache_misses_total", 2.0)
+        .containsEntry("tarn_near_cache_evictions_total", 0.0)
+        .containsEntry("tarn_near_cache_rows", 2.0)
+        // Of answers from memory as well.
+        .containsEntry("tarn_rows_total{feature_view=\"a\",result=\"found\"}", 4.0);
+    double bytes = server.metrics().get("tarn_near_cache_bytes");
+    assertThat(bytes).isBetween(400.0, 500.0);
+
+    assertThat(server.ask("u3").getResultsCount()).isEqualTo(1);
+    assertThat(server.metrics())
+        .containsEntry("tarn_near_cache_evictions_total", 1.0)
+        .containsEntry("tarn_near_cache_rows", 2.0)
+        .containsEntry("tarn_near_cache_bytes", bytes);
+  }
+
+  @Test
+  void theMetricsAreThoseOfTheDocumentation() throws IOException {
+    push("v1");
+    pushes.overwriteRow("a", "v1", "u1", utf8("garbage"));
+    serve("near-cache-bytes = 1M");
+    assertThat(server.ask("u1", "u2").getResultsCount()).isEqualTo(2);
+    Path documentation = Path.of(System.getProperty("tarn.home"), "docs", "serving.md");
+    Set<String> documented =
+        Files.readAllLines(documentation).stream()
+            .filter(line -> line.startsWith("| `tarn_"))
+            .flatMap(
+                line -> Pattern.compile("tarn_\\w+").matcher(line.split("\\|", -1)[1]).results())
+            .map(MatchResult::group)
+            .collect(Collectors.toSet());
+
+    eventually()
         .untilAsserted(
             () ->
-                assertThat(metrics().keySet())
+                assertThat(
+                        server.metrics().keySet().stream()
+                            .filter(name -> name.startsWith("tarn_"))
+                            .map(name -> name.replaceAll("\\{.*", ""))
+                            .map(
+                                name -> name.replaceAll("_seconds_(bucket|count|sum)$", "_seconds"))
+                            .collect(Collectors.toSet()))
+                    .isEqualTo(documented));
+  }
+
+  @Test
+  void theNextReleaseTakesThePlaceOfTheLast() {
+    push("v1");
+    serve();
+    push("v2");
+
+    eventually()
+        .untilAsserted(
+            () ->
+                assertThat(server.metrics().keySet())
                     .filteredOn(name -> name.startsWith("tarn_view_version_info"))
                     .containsExactly(
                         "tarn_view_version_info{feature_view=\"a\",snapshot_id=\"1\",version=\"v2\"}"));
@@ -111,34 +162,38 @@ class TestHttpEndpoints {
   @Test
   void rowsThatDoNotDecodeAreCounted() {
     push("v1");
-    try (Pushes pushes = new Pushes(settings)) {
-      pushes.overwriteRow("a", "v1", "u1", utf8("garbage"));
-    }
-    server = new ServerFixture(settings);
+    pushes.overwriteRow("a", "v1", "u1", utf8("garbage"));
+    serve();
     assertThat(server.ask("u1", "u2").getResultsCount()).isEqualTo(2);
 
-    assertThat(metrics()).containsEntry("tarn_corrupt_rows_total{feature_view=\"a\"}", 1.0);
+    assertThat(server.metrics()).containsEntry("tarn_corrupt_rows_total{feature_view=\"a\"}", 1.0);
   }
 
   @Test
   void anOutageOfRedisIsSeenAndLeavesTheServerReady() {
     push("v1");
-    server = new ServerFixture(settings);
-    assertThat(metrics())
+    serve();
+    assertThat(server.metrics())
         .containsEntry("tarn_redis_up", 1.0)
+        .containsEntry("tarn_redis_connections", 2.0)
         .containsEntry("tarn_redis_reconnects_total", 0.0);
 
     redis.stop();
 
-    soon().untilAsserted(() -> assertThat(metrics()).containsEntry("tarn_redis_up", 0.0));
-    assertThat(get("/readyz").statusCode()).isEqualTo(200);
+    eventually()
+        .untilAsserted(
+            () ->
+                assertThat(server.metrics())
+                    .containsEntry("tarn_redis_up", 0.0)
+                    .containsEntry("tarn_redis_connections", 0.0));
+    assertThat(server.http("/readyz").statusCode()).isEqualTo(200);
 
     redis.restart();
 
-    soon()
+    eventually()
         .untilAsserted(
             () ->
-                assertThat(metrics())
+                assertThat(server.metrics())
                     .containsEntry("tarn_redis_up", 1.0)
                     .containsEntry("tarn_redis_reconnects_total", 1.0));
   }
@@ -146,41 +201,39 @@ class TestHttpEndpoints {
   @Test
   void theServerIsAliveAtOnceAndReadyOnceItHasReadWhatIsReleased() {
     redis.stop();
-    server = new ServerFixture(settings);
+    serve();
 
-    assertThat(get("/healthz").statusCode()).isEqualTo(200);
-    assertThat(get("/readyz").statusCode()).isEqualTo(503);
-    assertThat(get("/readyz").body())
+    assertThat(server.http("/healthz").statusCode()).isEqualTo(200);
+    assertThat(server.http("/readyz").statusCode()).isEqualTo(503);
+    assertThat(server.http("/readyz").body())
         .startsWith("not ready: Redis at %s does not answer (".formatted(settings.address()));
 
     redis.restart();
 
-    soon().until(() -> get("/readyz").statusCode() == 200);
+    eventually().until(() -> server.http("/readyz").statusCode() == 200);
   }
 
   @Test
   void aDrainingServerIsNotReady() throws InterruptedException {
-    RedisSettings patient = redis.settings(Duration.ofSeconds(60), "", 0);
-    try (Pushes pushes = new Pushes(patient)) {
-      pushes.view("a", "user").feature("n", Kind.KIND_BIGINT).row("u1", 1L).write("v1");
-      pushes.release("a", "v1");
-    }
-    server = new ServerFixture(patient);
+    push("v1");
+    redisTimeout(LONG);
+    serve();
     redis.suspend();
-    var underWay =
-        FeatureStoreServiceGrpc.newFutureStub(server.channel())
-            .getOnlineFeatures(request("u1").build());
-    soon().untilAsserted(() -> assertThat(metrics()).containsEntry("tarn_in_flight_calls", 1.0));
+    var underWay = server.askLater("u1");
+    eventually()
+        .untilAsserted(
+            () -> assertThat(server.metrics()).containsEntry("tarn_in_flight_calls", 1.0));
     Thread stopping = new Thread(server::stop);
     stopping.start();
 
-    soon()
+    eventually()
         .untilAsserted(
             () -> {
-              assertThat(get("/readyz").statusCode()).isEqualTo(503);
-              assertThat(get("/readyz").body()).isEqualTo("not ready: the server is stopping\n");
+              assertThat(server.http("/readyz").statusCode()).isEqualTo(503);
+              assertThat(server.http("/readyz").body())
+                  .isEqualTo("not ready: the server is stopping\n");
             });
-    assertThat(get("/healthz").statusCode()).isEqualTo(200);
+    assertThat(server.http("/healthz").statusCode()).isEqualTo(200);
     redis.resume();
     stopping.join();
     assertThat(underWay).succeedsWithin(Duration.ofSeconds(30));
@@ -188,21 +241,24 @@ class TestHttpEndpoints {
 
   @Test
   void otherPathsAndMethodsAreRefused() throws IOException, InterruptedException {
-    server = new ServerFixture(settings);
+    serve();
 
-    assertThat(get("/").statusCode()).isEqualTo(404);
-    assertThat(get("/metricsx").statusCode()).isEqualTo(404);
-    assertThat(get("/metrics/../healthz/x").statusCode()).isEqualTo(404);
+    assertThat(server.http("/").statusCode()).isEqualTo(404);
+    assertThat(server.http("/metricsx").statusCode()).isEqualTo(404);
+    assertThat(server.http("/metrics/../healthz/x").statusCode()).isEqualTo(404);
     HttpResponse<String> posted =
-        CLIENT.send(
-            HttpRequest.newBuilder(uri("/metrics")).POST(BodyPublishers.ofString("x")).build(),
-            BodyHandlers.ofString());
+        HttpClient.newHttpClient()
+            .send(
+                HttpRequest.newBuilder(server.uri("/metrics"))
+                    .POST(BodyPublishers.ofString("x"))
+                    .build(),
+                BodyHandlers.ofString());
     assertThat(posted.statusCode()).isEqualTo(405);
   }
 
   @Test
   void aPortInUseIsSaidAndNothingStaysBehind() {
-    server = new ServerFixture(settings);
+    serve();
     int taken = server.server().httpPort().orElseThrow();
     int grpc = RedisFixture.freePort();
 
@@ -220,7 +276,7 @@ class TestHttpEndpoints {
 
   @Test
   void withoutAnHttpPortNothingIsServed() {
-    server = new ServerFixture(settings, ServerFixture.settings("http-port = -1"));
+    serve("http-port = -1");
 
     assertThat(server.server().httpPort()).isEmpty();
   }
@@ -229,10 +285,10 @@ class TestHttpEndpoints {
   void theAccessLogHasALineOfJsonForEachSampledCallAndNoEntityIds() {
     push("v1");
     String secret = "id-that-nobody-may-log";
-    server = new ServerFixture(settings, ServerFixture.settings("access-log-sample = 1.0"));
+    serve("access-log-sample = 1.0");
     assertThat(server.ask(secret, "u1").getResultsCount()).isEqualTo(2);
 
-    soon().until(() -> !lines().isEmpty());
+    eventually().until(() -> !lines().isEmpty());
     JsonObject line = JsonParser.parseString(lines().get(lines().size() - 1)).getAsJsonObject();
     assertThat(line.get("method").getAsString())
         .isEqualTo("feature_store.v1.FeatureStoreService/GetOnlineFeatures");
@@ -240,10 +296,6 @@ class TestHttpEndpoints {
     assertThat(line.get("entities").getAsInt()).isEqualTo(2);
     assertThat(line.keySet()).containsExactly("time", "method", "status", "entities", "micros");
     assertThat(ServerFixture.logged(secret)).isEmpty();
-  }
-
-  private static ConditionFactory soon() {
-    return ServerFixture.soon().atMost(Duration.ofSeconds(30));
   }
 
   private static List<String> lines() {
@@ -254,41 +306,12 @@ class TestHttpEndpoints {
   }
 
   private void push(String version) {
-    try (Pushes pushes = new Pushes(settings)) {
-      pushes
-          .view("a", "user")
-          .feature("n", Kind.KIND_BIGINT)
-          .row("u1", 1L)
-          .row("u2", 2L)
-          .write(version);
-      pushes.release("a", version);
-    }
-  }
-
-  private URI uri(String path) {
-    return URI.create(
-        "http://127.0.0.1:%d%s".formatted(server.server().httpPort().orElseThrow(), path));
-  }
-
-  private HttpResponse<String> get(String path) {
-    try {
-      return CLIENT.send(HttpRequest.newBuilder(uri(path)).build(), BodyHandlers.ofString());
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    } catch (InterruptedException e) {
-      throw new IllegalStateException(e);
-    }
-  }
-
-  /** By name with its labels. */
-  private Map<String, Double> metrics() {
-    return get("/metrics")
-        .body()
-        .lines()
-        .filter(line -> !line.startsWith("#"))
-        .collect(
-            Collectors.toMap(
-                line -> line.substring(0, line.lastIndexOf(' ')),
-                line -> Double.parseDouble(line.substring(line.lastIndexOf(' ') + 1))));
+    pushes
+        .view("a", "user")
+        .feature("n", Kind.KIND_BIGINT)
+        .row("u1", 1L)
+        .row("u2", 2L)
+        .write(version);
+    pushes.release("a", version);
   }
 }

@@ -14,32 +14,18 @@ import dev.tarn.api.v1.GetOnlineFeaturesResponse;
 import dev.tarn.api.v1.ViewVersion;
 import dev.tarn.manifest.FeatureType.Kind;
 import dev.tarn.redis.RedisKeys;
-import dev.tarn.redis.RedisSettings;
 import dev.tarn.row.Values;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** What is answered: values, statuses, defaults, names, versions. */
-class TestLookup {
-
-  private final RedisSettings redis = RedisFixture.shared().settings();
-  private final Pushes pushes = new Pushes(redis);
-  private ServerFixture server;
-
-  @AfterEach
-  void stop() {
-    if (server != null) {
-      server.close();
-    }
-    pushes.close();
-  }
+class TestLookup extends ServingTest {
 
   @Test
   void aValueThatIsThereHasNoStatus() {
@@ -186,7 +172,7 @@ class TestLookup {
     activity().snapshot(8_734_650_112_377_221_634L).row("u1", 12.5, "DE").write("v1");
     pushes.view("profile", "user").feature("age", Kind.KIND_BIGINT).row("u1", 40L).write("v7");
     Instant releasedAt = pushes.release(Map.of("activity", "v1", "profile", "v7"));
-    server = new ServerFixture(redis);
+    serve();
 
     assertThat(server.ask(request("u1").addFeatureNames("amount")).getVersionsList())
         .containsExactly(
@@ -221,14 +207,14 @@ class TestLookup {
     activity().row("1", 12.5, "DE").write("v1");
     pushes.view("stock", "item").feature("left", Kind.KIND_BIGINT).row("1", 3L).write("v1");
     pushes.release(Map.of("activity", "v1", "stock", "v1"));
-    server = new ServerFixture(redis, ServerFixture.withDefaultEntity("item"));
+    serve("default-entity = item");
 
     assertThat(values(server.ask("1").getResultsOrThrow("1"))).containsOnly(entry("left", 3.0));
   }
 
   @Test
   void aCorruptRowFailsAloneAndIsLoggedWithoutTheId() {
-    String view = "corrupt_" + redis.keys().sequence().replaceAll("\\D", "");
+    String view = unique("corrupt");
     pushes
         .view(view, "user")
         .feature("amount", Kind.KIND_DOUBLE, Values.ofDouble(-1))
@@ -261,7 +247,7 @@ class TestLookup {
 
   @Test
   void warningsOfCorruptRowsDoNotFloodTheLog() {
-    String view = "flood_" + redis.keys().sequence().replaceAll("\\D", "");
+    String view = unique("flood");
     pushes.view(view, "user").feature("amount", Kind.KIND_DOUBLE).write("v1");
     for (int i = 0; i < 1_000; i++) {
       pushes.overwriteRow(view, "v1", "u" + i, new byte[0]);
@@ -343,6 +329,6 @@ class TestLookup {
     for (String view : views) {
       pushes.release(view, "v1");
     }
-    server = new ServerFixture(redis);
+    serve();
   }
 }

@@ -14,36 +14,26 @@ import dev.tarn.api.v1.FeatureView;
 import dev.tarn.api.v1.ListFeatureViewsRequest;
 import dev.tarn.cli.TarnException;
 import dev.tarn.manifest.FeatureType.Kind;
-import dev.tarn.redis.RedisSettings;
 import dev.tarn.row.Values;
+import io.grpc.Metadata;
 import io.grpc.Status.Code;
 import io.grpc.StatusRuntimeException;
 import io.grpc.health.v1.HealthCheckRequest;
 import io.grpc.health.v1.HealthCheckResponse;
 import io.grpc.health.v1.HealthCheckResponse.ServingStatus;
 import io.grpc.health.v1.HealthGrpc;
-import io.grpc.reflection.v1.ServerReflectionGrpc;
-import io.grpc.reflection.v1.ServerReflectionRequest;
-import io.grpc.reflection.v1.ServerReflectionResponse;
 import io.grpc.reflection.v1.ServiceResponse;
-import io.grpc.stub.StreamObserver;
 import java.time.Duration;
 import java.util.Iterator;
 import java.util.Map;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** What the server offers besides the lookup itself, and how it starts and stops. */
-class TestLookupServer {
-
-  private final RedisSettings redis = RedisFixture.shared().settings();
-  private final Pushes pushes = new Pushes(redis);
-  private ServerFixture server;
+class TestLookupServer extends ServingTest {
 
   @BeforeEach
   void start() {
@@ -69,13 +59,7 @@ class TestLookupServer {
         .row("u1", 12.5)
         .write("v3");
     pushes.release(Map.of("profile", "v1", "activity", "v3"));
-    server = new ServerFixture(redis);
-  }
-
-  @AfterEach
-  void stop() {
-    server.close();
-    pushes.close();
+    serve();
   }
 
   @Test
@@ -168,7 +152,7 @@ class TestLookupServer {
   @Test
   void healthIsNotServingWhileDraining() {
     try (ServerFixture draining =
-        new ServerFixture(redis, ServerFixture.withDrain(Duration.ofSeconds(1)))) {
+        new ServerFixture(settings, ServerFixture.settings("drain = 1s"))) {
       Iterator<HealthCheckResponse> watch =
           HealthGrpc.newBlockingStub(draining.channel())
               .watch(HealthCheckRequest.getDefaultInstance());
@@ -182,27 +166,7 @@ class TestLookupServer {
 
   @Test
   void reflectionListsTheServices() {
-    CompletableFuture<ServerReflectionResponse> answer = new CompletableFuture<>();
-    StreamObserver<ServerReflectionRequest> requests =
-        ServerReflectionGrpc.newStub(server.channel())
-            .serverReflectionInfo(
-                new StreamObserver<>() {
-                  @Override
-                  public void onNext(ServerReflectionResponse message) {
-                    answer.complete(message);
-                  }
-
-                  @Override
-                  public void onError(Throwable failure) {
-                    answer.completeExceptionally(failure);
-                  }
-
-                  @Override
-                  public void onCompleted() {}
-                });
-    requests.onNext(ServerReflectionRequest.newBuilder().setListServices("").build());
-
-    assertThat(answer.orTimeout(30, TimeUnit.SECONDS).join())
+    assertThat(server.reflection(new Metadata()).orTimeout(30, TimeUnit.SECONDS).join())
         .satisfies(
             message ->
                 assertThat(message.getListServicesResponse().getServiceList())
@@ -213,7 +177,6 @@ class TestLookupServer {
                         "grpc.health.v1.Health",
                         "grpc.reflection.v1.ServerReflection",
                         "grpc.reflection.v1alpha.ServerReflection"));
-    requests.onCompleted();
   }
 
   @Test
@@ -221,7 +184,7 @@ class TestLookupServer {
     int port = server.server().port();
     ServingSettings taken = ServerFixture.settings("port = " + port);
 
-    assertThatThrownBy(() -> LookupServer.start(taken, redis))
+    assertThatThrownBy(() -> LookupServer.start(taken, settings))
         .isInstanceOf(TarnException.class)
         .hasMessage(
             "port %d of 127.0.0.1 is in use: stop what uses it or set serving.port"
@@ -232,7 +195,7 @@ class TestLookupServer {
   void anAddressThatIsNotOursIsSaidWithWhatToDo() {
     ServingSettings foreign = ServerFixture.settings("host = 192.0.2.1");
 
-    assertThatThrownBy(() -> LookupServer.start(foreign, redis))
+    assertThatThrownBy(() -> LookupServer.start(foreign, settings))
         .isInstanceOf(TarnException.class)
         .hasMessageStartingWith("can't listen on 192.0.2.1:0 (")
         .hasMessageEndingWith("): set serving.host and serving.port");
@@ -244,7 +207,7 @@ class TestLookupServer {
     server.close();
 
     ServingSettings same = ServerFixture.settings("port = " + port);
-    try (ServerFixture next = new ServerFixture(redis, same)) {
+    try (ServerFixture next = new ServerFixture(settings, same)) {
       assertThat(values(next.ask("u1").getResultsOrThrow("u1"))).containsEntry("age", 40.0);
     }
   }

@@ -8,32 +8,21 @@ import static org.assertj.core.api.Assertions.entry;
 
 import dev.tarn.api.v1.GetOnlineFeaturesResponse;
 import dev.tarn.manifest.FeatureType.Kind;
-import dev.tarn.redis.RedisSettings;
 import io.grpc.Status;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 /** Hot rows in the server's own memory. Redis's own count of HGETs says what it was asked. */
-class TestNearCache {
+class TestNearCache extends ServingTest {
 
   private static final String VIEW = "activity";
 
-  private final RedisFixture fixture = RedisFixture.start();
-  private final RedisSettings redis = fixture.settings();
-  private Pushes pushes = new Pushes(redis);
-  private ServerFixture server;
   private final Instant baseAsOf = pushes.asOf().minus(Duration.ofHours(24));
 
-  @AfterEach
-  void stop() {
-    if (server != null) {
-      server.close();
-    }
-    pushes.close();
-    fixture.close();
+  TestNearCache() {
+    super(RedisFixture.start());
   }
 
   @Test
@@ -89,7 +78,7 @@ class TestNearCache {
       pushes.release(VIEW, version);
       soon().until(() -> server.ask("u1").getVersions(0).getVersion().equals(version));
 
-      assertThat(number(server.ask("u1"), "u1")).isEqualTo(flip % 2 == 0 ? 2 : 1);
+      assertThat(number()).isEqualTo(flip % 2 == 0 ? 2 : 1);
     }
     assertThat(cache().misses()).isEqualTo(2);
   }
@@ -141,30 +130,27 @@ class TestNearCache {
   void anotherRedisUnderTheSameNamesIsNotAnsweredFromTheOldOnesRows() {
     view().row("u1", 1L).write("v1");
     start("v1", 1 << 20);
-    assertThat(number(server.ask("u1"), "u1")).isEqualTo(1);
+    assertThat(number()).isEqualTo(1);
 
-    pushes.close();
-    fixture.stop();
-    fixture.restart();
-    pushes = new Pushes(redis);
+    redis.stop();
+    redis.restart();
     view().row("u1", 2L).write("v1");
     pushes.release(VIEW, "v1");
 
-    soon().untilAsserted(() -> assertThat(number(server.ask("u1"), "u1")).isEqualTo(2));
+    soon().untilAsserted(() -> assertThat(number()).isEqualTo(2));
   }
 
   @Test
   void withoutRedisItAnswersNothing() {
     view().row("u1", 1L).write("v1");
     start("v1", 1 << 20);
-    assertThat(number(server.ask("u1"), "u1")).isEqualTo(1);
+    assertThat(number()).isEqualTo(1);
 
-    fixture.stop();
+    redis.stop();
 
     soon().until(() -> server.server().trouble().isPresent());
     assertThat(server.refusal(ServerFixture.request("u1")).getCode())
         .isEqualTo(Status.Code.UNAVAILABLE);
-    fixture.restart();
   }
 
   @Test
@@ -183,11 +169,11 @@ class TestNearCache {
   void thereIsNoneByDefault() {
     view().row("u1", 1L).write("v1");
     pushes.release(VIEW, "v1");
-    server = new ServerFixture(redis);
+    serve();
     var unused = server.ask("u1");
     long asked = hgets();
 
-    assertThat(number(server.ask("u1"), "u1")).isEqualTo(1);
+    assertThat(number()).isEqualTo(1);
 
     assertThat(hgets() - asked).isEqualTo(1);
     assertThat(server.server().nearCache()).isEmpty();
@@ -199,25 +185,10 @@ class TestNearCache {
 
   private void start(String version, long bytes) {
     pushes.release(VIEW, version);
-    server = new ServerFixture(redis, ServerFixture.withNearCache(bytes));
+    serve("near-cache-bytes = " + bytes);
   }
 
   private NearCache cache() {
     return server.server().nearCache().orElseThrow();
-  }
-
-  private long hgets() {
-    return pushes
-        .redis()
-        .info("commandstats")
-        .lines()
-        .filter(line -> line.startsWith("cmdstat_hget:calls="))
-        .map(line -> Long.parseLong(line.substring(line.indexOf('=') + 1, line.indexOf(','))))
-        .findFirst()
-        .orElse(0L);
-  }
-
-  private static double number(GetOnlineFeaturesResponse answer, String id) {
-    return answer.getResultsOrThrow(id).getFeaturesOrThrow("n").getNumberValue();
   }
 }

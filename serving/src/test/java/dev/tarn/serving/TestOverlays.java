@@ -17,7 +17,6 @@ import dev.tarn.api.v1.ViewVersion;
 import dev.tarn.manifest.FeatureType.Kind;
 import dev.tarn.manifest.Manifest;
 import dev.tarn.redis.RedisKeys;
-import dev.tarn.redis.RedisSettings;
 import dev.tarn.row.Values;
 import java.time.Duration;
 import java.time.Instant;
@@ -29,30 +28,17 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Versions that hold only what differs from another one. */
-class TestOverlays {
-
-  private RedisSettings redis = RedisFixture.shared().settings();
-  private Pushes pushes = new Pushes(redis);
-  private ServerFixture server;
+class TestOverlays extends ServingTest {
 
   /** Names the view in the log, which all tests share. */
-  private final String view = "overlaid_" + redis.keys().sequence().replaceAll("\\D", "");
+  private final String view = unique("overlaid");
 
   private final Instant baseAsOf = pushes.asOf().minus(Duration.ofHours(24));
-
-  @AfterEach
-  void stop() {
-    if (server != null) {
-      server.close();
-    }
-    pushes.close();
-  }
 
   @Test
   void theOverlayDecidesAndTheBaseAnswersTheRest() {
@@ -88,7 +74,7 @@ class TestOverlays {
         .write("v2");
     base().row("u1", 1L).write("v1");
     pushes.release(Map.of("other", "v2", view, "v1"));
-    server = new ServerFixture(redis);
+    serve();
 
     FeatureSet set = server.ask("u1").getResultsOrThrow("u1");
 
@@ -105,7 +91,7 @@ class TestOverlays {
         .with(manifest -> manifest.setRows(2))
         .write("v2");
     Instant releasedAt = pushes.release(view, "v2");
-    server = new ServerFixture(redis);
+    serve();
 
     assertThat(server.ask("u2").getVersionsList())
         .containsExactly(
@@ -128,30 +114,26 @@ class TestOverlays {
   /** One read of Redis's is one packet of the server's: it has nothing else to say meanwhile. */
   @Test
   void overlayAndBaseAreOneRoundTrip() {
-    try (RedisFixture own = RedisFixture.start()) {
-      pushes.close();
-      redis = own.settings();
-      pushes = new Pushes(redis);
-      String[] ids = IntStream.range(0, 20).mapToObj(i -> "u" + i).toArray(String[]::new);
-      Pushes.View base = base();
-      for (String id : ids) {
-        base.row(id, 1L);
-      }
-      base.write("v1");
-      overlay().row("u3", 2L).removed("u4").write("v2");
-      pushes.release(view, "v2");
-      server = new ServerFixture(redis, ServerFixture.withPoll(Duration.ofHours(1)));
-      var unused = server.ask(ids);
-      long reads = stat("stats", "total_reads_processed:");
-      long hgets = stat("commandstats", "cmdstat_hget:calls=");
-
-      assertThat(server.ask(ids).getResultsMap()).hasSize(20);
-
-      // Two more are those of INFO: the one for the HGETs above and the one that counts.
-      assertThat(stat("stats", "total_reads_processed:") - reads).isEqualTo(1 + 2);
-      assertThat(stat("commandstats", "cmdstat_hget:calls=") - hgets).isEqualTo(40);
-      server.close();
+    RedisFixture own = RedisFixture.start();
+    useInstead(own, own.settings());
+    String[] ids = IntStream.range(0, 20).mapToObj(i -> "u" + i).toArray(String[]::new);
+    Pushes.View base = base();
+    for (String id : ids) {
+      base.row(id, 1L);
     }
+    base.write("v1");
+    overlay().row("u3", 2L).removed("u4").write("v2");
+    pushes.release(view, "v2");
+    serve("poll = 1h");
+    var unused = server.ask(ids);
+    long reads = stat("stats", "total_reads_processed:");
+    long hgets = hgets();
+
+    assertThat(server.ask(ids).getResultsMap()).hasSize(20);
+
+    // Two more are those of INFO: the one for the HGETs above and the one that counts.
+    assertThat(stat("stats", "total_reads_processed:") - reads).isEqualTo(1 + 2);
+    assertThat(hgets() - hgets).isEqualTo(40);
   }
 
   @Test
@@ -342,7 +324,7 @@ class TestOverlays {
 
   private void start(String version) {
     pushes.release(view, version);
-    server = new ServerFixture(redis);
+    serve();
   }
 
   private String corruptIn(String version) {
@@ -357,20 +339,5 @@ class TestOverlays {
                 .ask(request(id).setIncludeEventTimestamps(true))
                 .getResultsOrThrow(id)
                 .getEventTimestampsOrThrow(view)));
-  }
-
-  private static double number(GetOnlineFeaturesResponse answer, String id) {
-    return answer.getResultsOrThrow(id).getFeaturesOrThrow("n").getNumberValue();
-  }
-
-  private long stat(String section, String name) {
-    return pushes
-        .redis()
-        .info(section)
-        .lines()
-        .filter(line -> line.startsWith(name))
-        .map(line -> Long.parseLong(line.substring(name.length()).replaceAll(",.*", "")))
-        .findFirst()
-        .orElseThrow();
   }
 }

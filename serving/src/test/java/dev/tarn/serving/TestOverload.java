@@ -5,10 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import com.google.common.util.concurrent.ListenableFuture;
-import dev.tarn.api.v1.FeatureStoreServiceGrpc;
 import dev.tarn.api.v1.GetOnlineFeaturesResponse;
-import dev.tarn.manifest.FeatureType.Kind;
-import dev.tarn.redis.RedisSettings;
 import io.grpc.Metadata;
 import io.grpc.Status;
 import io.grpc.Status.Code;
@@ -20,35 +17,25 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
-import org.awaitility.core.ConditionFactory;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 /** More calls than can be answered: because Redis hangs, or because clients ask for too much. */
-class TestOverload {
+class TestOverload extends ServingTest {
 
-  private static final Duration LONG = Duration.ofSeconds(60);
   private static final String TOO_MANY =
       "the server has 5 calls under way and takes no more (serving.max-in-flight): try again later";
 
-  private final RedisFixture redis = RedisFixture.start();
-  private ServerFixture server;
-
-  @AfterEach
-  void stop() {
-    if (server != null) {
-      server.close();
-    }
-    redis.close();
+  TestOverload() {
+    super(RedisFixture.start());
   }
 
   @Test
   void callsBeyondTheLimitAreRefusedAtOnceAndThoseWithinItAreAnswered() throws Exception {
-    start(redis.settings(LONG, "", 0), "max-in-flight = 5");
+    start(LONG, "max-in-flight = 5");
     redis.suspend();
     List<ListenableFuture<GetOnlineFeaturesResponse>> calls = new ArrayList<>();
     for (int i = 0; i < 20; i++) {
-      calls.add(askLater());
+      calls.add(server.askLater("u1"));
     }
     for (ListenableFuture<GetOnlineFeaturesResponse> shed : calls.subList(5, 20)) {
       Status status = statusOf(shed);
@@ -67,7 +54,7 @@ class TestOverload {
 
   @Test
   void callsThatTheirClientsGaveUpDoNotPileUpBeforeARedisThatHangs() {
-    start(redis.settings(LONG, "", 0), "max-in-flight = 5");
+    start(LONG, "max-in-flight = 5");
     redis.suspend();
     for (int i = 0; i < 5; i++) {
       assertThat(askWithin(Duration.ofMillis(200)).getCode()).isEqualTo(Code.DEADLINE_EXCEEDED);
@@ -83,11 +70,9 @@ class TestOverload {
 
   @Test
   void aRedisThatIsPausedIsUnavailableAndItsReturnNeedsNoRestart() {
-    RedisSettings settings = redis.settings(Duration.ofMillis(200), "", 0);
-    start(settings, "");
-    assertThat(number()).isEqualTo(1);
+    start(Duration.ofMillis(200), "");
 
-    pause(settings, 3_000);
+    pushes.redis().clientPause(3_000);
 
     for (int i = 0; i < 5; i++) {
       assertThat(server.refusal(request("u1")).getCode()).isEqualTo(Code.UNAVAILABLE);
@@ -98,10 +83,9 @@ class TestOverload {
 
   @Test
   void aDeadlineEndsACallToAPausedRedisBeforeTheTimeoutOfRedisDoes() {
-    RedisSettings settings = redis.settings(LONG, "", 0);
-    start(settings, "");
+    start(LONG, "");
 
-    pause(settings, 2_000);
+    pushes.redis().clientPause(2_000);
 
     assertThat(askWithin(Duration.ofMillis(100)).getCode()).isEqualTo(Code.DEADLINE_EXCEEDED);
     assertThat(number()).isEqualTo(1);
@@ -109,10 +93,8 @@ class TestOverload {
 
   @Test
   void aCallWhoseDeadlineIsOverIsNotSentToRedis() {
-    RedisSettings settings = redis.settings();
-    start(settings, "");
-    assertThat(number()).isEqualTo(1);
-    String before = hgets(settings);
+    start(LONG, "");
+    long before = hgets();
     Metadata noTime = new Metadata();
     noTime.put(Metadata.Key.of("grpc-timeout", Metadata.ASCII_STRING_MARSHALLER), "1n");
 
@@ -130,18 +112,18 @@ class TestOverload {
       assertThat(late.getStatus().getCode()).isIn(Code.DEADLINE_EXCEEDED, Code.CANCELLED);
     }
 
-    assertThat(hgets(settings)).isEqualTo(before);
+    assertThat(hgets()).isEqualTo(before);
     assertThat(number()).isEqualTo(1);
-    assertThat(hgets(settings)).isNotEqualTo(before);
+    assertThat(hgets()).isNotEqualTo(before);
   }
 
   @Test
   void aConnectionHoldsBackWhatIsBeyondItsLimit() throws Exception {
-    start(redis.settings(LONG, "", 0), "max-concurrent-calls = 1, max-in-flight = 1");
+    start(LONG, "max-concurrent-calls = 1, max-in-flight = 1");
     redis.suspend();
-    ListenableFuture<GetOnlineFeaturesResponse> first = askLater();
+    ListenableFuture<GetOnlineFeaturesResponse> first = server.askLater("u1");
     // Were it sent at once, it would be refused.
-    ListenableFuture<GetOnlineFeaturesResponse> second = askLater();
+    ListenableFuture<GetOnlineFeaturesResponse> second = server.askLater("u1");
 
     redis.resume();
 
@@ -151,53 +133,18 @@ class TestOverload {
 
   @Test
   void aRequestThatIsTooLargeIsRefusedAndHarmsNoOther() {
-    start(redis.settings(), "max-message-bytes = 100");
+    start(Duration.ofSeconds(2), "max-message-bytes = 100");
 
     assertThat(server.refusal(request("x".repeat(200))).getCode())
         .isEqualTo(Code.RESOURCE_EXHAUSTED);
     assertThat(number()).isEqualTo(1);
   }
 
-  private void start(RedisSettings settings, String serving) {
-    try (Pushes pushes = new Pushes(settings)) {
-      pushes.view("a", "user").feature("n", Kind.KIND_BIGINT).row("u1", 1L).write("v1");
-      pushes.release("a", "v1");
-    }
-    server = new ServerFixture(settings, ServerFixture.settings(serving));
+  private void start(Duration timeout, String changes) {
+    push(1);
+    redisTimeout(timeout);
+    serve(changes);
     assertThat(number()).isEqualTo(1);
-  }
-
-  private static void pause(RedisSettings settings, long millis) {
-    try (Pushes pushes = new Pushes(settings)) {
-      pushes.redis().clientPause(millis);
-    }
-  }
-
-  /** How many rows Redis was asked for. */
-  private static String hgets(RedisSettings settings) {
-    try (Pushes pushes = new Pushes(settings)) {
-      return pushes
-          .redis()
-          .info("commandstats")
-          .lines()
-          .filter(line -> line.startsWith("cmdstat_hget:"))
-          .map(line -> line.substring(0, line.indexOf(',')))
-          .findFirst()
-          .orElseThrow();
-    }
-  }
-
-  private static ConditionFactory eventually() {
-    return ServerFixture.soon().atMost(Duration.ofSeconds(30));
-  }
-
-  private double number() {
-    return server.ask("u1").getResultsOrThrow("u1").getFeaturesOrThrow("n").getNumberValue();
-  }
-
-  private ListenableFuture<GetOnlineFeaturesResponse> askLater() {
-    return FeatureStoreServiceGrpc.newFutureStub(server.channel())
-        .getOnlineFeatures(request("u1").build());
   }
 
   private Status askWithin(Duration deadline) {

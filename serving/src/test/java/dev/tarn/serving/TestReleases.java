@@ -12,7 +12,6 @@ import dev.tarn.api.v1.FeatureSet;
 import dev.tarn.api.v1.GetOnlineFeaturesResponse;
 import dev.tarn.api.v1.ViewVersion;
 import dev.tarn.manifest.FeatureType.Kind;
-import dev.tarn.redis.RedisSettings;
 import io.grpc.Status.Code;
 import java.util.ArrayList;
 import java.util.List;
@@ -21,27 +20,16 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicBoolean;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** How a running server follows what is released. */
-class TestReleases {
-
-  private final RedisSettings redis = RedisFixture.shared().settings();
-  private final Pushes pushes = new Pushes(redis);
-  private ServerFixture server;
-
-  @AfterEach
-  void stop() {
-    server.close();
-    pushes.close();
-  }
+class TestReleases extends ServingTest {
 
   @Test
   void nothingReleasedIsUnavailableUntilTheFirstRelease() {
-    server = new ServerFixture(redis);
+    serve();
     server.assertRefused(
         request("u1"),
         Code.UNAVAILABLE,
@@ -57,7 +45,7 @@ class TestReleases {
   void theDefaultEntityWithoutReleasesIsUnavailable() {
     number("a", 1).write("v1");
     pushes.release("a", "v1");
-    server = new ServerFixture(redis, ServerFixture.withDefaultEntity("item"));
+    serve("default-entity = item");
 
     server.assertRefused(
         request("u1"),
@@ -70,7 +58,7 @@ class TestReleases {
   void aVersionThatIsWrittenButNotReleasedIsNotServed() {
     number("a", 1).write("v1");
     pushes.release("a", "v1");
-    server = new ServerFixture(redis);
+    serve();
     number("a", 2).write("v2");
     number("b", 3).write("v1");
     pushes.release("b", "v1");
@@ -83,7 +71,7 @@ class TestReleases {
   void aReleaseIsSeenWithoutARestart() {
     number("a", 1).write("v1");
     pushes.release("a", "v1");
-    server = new ServerFixture(redis);
+    serve();
     number("a", 2).write("v2");
 
     pushes.release("a", "v2");
@@ -95,7 +83,7 @@ class TestReleases {
   void aReleaseWhoseAnnouncementIsLostIsSeenByThePoll() {
     number("a", 1).write("v1");
     pushes.release("a", "v1");
-    server = new ServerFixture(redis);
+    serve();
     number("a", 2).write("v2");
 
     pushes.releaseSilently(Map.of("a", "v2"));
@@ -108,7 +96,7 @@ class TestReleases {
     number("a", 1).write("v1");
     number("a", 2).write("v2");
     pushes.release("a", "v1");
-    server = new ServerFixture(redis);
+    serve();
     pushes.release("a", "v2");
     soon().untilAsserted(() -> assertThat(numberOf("a")).isEqualTo(2));
 
@@ -129,7 +117,7 @@ class TestReleases {
         .row("u1", 1.0, "x")
         .write("v1");
     pushes.release("a", "v1");
-    server = new ServerFixture(redis);
+    serve();
     pushes
         .view("a", "user")
         .feature("stays", Kind.KIND_STRING)
@@ -151,10 +139,10 @@ class TestReleases {
     number("a", 1).write("v1");
     number("b", 2).write("v1");
     pushes.release(Map.of("a", "v1", "b", "v1"));
-    server = new ServerFixture(redis);
+    serve();
     assertThat(numberOf("b")).isEqualTo(2);
 
-    pushes.redis().hdel(redis.keys().release(), "b");
+    pushes.redis().hdel(settings.keys().release(), "b");
 
     soon()
         .untilAsserted(
@@ -177,14 +165,14 @@ class TestReleases {
             + " \"type\": {\"kind\": \"KIND_OF_A_LATER_TARN\"}}]}"
       })
   void aVersionThatCannotBeServedLeavesTheOneBeforeAndStopsNoOtherView(String manifest) {
-    String view = "view_" + redis.keys().sequence().replaceAll("\\D", "");
+    String view = unique("view");
     number(view, 1).write("v1");
     number("b", 1).write("v1");
     number("b", 2).write("v2");
     pushes.release(Map.of(view, "v1", "b", "v1"));
-    server = new ServerFixture(redis);
+    serve();
     if (!manifest.equals("missing")) {
-      pushes.redis().hset(redis.keys().manifests(view), "v2", manifest.replace("VIEW", view));
+      pushes.redis().hset(settings.keys().manifests(view), "v2", manifest.replace("VIEW", view));
     }
 
     pushes.release(Map.of(view, "v2", "b", "v2"));
@@ -211,7 +199,7 @@ class TestReleases {
     number("a", 1).write("v1");
     number("b", 1).write("v1");
     pushes.release(Map.of("a", "v1", "b", "v1"));
-    server = new ServerFixture(redis);
+    serve();
     pushes.release("a", "v2");
     number("b", 2).write("v2");
     pushes.release("b", "v2");
@@ -226,9 +214,9 @@ class TestReleases {
   @Test
   void anEntryOfTheReleaseThatMakesNoSenseStopsNoOther() {
     number("a", 1).write("v1");
-    pushes.redis().hset(redis.keys().release(), "broken", "nonsense");
+    pushes.redis().hset(settings.keys().release(), "broken", "nonsense");
     pushes.release("a", "v1");
-    server = new ServerFixture(redis);
+    serve();
 
     assertThat(numberOf("a")).isEqualTo(1);
   }
@@ -255,7 +243,7 @@ class TestReleases {
       }
     }
     pushes.release(Map.of("a", "v0", "b", "v0"));
-    server = new ServerFixture(redis);
+    serve();
 
     AtomicBoolean isDone = new AtomicBoolean();
     ExecutorService clients = Executors.newFixedThreadPool(4);

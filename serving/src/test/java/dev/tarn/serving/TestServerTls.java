@@ -1,61 +1,37 @@
 package dev.tarn.serving;
 
-import static dev.tarn.serving.ServerFixture.request;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
-import dev.tarn.api.v1.FeatureStoreServiceGrpc;
-import dev.tarn.api.v1.GetOnlineFeaturesResponse;
 import dev.tarn.cli.TarnException;
-import dev.tarn.manifest.FeatureType.Kind;
-import dev.tarn.redis.RedisSettings;
 import dev.tarn.redis.TlsFiles;
 import io.grpc.ChannelCredentials;
-import io.grpc.Grpc;
 import io.grpc.InsecureChannelCredentials;
-import io.grpc.ManagedChannel;
 import io.grpc.Status.Code;
-import io.grpc.StatusRuntimeException;
 import io.grpc.TlsChannelCredentials;
 import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.time.Duration;
-import org.awaitility.core.ConditionFactory;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Clients that speak TLS with the server, in all the ways that go wrong. */
-class TestServerTls {
+class TestServerTls extends ServingTest {
 
   private static final String NAMES = "ip:127.0.0.1,dns:localhost";
 
   @TempDir private Path folder;
-  private final RedisSettings redis = RedisFixture.shared().settings();
-  private final Pushes pushes = new Pushes(redis);
   private TlsFiles serving;
   private TlsFiles client;
-  private ServerFixture server;
 
   @BeforeEach
-  void push() throws IOException {
-    pushes.view("a", "user").feature("n", Kind.KIND_BIGINT).row("u1", 1L).write("v1");
-    pushes.release("a", "v1");
+  void prepare() throws IOException {
+    push(1);
     serving = TlsFiles.make(Files.createDirectory(folder.resolve("serving")), NAMES);
     client = TlsFiles.make(Files.createDirectory(folder.resolve("client")), "dns:client.example");
-  }
-
-  @AfterEach
-  void stop() {
-    if (server != null) {
-      server.close();
-    }
-    pushes.close();
   }
 
   @Test
@@ -96,7 +72,7 @@ class TestServerTls {
 
     // First the key alone, which fits no certificate: the old pair goes on.
     Files.copy(renewed.key(), serving.key(), StandardCopyOption.REPLACE_EXISTING);
-    soon()
+    eventually()
         .until(
             () ->
                 !ServerFixture.logged(
@@ -108,7 +84,7 @@ class TestServerTls {
 
     Files.copy(renewed.certificate(), serving.certificate(), StandardCopyOption.REPLACE_EXISTING);
 
-    soon().untilAsserted(() -> assertThat(ask(trusting(renewed).build())).isEqualTo(1));
+    eventually().untilAsserted(() -> assertThat(ask(trusting(renewed).build())).isEqualTo(1));
     assertUnavailable(old);
   }
 
@@ -123,7 +99,7 @@ class TestServerTls {
 
     Files.copy(other.certificate(), client.certificate(), StandardCopyOption.REPLACE_EXISTING);
 
-    soon().untilAsserted(() -> assertThat(ask(others)).isEqualTo(1));
+    eventually().untilAsserted(() -> assertThat(ask(others)).isEqualTo(1));
   }
 
   @Test
@@ -155,8 +131,8 @@ class TestServerTls {
         .hasMessageNotContaining("secret");
   }
 
-  private void start(String settings) {
-    server = new ServerFixture(redis, ServerFixture.settings(settings + "reload = 50 ms"));
+  private void start(String tls) {
+    serve(tls, "reload = 50 ms");
   }
 
   private String tls() {
@@ -175,28 +151,11 @@ class TestServerTls {
     return path.toFile();
   }
 
-  private static ConditionFactory soon() {
-    return ServerFixture.soon().atMost(Duration.ofSeconds(30));
-  }
-
   private void assertUnavailable(ChannelCredentials credentials) {
-    assertThat(
-            catchThrowableOfType(StatusRuntimeException.class, () -> ask(credentials))
-                .getStatus()
-                .getCode())
-        .isEqualTo(Code.UNAVAILABLE);
+    assertThat(ServerFixture.refusal(() -> ask(credentials)).getCode()).isEqualTo(Code.UNAVAILABLE);
   }
 
-  /** Over a connection of its own. */
   private double ask(ChannelCredentials credentials) {
-    ManagedChannel channel =
-        Grpc.newChannelBuilder("127.0.0.1:" + server.server().port(), credentials).build();
-    try {
-      GetOnlineFeaturesResponse answer =
-          FeatureStoreServiceGrpc.newBlockingStub(channel).getOnlineFeatures(request("u1").build());
-      return answer.getResultsOrThrow("u1").getFeaturesOrThrow("n").getNumberValue();
-    } finally {
-      channel.shutdownNow();
-    }
+    return number(server.askOver(credentials, "u1"), "u1");
   }
 }

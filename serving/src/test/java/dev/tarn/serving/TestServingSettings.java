@@ -26,11 +26,13 @@ class TestServingSettings {
                 10_000,
                 1024,
                 0,
+                Duration.ZERO,
                 4 << 20,
                 200,
                 1000,
                 9464,
                 0.0,
+                new TracingSettings("", 0.01),
                 new TlsSettings("", "", ""),
                 "",
                 Duration.ofSeconds(10),
@@ -48,12 +50,16 @@ class TestServingSettings {
           port = 65536       | serving.port = 65536: it is from 0 to 65535
           max-entities = 0   | serving.max-entities = 0: it is from 1 up
           max-id-bytes = 0   | serving.max-id-bytes = 0: it is from 1 up
+          serve-stale = -1s  | serving.serve-stale is negative
+          serve-stale = 1s   | serving.serve-stale is for answers from the near cache: set serving.near-cache-bytes too
           max-message-bytes = 0 | serving.max-message-bytes = 0: it is from 1 up
           max-concurrent-calls = 0 | serving.max-concurrent-calls = 0: it is from 1 up
           max-in-flight = 0  | serving.max-in-flight = 0: it is from 1 up
           http-port = -2     | serving.http-port = -2: it is from 0 to 65535, or -1 for none
           access-log-sample = 1.1 | serving.access-log-sample = 1.1: it is from 0.0 to 1.0
           access-log-sample = -0.1 | serving.access-log-sample = -0.1: it is from 0.0 to 1.0
+          tracing.endpoint = "127.0.0.1:4317" | serving.tracing.endpoint = '127.0.0.1:4317': it is http://HOST:PORT or https://HOST:PORT
+          tracing.sample = 2 | serving.tracing.sample = 2.0: it is from 0.0 to 1.0
           reload = 0s        | serving.reload = 0 ms: it is from 1 up
           tls.key = k        | serving.tls.certificate and serving.tls.key go together: set both or none
           tls.client-ca = c  | serving.tls.client-ca is for a server with TLS: set serving.tls.certificate and serving.tls.key too

@@ -3,7 +3,6 @@ package dev.tarn.serving;
 import static dev.tarn.serving.RedisFixture.utf8;
 import static dev.tarn.serving.ServerFixture.soon;
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import dev.tarn.api.v1.GetFeatureVectorsRequest;
 import dev.tarn.api.v1.GetFeatureVectorsResponse;
@@ -15,10 +14,8 @@ import dev.tarn.manifest.Transform;
 import dev.tarn.manifest.Transform.Fill;
 import dev.tarn.manifest.Transform.OneHot;
 import dev.tarn.manifest.Transform.Standardize;
-import dev.tarn.redis.RedisSettings;
 import io.grpc.Status;
 import io.grpc.Status.Code;
-import io.grpc.StatusRuntimeException;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
 import java.time.Duration;
@@ -26,11 +23,10 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-class TestVectors {
+class TestVectors extends ServingTest {
 
   private static final Transform STANDARDIZE =
       Transform.newBuilder()
@@ -40,10 +36,6 @@ class TestVectors {
 
   private static final Transform ONE_HOT =
       Transform.newBuilder().setOneHot(OneHot.newBuilder().addValues("DE").addValues("FR")).build();
-
-  private final RedisSettings redis = RedisFixture.shared().settings();
-  private final Pushes pushes = new Pushes(redis);
-  private ServerFixture server;
 
   @BeforeEach
   void start() {
@@ -70,13 +62,7 @@ class TestVectors {
         .write("v1");
     pushes.service(fraud());
     pushes.release(Map.of("activity", "v1", "profile", "v1"));
-    server = new ServerFixture(redis);
-  }
-
-  @AfterEach
-  void stop() {
-    server.close();
-    pushes.close();
+    serve();
   }
 
   @Test
@@ -284,9 +270,7 @@ class TestVectors {
   }
 
   private Status refusal(GetFeatureVectorsRequest request) {
-    return catchThrowableOfType(
-            StatusRuntimeException.class, () -> server.stub().getFeatureVectors(request))
-        .getStatus();
+    return ServerFixture.refusal(() -> server.stub().getFeatureVectors(request));
   }
 
   private void assertRefused(GetFeatureVectorsRequest request, Code code, String description) {
