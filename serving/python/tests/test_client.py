@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from pyiceberg.catalog import load_catalog
 
-import users
+import accounts
 from tarn import (
     DeadlineExceededError,
     FeatureClient,
@@ -58,12 +59,14 @@ def test_statuses_say_what_is_missing_and_why(client: FeatureClient) -> None:
 
 
 def test_an_answer_names_its_snapshots(client: FeatureClient, tarn: LocalTarn) -> None:
-    released = {v["feature_view"]: int(v["snapshot_id"]) for v in tarn.json("versions")}
+    table = load_catalog("tarn", **tarn.catalog).load_table("features.oddities")
+    newest = table.current_snapshot()
+    assert newest is not None
     answer = client.get(["1"], ["visits"], with_event_timestamps=True)
     (version,) = answer.versions
     assert version.feature_view == "oddities"
-    assert version.snapshot_id == released["oddities"]
-    assert version.as_of == users.SECOND
+    assert version.snapshot_id == newest.snapshot_id
+    assert version.as_of == accounts.SECOND
     assert answer.event_timestamps == {"1": {"oddities": version.as_of}}
     assert client.vectors("numbers", ["1"]).versions == (version,)
 
@@ -77,7 +80,7 @@ def test_pandas_has_a_row_for_each_entity(client: FeatureClient) -> None:
 
 
 def test_vectors_have_a_row_for_each_id_in_order(client: FeatureClient) -> None:
-    ids = [str(i) for i in range(users.COUNT, 0, -1)] + ["nobody", "4", "4"]
+    ids = [str(i) for i in range(accounts.COUNT, 0, -1)] + ["nobody", "4", "4"]
     vectors = client.vectors("numbers", ids)
     assert vectors.names == (
         "oddities.visits",
@@ -90,11 +93,11 @@ def test_vectors_have_a_row_for_each_id_in_order(client: FeatureClient) -> None:
     assert vectors.values.shape == (len(ids), 6)
     assert vectors.values.dtype == np.float32
     assert vectors.entity_ids == tuple(ids)
-    assert vectors.found.tolist() == [True] * users.COUNT + [False, True, True]
+    assert vectors.found.tolist() == [True] * accounts.COUNT + [False, True, True]
     expected = np.array([4, 0.25, 0.04, 0, 1, 0], dtype=np.float32)
-    for row in (users.COUNT - 4, -2, -1):
+    for row in (accounts.COUNT - 4, -2, -1):
         np.testing.assert_array_equal(vectors.values[row], expected)
-    nobody = vectors.values[users.COUNT]
+    nobody = vectors.values[accounts.COUNT]
     np.testing.assert_array_equal(nobody, np.array([np.nan, 0.5, np.nan, 0, 0, 1], np.float32))
     assert not vectors.values.flags.writeable
     frame = vectors.to_pandas()
@@ -103,7 +106,7 @@ def test_vectors_have_a_row_for_each_id_in_order(client: FeatureClient) -> None:
 
 
 def test_vectors_are_the_values_of_get(client: FeatureClient) -> None:
-    ids = [str(i) for i in range(1, users.COUNT + 1)]
+    ids = [str(i) for i in range(1, accounts.COUNT + 1)]
     named = client.get(ids, ["price"])
     prices = np.array([float(str(named[i]["price"])) for i in ids], dtype=np.float32)
     vectors = client.vectors("numbers", ids)

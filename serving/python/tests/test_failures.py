@@ -84,7 +84,7 @@ def test_tls_and_token(tarn: LocalTarn, tmp_path: Path) -> None:
     ) as server:
         with FeatureClient(server.target, tls=tls, token=token, deadline=10) as client:
             assert client.vectors("numbers", ["4"]).values[0, 0] == 4
-            with pytest.raises(NotAllowedError, match=r"PERMISSION_DENIED: .*old_visits"):
+            with pytest.raises(NotAllowedError, match=r"PERMISSION_DENIED: .*may not read"):
                 client.get(["4"], ["old_visits"])
         with FeatureClient(server.target, tls=tls, token="another", deadline=10) as client:
             with pytest.raises(NotAllowedError, match="UNAUTHENTICATED") as unknown:

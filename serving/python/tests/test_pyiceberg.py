@@ -10,11 +10,11 @@ import pytest
 from pyiceberg.catalog import Catalog, load_catalog
 from pyiceberg.table import Table
 
-import users
+import accounts
 from tarn import FeatureClient, ViewVersion
 from tarn.testing import LocalTarn
 
-IDS = [str(i) for i in range(1, users.COUNT + 1)]
+IDS = [str(i) for i in range(1, accounts.COUNT + 1)]
 
 
 @pytest.fixture(scope="module")
@@ -40,11 +40,11 @@ def test_a_snapshot_has_the_values_that_the_server_answers(
 ) -> None:
     answer = client.get(IDS, [field.name for field in table.schema().fields[2:]])
     snapshot = table.scan(snapshot_id=answer.versions[0].snapshot_id).to_arrow()
-    newest = snapshot.filter(pc.equal(snapshot["event_timestamp"], users.SECOND))
-    assert newest.num_rows == users.COUNT
-    assert {row["user_id"] for row in newest.to_pylist()} == {int(i) for i in IDS}
+    newest = snapshot.filter(pc.equal(snapshot["event_timestamp"], accounts.SECOND))
+    assert newest.num_rows == accounts.COUNT
+    assert {row["account_id"] for row in newest.to_pylist()} == {int(i) for i in IDS}
     for row in newest.to_pylist():
-        online = answer[str(row["user_id"])]
+        online = answer[str(row["account_id"])]
         expected = {name: _online(value) for name, value in row.items() if name in online}
         # NaN is not equal to itself, 0.0 is to -0.0, and visits have a default: repr tells.
         expected["visits"] = expected["visits"] or 0.0
@@ -53,7 +53,7 @@ def test_a_snapshot_has_the_values_that_the_server_answers(
 
 def test_types_are_kept(table: Table) -> None:
     schema = table.scan().to_arrow().schema
-    assert schema.field("user_id").type == pa.int64()
+    assert schema.field("account_id").type == pa.int64()
     assert schema.field("price").type == pa.decimal128(12, 2)
     assert schema.field("event_timestamp").type == pa.timestamp("us", "UTC")
     assert schema.field("days").type == pa.int32()
@@ -62,8 +62,8 @@ def test_types_are_kept(table: Table) -> None:
 
 def test_an_earlier_snapshot_is_read_as_it_was(table: Table) -> None:
     first, second = _published(table)
-    assert _as_ofs(table, first) == {users.FIRST}
-    assert _as_ofs(table, second) == {users.FIRST, users.SECOND}
+    assert _as_ofs(table, first) == {accounts.FIRST}
+    assert _as_ofs(table, second) == {accounts.FIRST, accounts.SECOND}
 
 
 def test_a_tag_and_a_time_lead_to_a_snapshot(table: Table, client: FeatureClient) -> None:
@@ -81,22 +81,24 @@ def test_a_tag_and_a_time_lead_to_a_snapshot(table: Table, client: FeatureClient
 def test_one_as_of_is_read_without_the_others(table: Table) -> None:
     rows = table.scan(
         row_filter="event_timestamp = '2026-01-04T00:00:00+00:00'",
-        selected_fields=("user_id", "event_timestamp", "days"),
+        selected_fields=("account_id", "event_timestamp", "days"),
     ).to_arrow()
-    assert rows.num_rows == users.COUNT
+    assert rows.num_rows == accounts.COUNT
     assert set(rows["days"].to_pylist()) == {3}
 
 
 def test_pandas_joins_a_spine_in_time(table: Table) -> None:
     moments = [
-        users.FIRST - timedelta(microseconds=1),
-        users.FIRST,
-        users.SECOND - timedelta(microseconds=1),
-        users.SECOND,
+        accounts.FIRST - timedelta(microseconds=1),
+        accounts.FIRST,
+        accounts.SECOND - timedelta(microseconds=1),
+        accounts.SECOND,
     ]
-    spine = pd.DataFrame({"user_id": 7, "at": pd.to_datetime(moments).as_unit("us")})
+    spine = pd.DataFrame({"account_id": 7, "at": pd.to_datetime(moments).as_unit("us")})
     features = table.scan().to_pandas().sort_values("event_timestamp")
-    joined = pd.merge_asof(spine, features, left_on="at", right_on="event_timestamp", by="user_id")
+    joined = pd.merge_asof(
+        spine, features, left_on="at", right_on="event_timestamp", by="account_id"
+    )
     assert joined["days"].isna().to_list() == [True, False, False, False]
     assert joined["days"].to_list()[1:] == [3, 3, 4]
 

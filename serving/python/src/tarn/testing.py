@@ -37,7 +37,7 @@ class LocalTarn:
     def __init__(
         self, home: Path, folder: Path, settings: Mapping[str, str | int] | None = None
     ) -> None:
-        """Write the settings; start nothing.
+        """Write the settings, unless the folder has those of an earlier time; start nothing.
 
         :param home: the checkout, where the launcher is
         :param folder: for everything that this Tarn writes
@@ -47,6 +47,8 @@ class LocalTarn:
         self.folder = folder.resolve()
         self.state = self.folder / "state"
         self.conf = self.folder / "tarn.conf"
+        if self.conf.exists():
+            return
         all_settings: dict[str, str | int] = {
             "state": str(self.state),
             "redis.port": free_port(),

@@ -1,4 +1,4 @@
-"""The source of the view ``oddities``: one row for each user."""
+"""The source of the view ``oddities``: one row for each account."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -14,12 +14,12 @@ SECOND = datetime(2026, 1, 5, tzinfo=UTC)
 
 
 def write(folder: Path) -> None:
-    """Write the users as Parquet."""
+    """Write the accounts as Parquet."""
     ids = range(1, COUNT + 1)
     start = datetime(2026, 1, 1, tzinfo=UTC)
     table = pa.table(
         {
-            "user_id": pa.array(ids, pa.int64()),
+            "account_id": pa.array(ids, pa.int64()),
             "visits": pa.array([None if i % 10 == 0 else i for i in ids], pa.int64()),
             "big": pa.array([2**53 + i for i in ids], pa.int64()),
             "price": pa.array([Decimal(i) / 100 for i in ids], pa.decimal128(12, 2)),
@@ -32,11 +32,11 @@ def write(folder: Path) -> None:
         }
     )
     folder.mkdir(parents=True)
-    pq.write_table(table, folder / "users.parquet")
+    pq.write_table(table, folder / "accounts.parquet")
 
 
-def _ratio(user: int) -> float | None:
-    match user % 5:
+def _ratio(account: int) -> float | None:
+    match account % 5:
         case 0:
             return None
         case 1:
@@ -46,4 +46,4 @@ def _ratio(user: int) -> float | None:
         case 3:
             return -0.0
         case _:
-            return 1 / user
+            return 1 / account
