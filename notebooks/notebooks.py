@@ -38,6 +38,7 @@ def run(notebook: Path) -> NotebookNode:
         timeout=_SECONDS_A_CELL,
         kernel_name="python3",
         record_timing=False,
+        coalesce_streams=True,
         resources={"metadata": {"path": str(HERE)}},
     )
     client.execute()

@@ -38,7 +38,7 @@ class Workshop:
     def tarn(self, command: str) -> None:
         """Run ``./tarn`` with these words, and print what it prints."""
         print(f"$ ./tarn {command}")
-        print(self._tarn.run(*command.split()).rstrip())
+        print(self._tarn.run(*command.split(), with_messages=True).strip())
 
     def table(self, view: str) -> Table:
         """Return a feature table, as PyIceberg reads it."""

@@ -75,22 +75,26 @@ class LocalTarn:
             "warehouse": str(self.state / "warehouse"),
         }
 
-    def run(self, *words: str) -> str:
+    def run(self, *words: str, with_messages: bool = False) -> str:
         """Run one command and return what it printed as its result.
 
+        :param with_messages: return what it says meanwhile, too
         :raises CommandError: if its status is not 0
         """
         done = subprocess.run(
             [str(self.home / "tarn"), *words],
             env=self.environment,
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT if with_messages else subprocess.PIPE,
             text=True,
             check=False,
         )
         if done.returncode != 0:
             command = " ".join(["./tarn", *words])
-            raise CommandError(command, done.returncode, (done.stdout + done.stderr).strip())
+            raise CommandError(
+                command, done.returncode, (done.stdout + (done.stderr or "")).strip()
+            )
         return done.stdout
 
     def json(self, *words: str) -> Any:  # noqa: ANN401 - what a command answers is its own affair

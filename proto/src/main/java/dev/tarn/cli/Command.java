@@ -78,6 +78,12 @@ public enum Command {
       optional("kills", "pushes to kill (default 100); other faults come to about half as many"),
       optional("seed", "another seed gives other moments and another order (default 1)"),
       optional("minutes", "no fault begins after this long (default 30)"),
+      optional("format", "table (default) or json")),
+  BENCH_CLIENT(
+      "measure the Python client: vectors against get, for 1, 10 and 100 entities",
+      optional("entities", "entities to ask for (default 20000)"),
+      optional("seconds", "of each measure in each run (default 3)"),
+      optional("runs", "measured runs, after one to warm up (default 3)"),
       optional("format", "table (default) or json"));
 
   /** One {@code name=value} of a command. */
