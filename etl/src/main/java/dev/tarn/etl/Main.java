@@ -17,6 +17,8 @@ import dev.tarn.etl.release.ExpireJob;
 import dev.tarn.etl.release.RollbackJob;
 import dev.tarn.etl.release.UnpinJob;
 import dev.tarn.etl.release.VersionsJob;
+import dev.tarn.etl.train.ManifestsJob;
+import dev.tarn.etl.train.TrainJob;
 import java.util.Optional;
 import java.util.function.Function;
 import org.slf4j.Logger;
@@ -68,6 +70,9 @@ public final class Main {
       case UNPIN -> UnpinJob.run(line, settings, console);
       case VERSIONS -> VersionsJob.run(line, settings, console);
       case EXPIRE -> ExpireJob.run(line, settings, console);
+      case TRAIN -> TrainJob.run(line, settings, console);
+      case MANIFESTS -> ManifestsJob.list(line, settings, console);
+      case RETIRE -> ManifestsJob.retire(line, settings, console);
       case FIT -> FitJob.run(line, settings, console);
       case GET -> GetJob.run(line, settings, console);
       case UP -> LocalRedis.up(settings, console);
