@@ -6,6 +6,7 @@ import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;
 import dev.tarn.etl.bench.BenchFaultsJob;
 import dev.tarn.etl.bench.BenchPushJob;
+import dev.tarn.etl.bench.BenchTrainJob;
 import dev.tarn.etl.build.BuildJob;
 import dev.tarn.etl.build.ValidateJob;
 import dev.tarn.etl.demo.DemoJob;
@@ -79,6 +80,7 @@ public final class Main {
       case DOWN -> LocalRedis.down(settings, console);
       case DEMO -> DemoJob.run(line, settings, console);
       case BENCH_PUSH -> BenchPushJob.run(line, settings, console);
+      case BENCH_TRAIN -> BenchTrainJob.run(line, settings, console);
       case BENCH_FAULTS -> BenchFaultsJob.run(line, settings, console);
       case SERVE ->
           throw new UsageException(

@@ -99,6 +99,16 @@ public enum Command {
       optional("runs", "measured runs of each, after one to warm up (default 5)"),
       optional("rivals", "false: Tarn's own figures only (default true)"),
       optional("format", "table (default) or json")),
+  BENCH_TRAIN(
+      "measure training reads side by side with other ways to join the same tables",
+      optional("rows", "rows of the spine (default 2000000)"),
+      optional("entities", "entities in each as-of (default 1000000)"),
+      optional("as-ofs", "lengths of history, separated by commas (default 5,20,100)"),
+      optional("features", "features of each view (default 5)"),
+      optional("hot", "rows of one entity, in a measurement of its own (default 1000000; 0: none)"),
+      optional("runs", "measured runs of each, after one to warm up (default 3)"),
+      optional("rivals", "false: Tarn's own figures only (default true)"),
+      optional("format", "table (default) or json")),
   BENCH_FAULTS(
       "kill pushes, Redis and connections at random, and check every answer meanwhile",
       optional("kills", "pushes to kill (default 100); other faults come to about half as many"),
