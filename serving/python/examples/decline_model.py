@@ -1,10 +1,13 @@
 """A Keras model that foresees declined payments, with features from Tarn.
 
-Trained on a training set that Tarn made, with the vectors that the server will answer:
+Trained on a training set that Tarn makes, with the vectors that the server answers. After
+./tarn demo, in the folder of this file (../venv prints the python):
 
-    ./tarn train spine=payments.parquet service=fraud_score vectors=true out=training
-    KERAS_BACKEND=jax python decline_model.py train training decline.keras
-    KERAS_BACKEND=jax python decline_model.py predict decline.keras 127.0.0.1:50051 1 2 3
+    export KERAS_BACKEND=jax
+    python decline_model.py spine ../../../.tarn/demo/transactions spine.parquet
+    ../../../tarn train spine=spine.parquet service=fraud_score vectors=true out=training
+    python decline_model.py train training decline.keras
+    python decline_model.py predict decline.keras 127.0.0.1:50051 1 2 3
 """
 
 import sys
@@ -19,6 +22,26 @@ from numpy.typing import NDArray
 from tarn import FeatureClient
 
 SERVICE = "fraud_score"
+
+
+def spine(transactions: Path) -> pd.DataFrame:
+    """Return what to learn from: the payments of the last two days, and whether they were declined.
+
+    The last day is the split ``test``, so that the model is judged as it is used: on what comes
+    after what it was trained on.
+    """
+    payments = pd.read_parquet(transactions, columns=["user_id", "event_time", "status"])
+    end = payments["event_time"].max().ceil("D")
+    payments = payments[payments["event_time"] >= end - pd.Timedelta(days=2)]
+    is_test = payments["event_time"] >= end - pd.Timedelta(days=1)
+    return pd.DataFrame(
+        {
+            "user_id": payments["user_id"],
+            "event_timestamp": payments["event_time"].dt.as_unit("us"),
+            "declined": (payments["status"] == "declined").astype("int32"),
+            "split": np.where(is_test, "test", "train"),
+        }
+    )
 
 
 def inputs(training: pd.DataFrame) -> NDArray[np.float32]:
@@ -41,7 +64,7 @@ def train(training: pd.DataFrame) -> keras.Model:
             keras.layers.Dense(1, activation="sigmoid"),
         ]
     )
-    model.compile("adam", "binary_crossentropy")
+    model.compile(keras.optimizers.Adam(0.01), "binary_crossentropy")
     model.fit(x, y, batch_size=64, epochs=8, verbose=0)
     return model
 
@@ -62,6 +85,8 @@ def predict(
 def main(words: list[str]) -> None:
     """Run what the words say; see above."""
     match words:
+        case ["spine", transactions, file]:
+            spine(Path(transactions)).to_parquet(file, index=False)
         case ["train", training, file]:
             model = train(pd.read_parquet(Path(training)))
             model.save(file)

@@ -30,9 +30,7 @@ def tarn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalTarn]:
     )
     today = datetime.now(UTC).date()
     accounts.write(local.state / "accounts")
-    paid = payments.make(today)
-    payments.write(paid, local.state / "demo" / "transactions")
-    payments.spine(paid, today).to_parquet(local.state / "spine.parquet", index=False)
+    payments.write(payments.make(today), local.state / "demo" / "transactions")
     with local:
         for view in ("oddities", "stale"):
             build(local, view, accounts.FIRST, accounts.SECOND)

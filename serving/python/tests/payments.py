@@ -44,29 +44,3 @@ def write(payments: pd.DataFrame, folder: Path) -> None:
     amounts = table["amount"].cast(pa.decimal128(12, 2))
     table = table.set_column(place, "amount", amounts)
     pq.write_to_dataset(table, folder, partition_cols=["dt"])
-
-
-def spine(payments: pd.DataFrame, end: date) -> pd.DataFrame:
-    """Return what a model learns from: the payments of the last two days and how they went.
-
-    The rows of the split ``now`` are those of no payment: each user at ``end``.
-    """
-    last = pd.Timestamp(end, tz="UTC").as_unit("us")
-    rows = payments[payments["event_time"] >= last - timedelta(days=2)]
-    labelled = pd.DataFrame(
-        {
-            "user_id": rows["user_id"],
-            "event_timestamp": rows["event_time"],
-            "declined": (rows["status"] == "declined").astype("int32"),
-            "split": np.where(rows["event_time"] < last - timedelta(days=1), "train", "test"),
-        }
-    )
-    now = pd.DataFrame(
-        {
-            "user_id": np.arange(1, USERS + 1),
-            "event_timestamp": last,
-            "declined": np.zeros(USERS, dtype="int32"),
-            "split": "now",
-        }
-    )
-    return pd.concat([labelled, now], ignore_index=True)

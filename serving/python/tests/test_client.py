@@ -73,10 +73,18 @@ def test_an_answer_names_its_snapshots(client: FeatureClient, tarn: LocalTarn) -
 
 def test_pandas_has_a_row_for_each_entity(client: FeatureClient) -> None:
     frame = client.get(["2", "1", "nobody"], ["visits", "country"]).to_pandas()
-    assert list(frame.columns) == ["country", "visits"]
-    assert frame.index.to_list() == ["1", "2", "nobody"]
+    assert list(frame.columns) == ["visits", "country"]
+    assert frame.index.to_list() == ["2", "1", "nobody"]
     assert frame.loc["1", "country"] == "FR"
     assert frame["visits"].isna().to_list() == [False, False, True]
+
+
+def test_answers_are_in_the_order_of_the_request(client: FeatureClient) -> None:
+    ids = [str(i) for i in range(accounts.COUNT, 0, -1)]
+    answer = client.get(ids, ["price", "days", "big"])
+    assert list(answer) == ids
+    assert {tuple(features) for features in answer.values()} == {("price", "days", "big")}
+    assert list(client.get(["1"])["1"]) == sorted(client.get(["1"])["1"])
 
 
 def test_vectors_have_a_row_for_each_id_in_order(client: FeatureClient) -> None:

@@ -136,6 +136,6 @@ def _online(value: object) -> object:
         case list():
             return [_online(element) for element in value]
         case dict():
-            return {name: _online(element) for name, element in value.items()}
+            return {name: _online(value[name]) for name in sorted(value)}
         case _:
             return value

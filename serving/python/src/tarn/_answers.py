@@ -42,7 +42,7 @@ class ViewVersion:
 
 
 class Features(dict[str, dict[str, Value]]):
-    """Named values by entity id; an entity that nobody knows has none.
+    """Named values by entity id, as they were asked for; an entity that nobody knows has none.
 
     Default values stand in for what is missing; ``statuses`` says where that is so.
     """
@@ -54,13 +54,21 @@ class Features(dict[str, dict[str, Value]]):
     #: By entity id and feature view, the as-of of the row. Only if asked for.
     event_timestamps: dict[str, dict[str, datetime]]
 
-    def __init__(self, answer: pb.GetOnlineFeaturesResponse) -> None:
+    def __init__(
+        self, answer: pb.GetOnlineFeaturesResponse, entity_ids: Sequence[str], names: Sequence[str]
+    ) -> None:
         super().__init__()
+        # A map has no order; requests do.
+        self._names = list(names) or sorted(
+            {name for features in answer.results.values() for name in features.features}
+        )
         self.statuses = {}
         self.event_timestamps = {}
         self.versions = _versions(answer.versions)
-        for entity_id, features in answer.results.items():
-            self[entity_id] = {name: _value(v) for name, v in features.features.items()}
+        for entity_id in dict.fromkeys(entity_ids):
+            features = answer.results[entity_id]
+            values = features.features
+            self[entity_id] = {name: _value(values[name]) for name in self._names if name in values}
             if features.statuses:
                 self.statuses[entity_id] = {n: Status(s) for n, s in features.statuses.items()}
             if features.event_timestamps:
@@ -69,12 +77,11 @@ class Features(dict[str, dict[str, Value]]):
                 }
 
     def to_pandas(self) -> pd.DataFrame:
-        """Return a row for each entity, a column for each feature, both in order of name."""
+        """Return a row for each entity and a column for each feature."""
         import pandas as pd
 
-        frame = pd.DataFrame.from_dict(self, orient="index")
-        frame.index.name = "entity_id"
-        return frame.sort_index().sort_index(axis="columns")
+        index = pd.Index(list(self), name="entity_id")
+        return pd.DataFrame(list(self.values()), index=index, columns=self._names)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -141,6 +148,7 @@ def _value(value: PbValue) -> Value:
         case "list_value":
             return [_value(element) for element in value.list_value.values]
         case "struct_value":
-            return {name: _value(v) for name, v in value.struct_value.fields.items()}
+            fields = value.struct_value.fields
+            return {name: _value(fields[name]) for name in sorted(fields)}
         case _:
             return None

@@ -15,10 +15,10 @@ _SERVICE_CONFIG = {
         {
             "name": [{"service": _SERVICE}],
             "retryPolicy": {
-                "maxAttempts": 4,
-                "initialBackoff": "0.02s",
-                "maxBackoff": "0.2s",
-                "backoffMultiplier": 3,
+                "maxAttempts": 3,
+                "initialBackoff": "0.01s",
+                "maxBackoff": "0.1s",
+                "backoffMultiplier": 4,
                 "retryableStatusCodes": ["UNAVAILABLE"],
             },
         }

@@ -65,13 +65,12 @@ class FeatureClient:
         """
         request = _requests.features(entity_ids, features, entity, service, with_event_timestamps)
         try:
-            return Features(
-                self._stub.GetOnlineFeatures(
-                    request, timeout=self._seconds(deadline), metadata=self._metadata
-                )
+            answer = self._stub.GetOnlineFeatures(
+                request, timeout=self._seconds(deadline), metadata=self._metadata
             )
         except grpc.RpcError as e:
             raise self._error(e) from e
+        return Features(answer, entity_ids, features)
 
     def vectors(
         self, service: str, entity_ids: Sequence[str], *, deadline: float | None = None

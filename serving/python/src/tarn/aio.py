@@ -55,13 +55,12 @@ class FeatureClient:
         """As :meth:`tarn.FeatureClient.get`."""
         request = _requests.features(entity_ids, features, entity, service, with_event_timestamps)
         try:
-            return Features(
-                await self._stub.GetOnlineFeatures(
-                    request, timeout=self._seconds(deadline), metadata=self._metadata
-                )
+            answer = await self._stub.GetOnlineFeatures(
+                request, timeout=self._seconds(deadline), metadata=self._metadata
             )
         except grpc.aio.AioRpcError as e:
             raise self._error(e) from e
+        return Features(answer, entity_ids, features)
 
     async def vectors(
         self, service: str, entity_ids: Sequence[str], *, deadline: float | None = None
