@@ -59,7 +59,7 @@ class Features(dict[str, dict[str, Value]]):
     ) -> None:
         super().__init__()
         # A map has no order; requests do.
-        self._names = list(names) or sorted(
+        self._names = list(dict.fromkeys(names)) or sorted(
             {name for features in answer.results.values() for name in features.features}
         )
         self.statuses = {}

@@ -11,7 +11,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 __all__ = ["CommandError", "LocalTarn", "Server"]
 
@@ -96,10 +96,6 @@ class LocalTarn:
                 command, done.returncode, (done.stdout + (done.stderr or "")).strip()
             )
         return done.stdout
-
-    def json(self, *words: str) -> Any:  # noqa: ANN401 - what a command answers is its own affair
-        """Run one command with ``format=json`` and return what it answers."""
-        return json.loads(self.run(*words, "format=json"))
 
     def serve(self, *words: str) -> Server:
         """Start a server and wait until it is ready."""
