@@ -32,10 +32,10 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.functions;
 
 /**
- * The command {@code bench train}: the same spine joined to the same tables by Tarn and in two other
- * ways, in turn, in one run. All read the same Iceberg snapshots and give all columns to a sink that
- * drops them. Everything happens in a folder and a catalog of its own; tables that are there from an
- * earlier run of the same sizes are used again.
+ * The command {@code bench train}: the same spine joined to the same tables by Tarn and in two
+ * other ways, in turn, in one run. All read the same Iceberg snapshots and give all columns to a
+ * sink that drops them. Everything happens in a folder and a catalog of its own; tables that are
+ * there from an earlier run of the same sizes are used again.
  */
 public final class BenchTrainJob {
 
@@ -123,8 +123,7 @@ public final class BenchTrainJob {
     for (String view : views) {
       String made = "%s %d %d %d %s".formatted(view, entities, features, hot, asOfs);
       FeatureTable table = FeatureTable.find(lake, view).orElse(null);
-      if (table != null
-          && made.equals(table.iceberg().properties().get("bench.made"))) {
+      if (table != null && made.equals(table.iceberg().properties().get("bench.made"))) {
         for (int count : asOfs) {
           note(view, count, table.iceberg().refs().get("as-ofs-" + count).snapshotId());
         }
@@ -136,8 +135,7 @@ public final class BenchTrainJob {
       console.say("making table %s", view);
       // A build makes the table as builds do; the rows are written past it, as that is quicker.
       var unused =
-          new BuildJob(lake, Console.silent())
-              .build(definitions.view(view), List.of(FIRST), false);
+          new BuildJob(lake, Console.silent()).build(definitions.view(view), List.of(FIRST), false);
       if (view.equals("hot")) {
         write(view, hotRows());
         asOfs.forEach(count -> tag(view, count));
@@ -158,8 +156,10 @@ public final class BenchTrainJob {
   }
 
   private String definitions(String more) {
-    StringBuilder text = new StringBuilder("entities { user { keys = [{ name = user_id, type = bigint }] } }\n");
-    text.append("sources { none { format = parquet, path = \"%s\" } }\n".formatted(folder.resolve("none")));
+    StringBuilder text =
+        new StringBuilder("entities { user { keys = [{ name = user_id, type = bigint }] } }\n");
+    text.append(
+        "sources { none { format = parquet, path = \"%s\" } }\n".formatted(folder.resolve("none")));
     for (int v = 0; v <= VIEWS; v++) {
       String view = v == 0 ? "hot" : "v" + v;
       text.append(
@@ -198,9 +198,7 @@ public final class BenchTrainJob {
   }
 
   private String full(String view) {
-    return names(view).stream()
-        .map(name -> view + "." + name)
-        .collect(Collectors.joining(", "));
+    return names(view).stream().map(name -> view + "." + name).collect(Collectors.joining(", "));
   }
 
   /** A row of every entity. */
@@ -208,9 +206,7 @@ public final class BenchTrainJob {
     List<Column> columns = new ArrayList<>();
     columns.add(functions.col("id").as("user_id"));
     columns.add(
-        functions
-            .lit(Timestamp.from(FIRST.plus(Duration.ofDays(day))))
-            .as("event_timestamp"));
+        functions.lit(Timestamp.from(FIRST.plus(Duration.ofDays(day)))).as("event_timestamp"));
     return withFeatures(lake.spark().range(entities).toDF(), view, columns, day);
   }
 
@@ -226,8 +222,7 @@ public final class BenchTrainJob {
     return withFeatures(lake.spark().range(0, hot, 1, 1).toDF(), "hot", columns, 0);
   }
 
-  private Dataset<Row> withFeatures(
-      Dataset<Row> ids, String view, List<Column> columns, int seed) {
+  private Dataset<Row> withFeatures(Dataset<Row> ids, String view, List<Column> columns, int seed) {
     List<String> names = names(view);
     for (int f = 0; f < features; f++) {
       columns.add(
@@ -293,7 +288,11 @@ public final class BenchTrainJob {
           String service = views == 1 ? "one1" : "four";
           take("Tarn", views, count, isWarmUp, () -> tarn(service, views, count, "features"));
           take(
-              "Tarn, max age 2 d", views, count, isWarmUp, () -> tarn(service, views, count, "limited"));
+              "Tarn, max age 2 d",
+              views,
+              count,
+              isWarmUp,
+              () -> tarn(service, views, count, "limited"));
           if (hasRivals) {
             take("union and one window", views, count, isWarmUp, () -> union(views, count));
             take(
@@ -327,9 +326,7 @@ public final class BenchTrainJob {
           1,
           1,
           false,
-          () ->
-              drop(
-                  Training.join(lake.spark(), spine, "hottest", options("features")).rows()));
+          () -> drop(Training.join(lake.spark(), spine, "hottest", options("features")).rows()));
       liveHeap = heap.peak();
     }
   }
@@ -355,15 +352,16 @@ public final class BenchTrainJob {
       options.put("at.v" + v, Long.toString(snapshots.get("v" + v).get(count)));
     }
     drop(
-        Training.join(
-                lake.spark(), lake.spark().read().parquet(spinePath(count)), service, options)
+        Training.join(lake.spark(), lake.spark().read().parquet(spinePath(count)), service, options)
             .rows());
   }
 
   private Map<String, String> options(String definitions) {
     Map<String, String> options = new TreeMap<>();
     words.forEach(
-        word -> options.put(word.substring(0, word.indexOf('=')), word.substring(word.indexOf('=') + 1)));
+        word ->
+            options.put(
+                word.substring(0, word.indexOf('=')), word.substring(word.indexOf('=') + 1)));
     options.put("definitions", folder.resolve(definitions).toString());
     return options;
   }
@@ -461,7 +459,8 @@ public final class BenchTrainJob {
             hasRivals
                 ? List.of("join on entity and time, row_number", "union and one window")
                 : List.<String>of()) {
-          ratios.put(name(rival + " ÷ Tarn", views, count), median(name(rival, views, count)) / tarn);
+          ratios.put(
+              name(rival + " ÷ Tarn", views, count), median(name(rival, views, count)) / tarn);
         }
       }
       ratios.put(

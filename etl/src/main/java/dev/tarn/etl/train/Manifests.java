@@ -18,6 +18,7 @@ import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.security.SecureRandom;
+import java.sql.Timestamp;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.OffsetDateTime;
@@ -240,11 +241,7 @@ public final class Manifests {
           .createDataFrame(
               List.of(
                   RowFactory.create(
-                      manifest.getId(),
-                      java.sql.Timestamp.from(Instant.now()),
-                      state,
-                      out,
-                      json(manifest))),
+                      manifest.getId(), Timestamp.from(Instant.now()), state, out, json(manifest))),
               ROW)
           .writeTo(lake.sqlName(TABLE))
           .append();

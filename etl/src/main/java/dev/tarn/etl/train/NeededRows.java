@@ -1,6 +1,10 @@
 package dev.tarn.etl.train;
 
 import java.io.Serializable;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.Stream;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.sql.Column;
@@ -11,16 +15,15 @@ import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.storage.StorageLevel;
 import org.apache.spark.util.sketch.BloomFilter;
-import scala.collection.JavaConverters;
 
 /**
- * Leaves out rows of a history that no row of the spine can get.
+ * Leaves out rows of histories that no row of the spine can get.
  *
  * <p>A spine has few of the (entity, as-of) pairs of a long history. Where every as-of has a row of
  * an entity, the row that a moment gets is that of the last as-of before it, so all others are let
  * go where they are read, before they are shuffled. Entities that lack a row there are found by a
- * first look at keys and times alone; of those the whole history stays. Filters are Bloom filters:
- * a row too many changes nothing.
+ * first look at keys and times alone, of all histories at once; of those everything stays. Filters
+ * are Bloom filters: a row too many changes nothing.
  */
 final class NeededRows {
 
@@ -28,62 +31,145 @@ final class NeededRows {
   private static final String HASH = Columns.PREFIX + "hash";
   private static final String AS_OF = Columns.PREFIX + "as_of";
 
+  /** A bit for each history: which should have a row of a pair, and which do. */
+  private static final String ASKED = Columns.PREFIX + "asked";
+
+  private static final String FOUND = Columns.PREFIX + "found";
+  private static final String LACKING = Columns.PREFIX + "lacking";
+
+  /** Bits of a long that are not its sign. */
+  private static final int MOST = 63;
+
+  /** A history that may be long. */
+  static final class History {
+    private final Dataset<Row> rows;
+    private final long[] asOfs;
+    private final long oldest;
+
+    /**
+     * A history.
+     *
+     * @param rows with keys and micros
+     * @param asOfs all that the rows have, ascending
+     * @param oldest age in microseconds from which on a row counts for nothing; Long.MAX_VALUE:
+     *     none
+     */
+    History(Dataset<Row> rows, long[] asOfs, long oldest) {
+      this.rows = rows;
+      this.asOfs = asOfs;
+      this.oldest = oldest;
+    }
+
+    private boolean asksLike(History other) {
+      return oldest == other.oldest && Arrays.equals(asOfs, other.asOfs);
+    }
+  }
+
   private NeededRows() {}
 
-  /**
-   * The rows that the spine may get, and some that it doesn't.
-   *
-   * @param rows with keys and micros
-   * @param asOfs all that the rows have, ascending
-   * @param oldest age in microseconds from which on a row counts for nothing; Long.MAX_VALUE: none
-   */
-  static Dataset<Row> of(Spine spine, Dataset<Row> rows, long[] asOfs, long oldest) {
+  /** Of each history the rows that the spine may get, and some that it doesn't. */
+  static List<Dataset<Row>> of(Spine spine, List<History> histories) {
+    if (histories.isEmpty() || histories.size() > MOST) {
+      return histories.stream().map(history -> history.rows).toList();
+    }
     Column[] keys = Columns.keys(spine.keys());
-    Column micros = functions.col(Columns.MICROS);
-    Column wanted = AsOfFloor.of(asOfs, micros);
-    Dataset<Row> pairs =
-        spine
-            .keysAndTimes()
-            .withColumn(AS_OF, wanted)
-            .filter(
-                functions
-                    .col(AS_OF)
-                    .isNotNull()
-                    .and(
-                        oldest == Long.MAX_VALUE
-                            ? functions.lit(true)
-                            : micros.minus(functions.col(AS_OF)).leq(oldest)));
-    Column pair = hash(keys, functions.col(AS_OF));
-    Column isWanted = contains(pairs, pair, spine.count(), hash(keys, micros));
+    Column[] pair =
+        Stream.concat(Stream.of(keys), Stream.of(functions.col(AS_OF))).toArray(Column[]::new);
+    Column[] keysAndTime =
+        Stream.concat(Stream.of(keys), Stream.of(functions.col(Columns.MICROS)))
+            .toArray(Column[]::new);
 
-    Column[] keysAndTime = new Column[keys.length + 1];
-    System.arraycopy(keys, 0, keysAndTime, 0, keys.length);
-    keysAndTime[keys.length] = micros.as(AS_OF);
-    java.util.List<String> on = new java.util.ArrayList<>(Columns.keyNames(spine.keys()));
-    on.add(AS_OF);
+    // 1. The pairs of the spine, once for all histories that have the same as-ofs.
+    Column[] isWanted = new Column[histories.size()];
+    Dataset<Row> all = null;
+    for (int h = 0; h < histories.size(); h++) {
+      if (isWanted[h] != null) {
+        continue;
+      }
+      Dataset<Row> pairs = pairs(spine, histories.get(h));
+      Column isPair = contains(pairs, hash(pair), spine.count(), hash(keysAndTime));
+      long asking = 0;
+      for (int like = h; like < histories.size(); like++) {
+        if (histories.get(h).asksLike(histories.get(like))) {
+          isWanted[like] = isPair;
+          asking |= 1L << like;
+        }
+      }
+      Dataset<Row> asked =
+          pairs
+              .withColumn(ASKED, functions.lit(asking))
+              .withColumn(FOUND, functions.lit(0L))
+              .drop(Columns.MICROS);
+      all = all == null ? asked : all.union(asked);
+    }
+
+    // 2. Entities that have no row in one of their as-ofs.
+    for (int h = 0; h < histories.size(); h++) {
+      all =
+          all.union(
+              histories
+                  .get(h)
+                  .rows
+                  .filter(isWanted[h])
+                  .select(keysAndTime)
+                  .withColumnRenamed(Columns.MICROS, AS_OF)
+                  .withColumn(ASKED, functions.lit(0L))
+                  .withColumn(FOUND, functions.lit(1L << h)));
+    }
     Dataset<Row> lacking =
-        pairs
-            .drop(Columns.MICROS)
-            .join(
-                rows.filter(isWanted).select(keysAndTime),
-                JavaConverters.asScalaBuffer(on).toSeq(),
-                "left_anti")
-            .select(keys)
-            .distinct()
+        all.groupBy(pair)
+            .agg(
+                functions.bit_or(functions.col(ASKED)).as(ASKED),
+                functions.bit_or(functions.col(FOUND)).as(FOUND))
+            .withColumn(
+                LACKING,
+                functions.col(ASKED).bitwiseAND(functions.bitwise_not(functions.col(FOUND))))
+            .filter(functions.col(LACKING).notEqual(0))
+            .groupBy(keys)
+            .agg(functions.bit_or(functions.col(LACKING)).as(LACKING))
             .persist(StorageLevel.MEMORY_AND_DISK());
     try {
-      long entities = lacking.count();
-      return entities == 0
-          ? rows.filter(isWanted)
-          : rows.filter(isWanted.or(contains(lacking, hash(keys), entities, hash(keys))));
+      List<Dataset<Row>> needed = new ArrayList<>();
+      Column[] counts = new Column[histories.size()];
+      for (int h = 0; h < counts.length; h++) {
+        counts[h] = functions.count_if(lacks(h));
+      }
+      Row counted = lacking.agg(counts[0], Arrays.copyOfRange(counts, 1, counts.length)).head();
+      for (int h = 0; h < counts.length; h++) {
+        Column isNeeded = isWanted[h];
+        if (counted.getLong(h) > 0) {
+          isNeeded =
+              isNeeded.or(
+                  contains(lacking.filter(lacks(h)), hash(keys), counted.getLong(h), hash(keys)));
+        }
+        needed.add(histories.get(h).rows.filter(isNeeded));
+      }
+      return needed;
     } finally {
       lacking.unpersist();
     }
   }
 
-  /** Those rows whose entities the spine has for a snapshot, by the spine's own column for it. */
-  static Column isOneOf(Dataset<Row> spineRows, Column[] of, long count, Column[] candidate) {
-    return contains(spineRows, hash(of), count, hash(candidate));
+  private static Column lacks(int history) {
+    return functions.col(LACKING).bitwiseAND(1L << history).notEqual(0);
+  }
+
+  /** Of each row of the spine its entity and the last as-of before it, where there may be one. */
+  private static Dataset<Row> pairs(Spine spine, History history) {
+    Column micros = functions.col(Columns.MICROS);
+    Dataset<Row> pairs =
+        spine
+            .keysAndTimes()
+            .withColumn(AS_OF, AsOfFloor.of(history.asOfs, micros))
+            .filter(functions.col(AS_OF).isNotNull());
+    return history.oldest == Long.MAX_VALUE
+        ? pairs
+        : pairs.filter(micros.minus(functions.col(AS_OF)).leq(history.oldest));
+  }
+
+  /** Whether a row is of what the spine's rows have in columns of the same names. */
+  static Column isOneOf(Dataset<Row> spineRows, Column[] columns, long count) {
+    return contains(spineRows, hash(columns), count, hash(columns));
   }
 
   private static Column contains(Dataset<Row> of, Column hash, long count, Column candidate) {
@@ -94,11 +180,8 @@ final class NeededRows {
     return functions.udf(new Contains(shared), DataTypes.BooleanType).apply(candidate);
   }
 
-  private static Column hash(Column[] columns, Column... more) {
-    Column[] all = new Column[columns.length + more.length];
-    System.arraycopy(columns, 0, all, 0, columns.length);
-    System.arraycopy(more, 0, all, columns.length, more.length);
-    return functions.xxhash64(all);
+  private static Column hash(Column[] columns) {
+    return functions.xxhash64(columns);
   }
 
   private record Contains(Broadcast<BloomFilter> filter)

@@ -4,14 +4,11 @@ import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;
 import dev.tarn.etl.Failures;
 import dev.tarn.etl.Lake;
-import dev.tarn.etl.release.ReleaseHistory;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
-import java.util.List;
 import java.util.Locale;
-import java.util.stream.Stream;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
@@ -47,19 +44,11 @@ final class Output {
    *
    * @throws UsageException if something is there, and it is not a training set to be replaced
    */
-  static Output of(Lake lake, String location, boolean overwrite, List<String> views) {
+  static Output of(Lake lake, String location, boolean overwrite) {
     Output output = new Output(lake.spark(), location);
     if (location.toLowerCase(Locale.ROOT).matches(".*\\.(csv|json)(\\.gz)?")) {
       throw new UsageException(
           "out=%s: a training set is a folder of Parquet files, or an Iceberg table"
-              .formatted(location));
-    }
-    boolean isOwn =
-        Stream.concat(views.stream(), Stream.of(Manifests.TABLE, ReleaseHistory.TABLE))
-            .anyMatch(table -> lake.sqlName(table).equalsIgnoreCase(location));
-    if (isOwn) {
-      throw new UsageException(
-          "out=%s is a table of Tarn's own: give the training set another name"
               .formatted(location));
     }
     if (output.exists()) {

@@ -247,7 +247,7 @@ final class Plan {
       all.addReadings(reading);
     }
     Column index =
-        TrainingRead.readingAt(
+        AsServed.readingAt(
             all.build(), functions.unix_micros(Columns.named(spine.timeColumn())));
     Dataset<Row> used = spine.rows().groupBy(index.as("reading")).count().orderBy("reading");
     List<TrainingReading> readings = new ArrayList<>();

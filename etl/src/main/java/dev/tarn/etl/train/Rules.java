@@ -10,6 +10,7 @@ import dev.tarn.manifest.TrainingView;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Function;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.DataType;
@@ -80,7 +81,7 @@ final class Rules {
   }
 
   /** Few of the releases of a view differ in their rules, so a case stands for many of them. */
-  private Column byReading(java.util.function.Function<Manifest, Column> rule, DataType type) {
+  private Column byReading(Function<Manifest, Column> rule, DataType type) {
     List<Column> rules = new ArrayList<>();
     List<List<Object>> readings = new ArrayList<>();
     for (int i = 0; i < view.getReadingsCount(); i++) {

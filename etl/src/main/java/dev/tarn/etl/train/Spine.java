@@ -87,7 +87,7 @@ record Spine(
                     rows.filter(Columns.named(needed.get(i)).isNull()).head()));
       }
     }
-    StringBuilder fingerprint = new StringBuilder(rows.schema().simpleString());
+    StringBuilder fingerprint = new StringBuilder(rows.schema().catalogString());
     for (int i = firstHash; i < row.size(); i++) {
       fingerprint.append(' ').append(row.get(i));
     }

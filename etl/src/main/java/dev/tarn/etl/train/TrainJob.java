@@ -1,6 +1,8 @@
 package dev.tarn.etl.train;
 
 import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
+import com.google.protobuf.util.Timestamps;
 import dev.tarn.cli.CommandLine;
 import dev.tarn.cli.Settings;
 import dev.tarn.cli.TextTable;
@@ -8,8 +10,6 @@ import dev.tarn.cli.UsageException;
 import dev.tarn.etl.Console;
 import dev.tarn.etl.Lake;
 import dev.tarn.etl.Pulse;
-import dev.tarn.etl.definition.Definitions;
-import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.manifest.TrainingManifest;
 import dev.tarn.manifest.TrainingReading;
 import dev.tarn.manifest.TrainingView;
@@ -36,12 +36,7 @@ public final class TrainJob {
     Instant start = Instant.now();
     try (Lake lake = Lake.open(settings)) {
       // Before anything is read, too: a set takes long.
-      Output unused =
-          Output.of(
-              lake,
-              out,
-              overwrite,
-              Definitions.load(settings).views().stream().map(FeatureView::name).toList());
+      Output unused = Output.of(lake, out, overwrite);
       Training training = new Training(lake, settings, console);
       TrainingSet set;
       try (Pulse pulse = Pulse.ofTasks(lake, console, "train")) {
@@ -66,12 +61,8 @@ public final class TrainJob {
         table.row(
             view.getFeatureView(),
             Long.toString(reading.getSnapshotId()),
-            reading.hasReleasedAt()
-                ? com.google.protobuf.util.Timestamps.toString(reading.getReleasedAt())
-                : "-",
-            reading.hasRetiredAt()
-                ? com.google.protobuf.util.Timestamps.toString(reading.getRetiredAt())
-                : "-");
+            reading.hasReleasedAt() ? Timestamps.toString(reading.getReleasedAt()) : "-",
+            reading.hasRetiredAt() ? Timestamps.toString(reading.getRetiredAt()) : "-");
       }
     }
     return table.toString();
@@ -83,7 +74,7 @@ public final class TrainJob {
     object.addProperty("out", out);
     object.addProperty("rows", set.count());
     object.addProperty("seconds", seconds);
-    object.add("definition", com.google.gson.JsonParser.parseString(set.manifest()));
+    object.add("definition", JsonParser.parseString(set.manifest()));
     return object;
   }
 }

@@ -2,8 +2,6 @@ package dev.tarn.etl.train;
 
 import dev.tarn.etl.Lake;
 import dev.tarn.manifest.TrainingManifest;
-import dev.tarn.manifest.TrainingView;
-import java.util.List;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 
@@ -61,9 +59,7 @@ public final class TrainingSet {
    * @throws dev.tarn.cli.TarnException if it can't be written; then nothing of it is there
    */
   public void save(String out, boolean overwrite) {
-    List<String> views =
-        manifest.getViewsList().stream().map(TrainingView::getFeatureView).toList();
-    Output output = Output.of(lake, out, overwrite, views);
+    Output output = Output.of(lake, out, overwrite);
     Manifests manifests = new Manifests(lake);
     boolean isMade = isAgain;
     try {

@@ -51,12 +51,14 @@ class ServedIT {
           "calm.a_date");
 
   /** One answer about one user. */
-  private record Logged(Instant at, FeatureSet features, Map<String, Long> snapshots, ByteString vector) {}
+  private record Logged(
+      Instant at, FeatureSet features, Map<String, Long> snapshots, ByteString vector) {}
 
   private final Workbench bench = new Workbench();
 
   /** As-ofs a while ago, so that rows of the older one are too old and those of the newer not. */
-  private final Instant older = Instant.now().minus(9, ChronoUnit.DAYS).truncatedTo(ChronoUnit.DAYS);
+  private final Instant older =
+      Instant.now().minus(9, ChronoUnit.DAYS).truncatedTo(ChronoUnit.DAYS);
 
   private final Instant newer = older.plus(7, ChronoUnit.DAYS);
 
@@ -105,7 +107,8 @@ class ServedIT {
         bench
             .spark()
             .createDataFrame(
-                spine, StructType.fromDDL("user_id BIGINT, event_timestamp TIMESTAMP, number BIGINT"))
+                spine,
+                StructType.fromDDL("user_id BIGINT, event_timestamp TIMESTAMP, number BIGINT"))
             .repartition(4);
     TrainingSet served =
         Training.join(bench.spark(), rows, "all", TrainingScores.settings(bench, "as=served"));
@@ -115,8 +118,7 @@ class ServedIT {
     for (Row row : served.rows().collectAsList()) {
       Logged logged = log.get(row.getLong(2));
       for (int i = 0; i < FEATURES.size(); i++) {
-        Value online =
-            logged.features().getFeaturesOrDefault(FEATURES.get(i), Values.NULL);
+        Value online = logged.features().getFeaturesOrDefault(FEATURES.get(i), Values.NULL);
         assertThat(SparkValues.of(row.get(3 + i)))
             .as("%s of answer %d at %s", FEATURES.get(i), row.getLong(2), logged.at())
             .isEqualTo(online);
@@ -144,7 +146,9 @@ class ServedIT {
     assertThat(vectors).isEqualTo(ANSWERS);
   }
 
-  /** Asks for every user and some that nobody knows, several times over, once it is all released. */
+  /**
+   * Asks for every user and some that nobody knows, several times over, once it is all released.
+   */
   private void answer(LookupProcess server, int phase) {
     Map<String, String> released = new TreeMap<>();
     bench.versions().releases().forEach((view, release) -> released.put(view, release.version()));

@@ -76,8 +76,9 @@ class TestTrainJob {
     // What has changed since: the rows, other as-ofs, the definition, and old snapshots are let go.
     build(bench, MONDAY, "1, 11, 'x'");
     build(bench, TUESDAY, "2, 12, 'x'");
-    TrainingScores.define(
+    Scores.define(
         bench,
+        "user_id, at, points, level AS grade",
         "[{ name = points, type = bigint, default = 5 }, { name = grade, type = string, was = level }]",
         "max-age = 1h");
     TrainingScores.service(bench, "score.grade");
@@ -197,7 +198,7 @@ class TestTrainJob {
         "spine=DIR/labels.csv service=ranking out=DIR/text # 2 # is there already: give another name, or overwrite=true",
         "spine=DIR/labels.csv service=ranking out=DIR/text overwrite=true # 2 # is not a training set, so it is not overwritten",
         "spine=DIR/labels.csv service=ranking out=DIR/set.csv # 2 # is a folder of Parquet files, or an Iceberg table",
-        "spine=DIR/labels.csv service=ranking out=tarn.DATABASE.score overwrite=true # 2 # is a table of Tarn's own",
+        "spine=DIR/labels.csv service=ranking out=tarn.DATABASE.score overwrite=true # 2 # is not a training set, so it is not overwritten",
         "spine=DIR/labels.csv service=ranking # 2 # train needs out=",
         "manifest=DIR/labels.csv out=OUT # 2 # is not the manifest of a training set",
         "manifest=DIR/no.json out=OUT # 2 # there is no such file",

@@ -15,9 +15,11 @@ import dev.tarn.etl.Workbench;
 import dev.tarn.etl.build.FeatureTable;
 import dev.tarn.etl.push.PushJob;
 import dev.tarn.etl.push.Scores;
+import dev.tarn.etl.release.ReleaseHistory;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
+import org.apache.iceberg.Table;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.junit.jupiter.api.Test;
@@ -185,6 +187,30 @@ class TestTraining {
         .hasMessageContaining("of 'score' was live from " + first)
         .hasMessageContaining("has expired")
         .hasMessageContaining("1 rows of the spine");
+  }
+
+  @Test
+  void releasesFromBeforeTheirManifestsWereNotedAreTold() {
+    Workbench bench = TrainingScores.bench(Scores.FEATURES, "");
+    build(bench, MONDAY, "1, 10, 'a'");
+    Instant first = release(bench);
+    Table history = bench.lake().catalog().loadTable(bench.lake().table(ReleaseHistory.TABLE));
+    history.updateSchema().deleteColumn("manifest").commit();
+    build(bench, TUESDAY, "1, 11, 'b'");
+    Instant second = release(bench);
+
+    assertThat(
+            Training.join(
+                    bench.spark(),
+                    spine(bench, "(1, '%s')".formatted(second)),
+                    "ranking",
+                    settings(bench, "as=served"))
+                .rows()
+                .head()
+                .getLong(2))
+        .isEqualTo(11);
+    assertThatThrownBy(() -> join(bench, spine(bench, "(1, '%s')".formatted(first)), "as=served"))
+        .hasMessageContaining("was released before releases noted how they are answered");
   }
 
   @Test
