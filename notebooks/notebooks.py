@@ -25,6 +25,7 @@ _VOLATILE = [
     (re.compile(r"\bv\d+-[a-z0-9]{6}\b"), "<version>"),
     (re.compile(r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\.\d+(Z|\+00:00)?"), "<moment>"),
     (re.compile(r"\b\d[\d,.]* (ms|s|rows/s)(?=\W|$)"), "<measured>"),
+    (re.compile(r"\b127\.0\.0\.1:\d+"), "<address>"),
     (re.compile(r"\btarn-train-\w+"), "<manifest>"),
     (re.compile(r"[-─]{3,}"), "---"),
 ]

@@ -83,7 +83,8 @@ public final class Main {
       case BENCH_TRAIN -> BenchTrainJob.run(line, settings, console);
       case BENCH_FAULTS -> BenchFaultsJob.run(line, settings, console);
       case BENCH_CLIENT ->
-          throw new UsageException("'bench client' measures in Python: run it as ./tarn bench client");
+          throw new UsageException(
+              "'bench client' measures in Python: run it as ./tarn bench client");
       case SERVE ->
           throw new UsageException(
               "'serve' is in tarn-serving.jar: java -jar tarn-serving.jar serve");
