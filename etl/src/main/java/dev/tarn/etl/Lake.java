@@ -83,12 +83,42 @@ public final class Lake implements AutoCloseable {
       lake.makeNamespace();
     } catch (RuntimeException e) {
       spark.stop();
-      throw new TarnException(
-          "can't use the Iceberg catalog at %s (settings below 'catalog'): %s"
-              .formatted(address, Failures.reason(e)),
-          e);
+      throw unusable(address, e);
     }
     return lake;
+  }
+
+  private static TarnException unusable(String address, RuntimeException e) {
+    return new TarnException(
+        "can't use the Iceberg catalog at %s (settings below 'catalog'): %s"
+            .formatted(address, Failures.reason(e)),
+        e);
+  }
+
+  /**
+   * Uses a session that is somebody else's, such as a notebook's: only the catalog {@code tarn} is
+   * added to it, unless it has one. Not to be closed.
+   *
+   * @throws TarnException if the catalog can't be reached
+   */
+  public static Lake attach(SparkSession spark, Settings settings) {
+    Config tarn = settings.read(config -> config);
+    String prefix = "spark.sql.catalog." + CATALOG;
+    Map<String, String> catalog = flat(tarn.getConfig("catalog"));
+    if (spark.conf().getOption(prefix).isEmpty()) {
+      spark.conf().set(prefix, "org.apache.iceberg.spark.SparkCatalog");
+      spark.conf().set(prefix + ".cache-enabled", "false");
+      catalog.forEach((key, value) -> spark.conf().set(prefix + "." + key, value));
+      makeParentOfSqlite(catalog.getOrDefault("uri", ""));
+    }
+    String address = catalog.getOrDefault("uri", catalog.getOrDefault("type", "?"));
+    Lake lake = new Lake(spark, Namespace.of(tarn.getString("database").split("\\.")), address);
+    try {
+      lake.makeNamespace();
+      return lake;
+    } catch (RuntimeException e) {
+      throw unusable(address, e);
+    }
   }
 
   public SparkSession spark() {

@@ -7,6 +7,7 @@ import dev.tarn.cli.UsageException;
 import dev.tarn.etl.bench.BenchFaultsJob;
 import dev.tarn.etl.bench.BenchLookupJob;
 import dev.tarn.etl.bench.BenchPushJob;
+import dev.tarn.etl.bench.BenchTrainJob;
 import dev.tarn.etl.build.BuildJob;
 import dev.tarn.etl.build.ValidateJob;
 import dev.tarn.etl.demo.DemoJob;
@@ -18,6 +19,8 @@ import dev.tarn.etl.release.ExpireJob;
 import dev.tarn.etl.release.RollbackJob;
 import dev.tarn.etl.release.UnpinJob;
 import dev.tarn.etl.release.VersionsJob;
+import dev.tarn.etl.train.ManifestsJob;
+import dev.tarn.etl.train.TrainJob;
 import java.util.Optional;
 import java.util.function.Function;
 import org.slf4j.Logger;
@@ -69,6 +72,9 @@ public final class Main {
       case UNPIN -> UnpinJob.run(line, settings, console);
       case VERSIONS -> VersionsJob.run(line, settings, console);
       case EXPIRE -> ExpireJob.run(line, settings, console);
+      case TRAIN -> TrainJob.run(line, settings, console);
+      case MANIFESTS -> ManifestsJob.list(line, settings, console);
+      case RETIRE -> ManifestsJob.retire(line, settings, console);
       case FIT -> FitJob.run(line, settings, console);
       case GET -> GetJob.run(line, settings, console);
       case UP -> LocalRedis.up(settings, console);
@@ -76,7 +82,11 @@ public final class Main {
       case DEMO -> DemoJob.run(line, settings, console);
       case BENCH_PUSH -> BenchPushJob.run(line, settings, console);
       case BENCH_LOOKUP -> BenchLookupJob.run(line, settings, console);
+      case BENCH_TRAIN -> BenchTrainJob.run(line, settings, console);
       case BENCH_FAULTS -> BenchFaultsJob.run(line, settings, console);
+      case BENCH_CLIENT ->
+          throw new UsageException(
+              "'bench client' measures in Python: run it as ./tarn bench client");
       case SERVE ->
           throw new UsageException(
               "'serve' is in tarn-serving.jar: java -jar tarn-serving.jar serve");

@@ -49,10 +49,36 @@ public enum Command {
       optional("view", "only this feature view (and the release history)"),
       optional("older-than", "e.g. 90d or 12h (default 30d)"),
       optional("format", "table (default) or json")),
+  TRAIN(
+      "join the features of a feature service to labelled rows, each as they were at its time",
+      optional("spine", "the rows: Parquet or CSV (file, folder) or an Iceberg table"),
+      optional("service", "the feature service"),
+      optional("out", "where the training set goes: a new folder (Parquet) or Iceberg table"),
+      optional("time", "the spine's time column (default event_timestamp)"),
+      optional("at", "read each view as it was: a snapshot id, a tag or a time (default: now)"),
+      optional("at.VIEW", "the same for one feature view"),
+      optional("as", "served: what was live online at each row's time"),
+      optional("vectors", "true: the service's float32 vectors in place of its features"),
+      optional("manifest", "make a training set again: its _manifest.json or its id"),
+      optional("overwrite", "true: replace the training set that is at out"),
+      optional("format", "table (default) or json")),
+  MANIFESTS(
+      "the training sets whose snapshots are kept",
+      optional("all", "true: also those that are retired"),
+      optional("format", "table (default) or json")),
+  RETIRE(
+      "let go of the snapshots of a training set",
+      required("manifest", "its id or its _manifest.json")),
   FIT(
       "fit the transforms of a feature service, and make them known to the servers",
       required("service", "the feature service"),
       optional("snapshot", "Iceberg snapshot ids or tags, separated by commas (default: released)"),
+      optional("spine", "fit on the features of these rows, joined as by train"),
+      optional("where", "with spine=: a condition in SQL, e.g. \"split = 'train'\""),
+      optional("time", "with spine=: as of train"),
+      optional("at", "with spine=: as of train"),
+      optional("at.VIEW", "with spine=: as of train"),
+      optional("as", "with spine=: as of train"),
       optional("format", "table (default) or json")),
   SERVE("answer lookups over gRPC until stopped"),
   GET(
@@ -81,15 +107,34 @@ public enum Command {
       optional("seconds", "of each run at half of saturation (default 10)"),
       optional("minutes", "of a last, long run at half of saturation (default 1, 0: none)"),
       optional("format", "table (default) or json")),
+  BENCH_TRAIN(
+      "measure training reads side by side with other ways to join the same tables",
+      optional("rows", "rows of the spine (default 2000000)"),
+      optional("entities", "entities in each as-of (default 1000000)"),
+      optional("as-ofs", "lengths of history, separated by commas (default 5,20,100)"),
+      optional("features", "features of each view (default 5)"),
+      optional("hot", "rows of one entity, in a measurement of its own (default 1000000; 0: none)"),
+      optional("runs", "measured runs of each, after one to warm up (default 3)"),
+      optional("rivals", "false: Tarn's own figures only (default true)"),
+      optional("format", "table (default) or json")),
   BENCH_FAULTS(
       "kill pushes, Redis and connections at random, and check every answer meanwhile",
       optional("kills", "pushes to kill (default 100); other faults come to about half as many"),
       optional("seed", "another seed gives other moments and another order (default 1)"),
       optional("minutes", "no fault begins after this long (default 30)"),
+      optional("format", "table (default) or json")),
+  BENCH_CLIENT(
+      "measure the Python client: vectors against get, for 1, 10 and 100 entities",
+      optional("entities", "entities to ask for (default 20000)"),
+      optional("seconds", "of each measure in each run (default 3)"),
+      optional("runs", "measured runs, after one to warm up (default 3)"),
       optional("format", "table (default) or json"));
 
   /** One {@code name=value} of a command. */
   public record Argument(String name, boolean isRequired, String help) {}
+
+  private static final String OF_VIEW = ".VIEW";
+  private static final int VIEW_LENGTH = "VIEW".length();
 
   private final String summary;
 
@@ -103,6 +148,19 @@ public enum Command {
 
   public List<Argument> arguments() {
     return arguments;
+  }
+
+  /** The argument that a name is one of; one such as {@code at.VIEW} stands for each view's. */
+  Optional<Argument> argument(String name) {
+    return arguments.stream()
+        .filter(
+            argument ->
+                argument.name().endsWith(OF_VIEW)
+                    ? name.length() > argument.name().length() - VIEW_LENGTH
+                        && name.startsWith(
+                            argument.name().substring(0, argument.name().length() - VIEW_LENGTH))
+                    : argument.name().equals(name))
+        .findFirst();
   }
 
   /** The command as it is typed. */

@@ -12,6 +12,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.stream.Stream;
 
 /**
@@ -70,7 +71,7 @@ public final class CommandLine {
       String name = word.substring(0, equals);
       Settings.refusePassword(name, word.substring(equals + 1));
       ConfigValue value = parseValue(name, word.substring(equals + 1));
-      if (names.contains(name)) {
+      if (command.argument(name).isPresent()) {
         arguments.put(name, value);
       } else if (Settings.isKnown(name)) {
         settings = settings.withValue("tarn." + name, value);
@@ -126,6 +127,18 @@ public final class CommandLine {
 
   public Optional<String> optional(String name) {
     return Optional.ofNullable(arguments.get(name)).map(value -> value.unwrapped().toString());
+  }
+
+  /** The arguments {@code NAME.VIEW=…}, by view. */
+  public Map<String, String> byView(String name) {
+    Map<String, String> byView = new TreeMap<>();
+    arguments.forEach(
+        (key, value) -> {
+          if (key.startsWith(name + ".")) {
+            byView.put(key.substring(name.length() + 1), value.unwrapped().toString());
+          }
+        });
+    return byView;
   }
 
   /** Values separated by commas, or a HOCON list. */

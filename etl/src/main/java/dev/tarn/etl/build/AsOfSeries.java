@@ -78,6 +78,11 @@ public final class AsOfSeries {
     return Optional.ofNullable(asOfs.higher(micros(moment)));
   }
 
+  /** All of them, ascending, in microseconds since 1970. */
+  public long[] micros() {
+    return asOfs.stream().mapToLong(Values::micros).toArray();
+  }
+
   public Optional<Instant> newest() {
     return asOfs.isEmpty() ? Optional.empty() : Optional.of(asOfs.last());
   }

@@ -2,13 +2,9 @@ package dev.tarn.etl.build;
 
 import dev.tarn.cli.CommandLine;
 import dev.tarn.cli.UsageException;
-import java.time.DateTimeException;
+import dev.tarn.etl.Moments;
 import java.time.Duration;
 import java.time.Instant;
-import java.time.LocalDate;
-import java.time.LocalDateTime;
-import java.time.OffsetDateTime;
-import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Matcher;
@@ -34,10 +30,10 @@ final class AsOfs {
       throw new UsageException("give as-of=…, or from=… and to=…");
     }
     if (line.has("as-of")) {
-      asOfs.add(parse("as-of", line.text("as-of")));
+      asOfs.add(Moments.parse("as-of", line.text("as-of")));
     } else {
-      Instant from = parse("from", line.text("from"));
-      Instant to = parse("to", line.text("to"));
+      Instant from = Moments.parse("from", line.text("from"));
+      Instant to = Moments.parse("to", line.text("to"));
       if (to.isBefore(from)) {
         throw new UsageException("from=%s is after to=%s".formatted(from, to));
       }
@@ -57,23 +53,6 @@ final class AsOfs {
               .formatted(last, now));
     }
     return asOfs;
-  }
-
-  /** A date is its midnight; a time without a zone is UTC. */
-  private static Instant parse(String name, String text) {
-    try {
-      if (!text.contains("T")) {
-        return LocalDate.parse(text).atStartOfDay(ZoneOffset.UTC).toInstant();
-      }
-      return text.matches(".*([zZ]|[+-]\\d{2}:\\d{2})")
-          ? OffsetDateTime.parse(text).toInstant()
-          : LocalDateTime.parse(text).toInstant(ZoneOffset.UTC);
-    } catch (DateTimeException e) {
-      throw new UsageException(
-          "%s=%s is not a moment: write 2026-11-20 or 2026-11-20T06:00:00Z (times are UTC)"
-              .formatted(name, text),
-          e);
-    }
   }
 
   private static Duration step(String text) {

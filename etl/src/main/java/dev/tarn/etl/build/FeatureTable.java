@@ -24,6 +24,7 @@ import java.util.Set;
 import java.util.function.Consumer;
 import org.apache.iceberg.FileScanTask;
 import org.apache.iceberg.HasTableOperations;
+import org.apache.iceberg.HistoryEntry;
 import org.apache.iceberg.ManageSnapshots;
 import org.apache.iceberg.PartitionSpec;
 import org.apache.iceberg.Schema;
@@ -229,6 +230,18 @@ public final class FeatureTable {
   public Optional<Snapshot> main() {
     table.refresh();
     return Optional.ofNullable(table.snapshot(SnapshotRef.MAIN_BRANCH));
+  }
+
+  /** What main was at a moment; empty if there was none, or it is expired. */
+  public Optional<Snapshot> mainAt(Instant moment) {
+    table.refresh();
+    Optional<Long> id = Optional.empty();
+    for (HistoryEntry entry : table.history()) {
+      if (entry.timestampMillis() <= moment.toEpochMilli()) {
+        id = Optional.of(entry.snapshotId());
+      }
+    }
+    return id.map(table::snapshot);
   }
 
   /**

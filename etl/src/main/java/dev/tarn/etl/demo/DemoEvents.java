@@ -43,6 +43,9 @@ final class DemoEvents {
     // Low indexes are likelier, so some countries have most of the users.
     String home = "pow((pmod(xxhash64(user_id, %d), 1000) + 0.5D) / 1000, 2)".formatted(seed);
     String abroad = "%s < 0.07D".formatted(uniform(seed, 6));
+    // 2 % of all, far more of a few users: something for a model to learn.
+    String declinedShare =
+        "0.15D * pow((pmod(xxhash64(user_id, %d, 10), 1000) + 0.5D) / 1000, 6)".formatted(seed);
     spark
         .range(rows)
         .selectExpr(
@@ -64,7 +67,7 @@ final class DemoEvents {
             "element_at(%s, 1 + CAST(floor(10 * IF(abroad, place, %s)) AS INT)) AS country"
                 .formatted(countries, home),
             "concat('m', CAST(floor(5000 * pow(shop, 2)) AS INT)) AS merchant",
-            "IF(luck < 0.02D, 'declined', 'approved') AS status")
+            "IF(luck < %s, 'declined', 'approved') AS status".formatted(declinedShare))
         .selectExpr("*", "date(event_time) AS dt")
         .createOrReplaceTempView("demo_events");
     spark

@@ -19,6 +19,7 @@ import dev.tarn.etl.push.PushJob;
 import dev.tarn.etl.read.CurrentRows;
 import dev.tarn.etl.redis.RedisServers;
 import dev.tarn.etl.release.VersionStore;
+import dev.tarn.etl.train.TrainingRows;
 import dev.tarn.manifest.FeatureTransforms;
 import dev.tarn.manifest.FeatureType;
 import dev.tarn.manifest.FittedOn;
@@ -35,11 +36,13 @@ import java.util.Optional;
 import org.apache.iceberg.Snapshot;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
+import org.apache.spark.storage.StorageLevel;
 
 /**
  * The command {@code fit}: fits the transforms of a feature service on the newest row of every
- * entity, in one snapshot of each of its views, notes that in Iceberg ({@link Fits}) and makes it
- * known to the servers. From there on their vectors change in one instant.
+ * entity, in one snapshot of each of its views, or on the rows of a spine, notes that in Iceberg
+ * ({@link Fits}) and makes it known to the servers. From there on their vectors change in one
+ * instant.
  */
 public final class FitJob {
 
@@ -57,9 +60,18 @@ public final class FitJob {
     Definitions definitions = Definitions.load(settings);
     FeatureService service = definitions.service(line.text("service"));
     VersionStore versions = new VersionStore(RedisServers.connect(settings));
+    if (line.has("spine") && line.has("snapshot")) {
+      throw new UsageException("fit takes snapshot= or spine=, not both; with a spine at= pins");
+    }
+    if (!line.has("spine")) {
+      refuseOfSpine(line);
+    }
     try (Lake lake = Lake.open(settings)) {
+      FitJob job = new FitJob(lake, versions);
       StoredService fitted =
-          new FitJob(lake, versions).fit(definitions, service, line.list("snapshot"));
+          line.has("spine")
+              ? job.fit(service, TrainingRows.of(line, lake, settings, console))
+              : job.fit(definitions, service, line.list("snapshot"));
       console.result(asJson ? json(fitted) : table(fitted));
       console.say("feature service %s is fitted, and the servers know", service.name());
     }
@@ -99,12 +111,45 @@ public final class FitJob {
                   .setFeatureView(view.name())
                   .setSnapshotId(snapshot.snapshotId()));
         });
-    StoredService result = fitted.addAllTransforms(transforms.values()).build();
-
     // 3. Note it where it lasts, then tell the servers.
-    new Fits(lake).add(result, Instant.now().truncatedTo(ChronoUnit.MICROS));
-    versions.storeServices(service.name(), List.of(result));
-    return result;
+    return tell(fitted.addAllTransforms(transforms.values()).build());
+  }
+
+  /**
+   * Fits a service on what its features were for the rows of a spine, such as a training split.
+   *
+   * @param rows with all features of the service
+   */
+  public StoredService fit(FeatureService service, TrainingRows rows) {
+    StoredService.Builder fitted =
+        PushJob.service(service).toBuilder()
+            .clearTransforms()
+            .clearFittedOn()
+            .addAllFittedOn(rows.fittedOn());
+    Dataset<Row> read = rows.rows().persist(StorageLevel.MEMORY_AND_DISK());
+    try {
+      if (read.isEmpty()) {
+        throw new UsageException("the spine has no rows to fit on (where=…)");
+      }
+      service.transforms().forEach(defined -> fitted.addTransforms(fit(read, defined)));
+    } finally {
+      read.unpersist();
+    }
+    return tell(fitted.build());
+  }
+
+  private StoredService tell(StoredService fitted) {
+    new Fits(lake).add(fitted, Instant.now().truncatedTo(ChronoUnit.MICROS));
+    versions.storeServices(fitted.getName(), List.of(fitted));
+    return fitted;
+  }
+
+  private static void refuseOfSpine(CommandLine line) {
+    for (String argument : List.of("where", "time", "at", "as")) {
+      if (line.has(argument) || !line.byView(argument).isEmpty()) {
+        throw new UsageException("%s= goes with spine=…: the rows to fit on".formatted(argument));
+      }
+    }
   }
 
   private static FeatureTransforms fit(
@@ -116,6 +161,12 @@ public final class FitJob {
           "the snapshot of '%s' has no feature '%s': fit on a newer one"
               .formatted(view.name(), column));
     }
+    return fit(rows, defined);
+  }
+
+  private static FeatureTransforms fit(Dataset<Row> rows, FeatureTransforms defined) {
+    String name = defined.getFeatureName();
+    String column = name.substring(name.indexOf('.') + 1);
     FeatureType type =
         SparkTypes.stored(rows.schema().apply(column).dataType())
             .orElseThrow(() -> new IllegalStateException(name));

@@ -1,6 +1,5 @@
 package dev.tarn.etl.read;
 
-import com.google.protobuf.InvalidProtocolBufferException;
 import dev.tarn.etl.EntityIds;
 import dev.tarn.etl.Lake;
 import dev.tarn.etl.build.FeatureTable;
@@ -8,10 +7,8 @@ import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.etl.definition.SparkTypes;
 import dev.tarn.manifest.FeatureType;
 import dev.tarn.manifest.StoredService;
-import dev.tarn.redis.ControlJson;
 import dev.tarn.row.Values;
 import dev.tarn.transform.Vectorizer;
-import java.math.BigDecimal;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -62,7 +59,7 @@ public final class ServiceMatrix {
    */
   public static Dataset<Row> of(
       Lake lake, StoredService defined, List<ViewSnapshot> views, Instant at) {
-    StoredService service = asServersReadIt(defined);
+    StoredService service = RowVectors.asServersReadIt(defined);
     Dataset<Row> joined = null;
     List<FeatureType> types = new ArrayList<>();
     List<Place> places = new ArrayList<>();
@@ -97,15 +94,6 @@ public final class ServiceMatrix {
     }
     return joined.mapPartitions(
         new Vectorize(service, types, places, oldest), Encoders.row(SCHEMA));
-  }
-
-  /** JSON knows no -0.0: a parameter that is one would be another one online. */
-  private static StoredService asServersReadIt(StoredService service) {
-    try {
-      return ControlJson.parse(ControlJson.print(service), StoredService.newBuilder()).build();
-    } catch (InvalidProtocolBufferException e) {
-      throw new IllegalStateException(e);
-    }
   }
 
   private static long oldest(Instant at, Duration maxAge) {
@@ -171,21 +159,7 @@ public final class ServiceMatrix {
           || ofView.isNullAt(place.field())) {
         return;
       }
-      Object value = ofView.get(place.field());
-      if (vectorizer.takesCategories(feature)) {
-        vectorizer.putCategory(feature, value.toString(), vector);
-      } else {
-        vectorizer.putNumber(feature, number(value), vector);
-      }
-    }
-
-    private static double number(Object value) {
-      if (value instanceof Boolean bool) {
-        return bool ? 1 : 0;
-      }
-      return value instanceof BigDecimal decimal
-          ? decimal.doubleValue()
-          : ((Number) value).doubleValue();
+      RowVectors.put(vectorizer, feature, ofView.get(place.field()), vector);
     }
   }
 }

@@ -63,12 +63,14 @@ public final class ReleaseHistory {
   private static final String VERSION = "version";
   private static final String RELEASED_AT = "released_at";
   private static final String RETIRED_AT = "retired_at";
+  private static final String SNAPSHOT_ID = "snapshot_id";
+  private static final String MANIFEST = "manifest";
 
   private static final Schema SCHEMA =
       new Schema(
           Types.NestedField.required(1, VIEW, Types.StringType.get()),
           Types.NestedField.required(2, VERSION, Types.StringType.get()),
-          Types.NestedField.required(3, "snapshot_id", Types.LongType.get()),
+          Types.NestedField.required(3, SNAPSHOT_ID, Types.LongType.get()),
           Types.NestedField.required(4, "as_of", Types.TimestampType.withZone()),
           Types.NestedField.required(5, RELEASED_AT, Types.TimestampType.withZone()),
           Types.NestedField.optional(6, RETIRED_AT, Types.TimestampType.withZone()),
@@ -78,7 +80,21 @@ public final class ReleaseHistory {
           Types.NestedField.required(10, "rows_written", Types.LongType.get()),
           Types.NestedField.required(11, "bytes_written", Types.LongType.get()),
           Types.NestedField.required(12, "write_seconds", Types.DoubleType.get()),
-          Types.NestedField.required(13, "read_back_seconds", Types.DoubleType.get()));
+          Types.NestedField.required(13, "read_back_seconds", Types.DoubleType.get()),
+          Types.NestedField.optional(14, MANIFEST, Types.StringType.get()));
+
+  /**
+   * A version while it was live.
+   *
+   * @param retiredAt empty: it is live still
+   * @param manifest how it is answered; empty for a release from before that was noted
+   */
+  public record Released(
+      String version,
+      long snapshotId,
+      Instant releasedAt,
+      Optional<Instant> retiredAt,
+      Optional<Manifest> manifest) {}
 
   private final Table table;
 
@@ -96,7 +112,26 @@ public final class ReleaseHistory {
         // Another job was quicker.
       }
     }
-    return new ReleaseHistory(lake.catalog().loadTable(name));
+    Table table = lake.catalog().loadTable(name);
+    if (table.schema().findField(MANIFEST) == null) {
+      // Made before releases noted how they are answered.
+      table.updateSchema().addColumn(MANIFEST, Types.StringType.get()).commit();
+    }
+    return new ReleaseHistory(table);
+  }
+
+  /** The releases of a view, the oldest first. */
+  public List<Released> of(String view) {
+    table.refresh();
+    List<Released> releases = new ArrayList<>();
+    try (CloseableIterable<Record> records =
+        IcebergGenerics.read(table).where(Expressions.equal(VIEW, view)).build()) {
+      records.forEach(record -> releases.add(released(record)));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    releases.sort(Comparator.comparing(Released::releasedAt));
+    return releases;
   }
 
   /** The table itself, e.g. to expire its snapshots. */
@@ -113,7 +148,8 @@ public final class ReleaseHistory {
         .setAsOf(manifest.getAsOf())
         .setReleasedAt(Timestamps.fromMicros(Values.micros(at)))
         .setAction(action)
-        .setRows(manifest.getRows());
+        .setRows(manifest.getRows())
+        .setManifest(manifest);
   }
 
   /** Takes the releases that Redis has noted. */
@@ -229,7 +265,7 @@ public final class ReleaseHistory {
     Record record = GenericRecord.create(SCHEMA);
     record.setField(VIEW, release.getFeatureView());
     record.setField(VERSION, release.getVersion());
-    record.setField("snapshot_id", release.getSnapshotId());
+    record.setField(SNAPSHOT_ID, release.getSnapshotId());
     record.setField("as_of", at(release.getAsOf()));
     record.setField(RELEASED_AT, at(release));
     record.setField("action", release.getAction());
@@ -239,7 +275,28 @@ public final class ReleaseHistory {
     record.setField("bytes_written", release.getBytesWritten());
     record.setField("write_seconds", release.getWriteSeconds());
     record.setField("read_back_seconds", release.getReadBackSeconds());
+    if (release.hasManifest()) {
+      record.setField(MANIFEST, ControlJson.print(release.getManifest()));
+    }
     return record;
+  }
+
+  private static Released released(Record record) {
+    return new Released(
+        (String) record.getField(VERSION),
+        (long) record.getField(SNAPSHOT_ID),
+        ((OffsetDateTime) record.getField(RELEASED_AT)).toInstant(),
+        Optional.ofNullable((OffsetDateTime) record.getField(RETIRED_AT))
+            .map(OffsetDateTime::toInstant),
+        Optional.ofNullable((String) record.getField(MANIFEST)).map(ReleaseHistory::manifest));
+  }
+
+  private static Manifest manifest(String json) {
+    try {
+      return ControlJson.parse(json, Manifest.newBuilder()).build();
+    } catch (InvalidProtocolBufferException e) {
+      throw new TarnException("a manifest in %s can't be read: %s".formatted(TABLE, json), e);
+    }
   }
 
   private static OffsetDateTime at(ReleaseEvent release) {

@@ -45,7 +45,7 @@ class BuildKillIT {
       }
       define(orders, kill);
       String before = metadata(orders);
-      Process build = start(orders);
+      Process build = start(orders, "view=spending", "as-of=" + JAN_3);
       // Until it has begun to change the table: before that it is a JVM that starts.
       await()
           .atMost(Duration.ofMinutes(2))
@@ -65,6 +65,38 @@ class BuildKillIT {
     assertThat(orders.state().refs()).containsExactly("main");
   }
 
+  @Test
+  void aBackfillThatWasKilledGoesOnWhereItStopped() throws Exception {
+    Orders orders = new Orders();
+    orders.bench().set("spark.sql.shuffle.partitions", "1");
+    String[] range = {"view=spending", "from=2026-01-02", "to=2026-01-05", "every=6h"};
+    Process build = start(orders, range);
+    await().atMost(Duration.ofMinutes(2)).until(() -> !build.isAlive() || published(orders) >= 3);
+    build.destroyForcibly().waitFor();
+    int done = published(orders);
+    assertThat(done).isBetween(3, 12);
+
+    List<String> words = new ArrayList<>(List.of("build"));
+    words.addAll(List.of(range));
+    assertThat(orders.bench().run(words.toArray(new String[0]))).isZero();
+
+    List<String> said =
+        orders.bench().output().lines().filter(line -> line.startsWith("[")).toList();
+    assertThat(said).hasSize(13);
+    assertThat(said.subList(0, done)).allMatch(line -> line.endsWith(" is up to date"));
+    assertThat(said.subList(done, 13)).allMatch(line -> line.contains(" rows in "));
+    assertThat(published(orders)).isEqualTo(13);
+    assertThat(orders.state().refs()).containsExactly("main");
+  }
+
+  /** The as-ofs that main has. */
+  private static int published(Orders orders) {
+    if (FeatureTable.find(orders.bench().lake(), "spending").isEmpty()) {
+      return 0;
+    }
+    return (int) orders.rows().stream().map(row -> row.split(",", -1)[1]).distinct().count();
+  }
+
   /** Every commit to the table has a metadata file of its own. */
   private static String metadata(Orders orders) {
     return ((HasTableOperations) orders.table()).operations().current().metadataFileLocation();
@@ -81,7 +113,7 @@ class BuildKillIT {
         "[2,2026-01-03T00:00:00Z,1,%s]".formatted(5.0 + number));
   }
 
-  private static Process start(Orders orders) throws Exception {
+  private static Process start(Orders orders, String... words) throws Exception {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(List.of("-Xmx1g", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"));
@@ -90,13 +122,8 @@ class BuildKillIT {
             argument -> argument.startsWith("--add-opens") || argument.startsWith("-XX:+Ignore"))
         .forEach(command::add);
     command.addAll(
-        List.of(
-            "-cp",
-            System.getProperty("java.class.path"),
-            Main.class.getName(),
-            "build",
-            "view=spending",
-            "as-of=" + JAN_3));
+        List.of("-cp", System.getProperty("java.class.path"), Main.class.getName(), "build"));
+    command.addAll(List.of(words));
     command.addAll(orders.bench().settingWords());
     File log = orders.bench().path("build.log").toFile();
     return new ProcessBuilder(command)

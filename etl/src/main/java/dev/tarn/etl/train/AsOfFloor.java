@@ -1,0 +1,40 @@
+package dev.tarn.etl.train;
+
+import java.util.Arrays;
+import org.apache.spark.sql.Column;
+import org.apache.spark.sql.api.java.UDF1;
+import org.apache.spark.sql.functions;
+import org.apache.spark.sql.types.DataTypes;
+
+/** Of each moment the place of the last as-of up to it, or that as-of itself. */
+final class AsOfFloor implements UDF1<Long, Long> {
+
+  private static final long serialVersionUID = 1L;
+
+  private final long[] asOfs;
+
+  private AsOfFloor(long[] asOfs) {
+    this.asOfs = asOfs;
+  }
+
+  /**
+   * The newest as-of at a moment; null where there is none.
+   *
+   * @param asOfs ascending, microseconds since 1970
+   * @param micros of the same kind
+   */
+  static Column of(long[] asOfs, Column micros) {
+    return functions.udf(new AsOfFloor(asOfs), DataTypes.LongType).apply(micros);
+  }
+
+  @Override
+  public Long call(Long micros) {
+    int at = Arrays.binarySearch(asOfs, micros);
+    int floor = at >= 0 ? at : -at - 2;
+    // Not a conditional expression, which would unbox its null.
+    if (floor < 0) {
+      return null;
+    }
+    return asOfs[floor];
+  }
+}

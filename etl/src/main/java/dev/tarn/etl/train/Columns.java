@@ -1,0 +1,80 @@
+package dev.tarn.etl.train;
+
+import java.util.List;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.apache.spark.sql.Column;
+import org.apache.spark.sql.functions;
+import org.apache.spark.sql.types.ArrayType;
+import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.MapType;
+import org.apache.spark.sql.types.StructField;
+import org.apache.spark.sql.types.StructType;
+
+/** The names of the columns that a join adds for itself, and what is often asked of a column. */
+final class Columns {
+
+  /** Begins every name that is none of the user's. */
+  static final String PREFIX = "_tarn_";
+
+  /** The entity's keys, with the entity's types: {@code _tarn_key0}, … */
+  private static final String KEY = PREFIX + "key";
+
+  /** The spine's row, as a struct. */
+  static final String SPINE = PREFIX + "spine";
+
+  /** Microseconds since 1970 of a row of the spine or of a view. */
+  static final String MICROS = PREFIX + "micros";
+
+  private Columns() {}
+
+  /** A column by its name, whatever characters that has. */
+  static Column named(String name) {
+    return functions.col("`" + name.replace("`", "``") + "`");
+  }
+
+  static List<String> keyNames(int keys) {
+    return IntStream.range(0, keys).mapToObj(i -> KEY + i).toList();
+  }
+
+  static Column[] keys(int keys) {
+    return keyNames(keys).stream().map(functions::col).toArray(Column[]::new);
+  }
+
+  /** The column in which a row has what it gets of a view. */
+  static String view(int index) {
+    return PREFIX + "view" + index;
+  }
+
+  /** Something of the same order and hash for each value, where the value itself has none. */
+  static Column comparable(Column column, DataType type) {
+    return hasMap(type) ? column.cast("string") : column;
+  }
+
+  /**
+   * What tells rows apart that a sort would leave in any order: to Spark -0.0 equals 0.0, and maps
+   * have no order.
+   */
+  static Stream<Column> order(Column column, DataType type) {
+    if (hasMap(type)) {
+      return Stream.of(column.cast("string"));
+    }
+    return hasFloat(type) ? Stream.of(column, column.cast("string")) : Stream.of(column);
+  }
+
+  private static boolean hasMap(DataType type) {
+    return type instanceof MapType
+        || (type instanceof ArrayType array && hasMap(array.elementType()))
+        || (type instanceof StructType struct
+            && Stream.of(struct.fields()).map(StructField::dataType).anyMatch(Columns::hasMap));
+  }
+
+  private static boolean hasFloat(DataType type) {
+    return type.equals(DataTypes.DoubleType)
+        || type.equals(DataTypes.FloatType)
+        || (type instanceof ArrayType array && hasFloat(array.elementType()))
+        || (type instanceof StructType struct
+            && Stream.of(struct.fields()).map(StructField::dataType).anyMatch(Columns::hasFloat));
+  }
+}

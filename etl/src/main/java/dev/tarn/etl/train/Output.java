@@ -1,0 +1,183 @@
+package dev.tarn.etl.train;
+
+import dev.tarn.cli.TarnException;
+import dev.tarn.cli.UsageException;
+import dev.tarn.etl.Failures;
+import dev.tarn.etl.Lake;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.util.Locale;
+import org.apache.hadoop.fs.FileStatus;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.Path;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
+
+/**
+ * Where a training set goes: a folder of Parquet files with its manifest, or an Iceberg table. It
+ * is there whole or not at all: files are written beside the folder and renamed, a table is
+ * committed once.
+ */
+final class Output {
+
+  /** The manifest's file in the folder; readers of Parquet pass over names that begin so. */
+  static final String MANIFEST_FILE = "_manifest.json";
+
+  /** The property of a table that holds the manifest. */
+  static final String MANIFEST_PROPERTY = "tarn.manifest";
+
+  private final SparkSession spark;
+  private final String location;
+  private final boolean isTable;
+
+  private Output(SparkSession spark, String location) {
+    this.spark = spark;
+    this.location = location;
+    this.isTable = isTable(location);
+  }
+
+  /**
+   * An output that may be written.
+   *
+   * @throws UsageException if something is there, and it is not a training set to be replaced
+   */
+  static Output of(Lake lake, String location, boolean overwrite) {
+    Output output = new Output(lake.spark(), location);
+    if (location.toLowerCase(Locale.ROOT).matches(".*\\.(csv|json)(\\.gz)?")) {
+      throw new UsageException(
+          "out=%s: a training set is a folder of Parquet files, or an Iceberg table"
+              .formatted(location));
+    }
+    if (output.exists()) {
+      if (!overwrite) {
+        throw new UsageException(
+            "out=%s is there already: give another name, or overwrite=true".formatted(location));
+      }
+      if (!output.isTrainingSet()) {
+        throw new UsageException(
+            "out=%s is not a training set, so it is not overwritten: give another name"
+                .formatted(location));
+      }
+    }
+    return output;
+  }
+
+  /** Whether a name is that of a table, e.g. {@code lake.sets.fraud}, and not a path. */
+  static boolean isTable(String location) {
+    return location.matches("\\w+(\\.\\w+)+")
+        && !location.toLowerCase(Locale.ROOT).matches(".*\\.(parquet|csv|json|gz)")
+        && !java.nio.file.Files.exists(java.nio.file.Path.of(location));
+  }
+
+  /**
+   * Writes the rows and the manifest.
+   *
+   * @param rows as many as {@code count}, in their order
+   * @throws TarnException if that fails; then nothing of it is there
+   */
+  void write(Dataset<Row> rows, long count, String id, String manifest) {
+    try {
+      if (isTable) {
+        writeTable(rows, count, manifest);
+      } else {
+        writeFolder(rows, count, id, manifest);
+      }
+    } catch (TarnException e) {
+      throw e;
+    } catch (Exception e) { // Scala does not declare what it throws
+      throw new TarnException(
+          "the training set could not be written to %s; nothing is left there: %s"
+              .formatted(location, Failures.reason(e)),
+          e);
+    }
+  }
+
+  private boolean exists() {
+    try {
+      return isTable
+          ? spark.catalog().tableExists(location)
+          : fileSystem().exists(new Path(location));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private boolean isTrainingSet() {
+    try {
+      return isTable
+          ? spark
+                  .sql("SHOW TBLPROPERTIES " + location)
+                  .filter("key = '%s'".formatted(MANIFEST_PROPERTY))
+                  .count()
+              > 0
+          : fileSystem().exists(new Path(location, MANIFEST_FILE));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private void writeTable(Dataset<Row> rows, long count, String manifest) throws Exception {
+    boolean isThere = exists();
+    var writer = rows.writeTo(location).using("iceberg").tableProperty(MANIFEST_PROPERTY, manifest);
+    if (isThere) {
+      writer.replace();
+    } else {
+      writer.create();
+    }
+    requireAll(spark.table(location).count(), count);
+  }
+
+  private void writeFolder(Dataset<Row> rows, long count, String id, String manifest)
+      throws IOException {
+    Path out = new Path(location);
+    Path staging =
+        new Path(
+            out.getParent() == null ? new Path(".") : out.getParent(),
+            ".%s.%s".formatted(out.getName(), id));
+    FileSystem files = fileSystem();
+    try {
+      rows.write().parquet(staging.toString());
+      requireAll(spark.read().schema(rows.schema()).parquet(staging.toString()).count(), count);
+      for (FileStatus file : files.listStatus(staging)) {
+        String name = file.getPath().getName();
+        if (name.startsWith("part-")) {
+          // Spark adds an id to the number, and another one each time.
+          rename(files, file.getPath(), new Path(staging, name.substring(0, 10) + ".parquet"));
+        } else {
+          files.delete(file.getPath(), false);
+        }
+      }
+      try (OutputStream stream = files.create(new Path(staging, MANIFEST_FILE))) {
+        stream.write(manifest.getBytes(StandardCharsets.UTF_8));
+      }
+      if (files.exists(out)) {
+        files.delete(out, true);
+      }
+      rename(files, staging, out);
+    } finally {
+      files.delete(staging, true);
+    }
+  }
+
+  /** A spine that changes while it is read could lose rows. */
+  private void requireAll(long written, long count) {
+    if (written != count) {
+      throw new TarnException(
+          "the spine has %,d rows and %,d were written: it has changed meanwhile"
+              .formatted(count, written));
+    }
+  }
+
+  private static void rename(FileSystem files, Path from, Path to) throws IOException {
+    if (!files.rename(from, to)) {
+      throw new IOException("can't rename %s to %s".formatted(from, to));
+    }
+  }
+
+  private FileSystem fileSystem() throws IOException {
+    return new Path(location).getFileSystem(spark.sessionState().newHadoopConf());
+  }
+}

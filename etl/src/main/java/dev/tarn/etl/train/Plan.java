@@ -1,0 +1,309 @@
+package dev.tarn.etl.train;
+
+import com.google.common.hash.Hashing;
+import com.google.protobuf.util.Durations;
+import com.google.protobuf.util.Timestamps;
+import dev.tarn.cli.TarnException;
+import dev.tarn.cli.UsageException;
+import dev.tarn.etl.Console;
+import dev.tarn.etl.Lake;
+import dev.tarn.etl.Moments;
+import dev.tarn.etl.TarnVersion;
+import dev.tarn.etl.build.FeatureTable;
+import dev.tarn.etl.definition.Definitions;
+import dev.tarn.etl.definition.Feature;
+import dev.tarn.etl.definition.FeatureService;
+import dev.tarn.etl.definition.FeatureView;
+import dev.tarn.etl.definition.SparkTypes;
+import dev.tarn.etl.fit.Fits;
+import dev.tarn.etl.push.PushJob;
+import dev.tarn.etl.release.ReleaseHistory;
+import dev.tarn.etl.release.ReleaseHistory.Released;
+import dev.tarn.manifest.StoredFeature;
+import dev.tarn.manifest.StoredService;
+import dev.tarn.manifest.TrainingManifest;
+import dev.tarn.manifest.TrainingReading;
+import dev.tarn.manifest.TrainingSpine;
+import dev.tarn.manifest.TrainingView;
+import dev.tarn.redis.ControlJson;
+import dev.tarn.row.Values;
+import java.nio.charset.StandardCharsets;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeSet;
+import org.apache.iceberg.Schema;
+import org.apache.iceberg.Snapshot;
+import org.apache.iceberg.spark.SparkSchemaUtil;
+import org.apache.iceberg.types.Type;
+import org.apache.iceberg.types.TypeUtil;
+import org.apache.iceberg.types.Types;
+import org.apache.spark.sql.Column;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.functions;
+
+/** Works out what a training set is to be read from: its manifest. */
+final class Plan {
+
+  /** Rows of a file, about. */
+  private static final long ROWS_A_FILE = 250_000;
+
+  private static final int MOST_FILES = 200;
+
+  private final Lake lake;
+  private final Definitions definitions;
+  private final Console console;
+
+  Plan(Lake lake, Definitions definitions, Console console) {
+    this.lake = lake;
+    this.definitions = definitions;
+    this.console = console;
+  }
+
+  /**
+   * The manifest.
+   *
+   * @param history complete, if the set is to be as served
+   * @throws UsageException if the request does not fit what there is
+   */
+  TrainingManifest of(
+      Spine spine, TrainingSpine stored, Request request, Optional<ReleaseHistory> history) {
+    FeatureService service = definitions.service(request.service());
+    refuseClashes(spine, service, request.vectors());
+    request.at().views().forEach(name -> requireUsed(service, name));
+    TrainingManifest.Builder manifest =
+        TrainingManifest.newBuilder()
+            .setSpine(stored)
+            .setAsServed(history.isPresent())
+            .setVectors(request.vectors())
+            .setFiles(files(spine.count()))
+            .setTarnVersion(TarnVersion.current())
+            .putAllArguments(request.arguments());
+    Instant now = Instant.now().truncatedTo(ChronoUnit.MILLIS);
+    manifest.setId(Manifests.newId(now)).setCreatedAt(Timestamps.fromMillis(now.toEpochMilli()));
+    for (FeatureView view : definitions.views()) {
+      if (service.uses(view)) {
+        FeatureTable table = built(view);
+        TrainingView.Builder read = describe(service, view, table);
+        if (history.isPresent()) {
+          read.addAllReadings(served(view, table, history.get().of(view.name()), spine));
+        } else {
+          Snapshot snapshot = pinned(view, table, request.at());
+          requireFeatures(read, table, snapshot);
+          read.addReadings(TrainingReading.newBuilder().setSnapshotId(snapshot.snapshotId()));
+        }
+        manifest.addViews(read);
+      }
+    }
+    StoredService defined = PushJob.service(service);
+    manifest.setServiceHash(hash(defined, manifest.getViewsList()));
+    return manifest
+        .setService(request.vectors() ? new Fits(lake).apply(List.of(defined)).get(0) : defined)
+        .build();
+  }
+
+  private static int files(long rows) {
+    return (int) Math.min(MOST_FILES, Math.max(1, (rows + ROWS_A_FILE - 1) / ROWS_A_FILE));
+  }
+
+  /** The features' columns get the plain names of features, which an entity has once. */
+  private static void refuseClashes(Spine spine, FeatureService service, boolean vectors) {
+    TreeSet<String> added = new TreeSet<>(String.CASE_INSENSITIVE_ORDER);
+    if (vectors) {
+      added.add(TrainingRead.VECTOR);
+    } else {
+      service.features().forEach(name -> added.add(name.substring(name.indexOf('.') + 1)));
+    }
+    List<String> clashes = spine.columns().stream().filter(added::contains).toList();
+    if (!clashes.isEmpty()) {
+      throw new UsageException(
+          "the spine has %s already, which feature service '%s' would add: rename or drop what the spine has"
+              .formatted(
+                  String.join(", ", clashes.stream().map("'%s'"::formatted).toList()),
+                  service.name()));
+    }
+  }
+
+  private static void requireUsed(FeatureService service, String view) {
+    if (service.features().stream().noneMatch(name -> name.startsWith(view + "."))) {
+      throw new UsageException(
+          "at.%s=…: feature service '%s' has no feature of that view"
+              .formatted(view, service.name()));
+    }
+  }
+
+  private FeatureTable built(FeatureView view) {
+    return FeatureTable.find(lake, view.name())
+        .filter(table -> table.main().isPresent())
+        .orElseThrow(
+            () ->
+                new TarnException(
+                    "nothing has been built of '%s' yet: ./tarn build view=%s as-of=…"
+                        .formatted(view.name(), view.name())));
+  }
+
+  private static TrainingView.Builder describe(
+      FeatureService service, FeatureView view, FeatureTable table) {
+    Schema schema = table.iceberg().schema();
+    TrainingView.Builder described =
+        TrainingView.newBuilder()
+            .setFeatureView(view.name())
+            .setEntity(view.entity().name())
+            .addAllEntityKeys(view.entity().keyNames());
+    view.maxAge().ifPresent(age -> described.setMaxAge(Durations.fromSeconds(age.toSeconds())));
+    String prefix = view.name() + ".";
+    for (String name : service.features()) {
+      if (name.startsWith(prefix)) {
+        Feature feature = view.feature(name.substring(prefix.length())).orElseThrow();
+        described.addFeatures(stored(view, feature, schema));
+      }
+    }
+    return described;
+  }
+
+  private static StoredFeature stored(FeatureView view, Feature feature, Schema schema) {
+    Types.NestedField field = schema.findField(feature.name());
+    if (field == null) {
+      throw new TarnException(
+          "the table of '%s' has no feature '%s' yet (%s): build an as-of first"
+              .formatted(view.name(), feature.name(), feature.position()));
+    }
+    Type wanted = SparkSchemaUtil.convert(feature.type());
+    boolean isSame =
+        SparkTypes.same(SparkSchemaUtil.convert(field.type()), feature.type())
+            || (wanted.isPrimitiveType()
+                && TypeUtil.isPromotionAllowed(field.type(), wanted.asPrimitiveType()));
+    if (!isSame) {
+      throw new UsageException(
+          "%s: feature '%s' is %s in the definition and %s in the table: give one of the two another name"
+              .formatted(
+                  feature.position(), feature.name(), feature.type().simpleString(), field.type()));
+    }
+    StoredFeature.Builder stored =
+        StoredFeature.newBuilder()
+            .setFieldId(field.fieldId())
+            .setName(feature.name())
+            .setType(SparkTypes.stored(feature.type()).orElseThrow());
+    feature.defaultValue().ifPresent(stored::setDefaultValue);
+    return stored.build();
+  }
+
+  private Snapshot pinned(FeatureView view, FeatureTable table, At at) {
+    Optional<String> asked = at.of(view.name());
+    if (asked.isEmpty()) {
+      return table.main().orElseThrow();
+    }
+    String text = asked.get();
+    if (table.has(text)) {
+      return table.published(text);
+    }
+    if (text.matches("\\d{4}-\\d{2}-\\d{2}.*")) {
+      return at(view, table, Moments.parse("at", text));
+    }
+    throw new UsageException(
+        "at=%s: %s has no published snapshot or tag of that name (expired, or of another view? at.%s=… is of this one alone), and it is no time such as 2026-11-20T06:00:00Z"
+            .formatted(text, table.sqlName(), view.name()));
+  }
+
+  private static Snapshot at(FeatureView view, FeatureTable table, Instant moment) {
+    return table
+        .mainAt(moment)
+        .orElseThrow(
+            () ->
+                new TarnException(
+                    "at=%s: what %s was then is not known: nothing had been built of '%s', or its snapshot has expired"
+                        .formatted(moment, table.sqlName(), view.name())));
+  }
+
+  private static void requireFeatures(
+      TrainingView.Builder view, FeatureTable table, Snapshot snapshot) {
+    Schema schema = table.schemaOf(snapshot);
+    for (StoredFeature feature : view.getFeaturesList()) {
+      if (schema.findField(feature.getFieldId()) == null) {
+        throw new TarnException(
+            "snapshot %d of %s is from before the feature '%s'; take a newer one, or leave the feature out"
+                .formatted(snapshot.snapshotId(), table.sqlName(), feature.getName()));
+      }
+    }
+  }
+
+  /** The releases that the spine's times fall into. */
+  private List<TrainingReading> served(
+      FeatureView view, FeatureTable table, List<Released> releases, Spine spine) {
+    TrainingView.Builder all = TrainingView.newBuilder();
+    for (Released release : releases) {
+      TrainingReading.Builder reading =
+          TrainingReading.newBuilder()
+              .setSnapshotId(release.snapshotId())
+              .setReleasedAt(Timestamps.fromMicros(Values.micros(release.releasedAt())));
+      release
+          .retiredAt()
+          .ifPresent(at -> reading.setRetiredAt(Timestamps.fromMicros(Values.micros(at))));
+      release.manifest().ifPresent(reading::setServed);
+      all.addReadings(reading);
+    }
+    Column index =
+        AsServed.readingAt(all.build(), functions.unix_micros(Columns.named(spine.timeColumn())));
+    Dataset<Row> used = spine.rows().groupBy(index.as("reading")).count().orderBy("reading");
+    List<TrainingReading> readings = new ArrayList<>();
+    for (Row row : used.collectAsList()) {
+      if (row.isNullAt(0)) {
+        console.say(
+            "%s: %,d rows are from times at which none of it was live; they get nothing of it",
+            view.name(), row.getLong(1));
+        continue;
+      }
+      Released release = releases.get(row.getInt(0));
+      if (table.iceberg().snapshot(release.snapshotId()) == null) {
+        throw new TarnException(
+            "version %s of '%s' was live from %s to %s, and its snapshot %d has expired: what %,d rows of the spine were served can't be read any more; leave them out"
+                .formatted(
+                    release.version(),
+                    view.name(),
+                    release.releasedAt(),
+                    release.retiredAt().map(Instant::toString).orElse("now"),
+                    release.snapshotId(),
+                    row.getLong(1)));
+      }
+      TrainingReading reading = all.getReadings(row.getInt(0));
+      if (!reading.hasServed()) {
+        throw new TarnException(
+            "version %s of '%s' was released before releases noted how they are answered; rows from then can't be had as served"
+                .formatted(release.version(), view.name()));
+      }
+      readings.add(reading);
+    }
+    return readings;
+  }
+
+  private static String hash(StoredService service, List<TrainingView> views) {
+    StringBuilder all = new StringBuilder(ControlJson.print(service));
+    for (TrainingView view : views) {
+      all.append('\n').append(ControlJson.print(view.toBuilder().clearReadings().build()));
+    }
+    return Hashing.sha256().hashString(all, StandardCharsets.UTF_8).toString().substring(0, 16);
+  }
+
+  /**
+   * What is asked for.
+   *
+   * @param arguments as typed
+   */
+  record Request(String service, At at, boolean vectors, Map<String, String> arguments) {}
+
+  /** The snapshots, tags or times that were asked for: of all views, and of each. */
+  record At(Optional<String> all, Map<String, String> byView) {
+
+    Optional<String> of(String view) {
+      return Optional.ofNullable(byView.get(view)).or(() -> all);
+    }
+
+    Iterable<String> views() {
+      return byView.keySet();
+    }
+  }
+}

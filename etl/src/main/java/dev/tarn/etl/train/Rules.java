@@ -1,0 +1,126 @@
+package dev.tarn.etl.train;
+
+import com.google.protobuf.Duration;
+import com.google.protobuf.Value;
+import com.google.protobuf.util.Durations;
+import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.StoredFeature;
+import dev.tarn.manifest.TrainingReading;
+import dev.tarn.manifest.TrainingView;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Function;
+import org.apache.spark.sql.Column;
+import org.apache.spark.sql.functions;
+import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.DataTypes;
+
+/**
+ * How a view's rows are answered: up to which age, and with which defaults. By event time the
+ * definition says it; as served each release had its own.
+ */
+final class Rules {
+
+  /** The columns of a row of the spine that say which reading of a view it is for. */
+  private static final String READING = Columns.PREFIX + "reading";
+
+  private final TrainingView view;
+  private final boolean isServed;
+  private final int index;
+
+  Rules(TrainingView view, boolean isServed, int index) {
+    this.view = view;
+    this.isServed = isServed;
+    this.index = index;
+  }
+
+  static String reading(int view) {
+    return READING + view;
+  }
+
+  /** The greatest age in microseconds; null where there is no limit. */
+  Column maxAge() {
+    if (!isServed) {
+      return view.hasMaxAge() ? micros(view.getMaxAge()) : PointInTime.noTime();
+    }
+    return byReading(
+        served -> served.hasMaxAge() ? micros(served.getMaxAge()) : PointInTime.noTime(),
+        DataTypes.LongType);
+  }
+
+  /** What stands in for a feature that is missing; null where nothing does. */
+  Column defaultOf(StoredFeature feature) {
+    DataType type = ViewTable.type(feature);
+    if (!isServed) {
+      return literal(feature, type);
+    }
+    return byReading(
+        served ->
+            served.getFeaturesList().stream()
+                .filter(stored -> stored.getFieldId() == feature.getFieldId())
+                .findFirst()
+                .map(stored -> literal(stored, type))
+                .orElse(functions.lit(null).cast(type)),
+        type);
+  }
+
+  /** Whether any feature of it has a default. */
+  boolean hasDefaults() {
+    return view.getFeaturesList().stream().anyMatch(StoredFeature::hasDefaultValue)
+        || view.getReadingsList().stream()
+            .flatMap(reading -> reading.getServed().getFeaturesList().stream())
+            .anyMatch(StoredFeature::hasDefaultValue);
+  }
+
+  /** The greatest age of any row that counts; empty: there is no limit. */
+  Optional<Long> maxAgeMicros() {
+    return view.hasMaxAge() && !isServed
+        ? Optional.of(Durations.toMicros(view.getMaxAge()))
+        : Optional.empty();
+  }
+
+  /** Few of the releases of a view differ in their rules, so a case stands for many of them. */
+  private Column byReading(Function<Manifest, Column> rule, DataType type) {
+    List<Column> rules = new ArrayList<>();
+    List<List<Object>> readings = new ArrayList<>();
+    for (int i = 0; i < view.getReadingsCount(); i++) {
+      TrainingReading reading = view.getReadings(i);
+      Column column = rule.apply(reading.getServed());
+      int known = 0;
+      while (known < rules.size() && !rules.get(known).equals(column)) {
+        known++;
+      }
+      if (known == rules.size()) {
+        rules.add(column);
+        readings.add(new ArrayList<>());
+      }
+      readings.get(known).add(i);
+    }
+    Column result = functions.lit(null).cast(type);
+    for (int i = 0; i < rules.size(); i++) {
+      result =
+          functions
+              .when(functions.col(reading(index)).isin(readings.get(i).toArray()), rules.get(i))
+              .otherwise(result);
+    }
+    return result;
+  }
+
+  private static Column micros(Duration duration) {
+    return functions.lit(Durations.toMicros(duration));
+  }
+
+  private static Column literal(StoredFeature feature, DataType type) {
+    Value value = feature.getDefaultValue();
+    Column literal =
+        switch (value.getKindCase()) {
+          case BOOL_VALUE -> functions.lit(value.getBoolValue());
+          case NUMBER_VALUE -> functions.lit(value.getNumberValue());
+          // Integers beyond 2^53, decimals and times are answered as text.
+          case STRING_VALUE -> functions.lit(value.getStringValue());
+          default -> functions.lit(null);
+        };
+    return literal.cast(type);
+  }
+}

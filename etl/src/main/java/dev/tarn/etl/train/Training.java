@@ -1,0 +1,222 @@
+package dev.tarn.etl.train;
+
+import dev.tarn.cli.CommandLine;
+import dev.tarn.cli.Settings;
+import dev.tarn.cli.UsageException;
+import dev.tarn.etl.Console;
+import dev.tarn.etl.Failures;
+import dev.tarn.etl.Lake;
+import dev.tarn.etl.definition.Definitions;
+import dev.tarn.etl.definition.Entity;
+import dev.tarn.etl.redis.RedisServers;
+import dev.tarn.etl.release.ReleaseHistory;
+import dev.tarn.etl.release.VersionStore;
+import dev.tarn.manifest.TrainingManifest;
+import dev.tarn.manifest.TrainingSpine;
+import dev.tarn.manifest.TrainingView;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
+
+/**
+ * Training reads for programs, in Java or through PySpark's gateway: the features of a service for
+ * the rows of a dataset, each as they were at its moment. The command {@code train} is this, with a
+ * spine that is read from a place.
+ */
+public final class Training {
+
+  /** The time column of a spine whose user does not name another. */
+  private static final String TIME = "event_timestamp";
+
+  private final Lake lake;
+  private final Settings settings;
+  private final Console console;
+
+  public Training(Lake lake, Settings settings, Console console) {
+    this.lake = lake;
+    this.settings = settings;
+    this.console = console;
+  }
+
+  /**
+   * Joins the features of a service to a spine.
+   *
+   * @param spark anybody's session; the catalog {@code tarn} is added to it
+   * @param spine has the entity's key columns and a time column
+   * @param options arguments of {@code ./tarn train} ({@code time}, {@code at}, {@code at.VIEW},
+   *     {@code as}, {@code vectors}) and settings of conf/tarn.conf, by name
+   * @throws UsageException if the spine or the options don't fit
+   */
+  public static TrainingSet join(
+      SparkSession spark, Dataset<Row> spine, String service, Map<String, String> options) {
+    Map<String, String> all = new TreeMap<>(options);
+    all.put("service", service);
+    CommandLine line = line(all);
+    for (String argument : List.of("spine", "out", "manifest", "overwrite")) {
+      if (line.has(argument)) {
+        throw new UsageException(
+            "'%s' is no option here: the spine is given, and the set is saved by save(out)"
+                .formatted(argument));
+      }
+    }
+    Settings settings = Settings.load(line);
+    return new Training(Lake.attach(spark, settings), settings, Console.silent())
+        .join(line, Optional.of(spine));
+  }
+
+  /**
+   * Makes a training set again.
+   *
+   * @param manifest the name of its file or of its folder, or its id
+   * @param options {@code spine}, where the rows are now elsewhere, and settings
+   */
+  public static TrainingSet again(
+      SparkSession spark, String manifest, Map<String, String> options) {
+    Map<String, String> all = new TreeMap<>(options);
+    all.put("manifest", manifest);
+    CommandLine line = line(all);
+    Settings settings = Settings.load(line);
+    return new Training(Lake.attach(spark, settings), settings, Console.silent())
+        .again(line, Optional.empty());
+  }
+
+  private static CommandLine line(Map<String, String> options) {
+    List<String> words = new ArrayList<>(List.of("train"));
+    options.forEach((name, value) -> words.add(name + "=" + value));
+    return CommandLine.parse(words.toArray(new String[0])).orElseThrow();
+  }
+
+  /** A set as it is asked for; the spine is the one that is given, or that of {@code spine=}. */
+  TrainingSet join(CommandLine line, Optional<Dataset<Row>> given) {
+    Definitions definitions = Definitions.load(settings);
+    Plan.Request request =
+        new Plan.Request(
+            line.text("service"),
+            new Plan.At(line.optional("at"), line.byView("at")),
+            line.flag("vectors"),
+            arguments(line));
+    boolean isServed = isServed(line);
+    if (isServed && (line.has("at") || !line.byView("at").isEmpty())) {
+      throw new UsageException(
+          "at= pins what is read, and as=served reads what was live: give one of the two");
+    }
+    Entity entity = definitions.service(request.service()).entity();
+    String time = line.optional("time").orElse(TIME);
+    SpineSource source =
+        given
+            .map(rows -> new SpineSource("", 0, rows))
+            .orElseGet(() -> SpineSource.open(lake.spark(), line.text("spine"), entity, time, 0));
+    Spine spine = spine(chosen(source, line.optional("where")), entity, time);
+    Optional<ReleaseHistory> history = isServed ? Optional.of(releases()) : Optional.empty();
+    TrainingSpine stored = spine.stored(source.location(), source.snapshotId());
+    TrainingManifest manifest =
+        new Plan(lake, definitions, console).of(spine, stored, request, history);
+    return new TrainingSet(lake, spine, manifest, false);
+  }
+
+  /**
+   * A set of a manifest, from the spine that it names, or one that is given or at another place.
+   */
+  TrainingSet again(CommandLine line, Optional<Dataset<Row>> given) {
+    for (String argument : List.of("service", "time", "at", "as", "vectors")) {
+      if (line.has(argument) || !line.byView(argument).isEmpty()) {
+        throw new UsageException(
+            "%s= is in the manifest already: a set is made again as it was".formatted(argument));
+      }
+    }
+    TrainingManifest manifest = new Manifests(lake).find(line.text("manifest"));
+    TrainingSpine stored = manifest.getSpine();
+    if (given.isEmpty() && !line.has("spine") && stored.getLocation().isEmpty()) {
+      throw new UsageException(
+          "the spine of %s was given by a program: say spine=… where its rows are"
+              .formatted(manifest.getId()));
+    }
+    List<ViewTable> tables = new ArrayList<>();
+    for (TrainingView view : manifest.getViewsList()) {
+      ViewTable table = ViewTable.of(lake, view);
+      view.getReadingsList().forEach(reading -> table.snapshot(reading.getSnapshotId()));
+      tables.add(table);
+    }
+    Entity entity = tables.get(0).entity();
+    SpineSource source =
+        given
+            .map(rows -> new SpineSource("", 0, rows))
+            .orElseGet(
+                () ->
+                    SpineSource.open(
+                        lake.spark(),
+                        line.optional("spine").orElse(stored.getLocation()),
+                        entity,
+                        stored.getTimeColumn(),
+                        line.has("spine") ? 0 : stored.getSnapshotId()));
+    Spine spine = spine(source, entity, stored.getTimeColumn());
+    if (!spine.fingerprint().equals(stored.getFingerprint())) {
+      throw new UsageException(
+          "the spine %s is not the one that the set was made with: it has %,d rows with fingerprint %s, and the manifest says %,d with %s"
+              .formatted(
+                  source.location(),
+                  spine.count(),
+                  spine.fingerprint(),
+                  stored.getRows(),
+                  stored.getFingerprint()));
+    }
+    return new TrainingSet(lake, spine, manifest, true);
+  }
+
+  private static SpineSource chosen(SpineSource source, Optional<String> where) {
+    if (where.isEmpty()) {
+      return source;
+    }
+    try {
+      return new SpineSource(
+          source.location(), source.snapshotId(), source.rows().filter(where.get()));
+    } catch (Exception e) { // Scala does not declare AnalysisException and ParseException
+      throw new UsageException(
+          "where=%s is no condition on the spine's columns: %s"
+              .formatted(where.get(), Failures.reason(e)),
+          e);
+    }
+  }
+
+  private static Spine spine(SpineSource source, Entity entity, String time) {
+    String name = source.location().isEmpty() ? "the spine" : "spine=" + source.location();
+    try {
+      return Spine.of(name, source.rows(), entity, time);
+    } catch (UsageException e) {
+      throw e;
+    } catch (Exception e) { // Scala does not declare what it throws
+      throw SpineSource.unreadable(source.location(), e);
+    }
+  }
+
+  /** The history with all releases, also those that Redis alone has noted yet. */
+  private ReleaseHistory releases() {
+    ReleaseHistory history = ReleaseHistory.open(lake);
+    history.take(new VersionStore(RedisServers.connect(settings)));
+    return history;
+  }
+
+  private static boolean isServed(CommandLine line) {
+    Optional<String> as = line.optional("as");
+    if (as.isPresent() && !as.get().equals("served")) {
+      throw new UsageException(
+          "as=%s: there is served; without it features are joined by event time"
+              .formatted(as.get()));
+    }
+    return as.isPresent();
+  }
+
+  private static Map<String, String> arguments(CommandLine line) {
+    Map<String, String> arguments = new TreeMap<>();
+    for (String name : List.of("service", "time", "at", "as", "vectors")) {
+      line.optional(name).ifPresent(value -> arguments.put(name, value));
+    }
+    line.byView("at").forEach((view, value) -> arguments.put("at." + view, value));
+    return arguments;
+  }
+}

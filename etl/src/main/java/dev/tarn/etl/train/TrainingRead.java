@@ -1,0 +1,229 @@
+package dev.tarn.etl.train;
+
+import dev.tarn.cli.TarnException;
+import dev.tarn.etl.Lake;
+import dev.tarn.etl.definition.FeatureView;
+import dev.tarn.etl.read.RowVectors;
+import dev.tarn.etl.read.SnapshotRows;
+import dev.tarn.manifest.FeatureType;
+import dev.tarn.manifest.StoredFeature;
+import dev.tarn.manifest.TrainingManifest;
+import dev.tarn.row.Values;
+import dev.tarn.transform.TransformException;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.apache.iceberg.Snapshot;
+import org.apache.spark.sql.Column;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.functions;
+
+/**
+ * Reads what a manifest says: the spine's rows, each with the features that it had at its moment.
+ * The manifest alone decides, so that the first time and any later one are the same read.
+ *
+ * <p>The result has the spine's columns as they were, then the service's features in its order or
+ * its vector. It is divided by entity into as many parts as the manifest has files, and within each
+ * in order of entity, time and all other columns.
+ */
+final class TrainingRead {
+
+  /** The column of a service's vector: float32, little-endian. */
+  static final String VECTOR = "vector";
+
+  /** Below this many rows for each of the spine's, all of a history are shuffled as they are. */
+  private static final int WORTH_FILTERING = 2;
+
+  private final Lake lake;
+  private final Spine spine;
+  private final TrainingManifest manifest;
+  private final List<ViewTable> tables;
+  private final List<Rules> rules = new ArrayList<>();
+
+  TrainingRead(Lake lake, Spine spine, TrainingManifest manifest) {
+    this.lake = lake;
+    this.spine = spine;
+    this.manifest = manifest;
+    tables = manifest.getViewsList().stream().map(view -> ViewTable.of(lake, view)).toList();
+    for (int v = 0; v < tables.size(); v++) {
+      rules.add(new Rules(tables.get(v).view(), manifest.getAsServed(), v));
+    }
+  }
+
+  /** The training set. */
+  Dataset<Row> rows() {
+    return manifest.getVectors() ? withVectors() : withFeatures(true);
+  }
+
+  /** The training set without defaults, which have no part in vectors or in fitting them. */
+  Dataset<Row> withoutDefaults() {
+    return withFeatures(false);
+  }
+
+  private Dataset<Row> withFeatures(boolean withDefaults) {
+    List<Column> columns = spineColumns();
+    values(withDefaults).forEach((name, value) -> columns.add(value.as(plain(name))));
+    return joined(!withDefaults).select(columns.toArray(new Column[0]));
+  }
+
+  private Dataset<Row> withVectors() {
+    List<FeatureType> types = new ArrayList<>();
+    List<Column> values = new ArrayList<>();
+    Map<String, Column> byName = values(false);
+    for (String name : manifest.getService().getFeatureNamesList()) {
+      types.add(feature(name).getType());
+      values.add(byName.get(name).as(plain(name)));
+    }
+    List<Column> columns = spineColumns();
+    try {
+      columns.add(
+          RowVectors.of(
+                  manifest.getService(), types, functions.struct(values.toArray(new Column[0])))
+              .as(VECTOR));
+    } catch (TransformException e) {
+      throw new TarnException(e.getMessage(), e);
+    }
+    return joined(true).select(columns.toArray(new Column[0]));
+  }
+
+  private List<Column> spineColumns() {
+    List<Column> columns = new ArrayList<>();
+    for (String name : spine.columns()) {
+      columns.add(functions.col(Columns.SPINE).getField(name).as(name));
+    }
+    return columns;
+  }
+
+  private StoredFeature feature(String fullName) {
+    return manifest.getViewsList().stream()
+        .filter(view -> fullName.startsWith(view.getFeatureView() + "."))
+        .flatMap(view -> view.getFeaturesList().stream())
+        .filter(feature -> feature.getName().equals(plain(fullName)))
+        .findFirst()
+        .orElseThrow();
+  }
+
+  /**
+   * The features by full name, in the service's order.
+   *
+   * <p>As lookups have it: a default stands in for what is null, not there or too old, but not
+   * where no view knows the entity.
+   */
+  private Map<String, Column> values(boolean withDefaults) {
+    Column isKnown = functions.lit(false);
+    for (int v = 0; v < tables.size(); v++) {
+      isKnown = isKnown.or(PointInTime.isThere(v));
+    }
+    Map<String, Column> values = new LinkedHashMap<>();
+    manifest.getService().getFeatureNamesList().forEach(name -> values.put(name, null));
+    for (int v = 0; v < tables.size(); v++) {
+      Column isRecent = isRecent(v);
+      for (StoredFeature feature : tables.get(v).view().getFeaturesList()) {
+        Column value = functions.when(isRecent, PointInTime.of(v, feature.getName()));
+        if (withDefaults && rules.get(v).hasDefaults()) {
+          value =
+              functions.when(isKnown, functions.coalesce(value, rules.get(v).defaultOf(feature)));
+        }
+        values.put(tables.get(v).name() + "." + feature.getName(), value);
+      }
+    }
+    return values;
+  }
+
+  /** Whether a row got one of the view that is not too old. */
+  private Column isRecent(int v) {
+    Column maxAge = rules.get(v).maxAge();
+    Column age = functions.col(Columns.MICROS).minus(givenAt(v));
+    return PointInTime.isThere(v).and(maxAge.isNull().or(age.leq(maxAge)));
+  }
+
+  private Column givenAt(int v) {
+    Column givenAt = PointInTime.of(v, PointInTime.GIVEN_AT);
+    if (manifest.getAsServed()) {
+      return givenAt;
+    }
+    ViewTable table = tables.get(v);
+    Snapshot snapshot = snapshot(table);
+    return table.table().storesChanges(snapshot)
+        ? functions.coalesce(
+            givenAt,
+            AsOfFloor.of(table.table().asOfs(snapshot).micros(), functions.col(Columns.MICROS)))
+        : givenAt;
+  }
+
+  private static Snapshot snapshot(ViewTable table) {
+    return table.snapshot(table.view().getReadings(0).getSnapshotId());
+  }
+
+  /**
+   * The spine's packed rows, each with a struct of each view.
+   *
+   * @param isAbsentAlike whether a row that is too old counts for nothing at all
+   */
+  private Dataset<Row> joined(boolean isAbsentAlike) {
+    return manifest.getAsServed()
+        ? new AsServed(lake, spine, tables).join(manifest.getFiles())
+        : byEventTime(isAbsentAlike);
+  }
+
+  private Dataset<Row> byEventTime(boolean isAbsentAlike) {
+    // What a default stands in for depends on whether a row is there, too old as it may be.
+    boolean mayLeaveOut = isAbsentAlike || rules.stream().noneMatch(Rules::hasDefaults);
+    List<Dataset<Row>> histories = new ArrayList<>();
+    List<NeededRows.History> large = new ArrayList<>();
+    List<Integer> places = new ArrayList<>();
+    for (int v = 0; v < tables.size(); v++) {
+      ViewTable table = tables.get(v);
+      Snapshot snapshot = snapshot(table);
+      boolean storesChanges = table.table().storesChanges(snapshot);
+      // A row that changed long ago is as new as the last as-of, so there age leaves out none.
+      long oldest =
+          mayLeaveOut && !storesChanges
+              ? rules.get(v).maxAgeMicros().orElse(Long.MAX_VALUE)
+              : Long.MAX_VALUE;
+      Dataset<Row> history = history(v, snapshot, oldest);
+      histories.add(history);
+      StoredAsOfs stored = StoredAsOfs.of(table.table().iceberg(), snapshot.snapshotId());
+      boolean isLong = stored.rows() / WORTH_FILTERING > spine.count();
+      if (isLong && !storesChanges && stored.asOfs().isPresent()) {
+        large.add(new NeededRows.History(history, stored.asOfs().get(), oldest));
+        places.add(v);
+      }
+    }
+    List<Dataset<Row>> needed = NeededRows.of(spine, large);
+    for (int i = 0; i < places.size(); i++) {
+      histories.set(places.get(i), needed.get(i));
+    }
+    return PointInTime.join(spine, histories, manifest.getFiles());
+  }
+
+  private Dataset<Row> history(int v, Snapshot snapshot, long oldest) {
+    ViewTable table = tables.get(v);
+    Column eventTimestamp = functions.col(FeatureView.EVENT_TIMESTAMP);
+    Dataset<Row> rows =
+        SnapshotRows.of(lake, table.name(), snapshot.snapshotId())
+            .filter(eventTimestamp.leq(at(spine.latest())));
+    if (oldest != Long.MAX_VALUE) {
+      rows = rows.filter(eventTimestamp.geq(at(Math.subtractExact(spine.earliest(), oldest))));
+    }
+    Column givenAt =
+        table.table().storesChanges(snapshot)
+            ? functions.col(FeatureView.PRESENT_UNTIL)
+            : eventTimestamp;
+    List<Column> columns = new ArrayList<>();
+    columns.add(functions.unix_micros(givenAt).as(PointInTime.GIVEN_AT));
+    columns.addAll(table.features(snapshot));
+    return PointInTime.history(
+        rows, table.keys(), functions.unix_micros(eventTimestamp), v, columns);
+  }
+
+  private static Column at(long micros) {
+    return functions.lit(Values.instant(micros));
+  }
+
+  private static String plain(String fullName) {
+    return fullName.substring(fullName.indexOf('.') + 1);
+  }
+}

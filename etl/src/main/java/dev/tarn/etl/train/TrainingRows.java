@@ -1,0 +1,39 @@
+package dev.tarn.etl.train;
+
+import dev.tarn.cli.CommandLine;
+import dev.tarn.cli.Settings;
+import dev.tarn.etl.Console;
+import dev.tarn.etl.Lake;
+import dev.tarn.manifest.FittedOn;
+import java.util.List;
+import java.util.Optional;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+
+/**
+ * Rows of a spine with their features, to fit transforms on.
+ *
+ * @param rows without defaults, which have no part in vectors
+ * @param fittedOn the snapshots that they were read from
+ */
+public record TrainingRows(Dataset<Row> rows, List<FittedOn> fittedOn) {
+
+  /** The rows of {@code spine=} that {@code where=} holds for, joined as {@code train} does. */
+  public static TrainingRows of(CommandLine line, Lake lake, Settings settings, Console console) {
+    TrainingSet set = new Training(lake, settings, console).join(line, Optional.empty());
+    return new TrainingRows(
+        set.withoutDefaults(),
+        set.stored().getViewsList().stream()
+            .flatMap(
+                view ->
+                    view.getReadingsList().stream()
+                        .map(
+                            reading ->
+                                FittedOn.newBuilder()
+                                    .setFeatureView(view.getFeatureView())
+                                    .setSnapshotId(reading.getSnapshotId())
+                                    .build()))
+            .distinct()
+            .toList());
+  }
+}

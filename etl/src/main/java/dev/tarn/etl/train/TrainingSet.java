@@ -1,0 +1,92 @@
+package dev.tarn.etl.train;
+
+import dev.tarn.etl.Lake;
+import dev.tarn.manifest.TrainingManifest;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+
+/**
+ * The rows of a spine with the features that they had, and the manifest that says how they got
+ * them.
+ */
+public final class TrainingSet {
+
+  private final Lake lake;
+  private final Spine spine;
+  private final TrainingManifest manifest;
+  private final TrainingRead read;
+
+  /** Whether it is one that was made before, so that its snapshots are kept already. */
+  private final boolean isAgain;
+
+  TrainingSet(Lake lake, Spine spine, TrainingManifest manifest, boolean isAgain) {
+    this.lake = lake;
+    this.spine = spine;
+    this.manifest = manifest;
+    this.isAgain = isAgain;
+    read = new TrainingRead(lake, spine, manifest);
+  }
+
+  /**
+   * The set: the spine's columns, then the service's features under their plain names, or {@code
+   * vector}. One row for each row of the spine.
+   */
+  public Dataset<Row> rows() {
+    return read.rows();
+  }
+
+  /** What says how the set is made, as JSON. Its snapshots are kept once the set is saved. */
+  public String manifest() {
+    return Manifests.json(manifest);
+  }
+
+  /** The set's id, for {@code ./tarn retire}. */
+  public String id() {
+    return manifest.getId();
+  }
+
+  /** Writes the set to a new folder or Iceberg table and keeps its snapshots. */
+  public void save(String out) {
+    save(out, false);
+  }
+
+  /**
+   * Writes the set and keeps its snapshots until its manifest is retired.
+   *
+   * @param out a folder for Parquet files, or an Iceberg table
+   * @param overwrite whether a training set that is there is replaced
+   * @throws dev.tarn.cli.UsageException if something is there
+   * @throws dev.tarn.cli.TarnException if it can't be written; then nothing of it is there
+   */
+  public void save(String out, boolean overwrite) {
+    Output output = Output.of(lake, out, overwrite);
+    Manifests manifests = new Manifests(lake);
+    boolean isMade = isAgain;
+    try {
+      if (!isAgain) {
+        manifests.keep(manifest);
+      }
+      output.write(rows(), spine.count(), manifest.getId(), manifest());
+      if (!isAgain) {
+        manifests.made(manifest, out);
+        isMade = true;
+      }
+    } finally {
+      if (!isMade) {
+        manifests.release(manifest);
+      }
+    }
+  }
+
+  Dataset<Row> withoutDefaults() {
+    return read.withoutDefaults();
+  }
+
+  TrainingManifest stored() {
+    return manifest;
+  }
+
+  long count() {
+    return spine.count();
+  }
+}

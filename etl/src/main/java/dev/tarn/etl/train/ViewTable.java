@@ -1,0 +1,114 @@
+package dev.tarn.etl.train;
+
+import dev.tarn.cli.TarnException;
+import dev.tarn.etl.Lake;
+import dev.tarn.etl.build.FeatureTable;
+import dev.tarn.etl.definition.Entity;
+import dev.tarn.etl.definition.FeatureView;
+import dev.tarn.etl.definition.FeatureView.History;
+import dev.tarn.etl.definition.Position;
+import dev.tarn.manifest.StoredFeature;
+import dev.tarn.manifest.TrainingView;
+import dev.tarn.row.FeatureTypes;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.apache.iceberg.Schema;
+import org.apache.iceberg.Snapshot;
+import org.apache.iceberg.spark.SparkSchemaUtil;
+import org.apache.spark.sql.Column;
+import org.apache.spark.sql.functions;
+import org.apache.spark.sql.types.DataType;
+
+/** A feature table with what a training set takes of it, as the set's manifest has it. */
+record ViewTable(TrainingView view, Entity entity, FeatureTable table) {
+
+  /**
+   * Finds the table.
+   *
+   * @throws TarnException if it is gone
+   */
+  static ViewTable of(Lake lake, TrainingView view) {
+    FeatureTable table =
+        FeatureTable.find(lake, view.getFeatureView())
+            .orElseThrow(
+                () ->
+                    new TarnException(
+                        "the feature table of '%s' is gone".formatted(view.getFeatureView())));
+    List<Entity.Key> keys = new ArrayList<>();
+    for (String key : view.getEntityKeysList()) {
+      keys.add(
+          new Entity.Key(key, SparkSchemaUtil.convert(table.iceberg().schema().findType(key))));
+    }
+    return new ViewTable(
+        view, new Entity(view.getEntity(), keys, "", "", new Position("", 0)), table);
+  }
+
+  String name() {
+    return view.getFeatureView();
+  }
+
+  /**
+   * A snapshot that is still there.
+   *
+   * @throws TarnException if it has expired
+   */
+  Snapshot snapshot(long id) {
+    table.iceberg().refresh();
+    Snapshot snapshot = table.iceberg().snapshot(id);
+    if (snapshot == null) {
+      throw new TarnException(
+          "snapshot %d of %s has expired, so what it had can't be read any more"
+              .formatted(id, table.sqlName()));
+    }
+    return snapshot;
+  }
+
+  /**
+   * The features that are taken, as columns of a snapshot's rows, of the types and under the names
+   * that the training set has; null where the snapshot is from before the feature. They are found
+   * by field id, so a feature that had another name is the same one.
+   */
+  List<Column> features(Snapshot snapshot) {
+    Schema schema = table.schemaOf(snapshot);
+    List<Column> columns = new ArrayList<>();
+    for (StoredFeature feature : view.getFeaturesList()) {
+      String name = schema.findColumnName(feature.getFieldId());
+      Column value = name == null ? functions.lit(null) : Columns.named(name);
+      columns.add(value.cast(type(feature)).as(feature.getName()));
+    }
+    return columns;
+  }
+
+  /** The entity's keys, under the names of {@link Columns#keyNames}. */
+  List<Column> keys() {
+    List<Column> columns = new ArrayList<>();
+    List<String> names = Columns.keyNames(entity.keys().size());
+    for (int i = 0; i < names.size(); i++) {
+      columns.add(Columns.named(entity.keyNames().get(i)).as(names.get(i)));
+    }
+    return columns;
+  }
+
+  static DataType type(StoredFeature feature) {
+    return DataType.fromDDL(FeatureTypes.name(feature.getType()));
+  }
+
+  /** The view, for those who ask it no more than where it is and what its keys are. */
+  FeatureView definition() {
+    return new FeatureView(
+        name(),
+        entity,
+        List.of(),
+        "",
+        List.of(),
+        History.FULL,
+        Optional.empty(),
+        List.of(),
+        "",
+        "",
+        List.of(),
+        entity.position(),
+        entity.position());
+  }
+}

@@ -1,0 +1,163 @@
+"""The client against a real server, over real data."""
+
+import numpy as np
+import pytest
+from pyiceberg.catalog import load_catalog
+
+import accounts
+from tarn import (
+    DeadlineExceededError,
+    FeatureClient,
+    InvalidRequestError,
+    NotReadyError,
+    Status,
+    aio,
+)
+from tarn.testing import LocalTarn, Server
+
+
+def test_get_answers_values_by_entity_and_name(client: FeatureClient) -> None:
+    answer = client.get(["4", "7"], ["visits", "oddities.country"])
+    assert answer == {
+        "4": {"visits": 4.0, "oddities.country": "FR"},
+        "7": {"visits": 7.0, "oddities.country": "FR"},
+    }
+    assert answer.statuses == {}
+
+
+def test_every_kind_of_value_arrives(client: FeatureClient) -> None:
+    features = client.get(["4"])["4"]
+    assert features == {
+        "visits": 4.0,
+        "big": str(2**53 + 4),
+        "price": "0.04",
+        "ratio": 0.25,
+        "country": "FR",
+        "seen": "2026-01-01T00:00:00.000004Z",
+        "tags": ["é", "4"],
+        "place": {"city": "FR", "at": 0.25},
+        "days": 4.0,
+        "old_visits": -1.0,
+    }
+    answer = client.get(["1", "2", "3", "5"], ["ratio"])
+    # As text: NaN is not equal to itself, and -0.0 is to 0.0.
+    ratios = {i: str(features["ratio"]) for i, features in answer.items()}
+    assert ratios == {"1": "nan", "2": "-inf", "3": "-0.0", "5": "None"}
+
+
+def test_statuses_say_what_is_missing_and_why(client: FeatureClient) -> None:
+    answer = client.get(["10", "nobody"], ["visits", "big", "old_visits"])
+    assert answer["10"] == {"visits": 0.0, "big": str(2**53 + 10), "old_visits": -1.0}
+    assert answer.statuses["10"] == {
+        "visits": Status.NULL_VALUE,
+        "old_visits": Status.OUTSIDE_MAX_AGE,
+    }
+    assert answer["nobody"] == {}
+    assert answer.statuses["nobody"] == dict.fromkeys(
+        ("visits", "big", "old_visits"), Status.NOT_FOUND
+    )
+
+
+def test_an_answer_names_its_snapshots(client: FeatureClient, tarn: LocalTarn) -> None:
+    table = load_catalog("tarn", **tarn.catalog).load_table("features.oddities")
+    newest = table.current_snapshot()
+    assert newest is not None
+    answer = client.get(["1"], ["visits"], with_event_timestamps=True)
+    (version,) = answer.versions
+    assert version.feature_view == "oddities"
+    assert version.snapshot_id == newest.snapshot_id
+    assert version.as_of == accounts.SECOND
+    assert answer.event_timestamps == {"1": {"oddities": version.as_of}}
+    assert client.vectors("numbers", ["1"]).versions == (version,)
+
+
+def test_pandas_has_a_row_for_each_entity(client: FeatureClient) -> None:
+    frame = client.get(["2", "1", "nobody"], ["visits", "country"]).to_pandas()
+    assert list(frame.columns) == ["visits", "country"]
+    assert frame.index.to_list() == ["2", "1", "nobody"]
+    assert frame.loc["1", "country"] == "FR"
+    assert frame["visits"].isna().to_list() == [False, False, True]
+
+
+def test_answers_are_in_the_order_of_the_request(client: FeatureClient) -> None:
+    ids = [str(i) for i in range(accounts.COUNT, 0, -1)]
+    answer = client.get(ids, ["price", "days", "big"])
+    assert list(answer) == ids
+    assert {tuple(features) for features in answer.values()} == {("price", "days", "big")}
+    assert list(client.get(["1"])["1"]) == sorted(client.get(["1"])["1"])
+
+
+def test_vectors_have_a_row_for_each_id_in_order(client: FeatureClient) -> None:
+    ids = [str(i) for i in range(accounts.COUNT, 0, -1)] + ["nobody", "4", "4"]
+    vectors = client.vectors("numbers", ids)
+    assert vectors.names == (
+        "oddities.visits",
+        "oddities.ratio",
+        "oddities.price",
+        "oddities.country=DE",
+        "oddities.country=FR",
+        "oddities.country?",
+    )
+    assert vectors.values.shape == (len(ids), 6)
+    assert vectors.values.dtype == np.float32
+    assert vectors.entity_ids == tuple(ids)
+    assert vectors.found.tolist() == [True] * accounts.COUNT + [False, True, True]
+    expected = np.array([4, 0.25, 0.04, 0, 1, 0], dtype=np.float32)
+    for row in (accounts.COUNT - 4, -2, -1):
+        np.testing.assert_array_equal(vectors.values[row], expected)
+    nobody = vectors.values[accounts.COUNT]
+    np.testing.assert_array_equal(nobody, np.array([np.nan, 0.5, np.nan, 0, 0, 1], np.float32))
+    assert not vectors.values.flags.writeable
+    frame = vectors.to_pandas()
+    assert frame.loc["7", "oddities.price"] == np.float32(0.07)
+    frame.loc["7"] = 0
+
+
+def test_vectors_are_the_values_of_get(client: FeatureClient) -> None:
+    ids = [str(i) for i in range(1, accounts.COUNT + 1)]
+    named = client.get(ids, ["price"])
+    prices = np.array([float(str(named[i]["price"])) for i in ids], dtype=np.float32)
+    vectors = client.vectors("numbers", ids)
+    np.testing.assert_array_equal(vectors.values[:, 2], prices)
+
+
+def test_a_wrong_request_names_its_field(client: FeatureClient) -> None:
+    with pytest.raises(InvalidRequestError, match=r"INVALID_ARGUMENT: feature_names.*'vists'"):
+        client.get(["1"], ["vists"])
+    with pytest.raises(InvalidRequestError, match="entity_ids"):
+        client.get([])
+    with pytest.raises(InvalidRequestError, match="feature_service") as refused:
+        client.vectors("number", ["1"])
+    assert not refused.value.is_transient
+
+
+def test_a_single_text_is_refused_where_several_are_taken(client: FeatureClient) -> None:
+    with pytest.raises(TypeError, match=r'write \["42"\]'):
+        client.get("42")
+    with pytest.raises(TypeError, match=r'write \["visits"\]'):
+        client.get(["42"], "visits")
+    with pytest.raises(TypeError, match=r'write \["42"\]'):
+        client.vectors("numbers", "42")
+
+
+def test_a_service_that_is_not_fitted_is_not_ready(client: FeatureClient) -> None:
+    with pytest.raises(NotReadyError, match="unfitted"):
+        client.vectors("unfitted", ["1"])
+
+
+async def test_asyncio_answers_the_same(server: Server, client: FeatureClient) -> None:
+    ids = ["1", "4", "10", "nobody"]
+    async with aio.FeatureClient(server.target, deadline=10) as asyncio_client:
+        answer = await asyncio_client.get(ids, ["visits", "tags"])
+        vectors = await asyncio_client.vectors("numbers", ids)
+        with pytest.raises(InvalidRequestError, match="entity_ids"):
+            await asyncio_client.get([])
+        with pytest.raises(NotReadyError):
+            await asyncio_client.vectors("unfitted", ids)
+        with pytest.raises(DeadlineExceededError):
+            await asyncio_client.get(ids, deadline=0)
+    expected = client.get(ids, ["visits", "tags"])
+    assert answer == expected
+    assert answer.statuses == expected.statuses
+    assert answer.versions == expected.versions
+    assert vectors.values.tobytes() == client.vectors("numbers", ids).values.tobytes()
