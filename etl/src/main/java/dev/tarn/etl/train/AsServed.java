@@ -30,8 +30,8 @@ import scala.collection.JavaConverters;
  * Joins each row of a spine with what was live at its moment: of each view the newest row of its
  * entity in the snapshot of the version that was released then, whatever as-of that is.
  *
- * <p>Of a snapshot mostly the newest as-of is read. Only where it lacks an entity that is asked for,
- * the older ones are, for these entities alone.
+ * <p>Of a snapshot mostly the newest as-of is read. Only where it lacks an entity that is asked
+ * for, the older ones are, for these entities alone.
  */
 final class AsServed {
 
@@ -71,9 +71,7 @@ final class AsServed {
     List<Column> order = new ArrayList<>(List.of(keys));
     order.add(functions.col(Columns.MICROS));
     order.addAll(List.of(spine.order()));
-    return joined
-        .repartition(partitions, keys)
-        .sortWithinPartitions(order.toArray(new Column[0]));
+    return joined.repartition(partitions, keys).sortWithinPartitions(order.toArray(new Column[0]));
   }
 
   /** The place of the reading that was live at a moment; null where there was none. */
@@ -83,8 +81,7 @@ final class AsServed {
     for (int i = 0; i < from.length; i++) {
       TrainingReading reading = view.getReadings(i);
       from[i] = Timestamps.toMicros(reading.getReleasedAt());
-      to[i] =
-          reading.hasRetiredAt() ? Timestamps.toMicros(reading.getRetiredAt()) : Long.MAX_VALUE;
+      to[i] = reading.hasRetiredAt() ? Timestamps.toMicros(reading.getRetiredAt()) : Long.MAX_VALUE;
     }
     return functions.udf(new ReadingAt(from, to), DataTypes.IntegerType).apply(micros);
   }
@@ -104,9 +101,7 @@ final class AsServed {
     Map<Long, List<Object>> readings = new TreeMap<>();
     TrainingView view = tables.get(v).view();
     for (int i = 0; i < view.getReadingsCount(); i++) {
-      readings
-          .computeIfAbsent(view.getReadings(i).getSnapshotId(), id -> new ArrayList<>())
-          .add(i);
+      readings.computeIfAbsent(view.getReadings(i).getSnapshotId(), id -> new ArrayList<>()).add(i);
     }
     Column snapshotId = functions.lit(null).cast(DataTypes.LongType);
     for (Map.Entry<Long, List<Object>> snapshot : readings.entrySet()) {
@@ -150,8 +145,7 @@ final class AsServed {
             .select(pair)
             .filter(functions.col(wanted(v)).isin(withOlder.toArray()))
             .distinct()
-            .join(
-                asked.select(pair), JavaConverters.asScalaBuffer(on(v)).toSeq(), "left_anti")
+            .join(asked.select(pair), JavaConverters.asScalaBuffer(on(v)).toSeq(), "left_anti")
             .persist(StorageLevel.MEMORY_AND_DISK());
     try {
       long count = lacking.count();
@@ -188,8 +182,7 @@ final class AsServed {
                     .filter(
                         functions
                             .col(FeatureView.EVENT_TIMESTAMP)
-                            .equalTo(
-                                functions.lit(Values.instant(asOfs[asOfs.length - 1])))));
+                            .equalTo(functions.lit(Values.instant(asOfs[asOfs.length - 1])))));
   }
 
   private Dataset<Row> current(ViewTable table, Snapshot snapshot) {
@@ -200,12 +193,9 @@ final class AsServed {
     ViewTable table = tables.get(v);
     List<Column> columns = new ArrayList<>();
     columns.add(
-        functions
-            .unix_micros(functions.col(FeatureView.EVENT_TIMESTAMP))
-            .as(PointInTime.GIVEN_AT));
+        functions.unix_micros(functions.col(FeatureView.EVENT_TIMESTAMP)).as(PointInTime.GIVEN_AT));
     columns.addAll(table.features(snapshot));
-    return PointInTime.history(
-            rows, table.keys(), functions.lit(snapshot.snapshotId()), v, columns)
+    return PointInTime.history(rows, table.keys(), functions.lit(snapshot.snapshotId()), v, columns)
         .withColumnRenamed(Columns.MICROS, wanted(v));
   }
 

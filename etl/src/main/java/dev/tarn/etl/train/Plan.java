@@ -247,8 +247,7 @@ final class Plan {
       all.addReadings(reading);
     }
     Column index =
-        AsServed.readingAt(
-            all.build(), functions.unix_micros(Columns.named(spine.timeColumn())));
+        AsServed.readingAt(all.build(), functions.unix_micros(Columns.named(spine.timeColumn())));
     Dataset<Row> used = spine.rows().groupBy(index.as("reading")).count().orderBy("reading");
     List<TrainingReading> readings = new ArrayList<>();
     for (Row row : used.collectAsList()) {
