@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
@@ -43,6 +44,20 @@ class TestCommandLine {
         assertThat(help).contains(argument.name()).contains(argument.help());
       }
     }
+  }
+
+  @Test
+  void someArgumentsHaveOneOfEachView() {
+    CommandLine line =
+        CommandLine.parse(
+                "train", "at.user_activity=5", "at.user_location=2026-11-20T06:00:00Z", "at=tag")
+            .orElseThrow();
+    assertThat(line.byView("at"))
+        .containsOnly(
+            Map.entry("user_activity", "5"), Map.entry("user_location", "2026-11-20T06:00:00Z"));
+    assertThat(line.text("at")).isEqualTo("tag");
+    assertRefused("'train' takes no 'at.'", "train", "at.=5");
+    assertRefused("'build' takes no 'at.user'", "build", "view=a", "at.user=5");
   }
 
   @Test

@@ -40,6 +40,10 @@ import org.apache.spark.sql.functions;
 public final class BenchTrainJob {
 
   private static final int VIEWS = 4;
+
+  /** In microseconds. */
+  private static final long DAY = 86_400_000_000L;
+
   private static final Instant FIRST = Instant.parse("2026-01-01T00:00:00Z");
 
   private final Lake lake;
@@ -151,7 +155,8 @@ public final class BenchTrainJob {
       written.iceberg().updateProperties().set("bench.made", made).commit();
     }
     for (int count : asOfs) {
-      spine(count).write().mode("overwrite").parquet(spinePath(count));
+      spine(0, count).write().mode("overwrite").parquet(spinePath("all", count));
+      spine(count - 1, count).write().mode("overwrite").parquet(spinePath("last", count));
     }
   }
 
@@ -257,18 +262,18 @@ public final class BenchTrainJob {
     snapshots.computeIfAbsent(view, name -> new TreeMap<>()).put(count, snapshot);
   }
 
-  private String spinePath(int count) {
-    return folder.resolve("spine-" + count).toString();
+  private String spinePath(String which, int count) {
+    return folder.resolve("spine-%s-%d".formatted(which, count)).toString();
   }
 
-  /** Rows of any entity at any time while there are so many as-ofs. */
-  private Dataset<Row> spine(int count) {
+  /** Rows of any entity at any time from one as-of on until the day of another one is over. */
+  private Dataset<Row> spine(int first, int end) {
     Column micros =
         functions
             .pmod(
                 functions.xxhash64(functions.col("id"), functions.lit("at")),
-                functions.lit(count * 86_400_000_000L))
-            .plus(FIRST.getEpochSecond() * 1_000_000);
+                functions.lit((end - first) * DAY))
+            .plus(FIRST.getEpochSecond() * 1_000_000 + first * DAY);
     return lake.spark()
         .range(0, rows, 1, 4)
         .select(
@@ -288,7 +293,7 @@ public final class BenchTrainJob {
           String service = views == 1 ? "one1" : "four";
           take("Tarn", views, count, isWarmUp, () -> tarn(service, views, count, "features"));
           take(
-              "Tarn, max age 2 d",
+              "Tarn, rows of the last day, max age 2 d",
               views,
               count,
               isWarmUp,
@@ -352,7 +357,11 @@ public final class BenchTrainJob {
       options.put("at.v" + v, Long.toString(snapshots.get("v" + v).get(count)));
     }
     drop(
-        Training.join(lake.spark(), lake.spark().read().parquet(spinePath(count)), service, options)
+        Training.join(lake.spark(), lake.spark()
+                    .read()
+                    .parquet(spinePath(definitions.equals("limited") ? "last" : "all", count)),
+                service,
+                options)
             .rows());
   }
 
@@ -368,7 +377,7 @@ public final class BenchTrainJob {
 
   /** As Feast's Spark store publishes it: each pair of a row and an older one, then the newest. */
   private void joinAndRank(int views, int count) {
-    lake.spark().read().parquet(spinePath(count)).createOrReplaceTempView("bench_spine");
+    lake.spark().read().parquet(spinePath("all", count)).createOrReplaceTempView("bench_spine");
     StringBuilder sql =
         new StringBuilder(
             "WITH spine AS (SELECT *, concat(user_id, ' ', event_timestamp) AS row_id FROM bench_spine)");
@@ -399,7 +408,7 @@ public final class BenchTrainJob {
 
   /** The spine and whole histories under each other, and what was last seen of each. */
   private void union(int views, int count) {
-    lake.spark().read().parquet(spinePath(count)).createOrReplaceTempView("bench_spine");
+    lake.spark().read().parquet(spinePath("all", count)).createOrReplaceTempView("bench_spine");
     StringBuilder all = new StringBuilder("SELECT user_id, event_timestamp, 1 AS kind, label");
     for (int v = 1; v <= views; v++) {
       all.append(", CAST(NULL AS %s) AS s%d".formatted(structType(v), v));

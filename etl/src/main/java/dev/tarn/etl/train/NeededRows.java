@@ -1,6 +1,5 @@
 package dev.tarn.etl.train;
 
-import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -184,11 +183,24 @@ final class NeededRows {
     return functions.xxhash64(columns);
   }
 
-  private record Contains(Broadcast<BloomFilter> filter)
-      implements UDF1<Long, Boolean>, Serializable {
+  private static final class Contains implements UDF1<Long, Boolean> {
+    private static final long serialVersionUID = 1L;
+
+    private final Broadcast<BloomFilter> shared;
+
+    /** The value itself: a broadcast is locked each time that it is asked for it. */
+    private transient volatile BloomFilter filter;
+
+    Contains(Broadcast<BloomFilter> shared) {
+      this.shared = shared;
+    }
+
     @Override
     public Boolean call(Long hash) {
-      return filter.value().mightContainLong(hash);
+      if (filter == null) {
+        filter = shared.value();
+      }
+      return filter.mightContainLong(hash);
     }
   }
 }

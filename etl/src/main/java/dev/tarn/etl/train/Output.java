@@ -127,7 +127,12 @@ final class Output {
     } else {
       writer.create();
     }
-    requireAll(spark.table(location).count(), count);
+    try {
+      requireAll(spark.table(location).count(), count);
+    } catch (TarnException e) {
+      var unused = spark.sql("DROP TABLE %s PURGE".formatted(location));
+      throw e;
+    }
   }
 
   private void writeFolder(Dataset<Row> rows, long count, String id, String manifest)

@@ -24,6 +24,9 @@ import org.apache.spark.sql.types.StructType;
  */
 final class PointInTime {
 
+  /** In a struct of a history: the micros at which it was given, of type bigint. */
+  static final String GIVEN_AT = Columns.PREFIX + "given_at";
+
   private static final String IS_SPINE = Columns.PREFIX + "is_spine";
 
   private PointInTime() {}
@@ -98,9 +101,6 @@ final class PointInTime {
   static Column of(int view, String field) {
     return functions.col(Columns.view(view)).getField(field);
   }
-
-  /** The micros at which what a row has got was given; of type bigint. */
-  static final String GIVEN_AT = Columns.PREFIX + "given_at";
 
   static Column noTime() {
     return functions.lit(null).cast(DataTypes.LongType);

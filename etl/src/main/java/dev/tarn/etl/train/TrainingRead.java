@@ -34,7 +34,7 @@ final class TrainingRead {
   static final String VECTOR = "vector";
 
   /** Below this many rows for each of the spine's, all of a history are shuffled as they are. */
-  private static final int WORTH_FILTERING = 2;
+  private static final int WORTH_FILTERING = 4;
 
   private final Lake lake;
   private final Spine spine;

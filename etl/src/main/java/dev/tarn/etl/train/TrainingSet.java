@@ -16,14 +16,14 @@ public final class TrainingSet {
   private final TrainingManifest manifest;
   private final TrainingRead read;
 
-  /** Whether it is one that was made before, so that its snapshots are kept already. */
-  private final boolean isAgain;
+  /** Whether its snapshots are kept: it was made before, or is saved. */
+  private boolean isKept;
 
-  TrainingSet(Lake lake, Spine spine, TrainingManifest manifest, boolean isAgain) {
+  TrainingSet(Lake lake, Spine spine, TrainingManifest manifest, boolean isKept) {
     this.lake = lake;
     this.spine = spine;
     this.manifest = manifest;
-    this.isAgain = isAgain;
+    this.isKept = isKept;
     read = new TrainingRead(lake, spine, manifest);
   }
 
@@ -61,18 +61,17 @@ public final class TrainingSet {
   public void save(String out, boolean overwrite) {
     Output output = Output.of(lake, out, overwrite);
     Manifests manifests = new Manifests(lake);
-    boolean isMade = isAgain;
-    try {
-      if (!isAgain) {
-        manifests.keep(manifest);
-      }
+    if (isKept) {
       output.write(rows(), spine.count(), manifest.getId(), manifest());
-      if (!isAgain) {
-        manifests.made(manifest, out);
-        isMade = true;
-      }
+      return;
+    }
+    try {
+      manifests.keep(manifest);
+      output.write(rows(), spine.count(), manifest.getId(), manifest());
+      manifests.made(manifest, out);
+      isKept = true;
     } finally {
-      if (!isMade) {
+      if (!isKept) {
         manifests.release(manifest);
       }
     }

@@ -69,7 +69,7 @@ class TestPointInTime {
     moments.addAll(changed);
     List<Row> spine = new ArrayList<>();
     for (int i = 0; i < CASES + 20; i++) {
-      for (int n = random.nextInt(4); n > 0; n--) {
+      for (int n = random.nextInt(3); n > 0; n--) {
         spine.add(spineRow(i, moment(moments)));
       }
     }

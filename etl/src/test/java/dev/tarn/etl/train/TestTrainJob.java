@@ -132,6 +132,47 @@ class TestTrainJob {
     Training.again(bench.spark(), set.id(), settings(bench, "spine=" + bench.path("same")))
         .save(bench.path("again").toString());
     assertThat(files(bench.path("again"))).isEqualTo(files(bench.path("set")));
+    // Saved twice, it is one set.
+    set.save(bench.path("copy").toString());
+    assertThat(files(bench.path("copy"))).isEqualTo(files(bench.path("set")));
+    assertThat(new Manifests(bench.lake()).all()).hasSize(1);
+  }
+
+  @Test
+  void aSpineThatChangesWhileItIsReadGivesNoSet() {
+    Workbench bench = TrainingScores.bench(Scores.FEATURES, "");
+    build(bench, MONDAY, "1, 10, 'a'");
+    Dataset<Row> labels = spine(bench, "(1, '2026-01-06T00:00:00Z'), (2, '2026-01-06T00:00:00Z')");
+    Dataset<Row> spine =
+        labels.filter(
+            functions
+                .udf(new FirstTwo(), DataTypes.BooleanType)
+                .asNondeterministic()
+                .apply(functions.col("user_id")));
+    FirstTwo.CALLS.set(0);
+    TrainingSet set = Training.join(bench.spark(), spine, "ranking", settings(bench));
+
+    for (String out :
+        List.of(bench.path("out").toString(), "tarn.%s.out".formatted(database(bench)))) {
+      assertThatThrownBy(() -> set.save(out))
+          .isInstanceOf(TarnException.class)
+          .hasMessageContaining("the spine has 2 rows and 0 were written");
+    }
+    assertThat(bench.path("out")).doesNotExist();
+    assertThat(bench.spark().catalog().tableExists("tarn.%s.out".formatted(database(bench))))
+        .isFalse();
+    assertThat(refs(bench)).containsExactly("main");
+  }
+
+  /** True for two rows, then no more. */
+  static final class FirstTwo implements UDF1<Long, Boolean> {
+    private static final long serialVersionUID = 1L;
+    static final AtomicInteger CALLS = new AtomicInteger();
+
+    @Override
+    public Boolean call(Long value) {
+      return CALLS.incrementAndGet() <= 2;
+    }
   }
 
   @Test

@@ -272,6 +272,23 @@ class TestTraining {
         .hasMessageContaining(message);
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"time=event_timestamp", "as=served"})
+  void aSpineWithoutRowsGivesASetWithoutRows(String option) {
+    Workbench bench = TrainingScores.bench(Scores.FEATURES, "");
+    build(bench, MONDAY, "1, 10, 'a'");
+    release(bench);
+    Dataset<Row> rows =
+        Training.join(
+                bench.spark(),
+                spine(bench, "(1, '2026-01-05T12:00:00Z')").limit(0),
+                "ranking",
+                settings(bench, option))
+            .rows();
+    assertThat(rows.columns()).containsExactly("user_id", "event_timestamp", "points", "level");
+    assertThat(rows.count()).isZero();
+  }
+
   @Test
   void badOptionsAreRefused() {
     Workbench bench = TrainingScores.bench(Scores.FEATURES, "");
