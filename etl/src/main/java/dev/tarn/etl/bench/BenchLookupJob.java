@@ -55,6 +55,9 @@ public final class BenchLookupJob {
   private static final int ROUNDS = 3;
   private static final int ROUND_SECONDS = 3;
   private static final int BODIES = 50_000;
+  private static final String TARN = "Tarn";
+  private static final String FLOOR = "floor";
+  private static final String OBJECTS = "objects";
 
   /** Of the near cache that holds a tenth of the entities: what it takes for one. */
   private static final int NEAR_BYTES = 320;
@@ -213,32 +216,42 @@ public final class BenchLookupJob {
   }
 
   private void measure() throws IOException {
-    try (LookupServer tarn = tarn("tarn", List.of());
-        LookupServer objects =
-            rival("objects", List.of("objects", Integer.toString(redis.port())))) {
+    try (LookupServer tarn = tarn("tarn", List.of())) {
+      Path answers = Files.createDirectories(folder.resolve("answers"));
       for (LookupShape shape : LookupShape.all()) {
-        console.say("%s", shape);
-        byte[] answer = checked(shape, tarn);
-        giveRivals(shape);
-        Path file = Files.write(folder.resolve("answer.bin"), answer);
-        try (LookupServer floor =
-            rival(
-                "floor",
-                List.of(
-                    "floor",
-                    Integer.toString(redis.port()),
-                    file.toString(),
-                    Integer.toString(shape.entities())))) {
-          List<Target> targets = new ArrayList<>();
-          targets.add(new Target("Tarn", tarn, shape.method()));
-          targets.add(new Target("floor", floor, "rival/floor"));
-          if (!shape.isVectors()) {
-            targets.add(new Target("objects", objects, "rival/objects"));
+        Files.write(answers.resolve(shape.fileName()), checked(shape, tarn));
+      }
+      giveRivals();
+      try (LookupServer floor = rival("floor", answers.toString());
+          LookupServer objects = rival("objects", list(LookupShape.FEATURES))) {
+        Map<LookupShape, List<Target>> targets = new LinkedHashMap<>();
+        for (LookupShape shape : LookupShape.all()) {
+          List<Target> of = new ArrayList<>();
+          of.add(new Target(TARN, tarn, shape.method()));
+          of.add(new Target(FLOOR, floor, "rival/get/" + shape.fileName()));
+          if (shape.entities() > 1) {
+            of.add(new Target("floor, MGET", floor, "rival/mget/" + shape.fileName()));
           }
-          measure(shape, targets);
+          if (!shape.isVectors()) {
+            of.add(new Target(OBJECTS, objects, "rival/objects/" + shape.features()));
+          }
+          targets.put(shape, of);
         }
-        if (!Arrays.equals(answer, RawCall.of(tarn.port(), shape.method(), shape.request()))) {
-          throw new TarnException("Tarn's answer has changed during the run");
+        console.say("warm-up");
+        for (LookupShape shape : targets.keySet()) {
+          for (Target target : targets.get(shape)) {
+            var unused = saturate(shape, target, WARM_UP_SECONDS);
+          }
+        }
+        for (LookupShape shape : targets.keySet()) {
+          console.say("%s", shape);
+          measure(shape, targets.get(shape));
+        }
+      }
+      for (LookupShape shape : LookupShape.all()) {
+        if (!Arrays.equals(
+            Files.readAllBytes(answers.resolve(shape.fileName())), checked(shape, tarn))) {
+          throw new TarnException("%s: Tarn's answer has changed during the run".formatted(shape));
         }
       }
       if (minutes > 0) {
@@ -252,20 +265,18 @@ public final class BenchLookupJob {
     }
   }
 
+  private double saturate(LookupShape shape, Target target, int seconds) throws IOException {
+    return load.saturate(target.server().port(), target.method(), shape.request(), seconds);
+  }
+
   private void measure(LookupShape shape, List<Target> targets) throws IOException {
     byte[] request = shape.request();
     Map<Target, List<Double>> rates = new LinkedHashMap<>();
-    for (int round = 0; round <= ROUNDS; round++) {
+    for (int round = 0; round < ROUNDS; round++) {
       for (Target target : targets) {
-        double rate =
-            load.saturate(
-                target.server().port(),
-                target.method(),
-                request,
-                round == 0 ? WARM_UP_SECONDS : ROUND_SECONDS);
-        if (round > 0) {
-          rates.computeIfAbsent(target, key -> new ArrayList<>()).add(rate);
-        }
+        rates
+            .computeIfAbsent(target, key -> new ArrayList<>())
+            .add(saturate(shape, target, ROUND_SECONDS));
       }
     }
     for (Target target : targets) {
@@ -294,7 +305,7 @@ public final class BenchLookupJob {
   /** Half of saturation for minutes. */
   private void soak(LookupServer tarn) throws IOException {
     LookupShape shape = new LookupShape(false, 1, 10);
-    double half = outcome(shape, "Tarn").perSecond() / 2;
+    double half = outcome(shape, TARN).perSecond() / 2;
     console.say("%d minutes of %s at half load, %,.0f a second", minutes, shape, half);
     soak =
         Optional.of(
@@ -356,23 +367,35 @@ public final class BenchLookupJob {
     return LookupServer.java(folder.resolve(name), JVM, words);
   }
 
-  private LookupServer rival(String name, List<String> arguments) throws IOException {
-    List<String> words = new ArrayList<>();
-    words.addAll(
-        List.of("-cp", BenchPushJob.servingJar().toString(), "dev.tarn.serving.bench.RivalServer"));
-    words.addAll(arguments);
-    return LookupServer.java(folder.resolve(name), JVM, words);
+  private LookupServer rival(String kind, String argument) throws IOException {
+    return LookupServer.java(
+        folder.resolve(kind),
+        JVM,
+        List.of(
+            "-cp",
+            BenchPushJob.servingJar().toString(),
+            "dev.tarn.serving.bench.RivalServer",
+            kind,
+            Integer.toString(redis.port()),
+            argument));
   }
 
-  /** Keys and values for the rivals: as many doubles as there are features. */
-  private void giveRivals(LookupShape shape) {
+  private static String list(List<Integer> numbers) {
+    return numbers.stream().map(number -> Integer.toString(number)).collect(Collectors.joining(","));
+  }
+
+  /** Rows for the rivals: as many doubles as there are features. */
+  private void giveRivals() {
     try (Jedis jedis = redis.connect()) {
-      for (int id = 0; id < shape.entities(); id++) {
-        ByteBuffer row = ByteBuffer.allocate(Double.BYTES * shape.features());
-        for (int i = 0; i < shape.features(); i++) {
-          row.putDouble(id + i / 100.0);
+      for (LookupShape shape : LookupShape.all()) {
+        for (int id = 0; id < shape.entities(); id++) {
+          ByteBuffer row = ByteBuffer.allocate(Double.BYTES * shape.features());
+          for (int i = 0; i < shape.features(); i++) {
+            row.putDouble(id + i / 100.0);
+          }
+          String key = shape.features() + ":" + id;
+          jedis.set(key.getBytes(StandardCharsets.UTF_8), row.array());
         }
-        jedis.set(Integer.toString(id).getBytes(StandardCharsets.UTF_8), row.array());
       }
     }
   }
@@ -470,12 +493,12 @@ public final class BenchLookupJob {
     LookupShape hundred = new LookupShape(false, 100, 10);
     LookupShape vectors = new LookupShape(true, 100, 10);
     List<Figure> figures = new ArrayList<>();
-    figures.add(new Figure(one + ": Tarn ÷ floor", ratio(one, "floor"), ">= 0.85"));
-    figures.add(new Figure(hundred + ": Tarn ÷ objects", ratio(hundred, "objects"), ">= 3"));
-    figures.add(new Figure(vectors + ": Tarn ÷ floor", ratio(vectors, "floor"), ">= 0.8"));
-    figures.add(new Figure(one + ": p99 ms", outcome(one, "Tarn").latency().p99() / 1e3, "< 1"));
+    figures.add(new Figure(one + ": Tarn ÷ floor", ratio(one, FLOOR), ">= 0.85"));
+    figures.add(new Figure(hundred + ": Tarn ÷ objects", ratio(hundred, OBJECTS), ">= 3"));
+    figures.add(new Figure(vectors + ": Tarn ÷ floor", ratio(vectors, FLOOR), ">= 0.8"));
+    figures.add(new Figure(one + ": p99 ms", outcome(one, TARN).latency().p99() / 1e3, "< 1"));
     figures.add(
-        new Figure(hundred + ": p99 ms", outcome(hundred, "Tarn").latency().p99() / 1e3, "< 5"));
+        new Figure(hundred + ": p99 ms", outcome(hundred, TARN).latency().p99() / 1e3, "< 5"));
     soak.ifPresent(
         latency -> {
           figures.add(
@@ -498,7 +521,7 @@ public final class BenchLookupJob {
   }
 
   private double ratio(LookupShape shape, String rival) {
-    return outcome(shape, "Tarn").perSecond() / outcome(shape, rival).perSecond();
+    return outcome(shape, TARN).perSecond() / outcome(shape, rival).perSecond();
   }
 
   private JsonObject json() {

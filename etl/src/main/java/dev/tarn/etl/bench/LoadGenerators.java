@@ -71,6 +71,11 @@ final class LoadGenerators {
             List.of(
                 "-c",
                 Integer.toString(connections),
+                // Begun one after the other, or all would send in the same moment.
+                "-r",
+                Integer.toString((int) Math.ceil(connections / 10.0)),
+                "--rate-period",
+                "1ms",
                 "-m",
                 Integer.toString(MAX_STREAMS),
                 "-n",

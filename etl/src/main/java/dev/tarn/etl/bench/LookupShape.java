@@ -61,6 +61,11 @@ record LookupShape(boolean isVectors, int entities, int features) {
             .toByteArray();
   }
 
+  /** As the rivals name it. */
+  String fileName() {
+    return "%dx%d-%s".formatted(entities, features, isVectors ? "vectors" : "features");
+  }
+
   @Override
   public String toString() {
     return "%s %d × %d".formatted(isVectors ? "vectors" : "features", entities, features);
