@@ -357,7 +357,9 @@ public final class BenchTrainJob {
       options.put("at.v" + v, Long.toString(snapshots.get("v" + v).get(count)));
     }
     drop(
-        Training.join(lake.spark(), lake.spark()
+        Training.join(
+                lake.spark(),
+                lake.spark()
                     .read()
                     .parquet(spinePath(definitions.equals("limited") ? "last" : "all", count)),
                 service,
