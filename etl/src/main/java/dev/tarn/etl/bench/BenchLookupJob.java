@@ -381,7 +381,9 @@ public final class BenchLookupJob {
   }
 
   private static String list(List<Integer> numbers) {
-    return numbers.stream().map(number -> Integer.toString(number)).collect(Collectors.joining(","));
+    return numbers.stream()
+        .map(number -> Integer.toString(number))
+        .collect(Collectors.joining(","));
   }
 
   /** Rows for the rivals: as many doubles as there are features. */

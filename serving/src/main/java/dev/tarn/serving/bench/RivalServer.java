@@ -42,8 +42,9 @@ import java.util.stream.Stream;
  *
  * <ul>
  *   <li>The floor does the least that a lookup can: it reads no request, gets as many keys as there
- *       are entities and answers bytes that are ready, those of Tarn's answer. It gets the keys by a
- *       GET for each, all in one flush, or by one MGET, which no layout over several servers allows.
+ *       are entities and answers bytes that are ready, those of Tarn's answer. It gets the keys by
+ *       a GET for each, all in one flush, or by one MGET, which no layout over several servers
+ *       allows.
  *   <li>The other reads the request, gets the rows as the floor does and builds the answer as
  *       protobuf's objects, as anyone would at first. A row is its doubles, with nothing to decode.
  * </ul>
@@ -74,7 +75,8 @@ public final class RivalServer {
     Server server =
         NettyServerBuilder.forAddress(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0))
             .directExecutor()
-            .addService(args[0].equals("floor") ? rival.floor(Path.of(args[2])) : rival.objects(args[2]))
+            .addService(
+                args[0].equals("floor") ? rival.floor(Path.of(args[2])) : rival.objects(args[2]))
             .build()
             .start();
     System.out.println("serving on 127.0.0.1:" + server.getPort());
