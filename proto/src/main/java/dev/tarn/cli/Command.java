@@ -104,6 +104,7 @@ public enum Command {
   BENCH_LOOKUP(
       "measure lookups side by side with the least that a server can do",
       optional("entities", "entities (default 100000)"),
+      optional("features", "of each, several separated by commas (default 10,50)"),
       optional("seconds", "of each run at half of saturation (default 10)"),
       optional("minutes", "of a last, long run at half of saturation (default 1, 0: none)"),
       optional("format", "table (default) or json")),

@@ -9,6 +9,7 @@ import dev.tarn.cli.CommandLine;
 import dev.tarn.cli.Settings;
 import dev.tarn.cli.TarnException;
 import dev.tarn.cli.TextTable;
+import dev.tarn.cli.UsageException;
 import dev.tarn.etl.Console;
 import dev.tarn.etl.Lake;
 import dev.tarn.etl.bench.JvmMeter.Used;
@@ -51,10 +52,11 @@ import redis.clients.jedis.Jedis;
 public final class BenchLookupJob {
 
   private static final String AS_OF = "2026-01-01T00:00:00Z";
-  private static final int WARM_UP_SECONDS = 6;
+  private static final int WARM_UP_SECONDS = 4;
   private static final int ROUNDS = 3;
   private static final int ROUND_SECONDS = 3;
   private static final int BODIES = 50_000;
+  private static final int WIDTH = 10;
   private static final String TARN = "Tarn";
   private static final String FLOOR = "floor";
   private static final String OBJECTS = "objects";
@@ -75,6 +77,8 @@ public final class BenchLookupJob {
   private final long entities;
   private final int seconds;
   private final int minutes;
+  private final List<Integer> widths;
+  private final List<LookupShape> shapes;
   private final List<Outcome> outcomes = new ArrayList<>();
   private Optional<Latency> soak = Optional.empty();
 
@@ -110,6 +114,8 @@ public final class BenchLookupJob {
     this.entities = line.number("entities", 1_000, 100_000);
     this.seconds = (int) line.number("seconds", 1, 10);
     this.minutes = (int) line.number("minutes", 0, 1);
+    this.widths = widths(line.list("features"));
+    this.shapes = LookupShape.all(widths);
   }
 
   /** The command {@code bench lookup}. */
@@ -133,10 +139,26 @@ public final class BenchLookupJob {
     }
   }
 
+  /** The aims are for ten, so ten are always among them. */
+  private static List<Integer> widths(List<String> given) {
+    List<Integer> widths = new ArrayList<>();
+    for (String word : given.isEmpty() ? List.of("10", "50") : given) {
+      if (!word.matches("[1-9][0-9]{0,2}")) {
+        throw new UsageException(
+            "features=%s: expected numbers from 1 to 999, separated by commas".formatted(word));
+      }
+      widths.add(Integer.parseInt(word));
+    }
+    if (!widths.contains(WIDTH)) {
+      widths.add(WIDTH);
+    }
+    return List.copyOf(widths);
+  }
+
   private void prepare() throws IOException {
-    console.say("%,d entities of 10 and of 50 features", entities);
+    console.say("%,d entities of %s features", entities, list(widths));
     StringBuilder definitions = new StringBuilder();
-    for (int features : LookupShape.FEATURES) {
+    for (int features : widths) {
       definitions.append(definition(features));
       List<Column> columns = new ArrayList<>();
       columns.add(functions.col("id"));
@@ -155,7 +177,7 @@ public final class BenchLookupJob {
     Files.writeString(conf, definitions);
     Definitions defined = Definitions.load(settings);
     RedisServers servers = RedisServers.connect(settings);
-    for (int features : LookupShape.FEATURES) {
+    for (int features : widths) {
       String view = LookupShape.view(features);
       if (lake.catalog().tableExists(lake.table(view))) {
         lake.catalog().dropTable(lake.table(view), true);
@@ -167,12 +189,10 @@ public final class BenchLookupJob {
     var unusedPushed =
         new PushJob(lake, servers, settings, Console.silent())
             .push(
-                LookupShape.FEATURES.stream()
-                    .map(features -> defined.view(LookupShape.view(features)))
-                    .toList(),
+                widths.stream().map(features -> defined.view(LookupShape.view(features))).toList(),
                 List.of(),
                 new PushJob.Request(Optional.empty(), PushJob.Mode.FULL, false));
-    for (int features : LookupShape.FEATURES) {
+    for (int features : widths) {
       var unusedFitted =
           new FitJob(lake, new VersionStore(servers))
               .fit(defined, defined.service(LookupShape.service(features)), List.of());
@@ -218,14 +238,14 @@ public final class BenchLookupJob {
   private void measure() throws IOException {
     try (LookupServer tarn = tarn("tarn", List.of())) {
       Path answers = Files.createDirectories(folder.resolve("answers"));
-      for (LookupShape shape : LookupShape.all()) {
+      for (LookupShape shape : shapes) {
         Files.write(answers.resolve(shape.fileName()), checked(shape, tarn));
       }
       giveRivals();
       try (LookupServer floor = rival("floor", answers.toString());
-          LookupServer objects = rival("objects", list(LookupShape.FEATURES))) {
+          LookupServer objects = rival("objects", list(widths))) {
         Map<LookupShape, List<Target>> targets = new LinkedHashMap<>();
-        for (LookupShape shape : LookupShape.all()) {
+        for (LookupShape shape : shapes) {
           List<Target> of = new ArrayList<>();
           of.add(new Target(TARN, tarn, shape.method()));
           of.add(new Target(FLOOR, floor, "rival/get/" + shape.fileName()));
@@ -248,7 +268,7 @@ public final class BenchLookupJob {
           measure(shape, targets.get(shape));
         }
       }
-      for (LookupShape shape : LookupShape.all()) {
+      for (LookupShape shape : shapes) {
         if (!Arrays.equals(
             Files.readAllBytes(answers.resolve(shape.fileName())), checked(shape, tarn))) {
           throw new TarnException("%s: Tarn's answer has changed during the run".formatted(shape));
@@ -304,7 +324,7 @@ public final class BenchLookupJob {
 
   /** Half of saturation for minutes. */
   private void soak(LookupServer tarn) throws IOException {
-    LookupShape shape = new LookupShape(false, 1, 10);
+    LookupShape shape = new LookupShape(false, 1, WIDTH);
     double half = outcome(shape, TARN).perSecond() / 2;
     console.say("%d minutes of %s at half load, %,.0f a second", minutes, shape, half);
     soak =
@@ -315,7 +335,7 @@ public final class BenchLookupJob {
 
   /** One entity a request, the k-th most frequent of them 1/k as often as the first. */
   private void zipf() throws IOException {
-    LookupShape shape = new LookupShape(false, 1, 10);
+    LookupShape shape = new LookupShape(false, 1, WIDTH);
     Path bodies = folder.resolve("bodies.json");
     double[] sums = new double[(int) entities];
     for (int k = 0; k < sums.length; k++) {
@@ -327,7 +347,7 @@ public final class BenchLookupJob {
         int k = Arrays.binarySearch(sums, random.nextDouble() * sums[sums.length - 1]);
         writer.write(
             "%s{\"entity_ids\":[\"%d\"],\"entity\":\"%s\"}"
-                .formatted(i == 0 ? "[" : ",", k < 0 ? -k - 1 : k, LookupShape.view(10)));
+                .formatted(i == 0 ? "[" : ",", k < 0 ? -k - 1 : k, LookupShape.view(WIDTH)));
       }
       writer.write("]");
     }
@@ -389,7 +409,7 @@ public final class BenchLookupJob {
   /** Rows for the rivals: as many doubles as there are features. */
   private void giveRivals() {
     try (Jedis jedis = redis.connect()) {
-      for (LookupShape shape : LookupShape.all()) {
+      for (LookupShape shape : shapes) {
         for (int id = 0; id < shape.entities(); id++) {
           ByteBuffer row = ByteBuffer.allocate(Double.BYTES * shape.features());
           for (int i = 0; i < shape.features(); i++) {
@@ -491,9 +511,9 @@ public final class BenchLookupJob {
   private record Figure(String name, double value, String aim) {}
 
   private List<Figure> figures() {
-    LookupShape one = new LookupShape(false, 1, 10);
-    LookupShape hundred = new LookupShape(false, 100, 10);
-    LookupShape vectors = new LookupShape(true, 100, 10);
+    LookupShape one = new LookupShape(false, 1, WIDTH);
+    LookupShape hundred = new LookupShape(false, 100, WIDTH);
+    LookupShape vectors = new LookupShape(true, 100, WIDTH);
     List<Figure> figures = new ArrayList<>();
     figures.add(new Figure(one + ": Tarn ÷ floor", ratio(one, FLOOR), ">= 0.85"));
     figures.add(new Figure(hundred + ": Tarn ÷ objects", ratio(hundred, OBJECTS), ">= 3"));

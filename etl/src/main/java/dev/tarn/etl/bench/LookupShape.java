@@ -14,11 +14,8 @@ import java.util.stream.IntStream;
  */
 record LookupShape(boolean isVectors, int entities, int features) {
 
-  /** Widths of the feature views. */
-  static final List<Integer> FEATURES = List.of(10, 50);
-
-  static List<LookupShape> all() {
-    return FEATURES.stream()
+  static List<LookupShape> all(List<Integer> widths) {
+    return widths.stream()
         .flatMap(
             features ->
                 List.of(false, true).stream()
