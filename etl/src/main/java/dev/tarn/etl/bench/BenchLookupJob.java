@@ -248,12 +248,12 @@ public final class BenchLookupJob {
         for (LookupShape shape : shapes) {
           List<Target> of = new ArrayList<>();
           of.add(new Target(TARN, tarn, shape.method()));
-          of.add(new Target(FLOOR, floor, "rival/get/" + shape.fileName()));
+          of.add(new Target(FLOOR, floor, "rival/get-" + shape.fileName()));
           if (shape.entities() > 1) {
-            of.add(new Target("floor, MGET", floor, "rival/mget/" + shape.fileName()));
+            of.add(new Target("floor, MGET", floor, "rival/mget-" + shape.fileName()));
           }
           if (!shape.isVectors()) {
-            of.add(new Target(OBJECTS, objects, "rival/objects/" + shape.features()));
+            of.add(new Target(OBJECTS, objects, "rival/objects-" + shape.features()));
           }
           targets.put(shape, of);
         }

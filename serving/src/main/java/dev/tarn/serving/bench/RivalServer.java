@@ -63,9 +63,9 @@ public final class RivalServer {
 
   /**
    * {@code floor}, the port of Redis and a folder of answers, each in a file named {@code
-   * <entities>x<features>…}, the methods being {@code rival/get/<file>} and {@code
-   * rival/mget/<file>}; or {@code objects}, the port of Redis and numbers of features, separated by
-   * commas, the methods being {@code rival/objects/<features>}. It prints where it listens and
+   * <entities>x<features>…}, the methods being {@code rival/get-<file>} and {@code
+   * rival/mget-<file>}; or {@code objects}, the port of Redis and numbers of features, separated by
+   * commas, the methods being {@code rival/objects-<features>}. It prints where it listens and
    * serves until it is killed.
    */
   public static void main(String[] args) throws IOException, InterruptedException {
@@ -98,11 +98,11 @@ public final class RivalServer {
               .toArray(byte[][]::new);
       byte[] answer = Files.readAllBytes(file);
       service.addMethod(
-          method("get/" + name, new Bytes(), new Bytes()),
+          method("get-" + name, new Bytes(), new Bytes()),
           ServerCalls.asyncUnaryCall(
               (request, observer) -> send(observer, get(keys).thenApply(rows -> answer))));
       service.addMethod(
-          method("mget/" + name, new Bytes(), new Bytes()),
+          method("mget-" + name, new Bytes(), new Bytes()),
           ServerCalls.asyncUnaryCall(
               (request, observer) ->
                   send(observer, redis.async().mget(keys).thenApply(rows -> answer))));
@@ -115,7 +115,7 @@ public final class RivalServer {
     for (String features : widths.split(",", -1)) {
       service.addMethod(
           method(
-              "objects/" + features,
+              "objects-" + features,
               ProtoUtils.marshaller(GetOnlineFeaturesRequest.getDefaultInstance()),
               ProtoUtils.marshaller(GetOnlineFeaturesResponse.getDefaultInstance())),
           ServerCalls.asyncUnaryCall(
