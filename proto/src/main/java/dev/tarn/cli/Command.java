@@ -113,6 +113,8 @@ public enum Command {
       optional("rows", "rows of the spine (default 2000000)"),
       optional("entities", "entities in each as-of (default 1000000)"),
       optional("as-ofs", "lengths of history, separated by commas (default 5,20,100)"),
+      optional("wide", "of these, those with four views, too (default those up to 20)"),
+      optional("patience", "seconds after which a way is stopped (default 600)"),
       optional("features", "features of each view (default 5)"),
       optional("hot", "rows of one entity, in a measurement of its own (default 1000000; 0: none)"),
       optional("runs", "measured runs of each, after one to warm up (default 3)"),

@@ -88,11 +88,6 @@ public abstract class Transforms {
     return steps.stream().allMatch(TransformRules::isFitted);
   }
 
-  /** Whether the steps end with one-hot or hash, and so take the value's text. */
-  public static boolean takeCategories(List<Transform> steps) {
-    return TransformRules.isOfCategories(steps);
-  }
-
   /** Of how many floats a value becomes. */
   public final int width() {
     return absent.length;

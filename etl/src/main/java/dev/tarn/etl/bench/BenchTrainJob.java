@@ -19,13 +19,20 @@ import java.sql.Timestamp;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import org.apache.spark.SparkContext;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
@@ -57,13 +64,20 @@ public final class BenchTrainJob {
   private final long hot;
   private final int runs;
   private final boolean hasRivals;
+  private final long patience;
   private final List<Integer> asOfs;
+
+  /** Of these, those with all views. */
+  private final List<Integer> wideAsOfs;
 
   /** By view, then by number of as-ofs. */
   private final Map<String, Map<Integer, Long>> snapshots = new TreeMap<>();
 
   /** By what was measured: the seconds of each run. */
   private final Map<String, List<Double>> seconds = new LinkedHashMap<>();
+
+  /** What took longer than patience lasts; its seconds are those until then. */
+  private final Set<String> stopped = new HashSet<>();
 
   private long liveHeap;
 
@@ -80,7 +94,13 @@ public final class BenchTrainJob {
     this.hot = line.number("hot", 0, 1_000_000);
     this.runs = (int) line.number("runs", 1, 3);
     this.hasRivals = !line.optional("rivals").orElse("true").equals("false");
-    this.asOfs = asOfs(line);
+    this.patience = line.number("patience", 1, 600);
+    this.asOfs = asOfs(line, "as-ofs", List.of("5", "20", "100"));
+    this.wideAsOfs =
+        asOfs(line, "wide", asOfs.stream().filter(n -> n <= 20).map(String::valueOf).toList());
+    if (!asOfs.containsAll(wideAsOfs)) {
+      throw new UsageException("wide=%s: take some of as-ofs=%s".formatted(wideAsOfs, asOfs));
+    }
   }
 
   /** The command {@code bench train}. */
@@ -98,12 +118,12 @@ public final class BenchTrainJob {
     }
   }
 
-  private static List<Integer> asOfs(CommandLine line) {
-    List<String> given = line.has("as-ofs") ? line.list("as-ofs") : List.of("5", "20", "100");
+  private static List<Integer> asOfs(CommandLine line, String name, List<String> otherwise) {
+    List<String> given = line.has(name) ? line.list(name) : otherwise;
     try {
       return given.stream().map(Integer::parseInt).filter(n -> n > 0).sorted().toList();
     } catch (NumberFormatException e) {
-      throw new UsageException("as-ofs=%s: write as-ofs=5,20".formatted(given), e);
+      throw new UsageException("%1$s=%2$s: write %1$s=5,20".formatted(name, given), e);
     }
   }
 
@@ -125,10 +145,14 @@ public final class BenchTrainJob {
     }
     Definitions definitions = Definitions.load(settings);
     for (String view : views) {
-      String made = "%s %d %d %d %s".formatted(view, entities, features, hot, asOfs);
+      List<Integer> counts = asOfs(view);
+      if (counts.isEmpty()) {
+        continue;
+      }
+      String made = "%s %d %d %d %s".formatted(view, entities, features, hot, counts);
       FeatureTable table = FeatureTable.find(lake, view).orElse(null);
       if (table != null && made.equals(table.iceberg().properties().get("bench.made"))) {
-        for (int count : asOfs) {
+        for (int count : counts) {
           note(view, count, table.iceberg().refs().get("as-ofs-" + count).snapshotId());
         }
         continue;
@@ -142,11 +166,11 @@ public final class BenchTrainJob {
           new BuildJob(lake, Console.silent()).build(definitions.view(view), List.of(FIRST), false);
       if (view.equals("hot")) {
         write(view, hotRows());
-        asOfs.forEach(count -> tag(view, count));
+        counts.forEach(count -> tag(view, count));
       } else {
-        for (int day = 0; day < asOfs.get(asOfs.size() - 1); day++) {
+        for (int day = 0; day < counts.get(counts.size() - 1); day++) {
           write(view, rowsOf(view, day));
-          if (asOfs.contains(day + 1)) {
+          if (counts.contains(day + 1)) {
             tag(view, day + 1);
           }
         }
@@ -158,6 +182,18 @@ public final class BenchTrainJob {
       spine(0, count).write().mode("overwrite").parquet(spinePath("all", count));
       spine(count - 1, count).write().mode("overwrite").parquet(spinePath("last", count));
     }
+  }
+
+  private List<Integer> asOfs(String view) {
+    return switch (view) {
+      case "hot" -> List.of(1);
+      case "v1" -> asOfs;
+      default -> wideAsOfs;
+    };
+  }
+
+  private List<Integer> views(int count) {
+    return wideAsOfs.contains(count) ? List.of(1, VIEWS) : List.of(1);
   }
 
   private String definitions(String more) {
@@ -288,8 +324,8 @@ public final class BenchTrainJob {
     for (int run = 0; run <= runs; run++) {
       boolean isWarmUp = run == 0;
       console.say(isWarmUp ? "warm-up" : "run %d of %d", run, runs);
-      for (int count : asOfs) {
-        for (int views : List.of(1, VIEWS)) {
+      for (int count : isWarmUp ? asOfs.subList(0, 1) : asOfs) {
+        for (int views : views(count)) {
           String service = views == 1 ? "one1" : "four";
           take("Tarn", views, count, isWarmUp, () -> tarn(service, views, count, "features"));
           take(
@@ -337,13 +373,48 @@ public final class BenchTrainJob {
   }
 
   private void take(String name, int views, int count, boolean isWarmUp, Runnable work) {
-    long start = System.nanoTime();
-    work.run();
-    double took = (System.nanoTime() - start) / 1e9;
     String what = name(name, views, count);
-    console.say("  %s: %.1f s", what, took);
-    if (!isWarmUp) {
+    if (stopped.contains(what)) {
+      return;
+    }
+    long start = System.nanoTime();
+    boolean isDone = isDoneInTime(work);
+    double took = (System.nanoTime() - start) / 1e9;
+    console.say(isDone ? "  %s: %.1f s" : "  %s: stopped after %.1f s", what, took);
+    if (!isDone) {
+      stopped.add(what);
+    }
+    if (!isWarmUp || !isDone) {
       seconds.computeIfAbsent(what, key -> new ArrayList<>()).add(took);
+    }
+  }
+
+  /** Whether the work was done before patience ended; if not, it is stopped. */
+  private boolean isDoneInTime(Runnable work) {
+    SparkContext context = lake.spark().sparkContext();
+    AtomicBoolean isLate = new AtomicBoolean();
+    ScheduledExecutorService clock = Executors.newSingleThreadScheduledExecutor();
+    try {
+      var unused =
+          clock.scheduleWithFixedDelay(
+              () -> {
+                isLate.set(true);
+                context.cancelAllJobs();
+              },
+              patience,
+              1,
+              TimeUnit.SECONDS);
+      work.run();
+      return true;
+    } catch (RuntimeException e) {
+      throw e;
+    } catch (Exception e) { // Scala does not declare SparkException
+      if (isLate.get()) {
+        return false;
+      }
+      throw new TarnException("the benchmark failed: " + e.getMessage(), e);
+    } finally {
+      clock.shutdownNow();
     }
   }
 
@@ -464,7 +535,7 @@ public final class BenchTrainJob {
   private Map<String, Double> ratios() {
     Map<String, Double> ratios = new LinkedHashMap<>();
     for (int count : asOfs) {
-      for (int views : List.of(1, VIEWS)) {
+      for (int views : views(count)) {
         double tarn = median(name("Tarn", views, count));
         for (String rival :
             hasRivals

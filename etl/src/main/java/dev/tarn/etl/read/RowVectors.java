@@ -59,7 +59,7 @@ public final class RowVectors implements UDF1<Row, byte[]> {
     return bytes;
   }
 
-  static void put(Vectorizer vectorizer, int feature, Object value, float[] vector) {
+  private static void put(Vectorizer vectorizer, int feature, Object value, float[] vector) {
     if (vectorizer.takesCategories(feature)) {
       vectorizer.putCategory(feature, value.toString(), vector);
     } else {
@@ -68,7 +68,7 @@ public final class RowVectors implements UDF1<Row, byte[]> {
   }
 
   /** JSON knows no -0.0: a parameter that is one would be another one online. */
-  static StoredService asServersReadIt(StoredService service) {
+  private static StoredService asServersReadIt(StoredService service) {
     try {
       return ControlJson.parse(ControlJson.print(service), StoredService.newBuilder()).build();
     } catch (InvalidProtocolBufferException e) {

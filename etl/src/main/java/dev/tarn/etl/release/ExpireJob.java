@@ -11,6 +11,7 @@ import dev.tarn.etl.build.FeatureTable;
 import dev.tarn.etl.definition.Definitions;
 import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.etl.redis.RedisServers;
+import dev.tarn.etl.train.Manifests;
 import dev.tarn.manifest.Manifest;
 import dev.tarn.redis.Release;
 import java.time.Duration;
@@ -35,13 +36,13 @@ import org.apache.iceberg.spark.actions.SparkActions;
 import org.apache.iceberg.util.PropertyUtil;
 
 /**
- * The command {@code expire}: lets go of what nobody needs any more. Of each feature table and of
- * the release history it expires old snapshots, and deletes the files that belong to none; of each
- * view it removes what dead builds and pushes left behind.
+ * The command {@code expire}: lets go of what nobody needs any more. Of each feature table,
+ * of the release history and of the table of training sets it expires old snapshots, and deletes
+ * the files that belong to none; of each view it removes what dead builds and pushes left behind.
  *
- * <p>A snapshot that a version in Redis was made from stays, however old: before each table Redis
- * is asked which those are, and each gets its tag again if that was dropped. So without Redis
- * nothing is expired.
+ * <p>A snapshot that a version in Redis or a training set was made from stays, however old: before
+ * each table Redis and the sets' manifests are asked which those are, and each gets its tag again
+ * if that was dropped. So without Redis nothing is expired.
  */
 public final class ExpireJob {
 
@@ -65,7 +66,7 @@ public final class ExpireJob {
    * @param files that were deleted with them
    * @param orphans files of no snapshot that were deleted
    * @param deadBuilds audit branches that were removed
-   * @param tagged versions whose tag was missing
+   * @param tagged versions and training sets whose tag was missing
    */
   record Outcome(
       String table,
@@ -79,6 +80,7 @@ public final class ExpireJob {
   private final Lake lake;
   private final VersionStore versions;
   private final Retention retention;
+  private final Manifests sets;
   private final Console console;
   private final Duration grace;
   private final Duration olderThan;
@@ -101,6 +103,7 @@ public final class ExpireJob {
     this.lake = lake;
     this.versions = new VersionStore(redis);
     this.retention = new Retention(versions);
+    this.sets = new Manifests(lake);
     this.console = console;
     this.grace = grace;
     this.olderThan = olderThan;
@@ -132,7 +135,7 @@ public final class ExpireJob {
   }
 
   /**
-   * Cleans the tables of views, and the release history.
+   * Cleans the tables of views, the release history and the table of training sets.
    *
    * @throws TarnException if it can't be told which snapshots Redis has; what follows is untouched
    */
@@ -150,6 +153,10 @@ public final class ExpireJob {
       }
     }
     outcomes.add(expire(ReleaseHistory.TABLE, history.iceberg(), List.of(), List.of(), List.of()));
+    sets.iceberg()
+        .ifPresent(
+            table ->
+                outcomes.add(expire(Manifests.TABLE, table, List.of(), List.of(), List.of())));
     return outcomes;
   }
 
@@ -163,9 +170,13 @@ public final class ExpireJob {
         branch -> console.say("%s: branch %s of a dead build is removed", view, branch));
 
     // 2. See to it that what Redis has is kept.
-    List<String> tagged = retention.tagAgain(view, table);
+    List<String> tagged = new ArrayList<>(retention.tagAgain(view, table));
     tagged.forEach(
         version -> console.say("%s: the tag of version %s was missing; put back", view, version));
+    List<String> ofSets = sets.tagAgain(view, table);
+    ofSets.forEach(
+        set -> console.say("%s: the tag of training set %s was missing; put back", view, set));
+    tagged.addAll(ofSets);
     keepAsOfs(table);
     List<Kept> kept = kept(view, table);
     for (Kept version : kept) {

@@ -34,6 +34,8 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import org.apache.hadoop.fs.Path;
 import org.apache.iceberg.Schema;
+import org.apache.iceberg.SnapshotRef;
+import org.apache.iceberg.Table;
 import org.apache.iceberg.catalog.TableIdentifier;
 import org.apache.iceberg.data.IcebergGenerics;
 import org.apache.iceberg.data.Record;
@@ -101,7 +103,7 @@ public final class Manifests {
 
   private final Lake lake;
 
-  Manifests(Lake lake) {
+  public Manifests(Lake lake) {
     this.lake = lake;
   }
 
@@ -175,18 +177,52 @@ public final class Manifests {
   /** Keeps the snapshots that a set is going to be read from. */
   void keep(TrainingManifest manifest) {
     removeAbandoned(manifest);
-    manifest
-        .getViewsList()
-        .forEach(
-            view -> {
-              FeatureTable table = table(view);
-              int number = 0;
-              for (long snapshot : snapshots(view)) {
-                String tag = manifest.getId() + (number++ == 0 ? "" : "-" + number);
-                table.changeRefs(
-                    refs -> refs.createTag(tag, snapshot).setMaxRefAgeMs(tag, Long.MAX_VALUE));
-              }
-            });
+    for (TrainingView view : manifest.getViewsList()) {
+      FeatureTable table = table(view);
+      tags(manifest, view).forEach((tag, snapshot) -> tag(table, tag, snapshot));
+    }
+  }
+
+  /**
+   * Puts the tags of a view's table right where a person has dropped one, and removes those that
+   * outlived their set.
+   *
+   * @return the ids of the sets of which one was missing
+   */
+  public List<String> tagAgain(String featureView, FeatureTable table) {
+    List<String> tagged = new ArrayList<>();
+    for (Entry entry : all()) {
+      if (entry.retiredAt().isPresent()) {
+        untag(table, entry.manifest().getId());
+      }
+    }
+    Map<String, SnapshotRef> refs = table.iceberg().refs();
+    for (Entry entry : all()) {
+      TrainingManifest manifest = entry.manifest();
+      for (TrainingView view : manifest.getViewsList()) {
+        if (entry.retiredAt().isPresent() || !view.getFeatureView().equals(featureView)) {
+          continue;
+        }
+        tags(manifest, view)
+            .forEach(
+                (tag, snapshot) -> {
+                  if (!refs.containsKey(tag) && table.iceberg().snapshot(snapshot) != null) {
+                    tag(table, tag, snapshot);
+                    tagged.add(manifest.getId());
+                  }
+                });
+      }
+    }
+    return tagged.stream().distinct().toList();
+  }
+
+  /** The table of all manifests, e.g. to expire its own snapshots; empty: no set was made yet. */
+  public Optional<Table> iceberg() {
+    try {
+      return Optional.of(lake.catalog().loadTable(lake.table(TABLE)));
+    } catch (NoSuchTableException e) {
+      return Optional.empty();
+    }
   }
 
   /** Lets them go. */
@@ -263,6 +299,20 @@ public final class Manifests {
         }
       }
     }
+  }
+
+  private static void tag(FeatureTable table, String tag, long snapshot) {
+    table.changeRefs(refs -> refs.createTag(tag, snapshot).setMaxRefAgeMs(tag, Long.MAX_VALUE));
+  }
+
+  /** The tags of one view's table, each with its snapshot. */
+  private static Map<String, Long> tags(TrainingManifest manifest, TrainingView view) {
+    Map<String, Long> tags = new TreeMap<>();
+    int number = 0;
+    for (long snapshot : snapshots(view)) {
+      tags.put(manifest.getId() + (number++ == 0 ? "" : "-" + number), snapshot);
+    }
+    return tags;
   }
 
   private static void untag(FeatureTable table, String id) {

@@ -1,26 +1,26 @@
-package dev.tarn.etl;
+package dev.tarn.etl.train;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.protobuf.ByteString;
 import dev.tarn.api.v1.GetFeatureVectorsRequest;
 import dev.tarn.api.v1.GetFeatureVectorsResponse;
-import dev.tarn.etl.build.FeatureTable;
+import dev.tarn.etl.LookupProcess;
+import dev.tarn.etl.Workbench;
 import dev.tarn.etl.definition.Definitions;
 import dev.tarn.etl.fit.FitJob;
-import dev.tarn.etl.read.ServiceMatrix;
-import dev.tarn.manifest.StoredService;
 import java.math.BigDecimal;
 import java.math.BigInteger;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collections;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.LongStream;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SaveMode;
@@ -39,7 +39,7 @@ class VectorsIT {
 
   /** Features by name, with their type. */
   private static final Map<String, String> TYPES =
-      new java.util.TreeMap<>(
+      new TreeMap<>(
           Map.of(
               "a_boolean", "boolean",
               "a_bigint", "bigint",
@@ -100,30 +100,29 @@ class VectorsIT {
       bench.push(view);
     }
     Definitions definitions = bench.definitions();
-    StoredService service =
+    var unused =
         new FitJob(bench.lake(), bench.versions())
             .fit(definitions, definitions.service("model"), List.of());
 
-    Map<String, ByteString> matrix = new HashMap<>();
-    ServiceMatrix.of(
-            bench.lake(),
-            service,
-            definitions.views().stream()
-                .map(
-                    view -> {
-                      FeatureTable table =
-                          FeatureTable.find(bench.lake(), view.name()).orElseThrow();
-                      return new ServiceMatrix.ViewSnapshot(
-                          view, table, table.main().orElseThrow());
-                    })
-                .toList(),
-            Instant.now())
+    List<Row> spine =
+        LongStream.range(0, USERS + USERS / 2)
+            .mapToObj(id -> RowFactory.create(id, Instant.now()))
+            .toList();
+    Map<Long, ByteString> matrix = new TreeMap<>();
+    Training.join(
+            bench.spark(),
+            bench
+                .spark()
+                .createDataFrame(
+                    spine, StructType.fromDDL("user_id BIGINT, event_timestamp TIMESTAMP")),
+            "model",
+            TrainingScores.settings(bench, "vectors=true"))
+        .rows()
         .collectAsList()
-        .forEach(row -> matrix.put(row.getString(0), ByteString.copyFrom((byte[]) row.get(1))));
+        .forEach(row -> matrix.put(row.getLong(0), ByteString.copyFrom((byte[]) row.get(2))));
 
-    assertThat(matrix).hasSize(hasOldRows ? USERS + USERS / 2 : USERS);
-    List<String> ids = new ArrayList<>(matrix.keySet());
-    ids.add("nobody");
+    assertThat(matrix).hasSize(spine.size());
+    List<String> ids = matrix.keySet().stream().map(String::valueOf).toList();
     try (LookupProcess server = LookupProcess.start(bench)) {
       GetFeatureVectorsResponse online =
           server
@@ -136,16 +135,11 @@ class VectorsIT {
       int bytes = online.getWidth() * 4;
       assertThat(online.getFeatureNamesCount()).isEqualTo(online.getWidth());
       assertThat(online.getValues().size()).isEqualTo(ids.size() * bytes);
-      for (int i = 0; i < matrix.size(); i++) {
+      for (int i = 0; i < ids.size(); i++) {
         assertThat(online.getValues().substring(i * bytes, (i + 1) * bytes))
             .as("vector of %s", ids.get(i))
-            .isEqualTo(matrix.get(ids.get(i)));
-        assertThat(online.getFound(i)).isTrue();
-      }
-      assertThat(online.getFound(matrix.size())).isFalse();
-      if (hasOldRows) {
-        // Found, and too old: made of absent values, as of one that is unknown.
-        assertThat(matrix.get("0")).isEqualTo(online.getValues().substring(matrix.size() * bytes));
+            .isEqualTo(matrix.get((long) i));
+        assertThat(online.getFound(i)).isEqualTo(i % 3 > 0 || hasOldRows);
       }
     }
   }
