@@ -36,9 +36,9 @@ import org.apache.iceberg.spark.actions.SparkActions;
 import org.apache.iceberg.util.PropertyUtil;
 
 /**
- * The command {@code expire}: lets go of what nobody needs any more. Of each feature table,
- * of the release history and of the table of training sets it expires old snapshots, and deletes
- * the files that belong to none; of each view it removes what dead builds and pushes left behind.
+ * The command {@code expire}: lets go of what nobody needs any more. Of each feature table, of the
+ * release history and of the table of training sets it expires old snapshots, and deletes the files
+ * that belong to none; of each view it removes what dead builds and pushes left behind.
  *
  * <p>A snapshot that a version in Redis or a training set was made from stays, however old: before
  * each table Redis and the sets' manifests are asked which those are, and each gets its tag again
@@ -155,8 +155,7 @@ public final class ExpireJob {
     outcomes.add(expire(ReleaseHistory.TABLE, history.iceberg(), List.of(), List.of(), List.of()));
     sets.iceberg()
         .ifPresent(
-            table ->
-                outcomes.add(expire(Manifests.TABLE, table, List.of(), List.of(), List.of())));
+            table -> outcomes.add(expire(Manifests.TABLE, table, List.of(), List.of(), List.of())));
     return outcomes;
   }
 

@@ -6,7 +6,7 @@ import org.apache.spark.sql.api.java.UDF1;
 import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.DataTypes;
 
-/** Of each moment the place of the last as-of up to it, or that as-of itself. */
+/** Of each moment the last as-of up to it. */
 final class AsOfFloor implements UDF1<Long, Long> {
 
   private static final long serialVersionUID = 1L;
@@ -29,6 +29,10 @@ final class AsOfFloor implements UDF1<Long, Long> {
 
   @Override
   public Long call(Long micros) {
+    return of(asOfs, micros);
+  }
+
+  static Long of(long[] asOfs, long micros) {
     int at = Arrays.binarySearch(asOfs, micros);
     int floor = at >= 0 ? at : -at - 2;
     // Not a conditional expression, which would unbox its null.

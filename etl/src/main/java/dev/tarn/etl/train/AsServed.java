@@ -67,11 +67,9 @@ final class AsServed {
               : joined.join(
                   rows(v, asking), JavaConverters.asScalaBuffer(on(v)).toSeq(), "left_outer");
     }
-    Column[] keys = Columns.keys(spine.keys());
-    List<Column> order = new ArrayList<>(List.of(keys));
-    order.add(functions.col(Columns.MICROS));
-    order.addAll(List.of(spine.order()));
-    return joined.repartition(partitions, keys).sortWithinPartitions(order.toArray(new Column[0]));
+    return joined
+        .repartition(partitions, Columns.keys(spine.keys()))
+        .sortWithinPartitions(PointInTime.order(spine));
   }
 
   /** The place of the reading that was live at a moment; null where there was none. */
@@ -119,7 +117,7 @@ final class AsServed {
   private Dataset<Row> rows(int v, Dataset<Row> asking) {
     ViewTable table = tables.get(v);
     Column[] pair = on(v).stream().map(functions::col).toArray(Column[]::new);
-    Column isAsked = NeededRows.isOneOf(asking, pair, spine.count());
+    Column isAsked = IsOneOf.of(asking, pair, spine.count(), pair);
     List<Long> snapshots =
         table.view().getReadingsList().stream()
             .map(TrainingReading::getSnapshotId)
@@ -152,7 +150,7 @@ final class AsServed {
       if (count == 0) {
         return asked;
       }
-      Column isLacking = NeededRows.isOneOf(lacking, pair, count);
+      Column isLacking = IsOneOf.of(lacking, pair, count, pair);
       for (long id : withOlder) {
         Snapshot snapshot = table.snapshot(id);
         asked =

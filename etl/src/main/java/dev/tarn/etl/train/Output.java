@@ -9,6 +9,7 @@ import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.Locale;
+import java.util.function.Supplier;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
@@ -75,15 +76,15 @@ final class Output {
   /**
    * Writes the rows and the manifest.
    *
-   * @param rows as many as {@code count}, in their order
+   * @param rows as many as {@code count}, in their order; working them out may fail, too
    * @throws TarnException if that fails; then nothing of it is there
    */
-  void write(Dataset<Row> rows, long count, String id, String manifest) {
+  void write(Supplier<Dataset<Row>> rows, long count, String id, String manifest) {
     try {
       if (isTable) {
-        writeTable(rows, count, manifest);
+        writeTable(rows.get(), count, manifest);
       } else {
-        writeFolder(rows, count, id, manifest);
+        writeFolder(rows.get(), count, id, manifest);
       }
     } catch (TarnException e) {
       throw e;

@@ -1,14 +1,19 @@
 package dev.tarn.etl.train;
 
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.expressions.Window;
 import org.apache.spark.sql.expressions.WindowSpec;
 import org.apache.spark.sql.functions;
+import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 
 /**
@@ -29,34 +34,48 @@ final class PointInTime {
 
   private static final String IS_SPINE = Columns.PREFIX + "is_spine";
 
+  /** Begins the columns with what a history's own rows bring. */
+  private static final String SEEN = Columns.PREFIX + "seen";
+
   private PointInTime() {}
 
   /**
-   * The spine's packed rows with a struct for each history, null where it has no row; in order of
-   * entity, time and then all that a row has.
+   * Rows of a spine with a struct for each history, null where it has no row; in order of entity,
+   * time and then all that a row has.
    *
-   * @param histories each with keys, micros and a struct; see {@link #history}
+   * @param asking packed rows; where they have a struct of a history already, that is kept
+   * @param histories by number of the view, each with keys, micros and a struct; see {@link
+   *     #history}
    * @param partitions of the result
    */
-  static Dataset<Row> join(Spine spine, List<Dataset<Row>> histories, int partitions) {
-    List<Column> ofSpine = spine.packed();
+  static Dataset<Row> join(
+      Spine spine, Dataset<Row> asking, Map<Integer, Dataset<Row>> histories, int partitions) {
+    StructType askingType = asking.schema();
+    Column[] keys = Columns.keys(spine.keys());
+    List<String> own = new ArrayList<>(Columns.keyNames(spine.keys()));
+    own.add(Columns.MICROS);
+    List<Column> ofSpine = new ArrayList<>();
+    ofSpine.add(functions.col("*"));
     ofSpine.add(functions.lit(1).as(IS_SPINE));
-    for (int v = 0; v < histories.size(); v++) {
-      ofSpine.add(none(histories.get(v), v));
-    }
-    Dataset<Row> all = spine.rows().select(ofSpine.toArray(new Column[0]));
-    StructType spineType = (StructType) all.schema().apply(Columns.SPINE).dataType();
-    for (int h = 0; h < histories.size(); h++) {
-      List<Column> columns = new ArrayList<>(List.of(Columns.keys(spine.keys())));
-      columns.add(functions.col(Columns.MICROS));
-      columns.add(functions.lit(null).cast(spineType).as(Columns.SPINE));
-      columns.add(functions.lit(0).as(IS_SPINE));
-      for (int v = 0; v < histories.size(); v++) {
-        columns.add(v == h ? functions.col(Columns.view(v)) : none(histories.get(v), v));
+    histories.forEach((v, history) -> ofSpine.add(none(seenType(history, v), seen(v))));
+    Dataset<Row> all = asking.select(ofSpine.toArray(new Column[0]));
+    for (int h : histories.keySet()) {
+      List<Column> columns = new ArrayList<>();
+      for (StructField field : askingType.fields()) {
+        columns.add(
+            own.contains(field.name())
+                ? functions.col(field.name())
+                : none(field.dataType(), field.name()));
       }
+      columns.add(functions.lit(0).as(IS_SPINE));
+      histories.forEach(
+          (v, history) ->
+              columns.add(
+                  v == h
+                      ? functions.col(Columns.view(v)).as(seen(v))
+                      : none(seenType(history, v), seen(v))));
       all = all.union(histories.get(h).select(columns.toArray(new Column[0])));
     }
-    Column[] keys = Columns.keys(spine.keys());
     List<Column> order = new ArrayList<>();
     order.add(functions.col(Columns.MICROS));
     order.add(functions.col(IS_SPINE));
@@ -65,18 +84,33 @@ final class PointInTime {
         Window.partitionBy(keys)
             .orderBy(order.toArray(new Column[0]))
             .rowsBetween(Window.unboundedPreceding(), Window.currentRow());
-    List<Column> result = new ArrayList<>(List.of(keys));
-    result.add(functions.col(Columns.MICROS));
-    result.add(functions.col(Columns.SPINE));
+    List<Column> result = new ArrayList<>();
+    Set<String> replaced = new HashSet<>();
+    histories.keySet().forEach(v -> replaced.add(Columns.view(v)));
+    for (String name : askingType.fieldNames()) {
+      if (!replaced.contains(name)) {
+        result.add(functions.col(name));
+      }
+    }
     result.add(functions.col(IS_SPINE));
-    for (int v = 0; v < histories.size(); v++) {
+    for (int v : histories.keySet()) {
       String view = Columns.view(v);
-      result.add(functions.last(functions.col(view), true).over(untilNow).as(view));
+      Column seen = functions.last(functions.col(seen(v)), true).over(untilNow);
+      boolean isFound = List.of(askingType.fieldNames()).contains(view);
+      result.add((isFound ? functions.coalesce(functions.col(view), seen) : seen).as(view));
     }
     return all.repartition(partitions, keys)
         .select(result.toArray(new Column[0]))
         .filter(functions.col(IS_SPINE).equalTo(1))
         .drop(IS_SPINE);
+  }
+
+  /** The order in which {@link #join} leaves rows. */
+  static Column[] order(Spine spine) {
+    List<Column> order = new ArrayList<>(List.of(Columns.keys(spine.keys())));
+    order.add(functions.col(Columns.MICROS));
+    order.addAll(List.of(spine.order()));
+    return order.toArray(new Column[0]);
   }
 
   /** A history to join: its rows' keys and micros, and the columns to get as one struct. */
@@ -88,9 +122,16 @@ final class PointInTime {
     return rows.select(all.toArray(new Column[0]));
   }
 
-  private static Column none(Dataset<Row> history, int view) {
-    String name = Columns.view(view);
-    return functions.lit(null).cast(history.schema().apply(name).dataType()).as(name);
+  private static Column none(DataType type, String name) {
+    return functions.lit(null).cast(type).as(name);
+  }
+
+  private static String seen(int view) {
+    return SEEN + view;
+  }
+
+  private static DataType seenType(Dataset<Row> history, int view) {
+    return history.schema().apply(Columns.view(view)).dataType();
   }
 
   /** For those who need no more than that a row is there. */

@@ -2,13 +2,10 @@ package dev.tarn.etl.train;
 
 import dev.tarn.cli.TarnException;
 import dev.tarn.etl.Lake;
-import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.etl.read.RowVectors;
-import dev.tarn.etl.read.SnapshotRows;
 import dev.tarn.manifest.FeatureType;
 import dev.tarn.manifest.StoredFeature;
 import dev.tarn.manifest.TrainingManifest;
-import dev.tarn.row.Values;
 import dev.tarn.transform.TransformException;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -32,9 +29,6 @@ final class TrainingRead {
 
   /** The column of a service's vector: float32, little-endian. */
   static final String VECTOR = "vector";
-
-  /** Below this many rows for each of the spine's, all of a history are shuffled as they are. */
-  private static final int WORTH_FILTERING = 4;
 
   private final Lake lake;
   private final Spine spine;
@@ -145,16 +139,12 @@ final class TrainingRead {
       return givenAt;
     }
     ViewTable table = tables.get(v);
-    Snapshot snapshot = snapshot(table);
+    Snapshot snapshot = ByEventTime.snapshot(table);
     return table.table().storesChanges(snapshot)
         ? functions.coalesce(
             givenAt,
             AsOfFloor.of(table.table().asOfs(snapshot).micros(), functions.col(Columns.MICROS)))
         : givenAt;
-  }
-
-  private static Snapshot snapshot(ViewTable table) {
-    return table.snapshot(table.view().getReadings(0).getSnapshotId());
   }
 
   /**
@@ -165,62 +155,7 @@ final class TrainingRead {
   private Dataset<Row> joined(boolean isAbsentAlike) {
     return manifest.getAsServed()
         ? new AsServed(lake, spine, tables).join(manifest.getFiles())
-        : byEventTime(isAbsentAlike);
-  }
-
-  private Dataset<Row> byEventTime(boolean isAbsentAlike) {
-    // What a default stands in for depends on whether a row is there, too old as it may be.
-    boolean mayLeaveOut = isAbsentAlike || rules.stream().noneMatch(Rules::hasDefaults);
-    List<Dataset<Row>> histories = new ArrayList<>();
-    List<NeededRows.History> large = new ArrayList<>();
-    List<Integer> places = new ArrayList<>();
-    for (int v = 0; v < tables.size(); v++) {
-      ViewTable table = tables.get(v);
-      Snapshot snapshot = snapshot(table);
-      boolean storesChanges = table.table().storesChanges(snapshot);
-      // A row that changed long ago is as new as the last as-of, so there age leaves out none.
-      long oldest =
-          mayLeaveOut && !storesChanges
-              ? rules.get(v).maxAgeMicros().orElse(Long.MAX_VALUE)
-              : Long.MAX_VALUE;
-      Dataset<Row> history = history(v, snapshot, oldest);
-      histories.add(history);
-      StoredAsOfs stored = StoredAsOfs.of(table.table().iceberg(), snapshot.snapshotId());
-      boolean isLong = stored.rows() / WORTH_FILTERING > spine.count();
-      if (isLong && !storesChanges && stored.asOfs().isPresent()) {
-        large.add(new NeededRows.History(history, stored.asOfs().get(), oldest));
-        places.add(v);
-      }
-    }
-    List<Dataset<Row>> needed = NeededRows.of(spine, large);
-    for (int i = 0; i < places.size(); i++) {
-      histories.set(places.get(i), needed.get(i));
-    }
-    return PointInTime.join(spine, histories, manifest.getFiles());
-  }
-
-  private Dataset<Row> history(int v, Snapshot snapshot, long oldest) {
-    ViewTable table = tables.get(v);
-    Column eventTimestamp = functions.col(FeatureView.EVENT_TIMESTAMP);
-    Dataset<Row> rows =
-        SnapshotRows.of(lake, table.name(), snapshot.snapshotId())
-            .filter(eventTimestamp.leq(at(spine.latest())));
-    if (oldest != Long.MAX_VALUE) {
-      rows = rows.filter(eventTimestamp.geq(at(Math.subtractExact(spine.earliest(), oldest))));
-    }
-    Column givenAt =
-        table.table().storesChanges(snapshot)
-            ? functions.col(FeatureView.PRESENT_UNTIL)
-            : eventTimestamp;
-    List<Column> columns = new ArrayList<>();
-    columns.add(functions.unix_micros(givenAt).as(PointInTime.GIVEN_AT));
-    columns.addAll(table.features(snapshot));
-    return PointInTime.history(
-        rows, table.keys(), functions.unix_micros(eventTimestamp), v, columns);
-  }
-
-  private static Column at(long micros) {
-    return functions.lit(Values.instant(micros));
+        : new ByEventTime(lake, spine, tables, rules).join(manifest.getFiles(), isAbsentAlike);
   }
 
   private static String plain(String fullName) {

@@ -62,12 +62,12 @@ public final class TrainingSet {
     Output output = Output.of(lake, out, overwrite);
     Manifests manifests = new Manifests(lake);
     if (isKept) {
-      output.write(rows(), spine.count(), manifest.getId(), manifest());
+      output.write(this::rows, spine.count(), manifest.getId(), manifest());
       return;
     }
     try {
       manifests.keep(manifest);
-      output.write(rows(), spine.count(), manifest.getId(), manifest());
+      output.write(this::rows, spine.count(), manifest.getId(), manifest());
       manifests.made(manifest, out);
       isKept = true;
     } finally {

@@ -23,7 +23,7 @@ import org.junit.jupiter.api.Test;
 
 /**
  * Joins against what a plain loop over every pair says, for thousands of entities, each of them a
- * case: a random history in three views, and random rows of a spine.
+ * case: a random history in four views, and random rows of a spine.
  */
 class TestPointInTime {
 
@@ -50,7 +50,7 @@ class TestPointInTime {
 
   @Test
   void eachRowGetsWhatALoopOverAllPairsFinds() throws Exception {
-    // A day apart, hours apart, and stored as changes.
+    // A day apart, hours apart, stored as changes, and with every entity in every as-of.
     List<Instant> daily = asOfs(9, Duration.ofDays(1));
     List<Instant> hourly = asOfs(20, Duration.ofHours(5));
     List<Instant> changed = asOfs(5, Duration.ofHours(36));
@@ -58,8 +58,11 @@ class TestPointInTime {
     write("daily", daily, 0.7);
     write("hourly", hourly, 0.3);
     write("changed", changed, 0.6);
-    bench.build("daily", daily.get(0).toString());
-    append("daily", daily.get(0));
+    write("whole", daily, 1);
+    for (String view : List.of("daily", "whole")) {
+      bench.build(view, daily.get(0).toString());
+      append(view, daily.get(0));
+    }
     bench.build("hourly", hourly.get(0).toString());
     append("hourly", hourly.get(0));
     bench.build("changed", changed.stream().map(Instant::toString).toArray(String[]::new));
@@ -78,51 +81,82 @@ class TestPointInTime {
     spine.addAll(spine.subList(0, 50));
     Collections.shuffle(spine, random);
 
+    assertThat(
+            compare(
+                "all",
+                spine,
+                "daily_points",
+                "daily_text",
+                "daily_x",
+                "changed_x",
+                "hourly_points",
+                "changed_points"))
+        .anyMatch(row -> row.contains("-0.0"))
+        .anyMatch(row -> row.contains("NaN"));
+    // No default, so what is too old is not even read; entities lack rows in many as-ofs.
+    compare("gaps", spine, "daily_text", "daily_x", "hourly_points");
+    compare("mixed", spine, "whole_points", "daily_points", "whole_x");
+    // Nobody is unknown and nothing lacks, so no row needs more than its own as-of.
+    List<Row> known = spine.stream().filter(row -> row.getLong(1) < CASES).toList();
+    compare("covered", known, "whole_x", "whole_points");
+    // Of the last two as-ofs alone, the older ones of which are not read.
+    List<Row> late =
+        spine.stream().filter(row -> !row.getInstant(3).isBefore(daily.get(7))).toList();
+    compare("gaps", late, "daily_text", "daily_x", "hourly_points");
+    compare("mixed", late, "whole_points", "daily_points", "whole_x");
+    // What no build writes: rows that are there twice.
+    append("whole", daily.get(3));
+    compare("covered", known, "whole_x", "whole_points");
+    compare("mixed", spine, "whole_points", "daily_points", "whole_x");
+  }
+
+  /** The rows that the oracle expects, which are those that were found. */
+  private List<String> compare(String service, List<Row> spine, String... features) {
     Dataset<Row> joined =
         Training.join(
                 bench.spark(),
                 bench.spark().createDataFrame(spine, SPINE).repartition(3),
-                "all",
+                service,
                 TrainingScores.settings(bench))
             .rows();
-
     assertThat(joined.schema().fieldNames())
         .startsWith("shop", "number", "label", "event_timestamp", "note")
-        .endsWith(
-            "daily_points",
-            "daily_text",
-            "daily_x",
-            "changed_x",
-            "hourly_points",
-            "changed_points");
+        .endsWith(features);
     List<String> found = joined.collectAsList().stream().map(Row::toString).sorted().toList();
-    List<String> expected = spine.stream().map(this::expected).sorted().toList();
-    assertThat(found).isEqualTo(expected);
-    assertThat(expected).anyMatch(row -> row.contains("-0.0")).anyMatch(row -> row.contains("NaN"));
+    List<String> expected = spine.stream().map(row -> expected(row, features)).sorted().toList();
+    assertThat(found).as(service).isEqualTo(expected);
+    return expected;
   }
 
-  private String expected(Row row) {
+  private String expected(Row row, String... features) {
     int entity = (int) row.getLong(1);
     Instant at = row.getInstant(3);
-    Optional<Given> daily = newest("daily", entity, at);
-    Optional<Given> hourly = newest("hourly", entity, at);
-    Optional<Given> changed = newest("changed", entity, at);
-    boolean isKnown = daily.isPresent() || hourly.isPresent() || changed.isPresent();
-    Optional<Given> recent = daily.filter(given -> !given.at().isBefore(at.minus(MAX_AGE)));
-    Optional<Given> recentChange = changed.filter(given -> !given.at().isBefore(at.minus(MAX_AGE)));
+    Map<String, Given> newest = new TreeMap<>();
+    for (String feature : features) {
+      String view = feature.substring(0, feature.indexOf('_'));
+      newest(view, entity, at).ifPresent(given -> newest.put(view, given));
+    }
     List<Object> values = new ArrayList<>();
     for (int i = 0; i < row.size(); i++) {
       values.add(row.get(i));
     }
-    Long points = recent.map(Given::points).orElse(null);
-    values.add(points == null && isKnown ? Long.valueOf(-7) : points);
-    values.add(recent.map(Given::text).orElse(null));
-    values.add(recent.map(Given::x).orElse(null));
-    values.add(recentChange.map(Given::x).orElse(null));
-    values.add(hourly.map(Given::points).orElse(null));
-    values.add(recentChange.map(Given::points).orElse(null));
     // As Spark has a map.
     values.set(4, row.get(4) == null ? null : "Map(a -> 1)");
+    for (String feature : features) {
+      String view = feature.substring(0, feature.indexOf('_'));
+      boolean hasMaxAge = List.of("daily", "changed").contains(view);
+      Optional<Given> recent =
+          Optional.ofNullable(newest.get(view))
+              .filter(given -> !hasMaxAge || !given.at().isBefore(at.minus(MAX_AGE)));
+      Object value =
+          switch (feature.substring(feature.indexOf('_') + 1)) {
+            case "points" -> recent.map(Given::points).orElse(null);
+            case "text" -> recent.map(Given::text).orElse(null);
+            default -> recent.map(Given::x).orElse(null);
+          };
+      boolean hasDefault = feature.equals("daily_points");
+      values.add(value == null && hasDefault && !newest.isEmpty() ? Long.valueOf(-7) : value);
+    }
     return values.toString().replace(", ", ",");
   }
 
@@ -227,7 +261,7 @@ class TestPointInTime {
 
   private void define() {
     StringBuilder views = new StringBuilder();
-    for (String view : List.of("daily", "hourly", "changed")) {
+    for (String view : List.of("daily", "hourly", "changed", "whole")) {
       views.append(
           """
           sources { %1$s { format = parquet, path = "%2$s" } }
@@ -247,7 +281,7 @@ class TestPointInTime {
               .formatted(
                   view,
                   bench.path(view),
-                  (view.equals("hourly") ? "" : "max-age = 50h\n")
+                  (List.of("daily", "changed").contains(view) ? "max-age = 50h\n" : "")
                       + (view.equals("changed") ? "history = changes" : ""),
                   view.equals("daily") ? ", default = -7" : ""));
     }
@@ -259,6 +293,9 @@ class TestPointInTime {
         feature-services {
           all { features = [daily.daily_points, daily.daily_text, daily.daily_x, changed.changed_x,
             hourly.hourly_points, changed.changed_points] }
+          gaps { features = [daily.daily_text, daily.daily_x, hourly.hourly_points] }
+          mixed { features = [whole.whole_points, daily.daily_points, whole.whole_x] }
+          covered { features = [whole.whole_x, whole.whole_points] }
         }
         """
             .formatted(views));
