@@ -71,11 +71,7 @@ final class ByEventTime {
                 .toArray();
         byAsOf.add(
             new AsOfJoin.History(
-                v,
-                history(v, snapshot, Math.max(from, first)),
-                stored.rows(),
-                asOfs,
-                oldest));
+                v, history(v, snapshot, Math.max(from, first)), stored.rows(), asOfs, oldest));
       }
     }
     return byAsOf.isEmpty()

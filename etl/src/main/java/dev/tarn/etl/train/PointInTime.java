@@ -1,20 +1,16 @@
 package dev.tarn.etl.train;
 
 import java.util.ArrayList;
-import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.expressions.Window;
 import org.apache.spark.sql.expressions.WindowSpec;
 import org.apache.spark.sql.functions;
-import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
-import org.apache.spark.sql.types.StructField;
-import org.apache.spark.sql.types.StructType;
 
 /**
  * Joins each row of a spine with the newest row of its entity up to its moment, of several
@@ -50,32 +46,12 @@ final class PointInTime {
    */
   static Dataset<Row> join(
       Spine spine, Dataset<Row> asking, Map<Integer, Dataset<Row>> histories, int partitions) {
-    StructType askingType = asking.schema();
-    Column[] keys = Columns.keys(spine.keys());
-    List<String> own = new ArrayList<>(Columns.keyNames(spine.keys()));
-    own.add(Columns.MICROS);
-    List<Column> ofSpine = new ArrayList<>();
-    ofSpine.add(functions.col("*"));
-    ofSpine.add(functions.lit(1).as(IS_SPINE));
-    histories.forEach((v, history) -> ofSpine.add(none(seenType(history, v), seen(v))));
-    Dataset<Row> all = asking.select(ofSpine.toArray(new Column[0]));
-    for (int h : histories.keySet()) {
-      List<Column> columns = new ArrayList<>();
-      for (StructField field : askingType.fields()) {
-        columns.add(
-            own.contains(field.name())
-                ? functions.col(field.name())
-                : none(field.dataType(), field.name()));
-      }
-      columns.add(functions.lit(0).as(IS_SPINE));
-      histories.forEach(
-          (v, history) ->
-              columns.add(
-                  v == h
-                      ? functions.col(Columns.view(v)).as(seen(v))
-                      : none(seenType(history, v), seen(v))));
-      all = all.union(histories.get(h).select(columns.toArray(new Column[0])));
+    Dataset<Row> all = asking.withColumn(IS_SPINE, functions.lit(1));
+    for (int v : histories.keySet()) {
+      Dataset<Row> seen = histories.get(v).withColumnRenamed(Columns.view(v), seen(v));
+      all = all.unionByName(seen.withColumn(IS_SPINE, functions.lit(0)), true);
     }
+    Column[] keys = Columns.keys(spine.keys());
     List<Column> order = new ArrayList<>();
     order.add(functions.col(Columns.MICROS));
     order.add(functions.col(IS_SPINE));
@@ -84,23 +60,19 @@ final class PointInTime {
         Window.partitionBy(keys)
             .orderBy(order.toArray(new Column[0]))
             .rowsBetween(Window.unboundedPreceding(), Window.currentRow());
-    List<Column> result = new ArrayList<>();
-    Set<String> replaced = new HashSet<>();
-    histories.keySet().forEach(v -> replaced.add(Columns.view(v)));
-    for (String name : askingType.fieldNames()) {
-      if (!replaced.contains(name)) {
-        result.add(functions.col(name));
-      }
-    }
-    result.add(functions.col(IS_SPINE));
+    List<String> given = List.of(asking.columns());
+    Map<String, Column> result = new LinkedHashMap<>();
+    given.forEach(name -> result.put(name, functions.col(name)));
+    result.put(IS_SPINE, functions.col(IS_SPINE));
     for (int v : histories.keySet()) {
       String view = Columns.view(v);
       Column seen = functions.last(functions.col(seen(v)), true).over(untilNow);
-      boolean isFound = List.of(askingType.fieldNames()).contains(view);
-      result.add((isFound ? functions.coalesce(functions.col(view), seen) : seen).as(view));
+      result.put(
+          view,
+          (given.contains(view) ? functions.coalesce(functions.col(view), seen) : seen).as(view));
     }
     return all.repartition(partitions, keys)
-        .select(result.toArray(new Column[0]))
+        .select(result.values().toArray(new Column[0]))
         .filter(functions.col(IS_SPINE).equalTo(1))
         .drop(IS_SPINE);
   }
@@ -122,16 +94,8 @@ final class PointInTime {
     return rows.select(all.toArray(new Column[0]));
   }
 
-  private static Column none(DataType type, String name) {
-    return functions.lit(null).cast(type).as(name);
-  }
-
   private static String seen(int view) {
     return SEEN + view;
-  }
-
-  private static DataType seenType(Dataset<Row> history, int view) {
-    return history.schema().apply(Columns.view(view)).dataType();
   }
 
   /** For those who need no more than that a row is there. */
