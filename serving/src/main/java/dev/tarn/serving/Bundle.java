@@ -1,5 +1,6 @@
 package dev.tarn.serving;
 
+import dev.tarn.row.WireBuffer;
 import io.lettuce.core.protocol.Command;
 import io.lettuce.core.protocol.ProtocolKeyword;
 import java.nio.charset.StandardCharsets;
@@ -24,11 +25,23 @@ final class Bundle extends Command<byte[], byte[], Void> {
         }
       };
 
-  private final List<? extends WireCommand> commands;
+  /** Bytes of an HGET of a row. */
+  private static final int EXPECTED_BYTES = 96;
 
+  private final List<? extends WireCommand> commands;
+  private final byte[] bytes;
+
+  /** Encodes them, so that the one thread that writes need not. */
   Bundle(List<? extends WireCommand> commands) {
     super(NAME, null);
     this.commands = commands;
+    WireBuffer out = new WireBuffer(commands.size() * EXPECTED_BYTES);
+    commands.forEach(command -> command.writeTo(out));
+    bytes = out.toBytes();
+  }
+
+  byte[] bytes() {
+    return bytes;
   }
 
   List<? extends WireCommand> commands() {

@@ -6,6 +6,7 @@ import io.lettuce.core.resource.NettyCustomizer;
 import io.netty.bootstrap.Bootstrap;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.PooledByteBufAllocator;
+import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelOption;
@@ -49,9 +50,6 @@ final class RedisWire extends ByteToMessageDecoder {
           pipeline.addLast(wire.new Writer(pipeline.context(wire)));
         }
       };
-
-  /** Bytes of an HGET of a row; a buffer grows if that is too few. */
-  private static final int EXPECTED_BYTES = 96;
 
   /** What a reply is while not all of it has come. */
   private static final Object INCOMPLETE = new Object();
@@ -204,12 +202,9 @@ final class RedisWire extends ByteToMessageDecoder {
     @Override
     public void write(ChannelHandlerContext context, Object message, ChannelPromise promise) {
       if (message instanceof Bundle bundle) {
-        List<? extends WireCommand> commands = bundle.commands();
-        ByteBuf out = wire.alloc().ioBuffer(commands.size() * EXPECTED_BYTES);
-        commands.forEach(command -> command.write(out));
-        awaited.addAll(commands);
+        awaited.addAll(bundle.commands());
         // If this fails the connection ends, and with it the wait.
-        var unused = wire.write(out, promise);
+        var unused = wire.write(Unpooled.wrappedBuffer(bundle.bytes()), promise);
       } else {
         var unused = context.write(message, promise);
       }

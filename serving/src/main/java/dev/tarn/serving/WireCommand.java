@@ -1,8 +1,8 @@
 package dev.tarn.serving;
 
+import dev.tarn.row.WireBuffer;
 import io.lettuce.core.RedisCommandExecutionException;
 import io.lettuce.core.RedisException;
-import io.netty.buffer.ByteBuf;
 import java.nio.charset.StandardCharsets;
 
 /** A command that {@link RedisWire} writes. It tells its subclass what became of it. */
@@ -10,6 +10,8 @@ abstract class WireCommand {
 
   /** An error that Redis answered. */
   record Refusal(String error) {}
+
+  private static final byte[] END_OF_LINE = {'\r', '\n'};
 
   private final byte[][] words;
 
@@ -42,23 +44,24 @@ abstract class WireCommand {
     failed(new RedisException("connection lost"));
   }
 
-  final void write(ByteBuf out) {
-    out.writeByte('*');
-    writeNumber(words.length, out);
+  /** Appends it as Redis reads it. */
+  final void writeTo(WireBuffer out) {
+    out.putByte('*');
+    putNumber(words.length, out);
     for (byte[] word : words) {
-      out.writeByte('$');
-      writeNumber(word.length, out);
-      out.writeBytes(word);
-      out.writeByte('\r').writeByte('\n');
+      out.putByte('$');
+      putNumber(word.length, out);
+      out.putBytes(word);
+      out.putBytes(END_OF_LINE);
     }
   }
 
-  private static void writeNumber(int number, ByteBuf out) {
+  private static void putNumber(int number, WireBuffer out) {
     if (number < 10) {
-      out.writeByte('0' + number);
+      out.putByte('0' + number);
     } else {
-      out.writeCharSequence(Integer.toString(number), StandardCharsets.US_ASCII);
+      out.putBytes(Integer.toString(number).getBytes(StandardCharsets.US_ASCII));
     }
-    out.writeByte('\r').writeByte('\n');
+    out.putBytes(END_OF_LINE);
   }
 }
