@@ -9,11 +9,7 @@ import io.lettuce.core.cluster.SlotHash;
 import io.lettuce.core.cluster.api.StatefulRedisClusterConnection;
 import io.lettuce.core.cluster.models.partitions.RedisClusterNode;
 import io.lettuce.core.codec.ByteArrayCodec;
-import io.lettuce.core.output.StatusOutput;
-import io.lettuce.core.protocol.Command;
-import io.lettuce.core.protocol.CommandArgs;
-import io.lettuce.core.protocol.CommandType;
-import io.lettuce.core.protocol.RedisCommand;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -103,14 +99,13 @@ final class ClusterNodes implements Nodes, KeyedCommand.Redirects {
   }
 
   @Override
-  public void send(List<? extends KeyedCommand<?>> commands) {
-    Map<Address, List<KeyedCommand<?>>> byNode = new HashMap<>();
-    for (KeyedCommand<?> command : commands) {
+  public void send(List<? extends KeyedCommand> commands) {
+    Map<Address, List<KeyedCommand>> byNode = new HashMap<>();
+    for (KeyedCommand command : commands) {
       int slot = SlotHash.getSlot(command.key());
       RedisClusterNode owner = pool.getPartitions().getMasterBySlot(slot);
       if (owner == null) {
-        command.completeExceptionally(
-            new ClusterNodeException("no node has slot %d".formatted(slot), null));
+        command.failed(new ClusterNodeException("no node has slot %d".formatted(slot), null));
         continue;
       }
       command.onRedirect(this);
@@ -120,7 +115,7 @@ final class ClusterNodes implements Nodes, KeyedCommand.Redirects {
   }
 
   @Override
-  public boolean follow(KeyedCommand<?> command, String error) {
+  public boolean follow(KeyedCommand command, String error) {
     boolean isMoved = error.startsWith("MOVED ");
     if (!isMoved && !error.startsWith("ASK ")) {
       return false;
@@ -135,8 +130,7 @@ final class ClusterNodes implements Nodes, KeyedCommand.Redirects {
     if (isMoved) {
       failed();
     }
-    command.again();
-    send(address, List.of(command), isMoved ? List.of() : List.of(asking()));
+    send(address, List.of(command), isMoved ? List.of() : List.of(new Asking()));
     return true;
   }
 
@@ -155,9 +149,7 @@ final class ClusterNodes implements Nodes, KeyedCommand.Redirects {
   }
 
   private void send(
-      Address address,
-      List<? extends KeyedCommand<?>> commands,
-      List<RedisCommand<byte[], byte[], ?>> before) {
+      Address address, List<? extends KeyedCommand> commands, List<WireCommand> before) {
     var unused =
         node(address)
             .whenComplete(
@@ -173,19 +165,21 @@ final class ClusterNodes implements Nodes, KeyedCommand.Redirects {
   private void dispatch(
       Address address,
       StatefulRedisConnection<byte[], byte[]> connection,
-      List<? extends KeyedCommand<?>> commands,
-      List<RedisCommand<byte[], byte[], ?>> before) {
+      List<? extends KeyedCommand> commands,
+      List<WireCommand> before) {
     try {
-      var unused = connection.dispatch(Stream.concat(before.stream(), commands.stream()).toList());
+      var unused =
+          connection.dispatch(
+              new Bundle(Stream.concat(before.stream(), commands.stream()).toList()));
     } catch (RedisException e) {
       fail(address, commands, e);
     }
   }
 
-  private void fail(Address address, List<? extends KeyedCommand<?>> commands, Throwable failure) {
+  private void fail(Address address, List<? extends KeyedCommand> commands, Throwable failure) {
     ClusterNodeException ofNode =
         new ClusterNodeException("node %s does not answer".formatted(address), failure);
-    commands.forEach(command -> command.completeExceptionally(ofNode));
+    commands.forEach(command -> command.failed(ofNode));
   }
 
   /** The connection to a node, made if there is none yet; it may be lost. */
@@ -214,10 +208,17 @@ final class ClusterNodes implements Nodes, KeyedCommand.Redirects {
   }
 
   /** Makes a node answer for a slot that it is only just taking over. */
-  private static RedisCommand<byte[], byte[], ?> asking() {
-    return new Command<>(
-        CommandType.ASKING,
-        new StatusOutput<>(ByteArrayCodec.INSTANCE),
-        new CommandArgs<>(ByteArrayCodec.INSTANCE));
+  private static final class Asking extends WireCommand {
+
+    Asking() {
+      super("ASKING".getBytes(StandardCharsets.US_ASCII));
+    }
+
+    /** What matters is the answer to the command after it. */
+    @Override
+    void answered(Object answer) {}
+
+    @Override
+    void failed(Throwable failure) {}
   }
 }

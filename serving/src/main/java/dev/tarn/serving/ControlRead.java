@@ -1,32 +1,34 @@
 package dev.tarn.serving;
 
-import io.lettuce.core.codec.ByteArrayCodec;
-import io.lettuce.core.output.CommandOutput;
-import io.lettuce.core.output.MapOutput;
-import io.lettuce.core.output.ValueOutput;
-import io.lettuce.core.protocol.CommandType;
 import java.nio.charset.StandardCharsets;
+import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Function;
+import java.util.stream.Stream;
 
 /** A read of a hash of text among the control keys. */
-final class ControlRead<T> extends KeyedCommand<T> {
+final class ControlRead<T> extends KeyedCommand {
 
+  private final Function<Object, T> read;
   private final CompletableFuture<T> future = new CompletableFuture<>();
 
-  private ControlRead(
-      CommandType type, CommandOutput<byte[], byte[], T> output, String key, byte[]... more) {
-    super(type, output, utf8(key), more);
+  private ControlRead(Function<Object, T> read, String... words) {
+    super(Stream.of(words).map(ControlRead::utf8).toArray(byte[][]::new));
+    this.read = read;
   }
 
-  static ControlRead<Map<byte[], byte[]>> hash(String key) {
-    return new ControlRead<>(CommandType.HGETALL, new MapOutput<>(ByteArrayCodec.INSTANCE), key);
+  /** All fields; none if there is no such hash. */
+  static ControlRead<Map<String, String>> hash(String key) {
+    return new ControlRead<>(ControlRead::fields, "HGETALL", key);
   }
 
-  /** Its answer is null if there is no such field. */
-  static ControlRead<byte[]> field(String key, String field) {
+  /** One field. */
+  static ControlRead<Optional<String>> field(String key, String field) {
     return new ControlRead<>(
-        CommandType.HGET, new ValueOutput<>(ByteArrayCodec.INSTANCE), key, utf8(field));
+        value -> Optional.ofNullable(value).map(ControlRead::text), "HGET", key, field);
   }
 
   CompletableFuture<T> answer() {
@@ -34,13 +36,26 @@ final class ControlRead<T> extends KeyedCommand<T> {
   }
 
   @Override
-  void answered(T answer) {
-    future.complete(answer);
+  void answered(Object answer) {
+    future.complete(read.apply(answer));
   }
 
   @Override
   void failed(Throwable failure) {
     future.completeExceptionally(failure);
+  }
+
+  private static Map<String, String> fields(Object answer) {
+    List<?> namesAndValues = (List<?>) answer;
+    Map<String, String> fields = new HashMap<>();
+    for (int i = 0; i < namesAndValues.size(); i += 2) {
+      fields.put(text(namesAndValues.get(i)), text(namesAndValues.get(i + 1)));
+    }
+    return fields;
+  }
+
+  private static String text(Object utf8) {
+    return new String((byte[]) utf8, StandardCharsets.UTF_8);
   }
 
   private static byte[] utf8(String text) {

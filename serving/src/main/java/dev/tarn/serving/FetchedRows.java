@@ -89,6 +89,11 @@ final class FetchedRows {
     }
   }
 
+  /** How many rows there are, of all layers. */
+  int size() {
+    return rows.length;
+  }
+
   /** How many rows are to be fetched. */
   int missing() {
     return missing;

@@ -1,44 +1,31 @@
 package dev.tarn.serving;
 
-import io.lettuce.core.RedisCommandExecutionException;
-import io.lettuce.core.RedisException;
-import io.lettuce.core.codec.ByteArrayCodec;
-import io.lettuce.core.output.CommandOutput;
-import io.lettuce.core.protocol.Command;
-import io.lettuce.core.protocol.CommandArgs;
-import io.lettuce.core.protocol.CommandType;
-
 /**
- * A command about one key. It tells its subclass what became of it, where Lettuce's own
- * AsyncCommand would be one more future for each row of a lookup.
- *
- * <p>A cluster may answer that the key is elsewhere; then the command is sent again, and is not
- * complete before that is answered.
+ * A command about one key. A cluster may answer that the key is elsewhere; then the command is sent
+ * again, and is not answered before that is.
  */
-abstract class KeyedCommand<T> extends Command<byte[], byte[], T> {
+abstract class KeyedCommand extends WireCommand {
 
   /** What sends a command again. */
   interface Redirects {
 
     /** Whether the error is a redirect, and the command is on its way to where that points. */
-    boolean follow(KeyedCommand<?> command, String error);
+    boolean follow(KeyedCommand command, String error);
   }
 
   /** Beyond that, nodes send it in circles. */
   private static final int MAX_REDIRECTS = 5;
 
-  private final byte[] key;
   private Redirects redirects = (command, error) -> false;
   private int redirected;
 
-  KeyedCommand(
-      CommandType type, CommandOutput<byte[], byte[], T> output, byte[] key, byte[]... more) {
-    super(type, output, args(key, more));
-    this.key = key;
+  /** A command of these words: its name, its key, what else there is. */
+  KeyedCommand(byte[]... words) {
+    super(words);
   }
 
   final byte[] key() {
-    return key;
+    return argument(0);
   }
 
   /** Before it is sent. */
@@ -46,47 +33,12 @@ abstract class KeyedCommand<T> extends Command<byte[], byte[], T> {
     this.redirects = redirects;
   }
 
-  /** The answer, null for none. At most one of this and {@link #failed} takes effect. */
-  abstract void answered(T answer);
-
-  abstract void failed(Throwable failure);
-
   @Override
-  public final void complete() {
-    String error = getOutput().getError();
-    if (error == null) {
-      super.complete();
-      answered(getOutput().get());
-    } else if (redirected == MAX_REDIRECTS || !redirects.follow(this, error)) {
-      super.complete();
-      failed(new RedisCommandExecutionException(error));
+  final void refused(Refusal refusal) {
+    if (redirected == MAX_REDIRECTS || !redirects.follow(this, refusal.error())) {
+      super.refused(refusal);
+      return;
     }
-  }
-
-  @Override
-  public final boolean completeExceptionally(Throwable failure) {
-    boolean isNew = super.completeExceptionally(failure);
-    failed(failure);
-    return isNew;
-  }
-
-  @Override
-  public final void cancel() {
-    super.cancel();
-    failed(new RedisException("connection lost"));
-  }
-
-  /** Makes it ready to be sent once more. */
-  final void again() {
     redirected++;
-    getOutput().setError((String) null);
-  }
-
-  private static CommandArgs<byte[], byte[]> args(byte[] key, byte[]... more) {
-    CommandArgs<byte[], byte[]> args = new CommandArgs<>(ByteArrayCodec.INSTANCE).add(key);
-    for (byte[] arg : more) {
-      args.add(arg);
-    }
-    return args;
   }
 }

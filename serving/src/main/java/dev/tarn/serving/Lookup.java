@@ -48,6 +48,12 @@ final class Lookup {
   /** Bytes of one answer's matrix: no request may ask for more than the memory has. */
   private static final long MAX_MATRIX_BYTES = 256 << 20;
 
+  /**
+   * So many rows make an answer at once, by the thread that has them: to wake another would take as
+   * long. With more, the other lookups of that thread would wait too long.
+   */
+  private static final int FEW_ROWS = 16;
+
   private final Releases releases;
   private final Answers answers;
   private final Vectors vectors;
@@ -58,9 +64,10 @@ final class Lookup {
   private final Executor executor;
 
   /**
-   * A lookup that does its own work on {@code executor}.
+   * A lookup of these parts.
    *
-   * @param executor so that answers are not built on the one thread that talks to Redis
+   * @param executor builds the large answers, so that the threads that talk to Redis and to clients
+   *     don't
    */
   Lookup(
       Releases releases,
@@ -143,7 +150,9 @@ final class Lookup {
             call.ifPresent(record -> record.isStaleSince(since));
             metrics.staleAnswer();
           });
-      return CompletableFuture.completedFuture(rows);
+      return rows.size() > FEW_ROWS
+          ? CompletableFuture.supplyAsync(() -> rows, executor)
+          : CompletableFuture.completedFuture(rows);
     }
     CompletableFuture<Void> batch = world.redis().fill(rows.batch());
     return call.map(record -> record.fetching(rows.missing(), batch))
@@ -154,7 +163,7 @@ final class Lookup {
               near.ifPresent(rows::giveTo);
               return rows;
             },
-            executor);
+            rows.size() > FEW_ROWS ? executor : Runnable::run);
   }
 
   /** With the mark of a stale answer, where it is one; the older service has no field for it. */

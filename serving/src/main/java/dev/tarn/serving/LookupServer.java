@@ -107,7 +107,8 @@ final class LookupServer {
     NettyServerBuilder builder =
         NettyServerBuilder.forAddress(
                 new InetSocketAddress(settings.host(), settings.port()), ServerTls.credentials(tls))
-            .executor(executor)
+            // Nothing that a call does waits, so no thread need be woken for it.
+            .directExecutor()
             .maxInboundMessageSize(settings.maxMessageBytes())
             .maxConcurrentCallsPerConnection(settings.maxConcurrentCalls())
             .addStreamTracerFactory(new CallRecords(lookups, metrics, inFlight, accessLog, tracing))

@@ -15,7 +15,7 @@ interface Nodes extends AutoCloseable {
    * Sends commands, in one flush for each node that has keys of them, and waits for nothing. Any
    * failure ends in the commands.
    */
-  void send(List<? extends KeyedCommand<?>> commands);
+  void send(List<? extends KeyedCommand> commands);
 
   /** To be told of each command that failed or was not answered: keys may have moved elsewhere. */
   void failed();

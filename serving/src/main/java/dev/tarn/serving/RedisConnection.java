@@ -2,7 +2,6 @@ package dev.tarn.serving;
 
 import dev.tarn.redis.RedisSettings;
 import io.lettuce.core.api.StatefulConnection;
-import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -10,7 +9,6 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import java.util.stream.Collectors;
 
 /**
  * An open connection to Redis, with a second one for the notices of releases. {@link #hash} and
@@ -47,13 +45,12 @@ final class RedisConnection implements AutoCloseable {
 
   /** All fields of a hash of text; none if there is no such key. */
   Map<String, String> hash(String key) throws RedisUnavailableException {
-    return await(ControlRead.hash(key)).entrySet().stream()
-        .collect(Collectors.toMap(entry -> text(entry.getKey()), entry -> text(entry.getValue())));
+    return await(ControlRead.hash(key));
   }
 
   /** One field of a hash of text. */
   Optional<String> field(String key, String field) throws RedisUnavailableException {
-    return Optional.ofNullable(await(ControlRead.field(key, field))).map(RedisConnection::text);
+    return await(ControlRead.field(key, field));
   }
 
   /**
@@ -89,9 +86,5 @@ final class RedisConnection implements AutoCloseable {
   private RedisUnavailableException failure(Throwable e) {
     nodes.failed();
     return RedisUnavailableException.of(settings, e);
-  }
-
-  private static String text(byte[] utf8) {
-    return new String(utf8, StandardCharsets.UTF_8);
   }
 }

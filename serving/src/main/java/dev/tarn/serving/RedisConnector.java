@@ -17,8 +17,10 @@ import io.lettuce.core.cluster.RedisClusterClient;
 import io.lettuce.core.codec.ByteArrayCodec;
 import io.lettuce.core.pubsub.RedisPubSubAdapter;
 import io.lettuce.core.pubsub.StatefulRedisPubSubConnection;
+import io.lettuce.core.resource.ClientResources;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Supplier;
 
@@ -51,6 +53,7 @@ final class RedisConnector implements AutoCloseable {
 
   private final RedisSettings settings;
   private final RedisURI uri;
+  private final ClientResources resources;
   private final RedisClient client;
 
   /** Kept from one connection to the next, as it knows nodes besides the one in the settings. */
@@ -64,7 +67,8 @@ final class RedisConnector implements AutoCloseable {
   RedisConnector(RedisSettings settings) {
     this.settings = settings;
     uri = uri(settings);
-    client = RedisClient.create(uri);
+    resources = ClientResources.builder().nettyCustomizer(RedisWire.CUSTOMIZER).build();
+    client = RedisClient.create(resources, uri);
     client.setOptions(options(settings));
   }
 
@@ -93,6 +97,7 @@ final class RedisConnector implements AutoCloseable {
   public void close() {
     forgetCluster();
     client.shutdown(Duration.ZERO, settings.timeout());
+    var unused = resources.shutdown(0, settings.timeout().toMillis(), TimeUnit.MILLISECONDS);
   }
 
   /**
@@ -170,7 +175,7 @@ final class RedisConnector implements AutoCloseable {
   }
 
   private RedisClusterClient clusterClient() {
-    RedisClusterClient made = RedisClusterClient.create(client.getResources(), uri);
+    RedisClusterClient made = RedisClusterClient.create(resources, uri);
     ClusterClientOptions.Builder options = ClusterClientOptions.builder(options(settings));
     // The one option that the line above leaves out.
     options.maintNotificationsConfig(NO_NOTIFICATIONS);

@@ -1,8 +1,6 @@
 package dev.tarn.serving;
 
-import io.lettuce.core.codec.ByteArrayCodec;
-import io.lettuce.core.output.ValueOutput;
-import io.lettuce.core.protocol.CommandType;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -13,6 +11,8 @@ import java.util.concurrent.atomic.AtomicInteger;
  * completes with the last answer. Filled by one thread, then sent once.
  */
 final class RowBatch {
+
+  private static final byte[] HGET = "HGET".getBytes(StandardCharsets.US_ASCII);
 
   private final byte[][] rows;
   private final List<Hget> commands;
@@ -47,18 +47,18 @@ final class RowBatch {
     return future;
   }
 
-  private final class Hget extends KeyedCommand<byte[]> {
+  private final class Hget extends KeyedCommand {
 
     private final int index;
 
     Hget(int index, byte[] bucket, byte[] entityId) {
-      super(CommandType.HGET, new ValueOutput<>(ByteArrayCodec.INSTANCE), bucket, entityId);
+      super(HGET, bucket, entityId);
       this.index = index;
     }
 
     @Override
-    void answered(byte[] row) {
-      rows[index] = row;
+    void answered(Object row) {
+      rows[index] = (byte[]) row;
       if (awaited.decrementAndGet() == 0) {
         future.complete(null);
       }

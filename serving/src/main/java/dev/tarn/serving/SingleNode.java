@@ -1,15 +1,15 @@
 package dev.tarn.serving;
 
 import io.lettuce.core.RedisException;
-import io.lettuce.core.api.StatefulConnection;
+import io.lettuce.core.api.StatefulRedisConnection;
 import java.util.List;
 
 /** A plain Redis: all keys on one server. */
 final class SingleNode implements Nodes {
 
-  private final StatefulConnection<byte[], byte[]> connection;
+  private final StatefulRedisConnection<byte[], byte[]> connection;
 
-  SingleNode(StatefulConnection<byte[], byte[]> connection) {
+  SingleNode(StatefulRedisConnection<byte[], byte[]> connection) {
     this.connection = connection;
   }
 
@@ -24,8 +24,12 @@ final class SingleNode implements Nodes {
   }
 
   @Override
-  public void send(List<? extends KeyedCommand<?>> commands) {
-    send(connection, commands);
+  public void send(List<? extends KeyedCommand> commands) {
+    try {
+      var unused = connection.dispatch(new Bundle(commands));
+    } catch (RedisException e) {
+      commands.forEach(command -> command.failed(e));
+    }
   }
 
   @Override
@@ -34,15 +38,5 @@ final class SingleNode implements Nodes {
   @Override
   public void close() {
     connection.close();
-  }
-
-  /** In one flush, to one node. */
-  static void send(
-      StatefulConnection<byte[], byte[]> connection, List<? extends KeyedCommand<?>> commands) {
-    try {
-      var unused = connection.dispatch(commands);
-    } catch (RedisException e) {
-      commands.forEach(command -> command.completeExceptionally(e));
-    }
   }
 }

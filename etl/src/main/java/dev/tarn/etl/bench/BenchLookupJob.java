@@ -52,7 +52,7 @@ import redis.clients.jedis.Jedis;
 public final class BenchLookupJob {
 
   private static final String AS_OF = "2026-01-01T00:00:00Z";
-  private static final int WARM_UP_SECONDS = 4;
+  private static final int WARM_UP_SECONDS = 8;
   private static final int ROUNDS = 3;
   private static final int ROUND_SECONDS = 3;
   private static final int BODIES = 50_000;
