@@ -21,6 +21,7 @@ import dev.tarn.etl.release.UnpinJob;
 import dev.tarn.etl.release.VersionsJob;
 import dev.tarn.etl.train.ManifestsJob;
 import dev.tarn.etl.train.TrainJob;
+import dev.tarn.etl.verify.VerifyJob;
 import java.util.Optional;
 import java.util.function.Function;
 import org.slf4j.Logger;
@@ -65,9 +66,10 @@ public final class Main {
 
   private static void dispatch(CommandLine line, Settings settings, Console console) {
     switch (line.command()) {
-      case VALIDATE -> ValidateJob.run(settings, console);
+      case VALIDATE -> ValidateJob.run(line, settings, console);
       case BUILD -> BuildJob.run(line, settings, console);
       case PUSH -> PushJob.run(line, settings, console);
+      case VERIFY -> VerifyJob.run(line, settings, console);
       case ROLLBACK -> RollbackJob.run(line, settings, console);
       case UNPIN -> UnpinJob.run(line, settings, console);
       case VERSIONS -> VersionsJob.run(line, settings, console);

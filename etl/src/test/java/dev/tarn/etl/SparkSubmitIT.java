@@ -10,34 +10,13 @@ import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 
-/**
- * The jar under a stock spark-submit, which has Spark's jars and none of ours: that of the pyspark
- * package, which this test installs below target/.
- */
+/** The jar under a stock spark-submit, which has Spark's jars and none of ours. */
 class SparkSubmitIT {
 
-  private static final Path VENV = Path.of("target", "pyspark").toAbsolutePath();
-
   @Test
-  void theJobsRunUnderStockSparkSubmit() throws IOException {
-    Map<String, String> environment = Map.of("SPARK_HOME", sparkHome().toString());
-    Workbench bench = new Workbench();
-    Files.writeString(bench.path("numbers.csv"), "n\n1\n2\n3\n");
-    bench.define(
-        "numbers.conf",
-        """
-        entities { number { keys = [{ name = n, type = bigint }] } }
-        sources { numbers { format = csv, path = "%s", schema = "n BIGINT" } }
-        feature-views {
-          squares {
-            entity = number
-            sources = [numbers]
-            sql = "SELECT n, n * n AS square FROM numbers"
-            features = [{ name = square, type = bigint, default = 0 }]
-          }
-        }
-        """
-            .formatted(bench.path("numbers.csv")));
+  void theJobsRunUnderStockSparkSubmit() {
+    Map<String, String> environment = Map.of("SPARK_HOME", StockSpark.home().toString());
+    Workbench bench = StockSpark.squares(3);
 
     Result build =
         Shell.tarn(bench, environment, "build", "view=squares", "as-of=2026-01-01", "format=json");
@@ -55,25 +34,8 @@ class SparkSubmitIT {
 
   @Test
   void trainingSetsComeFromPySparkWithNothingButTheJar() throws IOException {
-    Path home = sparkHome();
-    Workbench bench = new Workbench();
-    Files.writeString(bench.path("numbers.csv"), "n\n1\n2\n");
-    bench.define(
-        "numbers.conf",
-        """
-        entities { number { keys = [{ name = n, type = bigint }] } }
-        sources { numbers { format = csv, path = "%s", schema = "n BIGINT" } }
-        feature-views {
-          squares {
-            entity = number
-            sources = [numbers]
-            sql = "SELECT n, n * n AS square FROM numbers"
-            features = [{ name = square, type = bigint }]
-          }
-        }
-        feature-services { model { features = [squares.square] } }
-        """
-            .formatted(bench.path("numbers.csv")));
+    Path home = StockSpark.home();
+    Workbench bench = StockSpark.squares(2);
     bench.build("squares", "2026-01-01T00:00:00Z");
     StringBuilder options = new StringBuilder();
     for (String word : bench.settingWords()) {
@@ -106,41 +68,14 @@ class SparkSubmitIT {
         Shell.run(
             Map.of("SPARK_HOME", home.toString()),
             List.of(
-                VENV.resolve("bin/python").toString(),
+                StockSpark.python().toString(),
                 bench.path("train.py").toString(),
-                Path.of("target", "tarn-etl.jar").toAbsolutePath().toString()));
+                StockSpark.jar().toString()));
 
     assertThat(trained.output())
         .contains("columns: ['n', 'event_timestamp', 'label', 'square']")
         .contains("rows: [(0.25, None), (0.5, 4)]")
         .contains("saved: 2 True");
     assertThat(trained.status()).isZero();
-  }
-
-  private static Path sparkHome() {
-    Path python = VENV.resolve("bin/python");
-    if (!Files.exists(python)) {
-      expectSuccess(List.of("python3", "-m", "venv", VENV.toString()));
-    }
-    String pyspark = "pyspark==" + System.getProperty("tarn.spark.version");
-    expectSuccess(
-        List.of(
-            python.toString(),
-            "-m",
-            "pip",
-            "install",
-            "-q",
-            "--disable-pip-version-check",
-            pyspark));
-    Result where =
-        expectSuccess(
-            List.of(python.toString(), "-c", "import pyspark; print(pyspark.__path__[0])"));
-    return Path.of(where.output().strip());
-  }
-
-  private static Result expectSuccess(List<String> command) {
-    Result result = Shell.run(Map.of(), command);
-    assertThat(result.status()).as("%s: %s", command, result.output()).isZero();
-    return result;
   }
 }

@@ -19,6 +19,8 @@ import dev.tarn.api.v1.GetOnlineFeaturesResponse;
 import dev.tarn.api.v1.ListFeatureViewsRequest;
 import dev.tarn.etl.build.FeatureTable;
 import dev.tarn.etl.push.OnlineCopy;
+import dev.tarn.etl.verify.Verification;
+import dev.tarn.etl.verify.VerifyJob;
 import java.lang.reflect.Array;
 import java.math.BigDecimal;
 import java.time.Duration;
@@ -150,6 +152,7 @@ class TypesIT {
     GetOnlineFeaturesResponse answer = get(number, keys, List.of());
     assertAnswered(view, features, expected, answer);
     assertAsInIceberg(view, answer);
+    assertVerified(view);
 
     List<String> names = new ArrayList<>();
     for (String name : features.fieldNames()) {
@@ -160,6 +163,16 @@ class TypesIT {
     if (!names.isEmpty()) {
       assertSame(names, answer, get(number, keys, names));
     }
+  }
+
+  /** Of any types, too, verify finds no difference where there is none. */
+  private static void assertVerified(String view) {
+    Verification verification =
+        new VerifyJob(bench.lake(), bench.redis(), Console.silent())
+            .verify(bench.definitions().view(view), VerifyJob.Request.ALL);
+    assertThat(verification.first()).isEmpty();
+    assertThat(verification.isEqual()).isTrue();
+    assertThat(verification.online()).isEqualTo(verification.manifest().getRows());
   }
 
   /** The promise of docs/contracts.md, from nothing but the generated value and its type. */

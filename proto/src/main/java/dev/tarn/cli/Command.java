@@ -17,7 +17,9 @@ public enum Command {
       optional("seed", "another seed makes other events (default 1)")),
   UP("start a local Redis that keeps its data under .tarn/"),
   DOWN("stop the local Redis and the local server"),
-  VALIDATE("check all definitions, with file and line, without computing anything"),
+  VALIDATE(
+      "check all definitions, with file and line, without computing anything",
+      optional("out", "a file to write them to as JSON, for those who don't read HOCON")),
   BUILD(
       "compute a feature view for one as-of or a range and publish it in Iceberg",
       required("view", "the feature view"),
@@ -33,6 +35,14 @@ public enum Command {
       optional("views", "several, separated by commas, to release in the same instant"),
       optional("snapshot", "Iceberg snapshot id or tag (default: the newest of main)"),
       optional("mode", "full, delta (what changed), or auto (default): delta where it is small"),
+      optional("format", "table (default) or json")),
+  VERIFY(
+      "compare what is served with the snapshot it names: every row, counts and statistics",
+      required("view", "the feature view"),
+      optional("version", "a kept version (default: the released one)"),
+      optional("sample", "a share of the entities, e.g. 0.01 (default: all of them)"),
+      optional("show", "differing entities to name at the most (default 20)"),
+      optional("report", "a file to write a page with tables and plots to, e.g. score.html"),
       optional("format", "table (default) or json")),
   ROLLBACK(
       "release an older version again and pin it",

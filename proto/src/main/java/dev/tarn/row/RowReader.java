@@ -1,5 +1,6 @@
 package dev.tarn.row;
 
+import com.google.protobuf.ByteString;
 import com.google.protobuf.ListValue;
 import com.google.protobuf.Struct;
 import com.google.protobuf.Value;
@@ -11,6 +12,7 @@ import java.math.BigDecimal;
 import java.math.BigInteger;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.function.IntFunction;
 
@@ -55,6 +57,28 @@ public final class RowReader {
    */
   public Value[] readValues(List<FeatureType> types) throws CorruptRowException {
     Value[] values = readAll(types.size(), types::get);
+    endValues();
+    return values;
+  }
+
+  /**
+   * The row's values as they are stored, in the order of {@code types}, in place of {@link
+   * #readValues}. Two of them are equal just if all their bits are:
+   *
+   * <pre>
+   * boolean                                  Boolean
+   * int bigint date timestamp timestamp_ntz  Long (days or microseconds since 1970)
+   * float double                             Long, the raw IEEE 754 bits
+   * decimal                                  BigDecimal, of the type's scale
+   * string binary                            ByteString
+   * array struct                             List
+   * </pre>
+   *
+   * <p>A null is null. What {@link RowWriter} never writes is refused, though {@link #readValues}
+   * makes nothing of it: a boolean other than 0 and 1, null bits beyond the last feature.
+   */
+  public List<Object> readStored(List<FeatureType> types) throws CorruptRowException {
+    List<Object> values = readAllStored(types.size(), types::get);
     endValues();
     return values;
   }
@@ -141,6 +165,56 @@ public final class RowReader {
       case KIND_TIMESTAMP_NTZ -> Values.ofTimestampNtz(readLong());
       case KIND_ARRAY -> readArray(type.getElement());
       case KIND_STRUCT -> readStruct(type.getFieldsList());
+      default -> throw new CorruptRowException("unknown type " + type.getKind());
+    };
+  }
+
+  private List<Object> readAllStored(int count, IntFunction<FeatureType> types)
+      throws CorruptRowException {
+    int nulls = readNulls(count);
+    for (int i = count; (i & 7) != 0; i++) {
+      if (isNull(nulls, i)) {
+        throw new CorruptRowException("null bits beyond the last of %d values".formatted(count));
+      }
+    }
+    List<Object> values = new ArrayList<>(count);
+    for (int i = 0; i < count; i++) {
+      values.add(isNull(nulls, i) ? null : readOneStored(types.apply(i)));
+    }
+    return values;
+  }
+
+  private Object readOneStored(FeatureType type) throws CorruptRowException {
+    return switch (type.getKind()) {
+      case KIND_BOOLEAN -> {
+        byte value = row[skip(1)];
+        if (value != 0 && value != 1) {
+          throw new CorruptRowException("a boolean of %d".formatted(value));
+        }
+        yield value == 1;
+      }
+      case KIND_INT, KIND_BIGINT, KIND_TIMESTAMP, KIND_TIMESTAMP_NTZ -> readLong();
+      case KIND_DATE -> (long) readDays();
+      case KIND_FLOAT -> (long) (int) INTS.get(row, skip(Integer.BYTES));
+      case KIND_DOUBLE -> readDoubleBits();
+      case KIND_DECIMAL -> readDecimal(type);
+      case KIND_STRING, KIND_BINARY -> {
+        int length = readLength();
+        yield ByteString.copyFrom(row, skip(length), length);
+      }
+      case KIND_ARRAY -> {
+        enter();
+        List<Object> elements = readAllStored(readArrayLength(), i -> type.getElement());
+        leave();
+        yield elements;
+      }
+      case KIND_STRUCT -> {
+        enter();
+        List<Object> fields =
+            readAllStored(type.getFieldsCount(), i -> type.getFields(i).getType());
+        leave();
+        yield fields;
+      }
       default -> throw new CorruptRowException("unknown type " + type.getKind());
     };
   }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.fail;
 
+import com.google.protobuf.ByteString;
 import com.google.protobuf.ListValue;
 import com.google.protobuf.Struct;
 import com.google.protobuf.Value;
@@ -445,7 +446,11 @@ class TestRow {
         }
       }
       try {
-        read(row, types);
+        if (i % 4 == 0) {
+          List<Object> unused = stored(row, types);
+        } else {
+          read(row, types);
+        }
       } catch (CorruptRowException e) {
         corrupt++;
         assertThat(e.getMessage()).isNotBlank();
@@ -454,6 +459,76 @@ class TestRow {
       }
     }
     assertThat(corrupt).isBetween(30_000, 99_000);
+  }
+
+  @Test
+  void storedValuesAreTellingBitByBit() throws Exception {
+    FeatureType point =
+        FeatureType.newBuilder()
+            .setKind(Kind.KIND_STRUCT)
+            .addFields(StructField.newBuilder().setName("x").setType(DOUBLE))
+            .build();
+    List<FeatureType> types =
+        List.of(
+            BOOLEAN,
+            INT,
+            FLOAT,
+            DOUBLE,
+            decimalType(20, 2),
+            STRING,
+            BINARY,
+            DATE,
+            array(INT),
+            point,
+            TIMESTAMP);
+    RowWriter writer = new RowWriter();
+    writer.start(AS_OF, AS_OF);
+    int nulls = writer.putNulls(types.size());
+    writer.putBoolean(true);
+    writer.putLong(-5);
+    writer.putFloat(-0.0f);
+    writer.putDouble(Double.longBitsToDouble(0x7ff8_0000_dead_beefL));
+    writer.putDecimal(BigInteger.valueOf(1050), 20);
+    writer.putBytes(utf8("é"));
+    writer.putBytes(new byte[] {-1});
+    writer.putLong(-1);
+    writer.putLength(2);
+    int elements = writer.putNulls(2);
+    writer.setNull(elements, 0);
+    writer.putLong(7);
+    writer.putNulls(1);
+    writer.putDouble(-0.0);
+    writer.setNull(nulls, 10);
+    assertThat(stored(writer.toBytes(), types))
+        .containsExactly(
+            true,
+            -5L,
+            0xFFFF_FFFF_8000_0000L,
+            0x7ff8_0000_dead_beefL,
+            new BigDecimal("10.50"),
+            ByteString.copyFromUtf8("é"),
+            ByteString.copyFrom(new byte[] {-1}),
+            -1L,
+            Arrays.asList(null, 7L),
+            List.of(Long.MIN_VALUE),
+            null);
+  }
+
+  @Test
+  void whatIsStoredAsNoWriterWritesItIsNoRow() {
+    assertThatThrownBy(() -> stored(HexFormat.of().parseHex("000002"), List.of(BOOLEAN)))
+        .isInstanceOf(CorruptRowException.class)
+        .hasMessage("a boolean of 2");
+    assertThatThrownBy(() -> stored(HexFormat.of().parseHex("000201"), List.of(BOOLEAN)))
+        .isInstanceOf(CorruptRowException.class)
+        .hasMessage("null bits beyond the last of 1 values");
+  }
+
+  private static List<Object> stored(byte[] row, List<FeatureType> types)
+      throws CorruptRowException {
+    RowReader reader = new RowReader(row);
+    long unused = reader.readEventTimestamp(AS_OF);
+    return reader.readStored(types);
   }
 
   private static void assertRefused(String hex, FeatureType type, String message) {

@@ -135,7 +135,7 @@ public final class BucketPipeline implements AutoCloseable {
    */
   public void flush() {
     if (TaskContext.get() != null && TaskContext.get().isInterrupted()) {
-      throw new IllegalStateException("the push was given up");
+      throw new IllegalStateException("the task was given up");
     }
     List<Sent> again = new ArrayList<>();
     JedisException trouble = settle(again);

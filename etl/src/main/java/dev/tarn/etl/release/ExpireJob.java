@@ -29,6 +29,7 @@ import org.apache.iceberg.Table;
 import org.apache.iceberg.TableProperties;
 import org.apache.iceberg.actions.DeleteOrphanFiles;
 import org.apache.iceberg.actions.ExpireSnapshots;
+import org.apache.iceberg.catalog.TableIdentifier;
 import org.apache.iceberg.hadoop.HadoopFileIO;
 import org.apache.iceberg.io.SupportsPrefixOperations;
 import org.apache.iceberg.spark.actions.DeleteOrphanFilesSparkAction;
@@ -37,8 +38,9 @@ import org.apache.iceberg.util.PropertyUtil;
 
 /**
  * The command {@code expire}: lets go of what nobody needs any more. Of each feature table, of the
- * release history and of the table of training sets it expires old snapshots, and deletes the files
- * that belong to none; of each view it removes what dead builds and pushes left behind.
+ * tables of releases, verifications and training sets it expires old snapshots, and deletes the
+ * files that belong to none; of each view it removes what dead builds and pushes left behind, and
+ * the versions that are no longer kept.
  *
  * <p>A snapshot that a version in Redis or a training set was made from stays, however old: before
  * each table Redis and the sets' manifests are asked which those are, and each gets its tag again
@@ -66,6 +68,7 @@ public final class ExpireJob {
    * @param files that were deleted with them
    * @param orphans files of no snapshot that were deleted
    * @param deadBuilds audit branches that were removed
+   * @param pruned versions that were no longer to be kept, of which a push had left some
    * @param tagged versions and training sets whose tag was missing
    */
   record Outcome(
@@ -74,6 +77,7 @@ public final class ExpireJob {
       long files,
       long orphans,
       List<String> deadBuilds,
+      List<String> pruned,
       List<String> tagged,
       List<Kept> kept) {}
 
@@ -82,6 +86,7 @@ public final class ExpireJob {
   private final Retention retention;
   private final Manifests sets;
   private final Console console;
+  private final int keep;
   private final Duration grace;
   private final Duration olderThan;
   private final Duration orphansOlderThan;
@@ -89,6 +94,7 @@ public final class ExpireJob {
   /**
    * A job.
    *
+   * @param keep versions of each view that stay in Redis
    * @param grace how long lookups that are under way may still read what was released once
    * @param olderThan age of the snapshots to expire
    * @param orphansOlderThan age of files that belong to no snapshot
@@ -97,6 +103,7 @@ public final class ExpireJob {
       Lake lake,
       RedisServers redis,
       Console console,
+      int keep,
       Duration grace,
       Duration olderThan,
       Duration orphansOlderThan) {
@@ -105,6 +112,7 @@ public final class ExpireJob {
     this.retention = new Retention(versions);
     this.sets = new Manifests(lake);
     this.console = console;
+    this.keep = keep;
     this.grace = grace;
     this.olderThan = olderThan;
     this.orphansOlderThan = orphansOlderThan;
@@ -124,6 +132,7 @@ public final class ExpireJob {
                   lake,
                   redis,
                   console,
+                  settings.read(tarn -> Math.max(1, tarn.getInt("push.keep"))),
                   settings.read(tarn -> tarn.getDuration("push.grace")),
                   olderThan,
                   orphans)
@@ -152,16 +161,20 @@ public final class ExpireJob {
         outcomes.add(expire(view, table.get()));
       }
     }
-    outcomes.add(expire(ReleaseHistory.TABLE, history.iceberg(), List.of(), List.of(), List.of()));
-    sets.iceberg()
-        .ifPresent(
-            table -> outcomes.add(expire(Manifests.TABLE, table, List.of(), List.of(), List.of())));
+    outcomes.add(expired(ReleaseHistory.TABLE, history.iceberg()));
+    TableIdentifier verifications = lake.table(ReleaseHistory.VERIFICATIONS);
+    if (lake.catalog().tableExists(verifications)) {
+      outcomes.add(expired(verifications.name(), lake.catalog().loadTable(verifications)));
+    }
+    sets.iceberg().ifPresent(table -> outcomes.add(expired(Manifests.TABLE, table)));
     return outcomes;
   }
 
   private Outcome expire(String view, FeatureTable table) {
-    // 1. Remove what dead pushes and builds left behind.
+    // 1. Remove what dead pushes and builds left behind, and what a push could not prune.
     retention.removeAbandoned(view, table, grace);
+    List<String> pruned = retention.prune(view, table, keep, grace);
+    pruned.forEach(version -> console.say("%s: version %s is no longer kept", view, version));
     Instant now = Instant.now();
     Duration still = olderThan.compareTo(LONGEST_BUILD) < 0 ? olderThan : LONGEST_BUILD;
     List<String> deadBuilds = table.removeDeadBuilds(now.minus(olderThan), now.minus(still));
@@ -187,15 +200,24 @@ public final class ExpireJob {
     }
 
     // 3. Expire snapshots, then delete the files that belong to none.
-    return expire(view, table.iceberg(), deadBuilds, tagged, kept);
+    return expire(view, table.iceberg(), deadBuilds, pruned, tagged, kept);
+  }
+
+  private Outcome expired(String name, Table table) {
+    return expire(name, table, List.of(), List.of(), List.of(), List.of());
   }
 
   private Outcome expire(
-      String name, Table table, List<String> deadBuilds, List<String> tagged, List<Kept> kept) {
+      String name,
+      Table table,
+      List<String> deadBuilds,
+      List<String> pruned,
+      List<String> tagged,
+      List<Kept> kept) {
     if (!PropertyUtil.propertyAsBoolean(
         table.properties(), TableProperties.GC_ENABLED, TableProperties.GC_ENABLED_DEFAULT)) {
       console.say("%s: the table says gc.enabled = false, so nothing is expired", name);
-      return new Outcome(name, 0, 0, 0, deadBuilds, tagged, kept);
+      return new Outcome(name, 0, 0, 0, deadBuilds, pruned, tagged, kept);
     }
     table.refresh();
     Set<Long> snapshots = new HashSet<>();
@@ -225,7 +247,7 @@ public final class ExpireJob {
         kept.isEmpty()
             ? ""
             : "; kept for " + String.join(", ", kept.stream().map(ExpireJob::text).toList()));
-    return new Outcome(name, snapshots.size(), files, orphans, deadBuilds, tagged, kept);
+    return new Outcome(name, snapshots.size(), files, orphans, deadBuilds, pruned, tagged, kept);
   }
 
   private long deleteOrphans(Table table, Instant before) {
@@ -308,6 +330,7 @@ public final class ExpireJob {
       table.addProperty("files_deleted", outcome.files());
       table.addProperty("orphan_files_deleted", outcome.orphans());
       table.add("branches_removed", array(outcome.deadBuilds()));
+      table.add("versions_pruned", array(outcome.pruned()));
       table.add("tags_put_back", array(outcome.tagged()));
       JsonArray kept = new JsonArray();
       for (Kept version : outcome.kept()) {

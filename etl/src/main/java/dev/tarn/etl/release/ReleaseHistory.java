@@ -58,6 +58,9 @@ public final class ReleaseHistory {
   /** The table's name, beside the feature tables. */
   public static final String TABLE = "tarn_releases";
 
+  /** The table of verifications beside it, which {@code verify} writes. */
+  public static final String VERIFICATIONS = "tarn_verifications";
+
   private static final int ATTEMPTS = 20;
   private static final String VIEW = "feature_view";
   private static final String VERSION = "version";

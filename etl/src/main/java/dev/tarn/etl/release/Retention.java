@@ -101,16 +101,20 @@ public final class Retention {
    * Lets go of all versions but the newest, the released one and what they overlay.
    *
    * @param grace how long lookups that are under way may still read them
+   * @return the versions that were let go of
    */
-  public void prune(String view, FeatureTable table, int keep, Duration grace) {
+  public List<String> prune(String view, FeatureTable table, int keep, Duration grace) {
+    List<String> pruned = new ArrayList<>();
     List<Manifest> complete = versions.manifests(view);
     for (Manifest old : complete.subList(Math.min(keep, complete.size()), complete.size())) {
       // The released version refuses this, and so does one under an overlay.
       if (versions.retire(old)) {
         versions.expire(view, old.getVersion(), old.getBuckets(), grace);
         end(view, old.getVersion(), table);
+        pruned.add(old.getVersion());
       }
     }
+    return pruned;
   }
 
   /** The tag first: once a version is forgotten, nobody would look for its tag. */

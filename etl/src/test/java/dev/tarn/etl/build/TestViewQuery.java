@@ -3,9 +3,14 @@ package dev.tarn.etl.build;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
 import dev.tarn.cli.UsageException;
 import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.etl.definition.Problems;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
@@ -153,6 +158,33 @@ class TestViewQuery {
         .isEqualTo(
             "All definitions are right: 1 entities, 1 sources, 1 feature views, 0 feature"
                 + " services.\n");
+  }
+
+  @Test
+  void validateWritesForASchedulerWhatThereIsToRun() throws IOException {
+    Orders right = new Orders();
+    Path out = right.bench().path("definitions.json");
+    assertThat(right.bench().run("validate", "out=" + out)).isZero();
+    JsonObject view =
+        JsonParser.parseString(Files.readString(out))
+            .getAsJsonObject()
+            .getAsJsonArray("feature_views")
+            .get(0)
+            .getAsJsonObject();
+    String name = view.get("name").getAsString();
+    assertThat(view.get("table").getAsString()).isEqualTo(right.bench().lake().sqlName(name));
+    String hash = right.bench().definitions().view(name).definitionHash();
+    assertThat(view.get("definition_hash").getAsString()).isEqualTo(hash);
+
+    Path nowhere = right.bench().path("no/such/file");
+    assertThat(right.bench().run("validate", "out=" + nowhere)).isOne();
+    assertThat(right.bench().output())
+        .contains("tarn: can't write out=%s: NoSuchFileException".formatted(nowhere));
+
+    String before = Files.readString(out);
+    right.define("AS amount", "AS amout");
+    assertThat(right.bench().run("validate", "out=" + out)).isEqualTo(2);
+    assertThat(out).hasContent(before);
   }
 
   @Test

@@ -248,6 +248,28 @@ class TestExpireJob {
   }
 
   @Test
+  void versionsBeyondThoseToKeepGoWithTheirTagsAndSnapshots() {
+    Workbench bench = Scores.bench("(1, '2026-01-05', 1, 'a')");
+    List<String> pushed = new ArrayList<>();
+    for (int round = 1; round <= 3; round++) {
+      build(bench, round);
+      pushed.add(bench.push(VIEW).manifest().getVersion());
+    }
+    bench.set("push.keep", "2");
+
+    Outcome outcome = expire(bench, Duration.ZERO, Duration.ofHours(1)).get(0);
+
+    assertThat(outcome.pruned()).containsExactly(pushed.get(0));
+    assertThat(outcome.kept())
+        .extracting(ExpireJob.Kept::version)
+        .containsExactlyInAnyOrder(pushed.get(1), pushed.get(2));
+    assertThat(table(bench).refs())
+        .containsKeys("tarn-" + pushed.get(1), "tarn-" + pushed.get(2))
+        .doesNotContainKey("tarn-" + pushed.get(0));
+    OnlineCopy.assertServedAsInIceberg(bench, VIEW);
+  }
+
+  @Test
   void theCommandSaysWhatItDidAndNeedsRedis() {
     Workbench bench = Scores.bench("(1, '2026-01-05', 1, 'a')");
     build(bench, 1);
@@ -282,6 +304,7 @@ class TestExpireJob {
     assertThat(score.get("files_deleted").getAsInt()).isPositive();
     assertThat(score.get("orphan_files_deleted").getAsInt()).isZero();
     assertThat(score.getAsJsonArray("branches_removed")).isEmpty();
+    assertThat(score.getAsJsonArray("versions_pruned")).isEmpty();
     assertThat(score.getAsJsonArray("tags_put_back")).isEmpty();
     assertThat(score.getAsJsonArray("kept"))
         .isEqualTo(
@@ -302,6 +325,7 @@ class TestExpireJob {
             bench.lake(),
             bench.redis(),
             new Console(stream, stream),
+            bench.settings().read(tarn -> tarn.getInt("push.keep")),
             Duration.ZERO,
             olderThan,
             orphansOlderThan)

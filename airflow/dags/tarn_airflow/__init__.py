@@ -1,0 +1,1 @@
+"""Makes Airflow DAGs of feature definitions."""

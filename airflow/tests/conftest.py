@@ -1,0 +1,147 @@
+"""A Tarn with orders in it, and an Airflow that is told to run it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from testing import LocalTarn, free_port
+
+from airflow_server import AirflowServer, fresh
+
+HERE = Path(__file__).resolve().parent
+HOME = HERE.parents[1]
+DAGS = HERE.parent / "dags"
+SPARK = HERE.parent / "target" / "spark" / "pyspark"
+JAR = HOME / "etl" / "target" / "tarn-etl.jar"
+
+# What was run stays there to be looked at: logs, the log of each task, all databases.
+WORK = HERE.parent / "target" / "test"
+
+# Before anything of Airflow is imported, which reads it then.
+os.environ.update(
+    {
+        "AIRFLOW_HOME": str(WORK / "airflow"),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW_CONN_TARN_SPARK": json.dumps(
+            {"conn_type": "spark", "host": "local[2]", "extra": {"deploy-mode": "client"}}
+        ),
+        "TARN_AIRFLOW_CONF": str(WORK / "tarn.toml"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+)
+
+# Of each as-of is what happened before it. Customer 3 comes at exactly the third one.
+ORDERS = """\
+customer_id,at,amount,city
+1,2025-12-31T10:00:00Z,1.0,Oslo
+1,2026-01-01T10:00:00Z,2.0,Bergen
+2,2026-01-01T12:00:00Z,4.0,Oslo
+1,2026-01-02T10:00:00Z,8.0,Oslo
+3,2026-01-03T00:00:00Z,16.0,Moss
+2,2026-01-03T10:00:00Z,32.0,Bergen
+1,2026-01-04T00:00:00Z,64.0,Moss
+"""
+
+LABELS = """\
+customer_id,event_timestamp,label
+1,2026-01-02T06:00:00Z,0
+2,2026-01-03T12:00:00Z,1
+3,2026-01-04T00:00:00Z,1
+1,2026-01-01T06:00:00Z,0
+"""
+
+SETTINGS = """\
+jar = "{jar}"
+start = 2026-01-02
+end = 2026-01-04
+schedule = ""
+retries = 1
+retry-seconds = 1
+
+[spark]
+driver_memory = "1g"
+[spark.conf]
+"spark.log.level" = "WARN"
+"spark.driver.extraJavaOptions" = "{java_options}"
+
+[environment]
+TARN_CONF = "{conf}"
+
+[settings]
+"push.keep" = 2
+
+[releases.shop]
+views = ["spending", "places"]
+schedule = "0 0 * * *"
+
+[training.shopper]
+service = "shopper"
+spine = "{labels}"
+out = "{sets}/{{{{ dag_run.run_after | ts_nodash }}}}"
+
+[maintenance]
+schedule = ""
+older-than = "0s"
+"""
+
+
+@pytest.fixture(scope="session")
+def tarn() -> Iterator[LocalTarn]:
+    """A Tarn with orders and definitions, and a Redis; nothing is built."""
+    features = fresh(WORK) / "features"
+    shutil.copytree(HERE / "features", features)
+    shutil.copytree(HOME / "conf" / "features", features, dirs_exist_ok=True)
+    local = LocalTarn(HOME, WORK / "tarn", {"definitions": str(features)})
+    local.state.mkdir()
+    (local.state / "orders.csv").write_text(ORDERS)
+    (local.state / "labels.csv").write_text(LABELS)
+    java_options = validate(local, WORK / "definitions.json")
+    (WORK / "tarn.toml").write_text(
+        SETTINGS.format(
+            jar=JAR,
+            java_options=java_options,
+            conf=local.conf,
+            labels=local.state / "labels.csv",
+            sets=local.state / "sets",
+        )
+    )
+    with local:
+        yield local
+
+
+def validate(local: LocalTarn, out: Path) -> str:
+    """Write the definitions as JSON, and return options with which Java starts in half the time.
+
+    The classes that this job has loaded are kept, for the next time as well.
+    """
+    options = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
+    classes, half = (SPARK.parent / name for name in ("classes.jsa", "classes.half"))
+    extra = "" if classes.exists() else f" -XX:ArchiveClassesAtExit={half}"
+    command: list[str | Path] = [
+        SPARK / "bin" / "spark-submit",
+        *("--master", "local[2]", "--driver-java-options", options + extra),
+        *("--class", "dev.tarn.etl.Main", JAR, "validate", f"out={out}"),
+    ]
+    subprocess.run(command, env={**local.environment, "SPARK_HOME": str(SPARK)}, check=True)
+    if half.exists():
+        half.rename(classes)
+    return f"{options} -XX:SharedArchiveFile={classes}"
+
+
+@pytest.fixture(scope="session")
+def airflow(tarn: LocalTarn) -> Iterator[AirflowServer]:
+    """Airflow with the DAGs of that Tarn, and with one of a view that Tarn does not know."""
+    written = WORK / "definitions.json"
+    definitions = json.loads(written.read_text())
+    definitions["feature_views"].append({**definitions["feature_views"][0], "name": "spendings"})
+    written.write_text(json.dumps(definitions))
+    spark = {"SPARK_HOME": str(SPARK), "PATH": f"{SPARK / 'bin'}:{os.environ['PATH']}"}
+    with AirflowServer(WORK / "airflow", free_port(), spark) as server:
+        yield server

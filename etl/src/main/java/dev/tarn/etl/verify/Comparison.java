@@ -1,0 +1,198 @@
+package dev.tarn.etl.verify;
+
+import com.google.protobuf.util.Timestamps;
+import dev.tarn.etl.definition.FeatureView;
+import dev.tarn.etl.verify.Difference.FeatureDifference;
+import dev.tarn.etl.verify.Difference.Kind;
+import dev.tarn.manifest.FeatureType;
+import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.StoredFeature;
+import dev.tarn.row.CorruptRowException;
+import dev.tarn.row.RowReader;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Map;
+import org.apache.spark.api.java.function.FlatMapFunction;
+import org.apache.spark.sql.catalyst.InternalRow;
+import org.apache.spark.sql.types.StructType;
+
+/**
+ * Compares entities' rows online with those in the snapshot. A row has the columns of {@link
+ * OnlineRows#SCHEMA}, null but for the first two where an entity is not online, and a struct of the
+ * snapshot's event timestamp and features, null where it is not there.
+ */
+final class Comparison implements FlatMapFunction<Iterator<InternalRow>, Findings> {
+  private static final long serialVersionUID = 1L;
+
+  private static final int ID = 0;
+  private static final int BUCKET = 1;
+  private static final int AS_OF = 2;
+  private static final int SNAPSHOT = 4;
+
+  private static final FeatureType TIMESTAMP =
+      FeatureType.newBuilder().setKind(FeatureType.Kind.KIND_TIMESTAMP).build();
+
+  private final Manifest manifest;
+  private final StructType snapshotType;
+  private final ArrayList<Bins> bins;
+  private final int show;
+
+  /**
+   * A comparison.
+   *
+   * @param snapshotType of the struct: event timestamp, then the manifest's features in its order
+   * @param bins of each feature's histogram
+   * @param show differing entities to name at the most
+   */
+  Comparison(Manifest manifest, StructType snapshotType, List<Bins> bins, int show) {
+    this.manifest = manifest;
+    this.snapshotType = snapshotType;
+    this.bins = new ArrayList<>(bins);
+    this.show = show;
+  }
+
+  /** One of no rows at all. */
+  Findings none() {
+    return new Comparing().finish();
+  }
+
+  @Override
+  public Iterator<Findings> call(Iterator<InternalRow> rows) {
+    Comparing comparing = new Comparing();
+    while (rows.hasNext()) {
+      comparing.add(rows.next());
+    }
+    return List.of(comparing.finish()).iterator();
+  }
+
+  /** A row of Redis, read. */
+  private record OnlineRow(long eventTimestamp, List<Object> values) {}
+
+  /** One partition under way. */
+  private final class Comparing {
+
+    private final List<FeatureType> types =
+        manifest.getFeaturesList().stream().map(StoredFeature::getType).toList();
+    private final List<FeatureFindings> features = new ArrayList<>();
+    private final long[] differing = new long[types.size()];
+    private final Map<Kind, Long> counts = new EnumMap<>(Kind.class);
+    private List<Difference> differences = new ArrayList<>();
+    private long online;
+    private long offline;
+
+    Comparing() {
+      for (int i = 0; i < types.size(); i++) {
+        features.add(FeatureFindings.none(types.get(i), bins.get(i)));
+      }
+    }
+
+    void add(InternalRow row) {
+      String id = new String(row.getBinary(ID), StandardCharsets.UTF_8);
+      if (row.getInt(BUCKET) != OnlineRows.FOUND) {
+        found(id, Kind.MISPLACED, "bucket " + row.getInt(BUCKET), List.of());
+        return;
+      }
+      List<Object> wanted = null;
+      if (!row.isNullAt(SNAPSHOT)) {
+        offline++;
+        wanted = StoredValues.fields(row.getStruct(SNAPSHOT, snapshotType.size()), snapshotType);
+      }
+      if (row.isNullAt(OnlineRows.ROW_AT)) {
+        found(id, Kind.MISSING, "", List.of());
+        addOffline(wanted);
+        return;
+      }
+      online++;
+      OnlineRow served;
+      try {
+        served = read(row.getLong(AS_OF), row.getBinary(OnlineRows.ROW_AT));
+      } catch (CorruptRowException e) {
+        found(id, Kind.UNREADABLE, e.getMessage(), List.of());
+        if (wanted != null) {
+          addOffline(wanted);
+        }
+        return;
+      }
+      if (wanted == null) {
+        found(id, Kind.FOREIGN, "", List.of());
+        for (int i = 0; i < types.size(); i++) {
+          features.get(i).onlyOnline().add(served.values().get(i));
+        }
+        return;
+      }
+      compare(id, served, wanted);
+    }
+
+    Findings finish() {
+      List<FeatureFindings> finished = new ArrayList<>();
+      for (int i = 0; i < types.size(); i++) {
+        FeatureFindings feature = features.get(i);
+        finished.add(
+            new FeatureFindings(
+                feature.same().finish(),
+                feature.onlyOnline().finish(),
+                feature.onlyOffline().finish(),
+                differing[i]));
+      }
+      return new Findings(
+          online, offline, counts, Findings.smallest(differences, show), show, finished);
+    }
+
+    private void compare(String id, OnlineRow served, List<Object> wanted) {
+      List<FeatureDifference> found = new ArrayList<>();
+      Object eventTimestamp = wanted.get(0);
+      if (!eventTimestamp.equals(served.eventTimestamp())) {
+        found.add(
+            difference(
+                FeatureView.EVENT_TIMESTAMP, TIMESTAMP, served.eventTimestamp(), eventTimestamp));
+      }
+      for (int i = 0; i < types.size(); i++) {
+        Object one = served.values().get(i);
+        Object other = wanted.get(1 + i);
+        if (one == null ? other == null : one.equals(other)) {
+          features.get(i).same().add(one);
+        } else {
+          features.get(i).onlyOnline().add(one);
+          features.get(i).onlyOffline().add(other);
+          differing[i]++;
+          found.add(difference(manifest.getFeatures(i).getName(), types.get(i), one, other));
+        }
+      }
+      if (!found.isEmpty()) {
+        found(id, Kind.DIFFERENT, "", found);
+      }
+    }
+
+    private void addOffline(List<Object> wanted) {
+      for (int i = 0; i < types.size(); i++) {
+        features.get(i).onlyOffline().add(wanted.get(1 + i));
+      }
+    }
+
+    private OnlineRow read(long asOf, byte[] row) throws CorruptRowException {
+      RowReader reader = new RowReader(row);
+      long eventTimestamp = reader.readEventTimestamp(asOf);
+      if (manifest.getCarriesForward() && eventTimestamp == asOf) {
+        eventTimestamp = Timestamps.toMicros(manifest.getAsOf());
+      }
+      return new OnlineRow(eventTimestamp, reader.readStored(types));
+    }
+
+    private void found(String id, Kind kind, String detail, List<FeatureDifference> of) {
+      counts.merge(kind, 1L, Long::sum);
+      differences.add(new Difference(id, kind, detail, new ArrayList<>(of)));
+      if (differences.size() > 1_000 + 2 * show) {
+        differences = Findings.smallest(differences, show);
+      }
+    }
+  }
+
+  private static FeatureDifference difference(
+      String feature, FeatureType type, Object online, Object offline) {
+    List<String> texts = StoredValues.texts(type, online, offline);
+    return new FeatureDifference(feature, texts.get(0), texts.get(1));
+  }
+}

@@ -1,0 +1,72 @@
+package dev.tarn.etl.verify;
+
+import java.io.Serializable;
+import java.util.List;
+import java.util.Locale;
+
+/**
+ * An entity that is not online as it is in the snapshot.
+ *
+ * @param detail of one that is unreadable or misplaced: why, or where; else empty
+ * @param features of one whose values differ: which; else none
+ */
+public record Difference(
+    String entityId, Kind kind, String detail, List<FeatureDifference> features)
+    implements Serializable {
+
+  /** In what way. */
+  public enum Kind {
+    /** Another value of a feature, or another event timestamp. */
+    DIFFERENT,
+    /** In the snapshot and not online. */
+    MISSING,
+    /** Online and not in the snapshot. */
+    FOREIGN,
+    /** Online, in bytes that are no row. */
+    UNREADABLE,
+    /** Online in a bucket that no lookup for it reads. */
+    MISPLACED;
+
+    String word() {
+      return name().toLowerCase(Locale.ROOT);
+    }
+
+    /** Behind a number of entities. */
+    String sentence(long count) {
+      boolean isOne = count == 1;
+      return switch (this) {
+        case DIFFERENT -> isOne ? "has other values" : "have other values";
+        case MISSING -> isOne ? "is missing online" : "are missing online";
+        case FOREIGN -> isOne ? "is not in the snapshot" : "are not in the snapshot";
+        case UNREADABLE -> "can't be read";
+        case MISPLACED -> isOne ? "lies in a wrong bucket" : "lie in wrong buckets";
+      };
+    }
+  }
+
+  /** A feature's two values, as text. */
+  public record FeatureDifference(String feature, String online, String offline)
+      implements Serializable {}
+
+  /** A line for people. */
+  String text() {
+    String id = "entity '" + entityId + "'";
+    return switch (kind) {
+      case DIFFERENT ->
+          id
+              + ": "
+              + String.join(
+                  "; ",
+                  features.stream()
+                      .map(
+                          feature ->
+                              "%s is %s online, %s in the snapshot"
+                                  .formatted(
+                                      feature.feature(), feature.online(), feature.offline()))
+                      .toList());
+      case MISSING, FOREIGN -> id + " " + kind.sentence(1);
+      case UNREADABLE -> id + " can't be read: " + detail;
+      case MISPLACED -> id + " lies in " + detail + ", where no lookup finds it";
+    };
+  }
+}

@@ -1,0 +1,55 @@
+package dev.tarn.etl.verify;
+
+import dev.tarn.etl.verify.Difference.Kind;
+import java.io.Serializable;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * What a comparison found.
+ *
+ * @param online entities that lookups find, unreadable ones among them
+ * @param offline entities in the snapshot
+ * @param counts of the entities that differ, by kind
+ * @param first some of them, in order of id
+ * @param show how many of them at the most
+ * @param features in the manifest's order
+ */
+record Findings(
+    long online,
+    long offline,
+    Map<Kind, Long> counts,
+    List<Difference> first,
+    int show,
+    List<FeatureFindings> features)
+    implements Serializable {
+
+  Findings plus(Findings other) {
+    Map<Kind, Long> sum = new EnumMap<>(Kind.class);
+    sum.putAll(counts);
+    other.counts.forEach((kind, count) -> sum.merge(kind, count, Long::sum));
+    List<Difference> both = new ArrayList<>(first);
+    both.addAll(other.first);
+    List<FeatureFindings> sums = new ArrayList<>();
+    for (int i = 0; i < features.size(); i++) {
+      sums.add(features.get(i).plus(other.features.get(i)));
+    }
+    return new Findings(
+        online + other.online, offline + other.offline, sum, smallest(both, show), show, sums);
+  }
+
+  /** Entities that are not online as they are in the snapshot. */
+  long differing() {
+    return counts.values().stream().mapToLong(Long::longValue).sum();
+  }
+
+  /** The first of them, in the order in which every run has them. */
+  static List<Difference> smallest(List<Difference> differences, int show) {
+    List<Difference> sorted = new ArrayList<>(differences);
+    sorted.sort(Comparator.comparing(Difference::entityId).thenComparing(Difference::kind));
+    return new ArrayList<>(sorted.subList(0, Math.min(show, sorted.size())));
+  }
+}

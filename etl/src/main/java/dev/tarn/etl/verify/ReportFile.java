@@ -1,0 +1,49 @@
+package dev.tarn.etl.verify;
+
+import dev.tarn.cli.TarnException;
+import dev.tarn.cli.UsageException;
+import dev.tarn.etl.Failures;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+
+/** Where a report goes. It is there whole or not at all. */
+record ReportFile(Path path) {
+
+  /**
+   * A file that can be written, as far as can be told before there is something to write.
+   *
+   * @throws UsageException if not
+   */
+  static ReportFile at(Path path) {
+    Path absolute = path.toAbsolutePath().normalize();
+    if (!absolute.toString().endsWith(".html")) {
+      throw new UsageException(
+          "report=%s: it is a page of HTML, so its name ends in .html".formatted(path));
+    }
+    if (Files.isDirectory(absolute)
+        || !Files.isDirectory(absolute.getParent())
+        || !Files.isWritable(absolute.getParent())) {
+      throw new UsageException(
+          "report=%s: %s is no folder that can be written to"
+              .formatted(path, absolute.getParent()));
+    }
+    return new ReportFile(absolute);
+  }
+
+  void write(String html) {
+    Path beside = path.resolveSibling("." + path.getFileName() + ".part");
+    try {
+      try {
+        Files.writeString(beside, html);
+        Files.move(beside, path, StandardCopyOption.ATOMIC_MOVE);
+      } finally {
+        Files.deleteIfExists(beside);
+      }
+    } catch (IOException e) {
+      throw new TarnException(
+          "the report could not be written to %s: %s".formatted(path, Failures.reason(e)), e);
+    }
+  }
+}

@@ -1,0 +1,88 @@
+package dev.tarn.etl.verify;
+
+import dev.tarn.etl.verify.Difference.Kind;
+import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.StoredFeature;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * How a version compares with the snapshot that it names.
+ *
+ * @param isReleased whether it was what lookups answer from when the verification began
+ * @param share of the entities that were compared; 1 for all
+ * @param counts of the entities that differ, by kind
+ * @param first some of them, in order of id
+ */
+public record Verification(
+    Manifest manifest,
+    boolean isReleased,
+    double share,
+    Instant at,
+    Duration took,
+    long online,
+    long offline,
+    Map<Kind, Long> counts,
+    List<Difference> first,
+    List<OfFeature> features) {
+
+  /** What one feature looks like on both sides. */
+  public record OfFeature(
+      StoredFeature feature, Statistics online, Statistics offline, long differing) {}
+
+  static Verification of(
+      Manifest manifest,
+      boolean isReleased,
+      double share,
+      Instant at,
+      Duration took,
+      Findings findings) {
+    List<OfFeature> features = new ArrayList<>();
+    for (int i = 0; i < manifest.getFeaturesCount(); i++) {
+      FeatureFindings found = findings.features().get(i);
+      features.add(
+          new OfFeature(
+              manifest.getFeatures(i), found.online(), found.offline(), found.differing()));
+    }
+    return new Verification(
+        manifest,
+        isReleased,
+        share,
+        at,
+        took,
+        findings.online(),
+        findings.offline(),
+        findings.counts(),
+        findings.first(),
+        features);
+  }
+
+  boolean isAll() {
+    return share == 1;
+  }
+
+  /** Entities that are not online as they are in the snapshot. */
+  long differing() {
+    return counts.values().stream().mapToLong(Long::longValue).sum();
+  }
+
+  /** Whether the manifest says another number of entities than were found. */
+  boolean isCountWrong() {
+    return isAll() && manifest.getRows() != online;
+  }
+
+  /** Whether nothing at all differs. */
+  public boolean isEqual() {
+    return differing() == 0 && !isCountWrong();
+  }
+
+  /** What differs in how many entities, e.g. {@code 1 is missing online, 2 have other values}. */
+  String kinds() {
+    List<String> parts = new ArrayList<>();
+    counts.forEach((kind, count) -> parts.add("%,d %s".formatted(count, kind.sentence(count))));
+    return String.join(", ", parts);
+  }
+}
