@@ -2,6 +2,7 @@ package dev.tarn.serving;
 
 import dev.tarn.redis.RedisSettings;
 import io.lettuce.core.api.StatefulConnection;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -11,7 +12,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 
 /**
- * An open connection to Redis, with a second one for the notices of releases. {@link #hash} and
+ * An open connection to Redis, with a second one for the notices of releases. {@link #hashes} and
  * {@link #field} block; {@link #fill} does not.
  */
 final class RedisConnection implements AutoCloseable {
@@ -43,14 +44,25 @@ final class RedisConnection implements AutoCloseable {
     return identity;
   }
 
-  /** All fields of a hash of text; none if there is no such key. */
-  Map<String, String> hash(String key) throws RedisUnavailableException {
-    return await(ControlRead.hash(key));
+  /**
+   * All fields of some hashes of text, which are in one slot; none of a key that is not there. They
+   * go out in one write, so no other client's command comes between.
+   */
+  List<Map<String, String>> hashes(List<String> keys) throws RedisUnavailableException {
+    List<ControlRead<Map<String, String>>> reads = keys.stream().map(ControlRead::hash).toList();
+    nodes.send(reads);
+    List<Map<String, String>> hashes = new ArrayList<>();
+    for (ControlRead<Map<String, String>> read : reads) {
+      hashes.add(await(read));
+    }
+    return hashes;
   }
 
   /** One field of a hash of text. */
   Optional<String> field(String key, String field) throws RedisUnavailableException {
-    return await(ControlRead.field(key, field));
+    ControlRead<Optional<String>> read = ControlRead.field(key, field);
+    nodes.send(List.of(read));
+    return await(read);
   }
 
   /**
@@ -73,7 +85,6 @@ final class RedisConnection implements AutoCloseable {
 
   private <T> T await(ControlRead<T> read) throws RedisUnavailableException {
     try {
-      nodes.send(List.of(read));
       return read.answer().get(settings.timeout().toMillis(), TimeUnit.MILLISECONDS);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();

@@ -7,6 +7,7 @@ import dev.tarn.redis.ControlJson;
 import dev.tarn.redis.RedisKeys;
 import dev.tarn.redis.Release;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -30,8 +31,10 @@ final class WorldReader {
   private final Map<String, String> warned = new HashMap<>();
 
   private World last;
-  private Map<String, String> lastReleased = Map.of();
-  private Map<String, String> lastServices = Map.of();
+  private Control lastControl = new Control(Map.of(), Map.of());
+
+  /** What is released, and the services that go with it. */
+  private record Control(Map<String, String> released, Map<String, String> services) {}
 
   WorldReader(RedisKeys keys) {
     this.keys = keys;
@@ -39,13 +42,9 @@ final class WorldReader {
 
   /** The world of now; the same object as the last one if nothing has changed. */
   World read(RedisConnection redis) throws RedisUnavailableException {
-    Map<String, String> released = redis.hash(keys.release());
-    Map<String, String> services = redis.hash(keys.services());
+    Control control = control(redis);
     boolean isSameRedis = last != null && last.redis() == redis;
-    if (isSameRedis
-        && warned.isEmpty()
-        && released.equals(lastReleased)
-        && services.equals(lastServices)) {
+    if (isSameRedis && warned.isEmpty() && control.equals(lastControl)) {
       return last;
     }
     // Redis may have lost its data in an outage, and may have other data under the same names.
@@ -53,23 +52,19 @@ final class WorldReader {
     Map<String, ServedView> before = last == null ? Map.of() : last.views();
     Map<String, String> warnedBefore = Map.copyOf(warned);
     warned.clear();
-    Map<String, ServedView> views = views(redis, released, known, before);
+    Map<String, ServedView> views = views(redis, control.released(), known, before);
     for (int reads = 1; reads < MAX_READS; reads++) {
-      // A version that was replaced meanwhile may have been pruned before its manifest was read,
-      // and the services may be those of its successor, with features that it lacks. What is read
-      // between two reads of the same release belongs together.
-      Map<String, String> again = redis.hash(keys.release());
-      if (again.equals(released)) {
+      // A version that was replaced meanwhile may have been pruned before its manifest was read.
+      Control again = control(redis);
+      if (again.released().equals(control.released())) {
         break;
       }
-      released = again;
-      services = redis.hash(keys.services());
+      control = again;
       warned.clear();
-      views = views(redis, released, views, before);
+      views = views(redis, control.released(), views, before);
     }
-    last = new World(redis, views, services(services));
-    lastReleased = released;
-    lastServices = services;
+    last = new World(redis, views, services(control.services()));
+    lastControl = control;
     warned.forEach(
         (what, message) -> {
           if (!message.equals(warnedBefore.get(what))) {
@@ -77,6 +72,15 @@ final class WorldReader {
           }
         });
     return last;
+  }
+
+  /**
+   * Both at once: a release may change both in one instant, and a service of the next one may have
+   * features that this one lacks.
+   */
+  private Control control(RedisConnection redis) throws RedisUnavailableException {
+    List<Map<String, String>> hashes = redis.hashes(List.of(keys.release(), keys.services()));
+    return new Control(hashes.get(0), hashes.get(1));
   }
 
   private Map<String, ServedView> views(
