@@ -35,10 +35,9 @@ abstract class KeyedCommand extends WireCommand {
 
   @Override
   final void refused(Refusal refusal) {
-    if (redirected == MAX_REDIRECTS || !redirects.follow(this, refusal.error())) {
+    // Counted first: once it is sent again, another thread may have its answer.
+    if (redirected++ == MAX_REDIRECTS || !redirects.follow(this, refusal.error())) {
       super.refused(refusal);
-      return;
     }
-    redirected++;
   }
 }
