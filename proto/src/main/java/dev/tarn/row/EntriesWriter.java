@@ -6,7 +6,6 @@ import com.google.protobuf.Value;
 import dev.tarn.manifest.FeatureType;
 import dev.tarn.manifest.StructField;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -37,6 +36,18 @@ public final class EntriesWriter {
   private final Entry[][] entries;
 
   /**
+   * The entries of all numbers that have one name, in their order, with zeros for the numbers: most
+   * of an answer, and so most of it is copied many entries at a time.
+   */
+  private final byte[] numbers;
+
+  /**
+   * Where a value's entry ends in {@link #numbers}; it begins where that of the value before ends.
+   * Nothing is between the two if it is no such number.
+   */
+  private final int[] numberEnds;
+
+  /**
    * A writer of rows with values of these types.
    *
    * @param names each once
@@ -47,6 +58,15 @@ public final class EntriesWriter {
     types.forEach(type -> byIndex.add(new ArrayList<>()));
     names.forEach(name -> byIndex.get(name.index()).add(new Entry(name)));
     entries = byIndex.stream().map(list -> list.toArray(Entry[]::new)).toArray(Entry[][]::new);
+    WireBuffer numbers = new WireBuffer(64 * values.length);
+    numberEnds = new int[values.length];
+    for (int i = 0; i < values.length; i++) {
+      if (values[i].isNumber() && entries[i].length == 1) {
+        numbers.putBytes(entry(entries[i][0].name, Values.ofDouble(0)));
+      }
+      numberEnds[i] = numbers.size();
+    }
+    this.numbers = numbers.toBytes();
   }
 
   static EntriesWriter ofStruct(FeatureType type) {
@@ -76,23 +96,64 @@ public final class EntriesWriter {
 
   void write(RowReader row, WireBuffer out) throws CorruptRowException {
     int nulls = row.readNulls(values.length);
-    for (int i = 0; i < values.length; i++) {
-      Entry[] named = entries[i];
-      if (row.isNull(nulls, i)) {
-        for (Entry entry : named) {
-          out.putBytes(entry.whenNull);
-        }
-      } else if (named.length == 0) {
-        // Whether the row is sound must not depend on what is asked for.
-        int begin = out.size();
-        values[i].write(row, out);
-        out.cutBack(begin);
+    int next = 0;
+    while (next < values.length) {
+      int end = writeNumbers(row, nulls, next, out);
+      if (end == next) {
+        write(next, row.isNull(nulls, next), row, out);
+        next++;
       } else {
-        int begin = row.position();
-        for (Entry entry : named) {
-          row.goTo(begin);
-          entry.write(values[i], row, out);
-        }
+        next = end;
+      }
+    }
+  }
+
+  /**
+   * Writes values from {@code begin} on for as long as they are numbers.
+   *
+   * @return the first that is not written
+   */
+  private int writeNumbers(RowReader row, int nulls, int begin, WireBuffer out)
+      throws CorruptRowException {
+    int from = begin == 0 ? 0 : numberEnds[begin - 1];
+    int end = begin;
+    int to = from;
+    while (end < values.length && numberEnds[end] > to && !row.isNull(nulls, end)) {
+      to = numberEnds[end];
+      end++;
+    }
+    byte[] room = out.room(to - from);
+    int shift = out.size() - from;
+    System.arraycopy(numbers, from, room, out.size(), to - from);
+    int written = from;
+    for (int i = begin; i < end; i++) {
+      if (!values[i].readNumber(row, room, numberEnds[i] + shift - Long.BYTES)) {
+        end = i;
+        break;
+      }
+      written = numberEnds[i];
+    }
+    out.added(written - from);
+    return end;
+  }
+
+  private void write(int index, boolean isNull, RowReader row, WireBuffer out)
+      throws CorruptRowException {
+    Entry[] named = entries[index];
+    if (isNull) {
+      for (Entry entry : named) {
+        out.putBytes(entry.whenNull);
+      }
+    } else if (named.length == 0) {
+      // Whether the row is sound must not depend on what is asked for.
+      int begin = out.size();
+      values[index].write(row, out);
+      out.cutBack(begin);
+    } else {
+      int begin = row.position();
+      for (Entry entry : named) {
+        row.goTo(begin);
+        entry.write(values[index], row, out);
       }
     }
   }
@@ -103,18 +164,15 @@ public final class EntriesWriter {
 
   private static final class Entry {
 
+    private final String name;
     private final byte[] whenNull;
 
-    /** All of an entry but the eight bytes of its number. */
-    private final byte[] beforeNumber;
-
-    /** Of any other entry what comes between its length and that of its value. */
+    /** What comes between an entry's length and that of its value. */
     private final byte[] key;
 
     Entry(Name name) {
+      this.name = name.name();
       whenNull = name.whenNull().toByteArray();
-      byte[] number = entry(name.name(), Values.ofDouble(0));
-      beforeNumber = Arrays.copyOf(number, number.length - Long.BYTES);
       WireBuffer key = new WireBuffer(64);
       byte[] utf8 = ByteString.copyFromUtf8(name.name()).toByteArray();
       key.putByte(ENTRY);
@@ -125,9 +183,6 @@ public final class EntriesWriter {
     }
 
     void write(ValueWriter value, RowReader row, WireBuffer out) throws CorruptRowException {
-      if (value.writeNumber(row, beforeNumber, out)) {
-        return;
-      }
       out.putByte(ENTRY);
       int entryBegin = out.beginMessage(1);
       out.putBytes(key);

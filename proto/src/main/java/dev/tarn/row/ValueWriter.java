@@ -90,15 +90,24 @@ final class ValueWriter {
     }
   }
 
+  /** Whether values are numbers of eight bytes; large integers are none. */
+  boolean isNumber() {
+    return switch (kind) {
+      case KIND_INT, KIND_BIGINT, KIND_FLOAT, KIND_DOUBLE -> true;
+      default -> false;
+    };
+  }
+
   /**
-   * Writes the next value as {@code before} and a number of eight bytes, if that is what it is.
+   * Reads the next value, and puts the eight bytes of its number at an index, if it {@link
+   * #isNumber}.
    *
-   * @return whether it was; if not, nothing was read and nothing was written
+   * @return whether it was; if not, nothing was read
    */
-  boolean writeNumber(RowReader row, byte[] before, WireBuffer out) throws CorruptRowException {
+  boolean readNumber(RowReader row, byte[] target, int at) throws CorruptRowException {
     switch (kind) {
-      case KIND_DOUBLE -> out.putFixed64(before, row.readDoubleBits());
-      case KIND_FLOAT -> out.putFixed64(before, row.readFloatAsDoubleBits());
+      case KIND_DOUBLE -> WireBuffer.setFixed64(target, at, row.readDoubleBits());
+      case KIND_FLOAT -> WireBuffer.setFixed64(target, at, row.readFloatAsDoubleBits());
       case KIND_INT, KIND_BIGINT -> {
         int begin = row.position();
         long value = row.readLong();
@@ -106,7 +115,7 @@ final class ValueWriter {
           row.goTo(begin);
           return false;
         }
-        out.putFixed64(before, Double.doubleToRawLongBits((double) value));
+        WireBuffer.setFixed64(target, at, Double.doubleToRawLongBits((double) value));
       }
       default -> {
         return false;
@@ -181,7 +190,7 @@ final class ValueWriter {
     for (int i = 0; i < count; i++) {
       if (row.isNull(nulls, i)) {
         out.putBytes(NULL_ELEMENT);
-      } else if (!element.writeNumber(row, NUMBER_ELEMENT, out)) {
+      } else if (!writeNumberElement(row, out)) {
         out.putByte(ELEMENT);
         int value = out.beginMessage(1);
         element.write(row, out);
@@ -190,5 +199,15 @@ final class ValueWriter {
     }
     out.endMessage(begin, 2);
     row.leave();
+  }
+
+  private boolean writeNumberElement(RowReader row, WireBuffer out) throws CorruptRowException {
+    byte[] room = out.room(NUMBER_ELEMENT.length + Long.BYTES);
+    System.arraycopy(NUMBER_ELEMENT, 0, room, out.size(), NUMBER_ELEMENT.length);
+    if (!element.readNumber(row, room, out.size() + NUMBER_ELEMENT.length)) {
+      return false;
+    }
+    out.added(NUMBER_ELEMENT.length + Long.BYTES);
+    return true;
   }
 }

@@ -86,6 +86,11 @@ public final class WireBuffer {
     size += length + Long.BYTES;
   }
 
+  /** Puts 64 bits at an index, least significant byte first. */
+  static void setFixed64(byte[] target, int at, long bits) {
+    LONGS.set(target, at, bits);
+  }
+
   /**
    * Begins a message, or a string, after its tag.
    *

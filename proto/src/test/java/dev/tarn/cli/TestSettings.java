@@ -44,7 +44,7 @@ class TestSettings {
     expected.put("redis.tls-ca", "");
     expected.put("redis.timeout", "2s");
     expected.put("redis.namespace", "tarn");
-    expected.put("push.rows-per-bucket", 80);
+    expected.put("push.rows-per-bucket", 32);
     expected.put("push.keep", 3);
     expected.put("push.grace", "10s");
     expected.put("push.max-overlay", 0.2);

@@ -4,6 +4,7 @@ import dev.tarn.row.WireBuffer;
 import io.lettuce.core.RedisCommandExecutionException;
 import io.lettuce.core.RedisException;
 import java.nio.charset.StandardCharsets;
+import java.util.stream.IntStream;
 
 /** A command that {@link RedisWire} writes. It tells its subclass what became of it. */
 abstract class WireCommand {
@@ -12,6 +13,10 @@ abstract class WireCommand {
   record Refusal(String error) {}
 
   private static final byte[] END_OF_LINE = {'\r', '\n'};
+
+  /** Those that lookups have in them, each with the end of its line. */
+  private static final byte[][] SMALL_NUMBERS =
+      IntStream.range(0, 256).mapToObj(WireCommand::line).toArray(byte[][]::new);
 
   private final byte[][] words;
 
@@ -57,11 +62,10 @@ abstract class WireCommand {
   }
 
   private static void putNumber(int number, WireBuffer out) {
-    if (number < 10) {
-      out.putByte('0' + number);
-    } else {
-      out.putBytes(Integer.toString(number).getBytes(StandardCharsets.US_ASCII));
-    }
-    out.putBytes(END_OF_LINE);
+    out.putBytes(number < SMALL_NUMBERS.length ? SMALL_NUMBERS[number] : line(number));
+  }
+
+  private static byte[] line(int number) {
+    return (number + "\r\n").getBytes(StandardCharsets.US_ASCII);
   }
 }

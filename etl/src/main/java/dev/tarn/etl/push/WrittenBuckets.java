@@ -4,8 +4,8 @@ import java.io.Serializable;
 import java.util.Arrays;
 
 /**
- * What a task wrote: of each bucket the number of its rows and a fingerprint of them, 16 bytes for
- * some 80 rows, to compare with what is read back. Rows may come back in any order, so the
+ * What a task wrote: of each bucket the number of its rows and a fingerprint of them, 20 bytes for
+ * some 32 rows, to compare with what is read back. Rows may come back in any order, so the
  * fingerprint is a sum.
  */
 final class WrittenBuckets implements Serializable {
