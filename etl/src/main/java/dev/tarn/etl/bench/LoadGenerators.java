@@ -3,8 +3,8 @@ package dev.tarn.etl.bench;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import dev.tarn.cli.TarnException;
+import java.io.BufferedReader;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -26,8 +26,14 @@ final class LoadGenerators {
   /** Enough that neither server ever waits for the next request. */
   private static final List<String> SATURATING = List.of("-c", "8", "-m", "8");
 
-  /** h2load sends what is due on a connection every ten milliseconds: so four at once. */
-  private static final int PER_CONNECTION = 400;
+  /** h2load sends what is due on a connection every ten milliseconds: so one. */
+  private static final int PER_CONNECTION = 100;
+
+  /**
+   * So many of them at once, begun one after the other: one alone would begin its connections, and
+   * so send for all time to come, in bursts at each full millisecond.
+   */
+  private static final int PACERS = 10;
 
   /** As many as may be under way on a connection, so that a late answer holds nothing back. */
   private static final int MAX_STREAMS = 200;
@@ -54,45 +60,70 @@ final class LoadGenerators {
   double saturate(int port, String method, byte[] request, int seconds) throws IOException {
     List<String> words = new ArrayList<>(SATURATING);
     words.addAll(List.of("-D", Integer.toString(seconds)));
-    return rate(h2load(port, method, request, words));
+    try (Program saturating = h2load(port, method, request, words)) {
+      String said = saturating.said();
+      requireAll(said);
+      return rate(said);
+    }
   }
 
-  /** Latencies of so many requests, sent at a rate of its own, whether or not answers come. */
+  /** Latencies of about so many requests, sent evenly at a rate, whether or not answers come. */
   Latency pace(int port, String method, byte[] request, double perSecond, long requests)
       throws IOException {
-    Path log = folder.resolve("h2load.log");
-    Files.deleteIfExists(log);
-    int connections = (int) Math.ceil(perSecond / PER_CONNECTION);
-    var unused =
-        h2load(
-            port,
-            method,
-            request,
-            List.of(
-                "-c",
-                Integer.toString(connections),
-                // Begun one after the other, or all would send in the same moment.
-                "-r",
-                Integer.toString((int) Math.ceil(connections / 10.0)),
-                "--rate-period",
-                "1ms",
-                "-m",
-                Integer.toString(MAX_STREAMS),
-                "-n",
-                Long.toString(requests),
-                "--rps",
-                "%.3f".formatted(perSecond / connections),
-                "--log-file",
-                log.toString()));
-    // Start, HTTP status, microseconds.
-    double[] micros;
-    try (Stream<String> lines = Files.lines(log)) {
-      micros = lines.mapToDouble(line -> Double.parseDouble(line.split("\t", -1)[2])).toArray();
+    long each = Math.max(1, requests / PACERS);
+    int connections = (int) Math.ceil(perSecond / PACERS / PER_CONNECTION);
+    List<Path> logs = new ArrayList<>();
+    List<Program> pacers = new ArrayList<>();
+    try {
+      for (int i = 0; i < PACERS; i++) {
+        Path log = folder.resolve("h2load-%d.log".formatted(i));
+        Files.deleteIfExists(log);
+        logs.add(log);
+        pacers.add(
+            h2load(
+                port,
+                method,
+                request,
+                List.of(
+                    "-c",
+                    Integer.toString(connections),
+                    // Begun one after the other, or all would send in the same moment.
+                    "-r",
+                    Integer.toString((int) Math.ceil(connections / 10.0)),
+                    "--rate-period",
+                    "1ms",
+                    "-m",
+                    Integer.toString(MAX_STREAMS),
+                    "-n",
+                    Long.toString(each),
+                    "--rps",
+                    "%.3f".formatted(perSecond / PACERS / connections),
+                    "--log-file",
+                    log.toString())));
+      }
+      for (Program pacer : pacers) {
+        requireAll(pacer.said());
+      }
+    } finally {
+      pacers.forEach(Program::close);
     }
-    Files.delete(log);
-    if (micros.length != requests) {
+    double[] micros = new double[Math.toIntExact(each * PACERS)];
+    int count = 0;
+    for (Path log : logs) {
+      try (BufferedReader lines = Files.newBufferedReader(log)) {
+        // Start, HTTP status, microseconds.
+        for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+          if (count < micros.length) {
+            micros[count] = Double.parseDouble(line.substring(line.lastIndexOf('\t') + 1));
+          }
+          count++;
+        }
+      }
+      Files.delete(log);
+    }
+    if (count != micros.length) {
       throw new TarnException(
-          "h2load sent %d requests and has logged %d".formatted(requests, micros.length));
+          "h2load sent %d requests and has logged %d".formatted(micros.length, count));
     }
     Arrays.sort(micros);
     return new Latency(at(micros, 0.5), at(micros, 0.99), at(micros, 0.999));
@@ -104,8 +135,9 @@ final class LoadGenerators {
    * @param bodies a JSON array of requests, sent in turn
    */
   double saturateWithMany(int port, String method, Path bodies, int seconds) throws IOException {
-    String answer =
-        run(
+    String answer;
+    try (Program ghz =
+        Program.start(
             List.of(
                 "ghz",
                 "--insecure",
@@ -113,6 +145,9 @@ final class LoadGenerators {
                 method,
                 "--data-file",
                 bodies.toString(),
+                // It would look for templates in each request.
+                "--disable-template-functions",
+                "--disable-template-data",
                 "--concurrency",
                 "64",
                 "--connections",
@@ -123,7 +158,9 @@ final class LoadGenerators {
                 "wait",
                 "--format",
                 "json",
-                "127.0.0.1:" + port));
+                "127.0.0.1:" + port))) {
+      answer = ghz.said();
+    }
     JsonObject report = JsonParser.parseString(answer).getAsJsonObject();
     JsonObject statuses = report.getAsJsonObject("statusCodeDistribution");
     if (!statuses.keySet().equals(java.util.Set.of("OK"))) {
@@ -132,7 +169,7 @@ final class LoadGenerators {
     return report.get("rps").getAsDouble();
   }
 
-  private String h2load(int port, String method, byte[] request, List<String> words)
+  private Program h2load(int port, String method, byte[] request, List<String> words)
       throws IOException {
     // As gRPC has it: not compressed, length, message.
     ByteBuffer framed = ByteBuffer.allocate(5 + request.length);
@@ -149,12 +186,14 @@ final class LoadGenerators {
             "-H",
             "te: trailers",
             "http://127.0.0.1:%d/%s".formatted(port, method)));
-    String said = run(command);
+    return Program.start(command);
+  }
+
+  private static void requireAll(String said) {
     Matcher failed = FAILED.matcher(said);
     if (!failed.find() || !failed.group(1).equals("0") || !failed.group(2).equals("0")) {
       throw new TarnException("h2load could not do all requests: " + said);
     }
-    return said;
   }
 
   private static double rate(String said) {
@@ -165,26 +204,37 @@ final class LoadGenerators {
     return Double.parseDouble(rate.group(1));
   }
 
-  private static String run(List<String> command) throws IOException {
-    Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
-    String said;
-    try (var output = process.getInputStream()) {
-      said = new String(output.readAllBytes(), StandardCharsets.UTF_8);
-    } catch (UncheckedIOException e) {
-      throw e.getCause();
-    }
-    try {
-      if (process.waitFor() != 0) {
-        throw new TarnException("%s failed: %s".formatted(command.get(0), said));
-      }
-    } catch (InterruptedException e) {
-      process.destroy();
-      throw new TarnException("interrupted", e);
-    }
-    return said;
-  }
-
   private static double at(double[] sorted, double share) {
     return sorted[(int) Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
+  }
+
+  /** A program that runs. */
+  private record Program(String name, Process process) implements AutoCloseable {
+
+    static Program start(List<String> command) throws IOException {
+      return new Program(
+          command.get(0), new ProcessBuilder(command).redirectErrorStream(true).start());
+    }
+
+    /** All that it says, until it ends. */
+    String said() throws IOException {
+      String said;
+      try (var output = process.getInputStream()) {
+        said = new String(output.readAllBytes(), StandardCharsets.UTF_8);
+      }
+      try {
+        if (process.waitFor() != 0) {
+          throw new TarnException("%s failed: %s".formatted(name, said));
+        }
+      } catch (InterruptedException e) {
+        throw new TarnException("interrupted", e);
+      }
+      return said;
+    }
+
+    @Override
+    public void close() {
+      process.destroy();
+    }
   }
 }
