@@ -45,7 +45,7 @@ final class LookupServer {
   private final Optional<NearCache> nearCache;
   private final FileWatch watch;
   private final RedisConnector redis;
-  private final Metrics metrics = new Metrics();
+  private final Metrics metrics;
   private final Optional<Tracing> tracing;
   private final Releases releases;
   private final Server server;
@@ -82,6 +82,7 @@ final class LookupServer {
     setHealth(ServingStatus.NOT_SERVING);
     // While the rest of the server is made: to connect takes as long as that.
     releases.start();
+    metrics = new Metrics();
     InstantSource clock = InstantSource.system();
     CorruptRows corruptRows = new CorruptRows();
     InFlight inFlight = new InFlight(settings.maxInFlight());

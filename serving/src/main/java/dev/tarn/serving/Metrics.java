@@ -14,6 +14,7 @@ import java.io.OutputStream;
 import java.time.InstantSource;
 import java.util.EnumMap;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 import java.util.function.DoubleSupplier;
 
@@ -55,6 +56,7 @@ final class Metrics {
           .withoutExemplars()
           .register(registry);
   private final Map<Stage, DistributionDataPoint> stages = new EnumMap<>(Stage.class);
+  private final AtomicBoolean hasJvm = new AtomicBoolean();
   private final Counter rows =
       Counter.builder()
           .name("tarn_rows_total")
@@ -83,7 +85,6 @@ final class Metrics {
     for (Stage stage : Stage.values()) {
       stages.put(stage, stageDurations.labelValues(word(stage)));
     }
-    JvmMetrics.builder().register(registry);
   }
 
   void ended(String method, Status.Code status, long nanos) {
@@ -188,6 +189,10 @@ final class Metrics {
 
   /** Writes all of them in Prometheus's text format. */
   void write(OutputStream out) throws IOException {
+    // Not at the start, of which it would be a tenth.
+    if (hasJvm.compareAndSet(false, true)) {
+      JvmMetrics.builder().register(registry);
+    }
     writer.write(out, registry.scrape());
   }
 
