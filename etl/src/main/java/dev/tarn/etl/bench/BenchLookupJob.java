@@ -303,12 +303,12 @@ public final class BenchLookupJob {
     for (Target target : targets) {
       List<Double> sorted = rates.get(target).stream().sorted().toList();
       double perSecond = sorted.get(sorted.size() / 2);
-      long requests = Math.max(100, (long) (perSecond / 2 * seconds));
+      double requests = perSecond / 2 * (LoadGenerators.RAMP_UP_SECONDS + seconds);
       try (JvmMeter meter = JvmMeter.of(target.server().pid())) {
         long failedBefore = failed(target.server());
         Used before = meter.used();
         Latency latency =
-            load.pace(target.server().port(), target.method(), request, perSecond / 2, requests);
+            load.pace(target.server().port(), target.method(), request, perSecond / 2, seconds);
         Used used = meter.used().since(before);
         outcomes.add(
             new Outcome(
@@ -328,10 +328,7 @@ public final class BenchLookupJob {
     LookupShape shape = new LookupShape(false, 1, WIDTH);
     double half = outcome(shape, TARN).perSecond() / 2;
     console.say("%d minutes of %s at half load, %,.0f a second", minutes, shape, half);
-    soak =
-        Optional.of(
-            load.pace(
-                tarn.port(), shape.method(), shape.request(), half, (long) (half * 60 * minutes)));
+    soak = Optional.of(load.pace(tarn.port(), shape.method(), shape.request(), half, 60 * minutes));
   }
 
   /**

@@ -12,8 +12,10 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
@@ -34,6 +36,9 @@ final class LoadGenerators {
    * so send for all time to come, in bursts at each full millisecond.
    */
   private static final int PACERS = 10;
+
+  /** In which connections are made: who measures a server in use has made them long before. */
+  static final int RAMP_UP_SECONDS = 1;
 
   /** As many as may be under way on a connection, so that a late answer holds nothing back. */
   private static final int MAX_STREAMS = 200;
@@ -67,10 +72,13 @@ final class LoadGenerators {
     }
   }
 
-  /** Latencies of about so many requests, sent evenly at a rate, whether or not answers come. */
-  Latency pace(int port, String method, byte[] request, double perSecond, long requests)
+  /**
+   * Latencies at a rate, sent evenly, whether or not answers come. A second more than {@code
+   * seconds} is sent, and the first does not count.
+   */
+  Latency pace(int port, String method, byte[] request, double perSecond, int seconds)
       throws IOException {
-    long each = Math.max(1, requests / PACERS);
+    long each = (long) Math.ceil(perSecond * (RAMP_UP_SECONDS + seconds) / PACERS);
     int connections = (int) Math.ceil(perSecond / PACERS / PER_CONNECTION);
     List<Path> logs = new ArrayList<>();
     List<Program> pacers = new ArrayList<>();
@@ -107,24 +115,33 @@ final class LoadGenerators {
     } finally {
       pacers.forEach(Program::close);
     }
-    double[] micros = new double[Math.toIntExact(each * PACERS)];
-    int count = 0;
+    int count = Math.toIntExact(each * PACERS);
+    long[] starts = new long[count];
+    double[] latencies = new double[count];
+    int logged = 0;
     for (Path log : logs) {
       try (BufferedReader lines = Files.newBufferedReader(log)) {
-        // Start, HTTP status, microseconds.
         for (String line = lines.readLine(); line != null; line = lines.readLine()) {
-          if (count < micros.length) {
-            micros[count] = Double.parseDouble(line.substring(line.lastIndexOf('\t') + 1));
+          // Start in microseconds, HTTP status, microseconds.
+          if (logged < count) {
+            starts[logged] = Long.parseLong(line.substring(0, line.indexOf('\t')));
+            latencies[logged] = Double.parseDouble(line.substring(line.lastIndexOf('\t') + 1));
           }
-          count++;
+          logged++;
         }
       }
       Files.delete(log);
     }
-    if (count != micros.length) {
-      throw new TarnException(
-          "h2load sent %d requests and has logged %d".formatted(micros.length, count));
+    if (logged != count) {
+      throw new TarnException("h2load sent %d requests and has logged %d".formatted(count, logged));
     }
+    long ready =
+        Arrays.stream(starts).min().orElseThrow() + TimeUnit.SECONDS.toMicros(RAMP_UP_SECONDS);
+    double[] micros =
+        IntStream.range(0, count)
+            .filter(i -> starts[i] >= ready)
+            .mapToDouble(i -> latencies[i])
+            .toArray();
     Arrays.sort(micros);
     return new Latency(at(micros, 0.5), at(micros, 0.99), at(micros, 0.999));
   }
