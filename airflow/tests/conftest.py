@@ -37,7 +37,7 @@ os.environ.update(
     }
 )
 
-# Of each as-of is what happened before it. Customer 3 comes at exactly the third one.
+# Of each as-of is what happened before it. Customer 3 comes at exactly one of them.
 ORDERS = """\
 customer_id,at,amount,city
 1,2025-12-31T10:00:00Z,1.0,Oslo
@@ -59,7 +59,7 @@ customer_id,event_timestamp,label
 
 SETTINGS = """\
 jar = "{jar}"
-start = 2026-01-02
+start = 2026-01-03
 end = 2026-01-04
 schedule = ""
 retries = 1

@@ -38,7 +38,8 @@ class TarnOperator(SparkSubmitOperator):
     """Runs a command of Tarn by spark-submit.
 
     The JSON summary that the job prints is what the task returns. When the job fails, the task
-    fails with the job's own message; it is not tried again if the job calls it bad use.
+    fails with the job's own message; it is not tried again if the job calls it bad use, or if it
+    has done its work and that is what it found, as a verification does.
     """
 
     ui_color = "#d8ecf3"
@@ -64,11 +65,12 @@ class TarnOperator(SparkSubmitOperator):
                 raise
             process = self._hook._submit_sp
             is_bad_use = process is not None and process.returncode == _BAD_USE
-            if (summary := self._output.summary()) is not None:
-                # Of a verification that found differences, say.
+            summary = self._output.summary()
+            if summary is not None:
                 context["ti"].xcom_push("return_value", summary)
+            is_final = is_bad_use or summary is not None
             # The job's words only: command and output stand above them in the log.
-            raise (AirflowFailException if is_bad_use else AirflowException)(message) from None
+            raise (AirflowFailException if is_final else AirflowException)(message) from None
         summary = self._output.summary()
         if summary is not None:
             self.done(summary, context)

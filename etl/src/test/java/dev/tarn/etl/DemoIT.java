@@ -6,9 +6,11 @@ import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import dev.tarn.etl.Shell.Result;
 import java.util.Map;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** The README's first command and those that it prints to try next, as a newcomer types them. */
+@Tag("slow")
 class DemoIT {
 
   @Test

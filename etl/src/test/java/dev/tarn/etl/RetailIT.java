@@ -32,6 +32,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import org.apache.spark.sql.Row;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -39,6 +40,7 @@ import org.junit.jupiter.api.Test;
  * 60 as-ofs built in one run, pushed, served, and every value compared with {@link RetailOrders}.
  * Skipped where the data are not next to the checkout, in {@code ../shared/data/online-retail}.
  */
+@Tag("slow")
 class RetailIT {
 
   private static final String VIEW = "customer_orders";

@@ -14,10 +14,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** The jar on a cluster: a master, two workers, spark-submit from outside of them. */
+@Tag("slow")
 @Timeout(value = 5, unit = TimeUnit.MINUTES)
 class StandaloneClusterIT {
 

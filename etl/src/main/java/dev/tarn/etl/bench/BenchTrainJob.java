@@ -20,8 +20,8 @@ import java.sql.Timestamp;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -79,7 +79,7 @@ public final class BenchTrainJob {
   private final Map<String, List<Double>> seconds = new LinkedHashMap<>();
 
   /** What took longer than patience lasts; its seconds are those until then. */
-  private final Set<String> stopped = new HashSet<>();
+  private final Set<String> stopped = new LinkedHashSet<>();
 
   private long liveHeap;
 

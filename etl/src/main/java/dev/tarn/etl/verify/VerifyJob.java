@@ -168,22 +168,7 @@ public final class VerifyJob {
     Manifest manifest =
         versions
             .manifest(view.name(), version)
-            .orElseThrow(
-                () ->
-                    request.version().isPresent()
-                        ? new UsageException(
-                            "version=%s: %s has %s in Redis"
-                                .formatted(
-                                    version,
-                                    view.name(),
-                                    String.join(
-                                        ", ",
-                                        Lists.transform(
-                                            versions.manifests(view.name()),
-                                            Manifest::getVersion))))
-                        : new TarnException(
-                            "%s: version %s is released, and Redis has no manifest of it, so nobody can look it up; push the view again with mode=full"
-                                .formatted(view.name(), version)));
+            .orElseThrow(() -> missing(view.name(), version, released.get(), request));
     if (manifest.getRowFormat() != RowWriter.FORMAT) {
       throw new TarnException(
           "%s: version %s has rows of format %d, and this is a Tarn that reads %d"
@@ -199,6 +184,25 @@ public final class VerifyJob {
                   String.join(", ", view.entity().keyNames())));
     }
     return manifest;
+  }
+
+  /** Why a version has no manifest in Redis. */
+  private TarnException missing(String view, String version, Release released, Request request) {
+    if (request.version().isPresent()) {
+      return new UsageException(
+          "version=%s: %s has %s in Redis"
+              .formatted(
+                  version,
+                  view,
+                  String.join(
+                      ", ", Lists.transform(versions.manifests(view), Manifest::getVersion))));
+    }
+    if (!versions.released(view).equals(Optional.of(released))) {
+      return pruned(view, version);
+    }
+    return new TarnException(
+        "%s: version %s is released, and Redis has no manifest of it, so nobody can look it up; push the view again with mode=full"
+            .formatted(view, version));
   }
 
   private Findings compare(
@@ -275,13 +279,19 @@ public final class VerifyJob {
 
   private void requireKept(Manifest manifest) {
     if (versions.manifest(manifest.getFeatureView(), manifest.getVersion()).isEmpty()) {
-      throw new TarnException(
-          "%s: version %s was pruned while it was verified, so this says nothing of what is served; verify again"
-              .formatted(manifest.getFeatureView(), manifest.getVersion()));
+      throw pruned(manifest.getFeatureView(), manifest.getVersion());
     }
   }
 
-  private static TarnException gone(Manifest manifest) {
+  private static TarnException pruned(String view, String version) {
+    return new TarnException(
+        "%s: version %s was pruned while it was verified, so this says nothing of what is served; verify again"
+            .formatted(view, version));
+  }
+
+  /** Of a version without a snapshot, which is kept as long as the version is. */
+  private TarnException gone(Manifest manifest) {
+    requireKept(manifest);
     return new TarnException(
         "%s: version %s is of snapshot %d, which was expired by something else than Tarn: there is nothing to compare it with; build and push the view again"
             .formatted(manifest.getFeatureView(), manifest.getVersion(), manifest.getSnapshotId()));

@@ -9,6 +9,7 @@ import dev.tarn.etl.Shell.Result;
 import dev.tarn.etl.Workbench;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -17,6 +18,7 @@ import org.junit.jupiter.api.Timeout;
  * connections cut, Redis full, a push stopped beyond its lease, two pushes at once, rollbacks,
  * while every answer is checked. docs/faults.md has the long one.
  */
+@Tag("slow")
 class FaultsIT {
 
   @Test

@@ -2,6 +2,7 @@ package dev.tarn.etl.release;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.tuple;
 
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
@@ -184,6 +185,48 @@ class TestSeveralViews {
     assertThat(bench.output())
         .contains("push needs view=… or views=…,…")
         .contains("snapshot= is of one feature view; push it with view=");
+  }
+
+  @Test
+  void whereAllViewsArePinnedNothingIsWritten() {
+    Workbench bench = built(20, 20, 20);
+    bench.push(PushJob.Request.NEWEST, "a", "b");
+    define(bench, 1);
+    bench.push(PushJob.Request.NEWEST, "a", "b");
+    assertThat(bench.run("rollback", "view=a")).isZero();
+    assertThat(bench.run("rollback", "view=b")).isZero();
+    Map<String, Release> released = bench.versions().releases();
+    List<Manifest> kept = manifests(bench, "a", "b");
+    bench.output();
+
+    define(bench, 2);
+    assertThat(bench.run("push", "views=a,b", "format=json")).isZero();
+    String printed = bench.output();
+    JsonArray views =
+        JsonParser.parseString(printed.substring(0, printed.indexOf('\n')))
+            .getAsJsonObject()
+            .getAsJsonArray("feature_views");
+    assertThat(views)
+        .extracting(
+            view -> view.getAsJsonObject().get("feature_view").getAsString(),
+            view -> view.getAsJsonObject().get("state").getAsString(),
+            view -> view.getAsJsonObject().get("version").getAsString())
+        .containsExactly(
+            tuple("a", "pinned", released.get("a").version()),
+            tuple("b", "pinned", released.get("b").version()));
+    assertThat(printed)
+        .contains("a: pinned to " + released.get("a").version())
+        .contains("b: pinned to " + released.get("b").version());
+    assertThat(bench.versions().releases()).isEqualTo(released);
+    assertThat(manifests(bench, "a", "b")).isEqualTo(kept);
+    OnlineCopy.assertNoForeignKeys(bench, "a");
+    OnlineCopy.assertNoForeignKeys(bench, "b");
+  }
+
+  private static List<Manifest> manifests(Workbench bench, String... views) {
+    return List.of(views).stream()
+        .flatMap(view -> bench.versions().manifests(view).stream())
+        .toList();
   }
 
   private static void assertNothingIsLeft(Workbench bench) {

@@ -11,6 +11,7 @@ import dev.tarn.cli.UsageException;
 import dev.tarn.etl.Console;
 import dev.tarn.etl.Workbench;
 import dev.tarn.etl.bench.TcpProxy;
+import dev.tarn.etl.build.FeatureTable;
 import dev.tarn.etl.push.OnlineCopy;
 import dev.tarn.etl.push.Scores;
 import dev.tarn.etl.release.ReleaseHistory;
@@ -27,11 +28,13 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Predicate;
 import java.util.function.UnaryOperator;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 import javax.xml.parsers.DocumentBuilderFactory;
+import org.apache.iceberg.Table;
 import org.apache.spark.sql.Row;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -314,28 +317,72 @@ class TestVerifyJob {
   }
 
   @Test
-  void aVersionThatIsPrunedMeanwhileIsSaidToBe() {
+  void whatIsReleasedMeanwhileIsNotWhatTheReportIsAbout() throws Exception {
+    Workbench bench = pushed(200);
+    Manifest old = OnlineCopy.released(bench, VIEW);
+    change(bench, "21", row -> null);
+    users(bench, "2026-01-06", 0, 150, 3);
+    bench.build(VIEW, TUESDAY);
+    Path page = bench.path("report.html");
+    try (TcpProxy proxy = pushingBefore(bench, request -> readsRowsOf(old, request))) {
+      assertThat(bench.run("verify", "view=score", "format=json", "report=" + page)).isEqualTo(1);
+    }
+    Manifest now = OnlineCopy.released(bench, VIEW);
+    assertThat(now.getVersion()).isNotEqualTo(old.getVersion());
+    assertThat(bench.output())
+        .contains(
+            "score: %s has been released meanwhile; what was verified is %s"
+                .formatted(now.getVersion(), old.getVersion()))
+        .contains(
+            "\"version\":\"%s\",\"released\":true,\"snapshot_id\":\"%d\""
+                .formatted(old.getVersion(), old.getSnapshotId()))
+        .contains("\"entities_online\":199,\"entities_offline\":200")
+        .contains("entity '21' is missing online");
+    assertThat(Files.readString(page))
+        .contains(old.getVersion(), Long.toString(old.getSnapshotId()))
+        .doesNotContain(now.getVersion());
+    assertThat(verify(bench, Request.ALL).manifest()).isEqualTo(now);
+  }
+
+  /** Once what is released is known, and once rows are read. */
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void aVersionThatIsPrunedMeanwhileIsSaidToBe(boolean isRead) {
     Workbench bench = pushed(200).set("push.keep", "1");
     Manifest old = OnlineCopy.released(bench, VIEW);
     users(bench, "2026-01-05", 0, 200, 3);
-    try (TcpProxy proxy = new TcpProxy(Workbench.redisPort())) {
-      bench.build(VIEW, MONDAY);
-      String direct = Integer.toString(Workbench.redisPort());
-      proxy.before(
-          request -> request.contains("HGETALL") && request.contains(old.getVersion() + ":"),
-          request -> {
-            bench.set("redis.port", direct);
-            bench.push(VIEW);
-          });
-      bench.set("redis.port", Integer.toString(proxy.port()));
+    bench.build(VIEW, MONDAY);
+    try (TcpProxy proxy =
+        pushingBefore(
+            bench,
+            request ->
+                isRead
+                    ? readsRowsOf(old, request)
+                    : request.contains("HGET\r\n") && request.contains(old.getVersion()))) {
       assertThatThrownBy(() -> verify(bench, Request.ALL))
           .isInstanceOf(TarnException.class)
-          .hasMessageContaining(
-              "version %s was pruned while it was verified".formatted(old.getVersion()));
+          .hasMessage(
+              "score: version %s was pruned while it was verified, so this says nothing of what is served; verify again"
+                  .formatted(old.getVersion()));
     }
     Verification found = verify(bench, Request.ALL);
     assertThat(found.isEqual()).isTrue();
     assertThat(found.manifest().getVersion()).isNotEqualTo(old.getVersion());
+  }
+
+  @Test
+  void aSnapshotThatSomebodyElseExpiredIsSaidToBe() {
+    Workbench bench = pushed(10);
+    Manifest manifest = OnlineCopy.released(bench, VIEW);
+    users(bench, "2026-01-06", 0, 10, 0);
+    bench.build(VIEW, TUESDAY);
+    Table table = FeatureTable.find(bench.lake(), VIEW).orElseThrow().iceberg();
+    table.manageSnapshots().removeTag("tarn-" + manifest.getVersion()).commit();
+    table.expireSnapshots().expireSnapshotId(manifest.getSnapshotId()).commit();
+    assertThatThrownBy(() -> verify(bench, Request.ALL))
+        .isInstanceOf(TarnException.class)
+        .hasMessageContaining("which was expired by something else than Tarn")
+        .hasMessageEndingWith("build and push the view again");
   }
 
   @Test
@@ -415,6 +462,23 @@ class TestVerifyJob {
   private static Verification verify(Workbench bench, Request request) {
     return new VerifyJob(bench.lake(), bench.redis(), Console.silent())
         .verify(bench.definitions().view(VIEW), request);
+  }
+
+  /** The way to Redis from now on; the newest snapshot is pushed before a request goes there. */
+  private static TcpProxy pushingBefore(Workbench bench, Predicate<String> requests) {
+    TcpProxy proxy = new TcpProxy(Workbench.redisPort());
+    proxy.before(
+        requests,
+        request -> {
+          bench.set("redis.port", Integer.toString(Workbench.redisPort()));
+          bench.push(VIEW);
+        });
+    bench.set("redis.port", Integer.toString(proxy.port()));
+    return proxy;
+  }
+
+  private static boolean readsRowsOf(Manifest manifest, String request) {
+    return request.contains("HGETALL") && request.contains(manifest.getVersion() + ":");
   }
 
   private static Statistics of(Verification found, String feature, boolean isOnline) {
