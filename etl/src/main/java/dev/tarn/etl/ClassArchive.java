@@ -2,8 +2,6 @@ package dev.tarn.etl;
 
 import java.io.File;
 import java.io.IOException;
-import java.io.OutputStream;
-import java.io.PrintStream;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -30,9 +28,7 @@ final class ClassArchive {
 
   private ClassArchive() {}
 
-  /**
-   * Writes the archive if one is wanted. A failure costs the next command time, and nothing else.
-   */
+  /** Writes the archive if one is wanted. A failure costs the next command time, and nothing else. */
   static void write(Console console) {
     String file = System.getProperty(FILE, "");
     if (file.isEmpty()
@@ -42,11 +38,8 @@ final class ClassArchive {
     console.progress("noting what Java has loaded, for faster starts from here on");
     Path path = Path.of(file);
     // Another command may be doing the same: the file appears at once.
-    PrintStream out = System.out;
     Path staged = path.resolveSibling(path.getFileName() + "." + ProcessHandle.current().pid());
     try {
-      // Java says there what it has written, behind the command's own result.
-      System.setOut(new PrintStream(OutputStream.nullOutputStream()));
       Object said =
           ManagementFactory.getPlatformMBeanServer()
               .invoke(
@@ -59,8 +52,6 @@ final class ClassArchive {
       removeOlder(path);
     } catch (JMException | IOException e) {
       LOG.warn("the class archive {} could not be written", file, e);
-    } finally {
-      System.setOut(out);
     }
     console.progress("");
   }

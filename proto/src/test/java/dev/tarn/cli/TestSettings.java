@@ -52,7 +52,6 @@ class TestSettings {
     expected.put("push.patience", "20s");
     expected.put("push.lease", "30s");
     expected.put("push.expire-unreleased", "1d");
-    expected.put("train.sort-below", 1_000_000);
     expected.put("serving.host", "127.0.0.1");
     expected.put("serving.port", 50051);
     expected.put("serving.default-entity", "");

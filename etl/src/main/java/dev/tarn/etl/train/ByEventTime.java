@@ -21,8 +21,7 @@ import org.apache.spark.sql.functions;
  *
  * <p>Which as-ofs a snapshot has is known from its metadata, so most rows are found by {@link
  * AsOfJoin}. What is lacking then is looked for in the whole histories of these entities by {@link
- * PointInTime}, as is all of a view whose as-ofs are not known or that stores changes. Where there
- * are few rows in all, {@link PointInTime} alone takes fewer jobs, which then cost more than rows.
+ * PointInTime}, as is all of a view whose as-ofs are not known or that stores changes.
  */
 final class ByEventTime {
 
@@ -30,14 +29,12 @@ final class ByEventTime {
   private final Spine spine;
   private final List<ViewTable> tables;
   private final List<Rules> rules;
-  private final long sortBelow;
 
-  ByEventTime(Lake lake, Spine spine, List<ViewTable> tables, List<Rules> rules, long sortBelow) {
+  ByEventTime(Lake lake, Spine spine, List<ViewTable> tables, List<Rules> rules) {
     this.lake = lake;
     this.spine = spine;
     this.tables = tables;
     this.rules = rules;
-    this.sortBelow = sortBelow;
   }
 
   /**
@@ -51,7 +48,6 @@ final class ByEventTime {
     boolean mayLeaveOut = isAbsentAlike || rules.stream().noneMatch(Rules::hasDefaults);
     Map<Integer, Dataset<Row>> whole = new TreeMap<>();
     List<AsOfJoin.History> byAsOf = new ArrayList<>();
-    long rows = spine.count();
     for (int v = 0; v < tables.size(); v++) {
       ViewTable table = tables.get(v);
       Snapshot snapshot = snapshot(table);
@@ -65,7 +61,6 @@ final class ByEventTime {
           oldest == Long.MAX_VALUE ? Long.MIN_VALUE : Math.subtractExact(spine.earliest(), oldest);
       whole.put(v, history(v, snapshot, from));
       StoredAsOfs stored = StoredAsOfs.of(table.table().iceberg(), snapshot.snapshotId());
-      rows += stored.rows();
       if (!storesChanges && stored.asOfs().isPresent()) {
         Long floor = AsOfFloor.of(stored.asOfs().get(), spine.earliest());
         long first = floor == null ? Long.MIN_VALUE : floor;
@@ -79,7 +74,7 @@ final class ByEventTime {
                 v, history(v, snapshot, Math.max(from, first)), stored.rows(), asOfs, oldest));
       }
     }
-    return byAsOf.isEmpty() || rows < sortBelow
+    return byAsOf.isEmpty()
         ? PointInTime.join(spine, packed(), whole, partitions)
         : join(byAsOf, whole, partitions);
   }

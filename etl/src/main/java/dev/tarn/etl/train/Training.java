@@ -116,7 +116,7 @@ public final class Training {
     TrainingSpine stored = spine.stored(source.location(), source.snapshotId());
     TrainingManifest manifest =
         new Plan(lake, definitions, console).of(spine, stored, request, history);
-    return new TrainingSet(lake, spine, manifest, sortBelow(), false);
+    return new TrainingSet(lake, spine, manifest, false);
   }
 
   /**
@@ -165,7 +165,7 @@ public final class Training {
                   stored.getRows(),
                   stored.getFingerprint()));
     }
-    return new TrainingSet(lake, spine, manifest, sortBelow(), true);
+    return new TrainingSet(lake, spine, manifest, true);
   }
 
   private static SpineSource chosen(SpineSource source, Optional<String> where) {
@@ -192,10 +192,6 @@ public final class Training {
     } catch (Exception e) { // Scala does not declare what it throws
       throw SpineSource.unreadable(source.location(), e);
     }
-  }
-
-  private long sortBelow() {
-    return settings.read(tarn -> tarn.getLong("train.sort-below"));
   }
 
   /** The history with all releases, also those that Redis alone has noted yet. */

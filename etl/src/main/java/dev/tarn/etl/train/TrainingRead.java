@@ -33,20 +33,13 @@ final class TrainingRead {
   private final Lake lake;
   private final Spine spine;
   private final TrainingManifest manifest;
-  private final long sortBelow;
   private final List<ViewTable> tables;
   private final List<Rules> rules = new ArrayList<>();
 
-  /**
-   * A read.
-   *
-   * @param sortBelow rows in all, below which the join that takes the fewest jobs is the quickest
-   */
-  TrainingRead(Lake lake, Spine spine, TrainingManifest manifest, long sortBelow) {
+  TrainingRead(Lake lake, Spine spine, TrainingManifest manifest) {
     this.lake = lake;
     this.spine = spine;
     this.manifest = manifest;
-    this.sortBelow = sortBelow;
     tables = manifest.getViewsList().stream().map(view -> ViewTable.of(lake, view)).toList();
     for (int v = 0; v < tables.size(); v++) {
       rules.add(new Rules(tables.get(v).view(), manifest.getAsServed(), v));
@@ -162,8 +155,7 @@ final class TrainingRead {
   private Dataset<Row> joined(boolean isAbsentAlike) {
     return manifest.getAsServed()
         ? new AsServed(lake, spine, tables).join(manifest.getFiles())
-        : new ByEventTime(lake, spine, tables, rules, sortBelow)
-            .join(manifest.getFiles(), isAbsentAlike);
+        : new ByEventTime(lake, spine, tables, rules).join(manifest.getFiles(), isAbsentAlike);
   }
 
   private static String plain(String fullName) {

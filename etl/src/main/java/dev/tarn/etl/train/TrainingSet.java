@@ -19,12 +19,12 @@ public final class TrainingSet {
   /** Whether its snapshots are kept: it was made before, or is saved. */
   private boolean isKept;
 
-  TrainingSet(Lake lake, Spine spine, TrainingManifest manifest, long sortBelow, boolean isKept) {
+  TrainingSet(Lake lake, Spine spine, TrainingManifest manifest, boolean isKept) {
     this.lake = lake;
     this.spine = spine;
     this.manifest = manifest;
     this.isKept = isKept;
-    read = new TrainingRead(lake, spine, manifest, sortBelow);
+    read = new TrainingRead(lake, spine, manifest);
   }
 
   /**

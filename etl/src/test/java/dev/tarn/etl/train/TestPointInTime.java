@@ -96,8 +96,6 @@ class TestPointInTime {
     // No default, so what is too old is not even read; entities lack rows in many as-ofs.
     compare("gaps", spine, "daily_text", "daily_x", "hourly_points");
     compare("mixed", spine, "whole_points", "daily_points", "whole_x");
-    // So few rows are otherwise joined in one sort.
-    compare(1_000_000, "mixed", spine, "whole_points", "daily_points", "whole_x");
     // Nobody is unknown and nothing lacks, so no row needs more than its own as-of.
     List<Row> known = spine.stream().filter(row -> row.getLong(1) < CASES).toList();
     compare("covered", known, "whole_x", "whole_points");
@@ -112,18 +110,14 @@ class TestPointInTime {
     compare("mixed", spine, "whole_points", "daily_points", "whole_x");
   }
 
-  /** The rows that the oracle expects, which are those that were found as in a large set. */
+  /** The rows that the oracle expects, which are those that were found. */
   private List<String> compare(String service, List<Row> spine, String... features) {
-    return compare(0, service, spine, features);
-  }
-
-  private List<String> compare(int sortBelow, String service, List<Row> spine, String... features) {
     Dataset<Row> joined =
         Training.join(
                 bench.spark(),
                 bench.spark().createDataFrame(spine, SPINE).repartition(3),
                 service,
-                TrainingScores.settings(bench, "train.sort-below=" + sortBelow))
+                TrainingScores.settings(bench))
             .rows();
     assertThat(joined.schema().fieldNames())
         .startsWith("shop", "number", "label", "event_timestamp", "note")
