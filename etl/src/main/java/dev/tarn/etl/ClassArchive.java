@@ -28,7 +28,9 @@ final class ClassArchive {
 
   private ClassArchive() {}
 
-  /** Writes the archive if one is wanted. A failure costs the next command time, and nothing else. */
+  /**
+   * Writes the archive if one is wanted. A failure costs the next command time, and nothing else.
+   */
   static void write(Console console) {
     String file = System.getProperty(FILE, "");
     if (file.isEmpty()
