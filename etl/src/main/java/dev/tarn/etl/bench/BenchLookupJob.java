@@ -52,7 +52,7 @@ import redis.clients.jedis.Jedis;
 public final class BenchLookupJob {
 
   private static final String AS_OF = "2026-01-01T00:00:00Z";
-  private static final int WARM_UP_SECONDS = 8;
+  private static final int WARM_UP_SECONDS = 5;
   private static final int ROUNDS = 3;
   private static final int ROUND_SECONDS = 3;
   private static final int BODIES = 4_000;
@@ -310,6 +310,13 @@ public final class BenchLookupJob {
         Latency latency =
             load.pace(target.server().port(), target.method(), request, perSecond / 2, seconds);
         Used used = meter.used().since(before);
+        console.say(
+            "  %s: %,.0f requests/s; at half of that p50 %s ms, p99 %s ms, p99.9 %s ms",
+            target.name(),
+            perSecond,
+            millis(latency.p50()),
+            millis(latency.p99()),
+            millis(latency.p999()));
         outcomes.add(
             new Outcome(
                 shape,
