@@ -150,9 +150,6 @@ final class LoadGenerators {
                 method,
                 "--data-file",
                 bodies.toString(),
-                // It would look for templates in each request.
-                "--disable-template-functions",
-                "--disable-template-data",
                 "--concurrency",
                 "64",
                 "--connections",
