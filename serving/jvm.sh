@@ -1,27 +1,16 @@
 # The JVM options of the lookup server. Sourced by ./tarn; docs/serving.md says what they are for.
 
-java_version() {
-  local release version
-  release=$(dirname "$(dirname "$(readlink -f "$(command -v "$1")")")")/release
-  # A file, as asking java for its version takes a tenth of a second.
-  version=$(sed -n 's/^JAVA_VERSION="\(.*\)"/\1/p' "$release" 2>/dev/null || true)
-  [ -n "$version" ] || version=$("$1" -version 2>&1 | sed -n '1s/.*"\(.*\)".*/\1/p')
-  echo "$version"
-}
-
-# What tells a jar from the one that was in its place before.
-age_and_size() {
-  stat -c %Y-%s "$1" 2>/dev/null || stat -f %m-%z "$1"
-}
-
 # Prints the options, one a line.
 #   $1 the java command
 #   $2 the server's jar
 #   $3 a folder that keeps archives of loaded classes, from which the next start is faster
 #   $4 the user's own options: a collector among them takes the place of ours
 serving_jvm_options() {
-  local java=$1 jar=$2 archives=$3 own=$4 version major archive
-  version=$(java_version "$java")
+  local java=$1 jar=$2 archives=$3 own=$4 release version major archive
+  release=$(dirname "$(dirname "$(readlink -f "$(command -v "$java")")")")/release
+  # A file, as asking java for its version takes a tenth of a second.
+  version=$(sed -n 's/^JAVA_VERSION="\(.*\)"/\1/p' "$release" 2>/dev/null || true)
+  [ -n "$version" ] || version=$("$java" -version 2>&1 | sed -n '1s/.*"\(.*\)".*/\1/p')
   major=${version%%[!0-9]*}
   major=${major:-17}
 
@@ -44,7 +33,7 @@ serving_jvm_options() {
 
   mkdir -p "$archives" 2>/dev/null || true
   if [ -w "$archives" ]; then
-    archive=$archives/serving-$version-$(age_and_size "$jar").jsa
+    archive=$archives/serving-$version-$(stat -c %Y-%s "$jar" 2>/dev/null || stat -f %m-%z "$jar").jsa
     if [ "$major" -ge 19 ]; then
       printf '%s\n' -XX:+AutoCreateSharedArchive "-XX:SharedArchiveFile=$archive"
     elif [ -f "$archive" ]; then

@@ -35,12 +35,10 @@ public final class Main {
   private Main() {}
 
   public static void main(String[] args) {
-    Console console = new Console(System.out, System.err);
-    int status = run(console, args);
+    int status = run(new Console(System.out, System.err), args);
     if (status != 0) {
       System.exit(status);
     }
-    ClassArchive.write(console);
   }
 
   /** Runs one command; the result is the exit status: 0 done, 1 failed, 2 bad use. */

@@ -30,8 +30,6 @@ class DemoIT {
           .contains("./tarn versions")
           .doesNotContain("INFO", "WARN", "Exception");
       assertThat(demo.status()).isZero();
-      // The jobs after it start from what it has loaded.
-      assertThat(Shell.home().resolve(".tarn/classes")).isDirectoryContaining("glob:**/etl-*.jsa");
 
       Result get = Shell.tarn(bench, Map.of(), "get", "ids=1", "format=json");
       assertThat(get.status()).as(get.output()).isZero();
