@@ -67,7 +67,7 @@ final class LoadGenerators {
   }
 
   /**
-   * Latencies at a rate, sent evenly, whether or not answers come. A second more than {@code
+   * Latencies at a rate, sent whether or not answers come. A second more than {@code
    * seconds} is sent, and the first does not count.
    */
   Latency pace(int port, String method, byte[] request, double perSecond, int seconds)
