@@ -28,8 +28,8 @@ final class LoadGenerators {
   /** Enough that neither server ever waits for the next request. */
   private static final List<String> SATURATING = List.of("-c", "8", "-m", "8");
 
-  /** h2load sends what is due on a connection every ten milliseconds: so four at once. */
-  private static final int PER_CONNECTION = 400;
+  /** h2load sends what is due on a connection every ten milliseconds: so one at a time. */
+  private static final int PER_CONNECTION = 100;
 
   /** In which connections are made: who measures a server in use has made them long before. */
   static final int RAMP_UP_SECONDS = 1;
@@ -67,8 +67,8 @@ final class LoadGenerators {
   }
 
   /**
-   * Latencies at a rate, sent whether or not answers come. A second more than {@code
-   * seconds} is sent, and the first does not count.
+   * Latencies at a rate, sent whether or not answers come. A second more than {@code seconds} is
+   * sent, and the first does not count.
    */
   Latency pace(int port, String method, byte[] request, double perSecond, int seconds)
       throws IOException {

@@ -26,7 +26,7 @@ final class AsOfJoin {
   private static final int WORTH_FILTERING = 2;
 
   /** Of one side of the join, in one task's memory. */
-  private static final long BYTES_AT_ONCE = 64 << 20;
+  private static final long BYTES_AT_ONCE = 16 << 20;
 
   /** A history whose as-ofs are known. */
   static final class History {

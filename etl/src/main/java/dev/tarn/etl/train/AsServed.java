@@ -67,9 +67,7 @@ final class AsServed {
               : joined.join(
                   rows(v, asking), JavaConverters.asScalaBuffer(on(v)).toSeq(), "left_outer");
     }
-    return joined
-        .repartition(partitions, Columns.keys(spine.keys()))
-        .sortWithinPartitions(PointInTime.order(spine));
+    return joined.repartition(partitions, Columns.keys(spine.keys()));
   }
 
   /** The place of the reading that was live at a moment; null where there was none. */

@@ -38,8 +38,8 @@ final class ByEventTime {
   }
 
   /**
-   * The spine's packed rows with a struct of each view, null where it has no row; in order of
-   * entity, time and then all that a row has.
+   * The spine's packed rows with a struct of each view, null where it has no row; divided by
+   * entity.
    *
    * @param isAbsentAlike whether a row that is too old counts for nothing at all
    */
@@ -109,15 +109,12 @@ final class ByEventTime {
       }
     }
     if (older.isEmpty()) {
-      return joined.sortWithinPartitions(PointInTime.order(spine));
+      return joined;
     }
     Dataset<Row> found = PointInTime.join(spine, joined.filter(isLacking), older, partitions);
     return isAny
         ? found
-        : found
-            .unionByName(joined.filter(functions.not(isLacking)))
-            .repartition(partitions, keys)
-            .sortWithinPartitions(PointInTime.order(spine));
+        : found.unionByName(joined.filter(functions.not(isLacking))).repartition(partitions, keys);
   }
 
   private Dataset<Row> packed() {

@@ -36,8 +36,7 @@ final class PointInTime {
   private PointInTime() {}
 
   /**
-   * Rows of a spine with a struct for each history, null where it has no row; in order of entity,
-   * time and then all that a row has.
+   * Rows of a spine with a struct for each history, null where it has no row; divided by entity.
    *
    * @param asking packed rows; where they have a struct of a history already, that is kept
    * @param histories by number of the view, each with keys, micros and a struct; see {@link
@@ -52,13 +51,9 @@ final class PointInTime {
       all = all.unionByName(seen.withColumn(IS_SPINE, functions.lit(0)), true);
     }
     Column[] keys = Columns.keys(spine.keys());
-    List<Column> order = new ArrayList<>();
-    order.add(functions.col(Columns.MICROS));
-    order.add(functions.col(IS_SPINE));
-    order.addAll(List.of(spine.order()));
     WindowSpec untilNow =
         Window.partitionBy(keys)
-            .orderBy(order.toArray(new Column[0]))
+            .orderBy(functions.col(Columns.MICROS), functions.col(IS_SPINE))
             .rowsBetween(Window.unboundedPreceding(), Window.currentRow());
     List<String> given = List.of(asking.columns());
     Map<String, Column> result = new LinkedHashMap<>();
@@ -75,14 +70,6 @@ final class PointInTime {
         .select(result.values().toArray(new Column[0]))
         .filter(functions.col(IS_SPINE).equalTo(1))
         .drop(IS_SPINE);
-  }
-
-  /** The order in which {@link #join} leaves rows. */
-  static Column[] order(Spine spine) {
-    List<Column> order = new ArrayList<>(List.of(Columns.keys(spine.keys())));
-    order.add(functions.col(Columns.MICROS));
-    order.addAll(List.of(spine.order()));
-    return order.toArray(new Column[0]);
   }
 
   /** A history to join: its rows' keys and micros, and the columns to get as one struct. */

@@ -197,7 +197,7 @@ record Spine(
     return rows.select(columns.toArray(new Column[0]));
   }
 
-  /** Keys, time, the row as a struct, and what orders rows of the same entity and time. */
+  /** Keys, time, and the row as a struct. */
   List<Column> packed() {
     List<Column> columns = keyColumns();
     columns.add(micros());
@@ -208,14 +208,19 @@ record Spine(
     return columns;
   }
 
-  /** What orders packed rows of the same entity and time, so that the order is always the same. */
+  /**
+   * What orders packed rows: entity, time, then all that they have, so that it is always the same.
+   */
   Column[] order() {
-    return Stream.of(rows.schema().fields())
-        .flatMap(
-            field ->
-                Columns.order(
-                    functions.col(Columns.SPINE).getField(field.name()), field.dataType()))
-        .toArray(Column[]::new);
+    Stream<Column> entityAndTime =
+        Stream.concat(Stream.of(Columns.keys(keys)), Stream.of(functions.col(Columns.MICROS)));
+    Stream<Column> others =
+        Stream.of(rows.schema().fields())
+            .flatMap(
+                field ->
+                    Columns.order(
+                        functions.col(Columns.SPINE).getField(field.name()), field.dataType()));
+    return Stream.concat(entityAndTime, others).toArray(Column[]::new);
   }
 
   TrainingSpine stored(String location, long snapshotId) {

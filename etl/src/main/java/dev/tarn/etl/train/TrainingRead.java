@@ -22,8 +22,7 @@ import org.apache.spark.sql.functions;
  * The manifest alone decides, so that the first time and any later one are the same read.
  *
  * <p>The result has the spine's columns as they were, then the service's features in its order or
- * its vector. It is divided by entity into as many parts as the manifest has files, and within each
- * in order of entity, time and all other columns.
+ * its vector. It is divided by entity into as many parts as the manifest has files.
  */
 final class TrainingRead {
 
@@ -46,23 +45,31 @@ final class TrainingRead {
     }
   }
 
-  /** The training set. */
+  /** The training set, its rows in any order. */
   Dataset<Row> rows() {
-    return manifest.getVectors() ? withVectors() : withFeatures(true);
+    return manifest.getVectors() ? withVectors(false) : withFeatures(true, false);
   }
 
-  /** The training set without defaults, which have no part in vectors or in fitting them. */
+  /** The same, each part in order of entity, time and all other columns of the spine. */
+  Dataset<Row> rowsInOrder() {
+    return manifest.getVectors() ? withVectors(true) : withFeatures(true, true);
+  }
+
+  /**
+   * The training set without defaults, which have no part in vectors or in fitting them; in order,
+   * as a mean of floating-point numbers depends on it.
+   */
   Dataset<Row> withoutDefaults() {
-    return withFeatures(false);
+    return withFeatures(false, true);
   }
 
-  private Dataset<Row> withFeatures(boolean withDefaults) {
+  private Dataset<Row> withFeatures(boolean withDefaults, boolean isInOrder) {
     List<Column> columns = spineColumns();
     values(withDefaults).forEach((name, value) -> columns.add(value.as(plain(name))));
-    return joined(!withDefaults).select(columns.toArray(new Column[0]));
+    return joined(!withDefaults, isInOrder).select(columns.toArray(new Column[0]));
   }
 
-  private Dataset<Row> withVectors() {
+  private Dataset<Row> withVectors(boolean isInOrder) {
     List<FeatureType> types = new ArrayList<>();
     List<Column> values = new ArrayList<>();
     Map<String, Column> byName = values(false);
@@ -79,7 +86,7 @@ final class TrainingRead {
     } catch (TransformException e) {
       throw new TarnException(e.getMessage(), e);
     }
-    return joined(true).select(columns.toArray(new Column[0]));
+    return joined(true, isInOrder).select(columns.toArray(new Column[0]));
   }
 
   private List<Column> spineColumns() {
@@ -152,10 +159,12 @@ final class TrainingRead {
    *
    * @param isAbsentAlike whether a row that is too old counts for nothing at all
    */
-  private Dataset<Row> joined(boolean isAbsentAlike) {
-    return manifest.getAsServed()
-        ? new AsServed(lake, spine, tables).join(manifest.getFiles())
-        : new ByEventTime(lake, spine, tables, rules).join(manifest.getFiles(), isAbsentAlike);
+  private Dataset<Row> joined(boolean isAbsentAlike, boolean isInOrder) {
+    Dataset<Row> joined =
+        manifest.getAsServed()
+            ? new AsServed(lake, spine, tables).join(manifest.getFiles())
+            : new ByEventTime(lake, spine, tables, rules).join(manifest.getFiles(), isAbsentAlike);
+    return isInOrder ? joined.sortWithinPartitions(spine.order()) : joined;
   }
 
   private static String plain(String fullName) {

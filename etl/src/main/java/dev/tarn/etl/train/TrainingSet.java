@@ -29,7 +29,8 @@ public final class TrainingSet {
 
   /**
    * The set: the spine's columns, then the service's features under their plain names, or {@code
-   * vector}. One row for each row of the spine.
+   * vector}. One row for each row of the spine, in any order; what is saved is in order of entity,
+   * time and all other columns.
    */
   public Dataset<Row> rows() {
     return read.rows();
@@ -62,12 +63,12 @@ public final class TrainingSet {
     Output output = Output.of(lake, out, overwrite);
     Manifests manifests = new Manifests(lake);
     if (isKept) {
-      output.write(this::rows, spine.count(), manifest.getId(), manifest());
+      output.write(read::rowsInOrder, spine.count(), manifest.getId(), manifest());
       return;
     }
     try {
       manifests.keep(manifest);
-      output.write(this::rows, spine.count(), manifest.getId(), manifest());
+      output.write(read::rowsInOrder, spine.count(), manifest.getId(), manifest());
       manifests.made(manifest, out);
       isKept = true;
     } finally {
