@@ -28,8 +28,12 @@ final class LoadGenerators {
   /** Enough that neither server ever waits for the next request. */
   private static final List<String> SATURATING = List.of("-c", "8", "-m", "8");
 
-  /** h2load sends what is due on a connection every ten milliseconds: so one at a time. */
-  private static final int PER_CONNECTION = 100;
+  /**
+   * h2load sends what is due on a connection every ten milliseconds: so four at once. Of more
+   * connections each costs more, to it and to the servers: of one request at a time so much that
+   * they wait for the processor at half of saturation.
+   */
+  private static final int PER_CONNECTION = 400;
 
   /** In which connections are made: who measures a server in use has made them long before. */
   static final int RAMP_UP_SECONDS = 1;
