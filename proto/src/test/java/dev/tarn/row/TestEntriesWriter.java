@@ -117,6 +117,41 @@ class TestEntriesWriter {
         .containsOnly(Map.entry("a", value), Map.entry("view.a", value));
   }
 
+  @Test
+  void numbersAreWrittenWhateverIsAskedOfThoseBetween() throws Exception {
+    FeatureType number = FeatureType.newBuilder().setKind(Kind.KIND_DOUBLE).build();
+    FeatureType whole = FeatureType.newBuilder().setKind(Kind.KIND_BIGINT).build();
+    RowWriter row = new RowWriter();
+    row.start(AS_OF, AS_OF);
+    row.putNulls(6);
+    row.putDouble(0.5);
+    row.putLong((1L << 53) + 1);
+    row.putDouble(1.5);
+    row.putDouble(2.5);
+    row.putLong(1L << 53);
+    row.putDouble(-0.0);
+    EntriesWriter writer =
+        new EntriesWriter(
+            List.of(number, whole, number, number, whole, number),
+            List.of(
+                new EntriesWriter.Name(0, "first", ByteString.EMPTY),
+                new EntriesWriter.Name(1, "large", ByteString.EMPTY),
+                new EntriesWriter.Name(2, "twice", ByteString.EMPTY),
+                new EntriesWriter.Name(2, "view.twice", ByteString.EMPTY),
+                // Nobody asks for the fourth.
+                new EntriesWriter.Name(4, "whole", ByteString.EMPTY),
+                new EntriesWriter.Name(5, "zero", ByteString.EMPTY)));
+
+    assertThat(Struct.parseFrom(write(row.toBytes(), writer)).getFieldsMap())
+        .containsOnly(
+            Map.entry("first", Values.ofDouble(0.5)),
+            Map.entry("large", Values.ofString("9007199254740993")),
+            Map.entry("twice", Values.ofDouble(1.5)),
+            Map.entry("view.twice", Values.ofDouble(1.5)),
+            Map.entry("whole", Values.ofDouble(9007199254740992.0)),
+            Map.entry("zero", Values.ofDouble(-0.0)));
+  }
+
   private static byte[] write(byte[] row, List<FeatureType> types) throws CorruptRowException {
     List<EntriesWriter.Name> names =
         IntStream.range(0, types.size())

@@ -59,6 +59,18 @@ final class BenchRedis implements AutoCloseable {
     }
   }
 
+  /** Processor time of Redis so far, microseconds. */
+  double cpuMicros() {
+    try (Jedis jedis = connect()) {
+      return Pattern.compile("used_cpu_(?:sys|user):([0-9.]+)")
+              .matcher(jedis.info("cpu"))
+              .results()
+              .mapToDouble(result -> Double.parseDouble(result.group(1)))
+              .sum()
+          * 1e6;
+    }
+  }
+
   @Override
   public void close() throws IOException {
     server.stop();

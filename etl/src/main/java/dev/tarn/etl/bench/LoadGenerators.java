@@ -53,6 +53,9 @@ final class LoadGenerators {
   /** In microseconds, from sending a request to the end of its answer. */
   record Latency(double p50, double p99, double p999) {}
 
+  /** How many requests were answered, and how many a second. */
+  record Saturation(long requests, double perSecond) {}
+
   /** Whether a program is on the PATH. */
   static boolean has(String program) {
     return Stream.of(System.getenv("PATH").split(":", -1))
@@ -139,11 +142,12 @@ final class LoadGenerators {
   }
 
   /**
-   * Requests a second at saturation, with another body for each.
+   * As many requests as come through, with another body for each.
    *
    * @param bodies a JSON array of requests, sent in turn
    */
-  double saturateWithMany(int port, String method, Path bodies, int seconds) throws IOException {
+  Saturation saturateWithMany(int port, String method, Path bodies, int seconds)
+      throws IOException {
     String answer;
     try (Program ghz =
         Program.start(
@@ -172,7 +176,7 @@ final class LoadGenerators {
     if (!statuses.keySet().equals(java.util.Set.of("OK"))) {
       throw new TarnException("not all lookups succeeded: " + statuses);
     }
-    return report.get("rps").getAsDouble();
+    return new Saturation(report.get("count").getAsLong(), report.get("rps").getAsDouble());
   }
 
   private Program h2load(int port, String method, byte[] request, List<String> words)
