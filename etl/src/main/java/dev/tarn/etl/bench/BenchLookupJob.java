@@ -347,8 +347,8 @@ public final class BenchLookupJob {
   }
 
   /**
-   * Vectors of a hundred entities, of which the k-th most frequent comes 1/k as often as the first:
-   * what ghz can read at the least cost to itself.
+   * Vectors of one entity a request, of which the k-th most frequent comes 1/k as often as the
+   * first.
    */
   private void zipf() throws IOException {
     LookupShape shape = new LookupShape(true, 1, WIDTH);
