@@ -28,8 +28,8 @@ serving_jvm_options() {
     echo --sun-misc-unsafe-memory-access=allow
   fi
   printf '%s\n' -XX:+PerfDisableSharedMem -XX:+ExitOnOutOfMemoryError
-  # Both Nettys: that of Lettuce and the one within gRPC.
-  printf '%s\n' -Dio.netty.jfr.enabled=false -Dio.grpc.netty.shaded.io.netty.jfr.enabled=false
+  # Netty would load the Flight Recorder with each start, for events that nobody reads.
+  echo -Dio.netty.jfr.enabled=false
 
   mkdir -p "$archives" 2>/dev/null || true
   if [ -w "$archives" ]; then

@@ -49,10 +49,11 @@ final class Lookup {
   private static final long MAX_MATRIX_BYTES = 256 << 20;
 
   /**
-   * So many rows make an answer at once, by the thread that has them: to wake another would take as
-   * long. With more, the other lookups of that thread would wait too long.
+   * So many values make an answer at once, by the thread of the network that has them, which takes
+   * it some 100 µs at the most: to wake another costs every lookup more. With more, the other
+   * lookups of that thread would wait too long.
    */
-  private static final int FEW_ROWS = 16;
+  private static final int FEW_VALUES = 2_048;
 
   private final Releases releases;
   private final Answers answers;
@@ -134,6 +135,7 @@ final class Lookup {
     Optional<CallRecord> call = CallRecord.current();
     call.ifPresent(record -> record.asks(ids.size()));
     FetchedRows rows = FetchedRows.toFetch(selection, ids);
+    boolean isLarge = (long) ids.size() * selection.width() > FEW_VALUES;
     // While Redis is away, a release could pass unseen.
     Optional<Instant> staleSince = releases.staleSince();
     boolean isTooStale =
@@ -150,7 +152,7 @@ final class Lookup {
             call.ifPresent(record -> record.isStaleSince(since));
             metrics.staleAnswer();
           });
-      return rows.size() > FEW_ROWS
+      return isLarge
           ? CompletableFuture.supplyAsync(() -> rows, executor)
           : CompletableFuture.completedFuture(rows);
     }
@@ -163,7 +165,7 @@ final class Lookup {
               near.ifPresent(rows::giveTo);
               return rows;
             },
-            rows.size() > FEW_ROWS ? executor : Runnable::run);
+            isLarge ? executor : Runnable::run);
   }
 
   /** With the mark of a stale answer, where it is one; the older service has no field for it. */

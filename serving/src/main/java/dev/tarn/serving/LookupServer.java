@@ -8,7 +8,7 @@ import io.grpc.BindableService;
 import io.grpc.Server;
 import io.grpc.ServerServiceDefinition;
 import io.grpc.health.v1.HealthCheckResponse.ServingStatus;
-import io.grpc.netty.shaded.io.grpc.netty.NettyServerBuilder;
+import io.grpc.netty.NettyServerBuilder;
 import io.grpc.protobuf.services.HealthStatusManager;
 import io.grpc.protobuf.services.ProtoReflectionService;
 import io.grpc.protobuf.services.ProtoReflectionServiceV1;
@@ -44,6 +44,8 @@ final class LookupServer {
       Executors.newFixedThreadPool(Runtime.getRuntime().availableProcessors());
   private final Optional<NearCache> nearCache;
   private final FileWatch watch;
+  private final NetworkThreads network =
+      new NetworkThreads(Runtime.getRuntime().availableProcessors());
   private final RedisConnector redis;
   private final Metrics metrics;
   private final Optional<Tracing> tracing;
@@ -66,7 +68,7 @@ final class LookupServer {
                     tls.map(ServerTls::files).stream(), callers.map(CallerFile::files).stream())
                 .toList(),
             settings.reload());
-    redis = new RedisConnector(redisSettings);
+    redis = new RedisConnector(redisSettings, network);
     // Not by a method of its own, which would load OpenTelemetry to do nothing.
     tracing =
         settings.tracing().isOn()
@@ -118,6 +120,7 @@ final class LookupServer {
             .addService(health.getHealthService())
             .addService(ProtoReflectionServiceV1.newInstance())
             .addService(olderReflection());
+    network.serve(builder);
     if (!settings.serveStale().isZero()) {
       builder.intercept(new StaleHeader());
     }
@@ -188,6 +191,7 @@ final class LookupServer {
     watch.close();
     releases.close();
     redis.close();
+    network.close();
     executor.shutdown();
     http.ifPresent(HttpEndpoints::close);
     if (tracing.isPresent()) {

@@ -52,6 +52,7 @@ final class RedisConnector implements AutoCloseable {
   }
 
   private final RedisSettings settings;
+  private final NetworkThreads threads;
   private final RedisURI uri;
   private final ClientResources resources;
   private final RedisClient client;
@@ -64,10 +65,15 @@ final class RedisConnector implements AutoCloseable {
    *
    * @throws dev.tarn.cli.TarnException if the certificates of {@code redis.tls-ca} can't be read
    */
-  RedisConnector(RedisSettings settings) {
+  RedisConnector(RedisSettings settings, NetworkThreads threads) {
     this.settings = settings;
+    this.threads = threads;
     uri = uri(settings);
-    resources = ClientResources.builder().nettyCustomizer(RedisWire.CUSTOMIZER).build();
+    resources =
+        ClientResources.builder()
+            .eventLoopGroupProvider(threads)
+            .nettyCustomizer(RedisWire.CUSTOMIZER)
+            .build();
     client = RedisClient.create(resources, uri);
     client.setOptions(options(settings));
   }
@@ -137,7 +143,8 @@ final class RedisConnector implements AutoCloseable {
       }
       if (!has(info, "cluster_enabled:1")) {
         forgetCluster();
-        return new SingleNode(one);
+        return SingleNode.connect(
+            one, () -> client.connect(ByteArrayCodec.INSTANCE), threads.threadPoolSize());
       }
     } catch (RedisException | RedisUnavailableException e) {
       one.close();

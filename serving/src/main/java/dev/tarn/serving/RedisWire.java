@@ -15,6 +15,7 @@ import io.netty.channel.ChannelPipeline;
 import io.netty.channel.ChannelPromise;
 import io.netty.handler.codec.ByteToMessageDecoder;
 import io.netty.handler.codec.CorruptedFrameException;
+import io.netty.handler.flush.FlushConsolidationHandler;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -45,6 +46,10 @@ final class RedisWire extends ByteToMessageDecoder {
         public void afterChannelInitialized(Channel channel) {
           RedisWire wire = new RedisWire();
           ChannelPipeline pipeline = channel.pipeline();
+          // What a thread has for Redis from all that it has just read goes out together.
+          pipeline.addFirst(
+              new FlushConsolidationHandler(
+                  FlushConsolidationHandler.DEFAULT_EXPLICIT_FLUSH_AFTER_FLUSHES, true));
           // The encoder lets nothing pass but Lettuce's own commands.
           pipeline.addBefore(pipeline.context(CommandEncoder.class).name(), null, wire);
           pipeline.addLast(wire.new Writer(pipeline.context(wire)));
@@ -205,6 +210,9 @@ final class RedisWire extends ByteToMessageDecoder {
         awaited.addAll(bundle.commands());
         // If this fails the connection ends, and with it the wait.
         var unused = wire.write(Unpooled.wrappedBuffer(bundle.bytes()), promise);
+      } else if (message instanceof ThreadQuestion question) {
+        question.answer().complete(context.channel().eventLoop());
+        promise.setSuccess();
       } else {
         var unused = context.write(message, promise);
       }

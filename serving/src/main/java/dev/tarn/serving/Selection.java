@@ -23,11 +23,13 @@ final class Selection {
   record ViewColumns(ServedView view, List<Column> columns) {}
 
   private final List<ViewColumns> views;
+  private final int width;
   private final AnswerParts parts;
   private final AnswerParts legacyParts;
 
   private Selection(List<ViewColumns> views) {
     this.views = views;
+    width = views.stream().mapToInt(view -> view.columns().size()).sum();
     parts = new AnswerParts(views, true);
     legacyParts = new AnswerParts(views, false);
   }
@@ -48,6 +50,11 @@ final class Selection {
   /** In order of name. */
   List<ViewColumns> views() {
     return views;
+  }
+
+  /** How many features are asked for. */
+  int width() {
+    return width;
   }
 
   AnswerParts parts() {

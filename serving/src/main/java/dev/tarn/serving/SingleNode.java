@@ -2,34 +2,100 @@ package dev.tarn.serving;
 
 import io.lettuce.core.RedisException;
 import io.lettuce.core.api.StatefulRedisConnection;
+import io.netty.channel.EventLoop;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.CompletionException;
+import java.util.function.Supplier;
 
-/** A plain Redis: all keys on one server. */
+/**
+ * A plain Redis: all keys on one server. Each thread of the network has a connection of its own, so
+ * that a lookup stays with the thread that began it.
+ */
 final class SingleNode implements Nodes {
 
-  private final StatefulRedisConnection<byte[], byte[]> connection;
+  /** A connection and the thread that reads and writes it. */
+  private record Lane(StatefulRedisConnection<byte[], byte[]> connection, EventLoop thread) {
 
-  SingleNode(StatefulRedisConnection<byte[], byte[]> connection) {
-    this.connection = connection;
+    static Lane of(StatefulRedisConnection<byte[], byte[]> connection) {
+      ThreadQuestion question = new ThreadQuestion();
+      try {
+        var unused = connection.dispatch(question);
+        return new Lane(connection, question.answer().join());
+      } catch (CompletionException | CancellationException e) {
+        throw new RedisException("connection lost", e);
+      }
+    }
+  }
+
+  private final List<Lane> lanes;
+
+  private SingleNode(List<Lane> lanes) {
+    this.lanes = List.copyOf(lanes);
+  }
+
+  /**
+   * Connects each of the threads.
+   *
+   * @param first a connection that is made already
+   * @throws RedisException if one can't be made; then none is left
+   */
+  static SingleNode connect(
+      StatefulRedisConnection<byte[], byte[]> first,
+      Supplier<StatefulRedisConnection<byte[], byte[]>> connector,
+      int threads) {
+    List<Lane> lanes = new ArrayList<>();
+    StatefulRedisConnection<byte[], byte[]> next = first;
+    try {
+      // They get threads in turn, clients' connections among them. A thread that goes without
+      // shares.
+      for (int tries = 1; ; tries++) {
+        Lane lane = Lane.of(next);
+        if (lanes.stream().noneMatch(other -> other.thread() == lane.thread())) {
+          lanes.add(lane);
+        } else {
+          next.close();
+        }
+        if (lanes.size() == threads || tries == 2 * threads) {
+          return new SingleNode(lanes);
+        }
+        next = connector.get();
+      }
+    } catch (RedisException e) {
+      next.close();
+      lanes.forEach(lane -> lane.connection().close());
+      throw e;
+    }
   }
 
   @Override
   public boolean isOpen() {
-    return connection.isOpen();
+    return lanes.stream().allMatch(lane -> lane.connection().isOpen());
   }
 
   @Override
   public int connections() {
-    return connection.isOpen() ? 1 : 0;
+    return Math.toIntExact(lanes.stream().filter(lane -> lane.connection().isOpen()).count());
   }
 
   @Override
   public void send(List<? extends KeyedCommand> commands) {
     try {
-      var unused = connection.dispatch(new Bundle(commands));
+      var unused = own().dispatch(new Bundle(commands));
     } catch (RedisException e) {
       commands.forEach(command -> command.failed(e));
     }
+  }
+
+  /** The connection of this thread; any one, if it has none. */
+  private StatefulRedisConnection<byte[], byte[]> own() {
+    for (Lane lane : lanes) {
+      if (lane.thread().inEventLoop()) {
+        return lane.connection();
+      }
+    }
+    return lanes.get(0).connection();
   }
 
   @Override
@@ -37,6 +103,6 @@ final class SingleNode implements Nodes {
 
   @Override
   public void close() {
-    connection.close();
+    lanes.forEach(lane -> lane.connection().close());
   }
 }

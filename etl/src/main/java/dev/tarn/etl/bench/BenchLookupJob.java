@@ -21,7 +21,6 @@ import dev.tarn.etl.fit.FitJob;
 import dev.tarn.etl.push.PushJob;
 import dev.tarn.etl.redis.RedisServers;
 import dev.tarn.etl.release.VersionStore;
-import java.io.BufferedWriter;
 import java.io.IOException;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -57,7 +56,11 @@ public final class BenchLookupJob {
   private static final int WARM_UP_SECONDS = 5;
   private static final int ROUNDS = 3;
   private static final int ROUND_SECONDS = 3;
-  private static final int BODIES = 20_000;
+
+  /** Of the skewed requests: so few entities that all of them are in some request. */
+  private static final int POPULATION = 1_000;
+
+  private static final int REQUESTS = 64;
   private static final int WIDTH = 10;
   private static final String TARN = "Tarn";
   private static final String FLOOR = "floor";
@@ -100,8 +103,8 @@ public final class BenchLookupJob {
   /**
    * Skewed requests at saturation.
    *
-   * @param cpuMicros of the server and Redis together, a request: the load generator takes so much
-   *     of the processors that the rate alone says little of them
+   * @param cpuMicros of the server and Redis together, a request: the load generator takes its part
+   *     of the processors, so the rate alone does not say it
    */
   private record Skewed(double perSecond, double cpuMicros) {}
 
@@ -288,11 +291,7 @@ public final class BenchLookupJob {
         soak(tarn);
       }
     }
-    if (LoadGenerators.has("ghz")) {
-      zipf();
-    } else {
-      console.say("ghz is not on the PATH: the near cache is left out");
-    }
+    zipf();
   }
 
   private double saturate(LookupShape shape, Target target, int seconds) throws IOException {
@@ -311,13 +310,13 @@ public final class BenchLookupJob {
     }
     for (Target target : targets) {
       double perSecond = median(rates.get(target).stream());
-      double requests = perSecond / 2 * (LoadGenerators.RAMP_UP_SECONDS + seconds);
       try (JvmMeter meter = JvmMeter.of(target.server().pid())) {
         long failedBefore = failed(target.server());
         Used before = meter.used();
         Latency latency =
             load.pace(target.server().port(), target.method(), request, perSecond / 2, seconds);
         Used used = meter.used().since(before);
+        long requests = latency.requests();
         console.say(
             "  %s: %,.0f requests/s; at half of that p50 %s ms, p99 %s ms, p99.9 %s ms",
             target.name(),
@@ -347,28 +346,29 @@ public final class BenchLookupJob {
   }
 
   /**
-   * Vectors of one entity a request, of which the k-th most frequent comes 1/k as often as the
-   * first.
+   * Vectors of a hundred entities a request, of which the k-th most frequent comes 1/k as often as
+   * the first.
    */
   private void zipf() throws IOException {
-    LookupShape shape = new LookupShape(true, 1, WIDTH);
-    Path bodies = folder.resolve("bodies.json");
-    double[] sums = new double[(int) entities];
+    LookupShape shape = new LookupShape(true, 100, WIDTH);
+    double[] sums = new double[POPULATION];
     for (int k = 0; k < sums.length; k++) {
       sums[k] = (k == 0 ? 0 : sums[k - 1]) + 1.0 / (k + 1);
     }
     Random random = new Random(1);
-    try (BufferedWriter writer = Files.newBufferedWriter(bodies)) {
-      for (int i = 0; i < BODIES; i++) {
-        int at = Arrays.binarySearch(sums, random.nextDouble() * sums[sums.length - 1]);
-        writer.write(
-            "%s{\"entity_ids\":[\"%d\"],\"feature_service\":\"%s\"}"
-                .formatted(i == 0 ? "[" : ",", at < 0 ? -at - 1 : at, LookupShape.service(WIDTH)));
-      }
-      writer.write("]");
-    }
-    long bytes = entities / 10 * NEAR_BYTES;
-    console.say("near cache for a tenth of the entities (%,d bytes), Zipf 1.0", bytes);
+    List<byte[]> requests =
+        IntStream.range(0, REQUESTS)
+            .mapToObj(
+                i ->
+                    shape.request(
+                        random
+                            .doubles(shape.entities(), 0, sums[sums.length - 1])
+                            .mapToInt(sum -> Arrays.binarySearch(sums, sum))
+                            .map(at -> at < 0 ? -at - 1 : at)))
+            .toList();
+    long bytes = POPULATION / 10L * NEAR_BYTES;
+    console.say(
+        "%s, Zipf 1.0 over %,d entities, near cache for a tenth of them", shape, POPULATION);
     try (LookupServer without = tarn("without", List.of());
         LookupServer with = tarn("with", List.of("serving.near-cache-bytes=" + bytes))) {
       List<List<Skewed>> rounds = List.of(new ArrayList<>(), new ArrayList<>());
@@ -378,7 +378,7 @@ public final class BenchLookupJob {
               skewed(
                   i == 0 ? without : with,
                   shape.method(),
-                  bodies,
+                  requests,
                   round == 0 ? 2 * WARM_UP_SECONDS : ROUND_SECONDS);
           if (round > 0) {
             rounds.get(i).add(skewed);
@@ -394,15 +394,14 @@ public final class BenchLookupJob {
                           median(of.stream().map(Skewed::cpuMicros))))
               .toList();
     }
-    Files.delete(bodies);
   }
 
-  private Skewed skewed(LookupServer server, String method, Path bodies, int seconds)
+  private Skewed skewed(LookupServer server, String method, List<byte[]> requests, int seconds)
       throws IOException {
     try (JvmMeter meter = JvmMeter.of(server.pid())) {
       Used before = meter.used();
       double redisBefore = redis.cpuMicros();
-      Saturation saturation = load.saturateWithMany(server.port(), method, bodies, seconds);
+      Saturation saturation = load.saturateWithMany(server.port(), method, requests, seconds);
       double micros = redis.cpuMicros() - redisBefore + meter.used().since(before).cpuNanos() / 1e3;
       return new Skewed(saturation.perSecond(), micros / saturation.requests());
     }
@@ -518,6 +517,7 @@ public final class BenchLookupJob {
             "entities × features",
             "server",
             "requests/s",
+            "paced",
             "p50 ms",
             "p99 ms",
             "p99.9 ms",
@@ -529,6 +529,7 @@ public final class BenchLookupJob {
           outcome.shape().toString(),
           outcome.server(),
           "%,.0f".formatted(outcome.perSecond()),
+          "%,.0f".formatted(outcome.latency().perSecond()),
           millis(outcome.latency().p50()),
           millis(outcome.latency().p99()),
           millis(outcome.latency().p999()),
@@ -607,6 +608,7 @@ public final class BenchLookupJob {
       one.addProperty("features", outcome.shape().features());
       one.addProperty("server", outcome.server());
       one.addProperty("requests_per_second", outcome.perSecond());
+      one.addProperty("paced_per_second", outcome.latency().perSecond());
       one.addProperty("p50_us", outcome.latency().p50());
       one.addProperty("p99_us", outcome.latency().p99());
       one.addProperty("p999_us", outcome.latency().p999());

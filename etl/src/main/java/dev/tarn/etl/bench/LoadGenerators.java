@@ -1,9 +1,8 @@
 package dev.tarn.etl.bench;
 
-import com.google.gson.JsonObject;
-import com.google.gson.JsonParser;
 import dev.tarn.cli.TarnException;
 import java.io.BufferedReader;
+import java.io.BufferedWriter;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -12,6 +11,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -19,29 +19,38 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
- * The programs that send the requests, neither of them ours: h2load (of nghttp2), which costs
- * little and sends one request again and again, and ghz, which sends other entities each time and
- * takes more processor time than the servers do.
+ * Sends requests by h2load (of nghttp2), which is not ours and costs little: as many as come
+ * through, or some at a time, whether or not answers come. A process of it sends one request again
+ * and again; where requests differ there is a process for each.
  */
 final class LoadGenerators {
 
-  /** Enough that neither server ever waits for the next request. */
-  private static final List<String> SATURATING = List.of("-c", "8", "-m", "8");
+  /** Clients that each send the next request when they have the last one's answer. */
+  private static final int CLIENTS = 64;
 
   /**
-   * h2load sends what is due on a connection every ten milliseconds: so four at once. Of more
-   * connections each costs more, to it and to the servers: of one request at a time so much that
-   * they wait for the processor at half of saturation.
+   * h2load looks for what is due every millisecond. Several of them do so at different moments, and
+   * what is due at one of them is little.
    */
-  private static final int PER_CONNECTION = 400;
+  private static final int PACERS = 4;
+
+  /** With more a second on a connection, a millisecond would hold up the next request too often. */
+  private static final int PER_CONNECTION = 150;
+
+  /** What the connections of a pacer send is the same, but each begins so much after the last. */
+  private static final int MILLIS_BETWEEN = 7;
 
   /** In which connections are made: who measures a server in use has made them long before. */
-  static final int RAMP_UP_SECONDS = 1;
+  private static final int RAMP_UP_SECONDS = 1;
 
   /** As many as may be under way on a connection, so that a late answer holds nothing back. */
   private static final int MAX_STREAMS = 200;
 
-  private static final Pattern RATE = Pattern.compile("finished in [^,]+, ([0-9.]+) req/s");
+  /** Less than this of what was to be sent is another measurement. */
+  private static final double MIN_SENT = 0.8;
+
+  private static final Pattern DONE =
+      Pattern.compile("finished in [^,]+, ([0-9.]+) req/s.*?(\\d+) succeeded", Pattern.DOTALL);
   private static final Pattern FAILED = Pattern.compile("(\\d+) failed, (\\d+) errored");
 
   private final Path folder;
@@ -50,8 +59,14 @@ final class LoadGenerators {
     this.folder = folder;
   }
 
-  /** In microseconds, from sending a request to the end of its answer. */
-  record Latency(double p50, double p99, double p999) {}
+  /**
+   * What came of a load at a rate.
+   *
+   * @param requests that were sent, those that do not count among them
+   * @param perSecond of those that count
+   * @param p50 like the others in microseconds, from sending a request to the end of its answer
+   */
+  record Latency(long requests, double perSecond, double p50, double p99, double p999) {}
 
   /** How many requests were answered, and how many a second. */
   record Saturation(long requests, double perSecond) {}
@@ -64,127 +79,166 @@ final class LoadGenerators {
 
   /** Requests a second at saturation: whenever an answer comes, the next request goes out. */
   double saturate(int port, String method, byte[] request, int seconds) throws IOException {
-    List<String> words = new ArrayList<>(SATURATING);
-    words.addAll(List.of("-D", Integer.toString(seconds)));
-    try (Program saturating = h2load(port, method, request, words)) {
-      String said = saturating.said();
-      requireAll(said);
-      return rate(said);
-    }
-  }
-
-  /**
-   * Latencies at a rate, sent whether or not answers come. A second more than {@code seconds} is
-   * sent, and the first does not count.
-   */
-  Latency pace(int port, String method, byte[] request, double perSecond, int seconds)
-      throws IOException {
-    int count = (int) Math.ceil(perSecond * (RAMP_UP_SECONDS + seconds));
-    int connections = (int) Math.ceil(perSecond / PER_CONNECTION);
-    Path log = folder.resolve("h2load.log");
-    Files.deleteIfExists(log);
-    try (Program pacer =
+    try (Program saturating =
         h2load(
             port,
             method,
-            request,
-            List.of(
-                "-c",
-                Integer.toString(connections),
-                // Begun one after the other, or all would send in the same moment.
-                "-r",
-                Integer.toString((int) Math.ceil(connections / 10.0)),
-                "--rate-period",
-                "1ms",
-                "-m",
-                Integer.toString(MAX_STREAMS),
-                "-n",
-                Integer.toString(count),
-                "--rps",
-                "%.3f".formatted(perSecond / connections),
-                "--log-file",
-                log.toString()))) {
-      var unused = pacer.said();
+            body("saturating", request),
+            List.of("-c", Integer.toString(CLIENTS), "-m", "1", "-D", Integer.toString(seconds)))) {
+      return done(saturating.said()).perSecond();
     }
-    long[] starts = new long[count];
-    boolean[] isOk = new boolean[count];
-    double[] latencies = new double[count];
-    int logged = 0;
-    try (BufferedReader lines = Files.newBufferedReader(log)) {
-      for (String line = lines.readLine(); line != null; line = lines.readLine()) {
-        // Start in microseconds, HTTP status, microseconds.
-        if (logged < count) {
-          starts[logged] = Long.parseLong(line.substring(0, line.indexOf('\t')));
-          isOk[logged] = line.contains("\t200\t");
-          latencies[logged] = Double.parseDouble(line.substring(line.lastIndexOf('\t') + 1));
-        }
-        logged++;
+  }
+
+  /** As {@link #saturate}, with one client for each of the requests. */
+  Saturation saturateWithMany(int port, String method, List<byte[]> requests, int seconds)
+      throws IOException {
+    List<Program> clients = new ArrayList<>();
+    try {
+      for (byte[] request : requests) {
+        clients.add(
+            h2load(
+                port,
+                method,
+                body("client" + clients.size(), request),
+                List.of("-c", "1", "-m", "1", "-D", Integer.toString(seconds))));
       }
+      long done = 0;
+      double perSecond = 0;
+      for (Program client : clients) {
+        Saturation one = done(client.said());
+        done += one.requests();
+        perSecond += one.perSecond();
+      }
+      return new Saturation(done, perSecond);
+    } finally {
+      clients.forEach(Program::close);
     }
-    Files.delete(log);
-    if (logged != count) {
-      throw new TarnException("h2load sent %d requests and has logged %d".formatted(count, logged));
-    }
-    long ready =
-        Arrays.stream(starts).min().orElseThrow() + TimeUnit.SECONDS.toMicros(RAMP_UP_SECONDS);
-    // A new connection of h2load's may fail requests that it has not even sent.
-    long failed = IntStream.range(0, count).filter(i -> starts[i] >= ready && !isOk[i]).count();
-    if (failed > 0) {
-      throw new TarnException("h2load could not do %d of %d requests".formatted(failed, count));
-    }
-    double[] micros =
-        IntStream.range(0, count)
-            .filter(i -> starts[i] >= ready)
-            .mapToDouble(i -> latencies[i])
-            .toArray();
-    Arrays.sort(micros);
-    return new Latency(at(micros, 0.5), at(micros, 0.99), at(micros, 0.999));
   }
 
   /**
-   * As many requests as come through, with another body for each.
-   *
-   * @param bodies a JSON array of requests, sent in turn
+   * Latencies at a rate, sent at random moments (a Poisson process) whether or not answers come. A
+   * second more than {@code seconds} is sent, and the first does not count.
    */
-  Saturation saturateWithMany(int port, String method, Path bodies, int seconds)
+  Latency pace(int port, String method, byte[] request, double perSecond, int seconds)
       throws IOException {
-    String answer;
-    try (Program ghz =
-        Program.start(
-            List.of(
-                "ghz",
-                "--insecure",
-                "--call",
+    int connections = (int) Math.ceil(perSecond / PACERS / PER_CONNECTION);
+    double perConnection = perSecond / PACERS / connections;
+    Path body = body("paced", request);
+    List<Program> pacers = new ArrayList<>();
+    List<Path> logs = new ArrayList<>();
+    long requests = 0;
+    try {
+      for (int pacer = 0; pacer < PACERS; pacer++) {
+        Path script = folder.resolve("script%d.tsv".formatted(pacer));
+        int count =
+            write(
+                script,
+                "http://127.0.0.1:%d/%s".formatted(port, method),
+                perConnection,
+                RAMP_UP_SECONDS + seconds,
+                new Random(pacer));
+        Path log = folder.resolve("h2load%d.log".formatted(pacer));
+        Files.deleteIfExists(log);
+        logs.add(log);
+        requests += (long) count * connections;
+        pacers.add(
+            h2load(
+                port,
                 method,
-                "--data-file",
-                bodies.toString(),
-                "--concurrency",
-                "64",
-                "--connections",
-                "8",
-                "--duration",
-                seconds + "s",
-                "--duration-stop",
-                "wait",
-                "--format",
-                "json",
-                "127.0.0.1:" + port))) {
-      answer = ghz.said();
+                body,
+                List.of(
+                    "-c",
+                    Integer.toString(connections),
+                    "-r",
+                    "1",
+                    "--rate-period",
+                    MILLIS_BETWEEN + "ms",
+                    "-m",
+                    Integer.toString(MAX_STREAMS),
+                    "-n",
+                    Long.toString((long) count * connections),
+                    "--timing-script-file",
+                    script.toString(),
+                    "--log-file",
+                    log.toString())));
+      }
+      for (Program pacer : pacers) {
+        requireAll(pacer.said());
+      }
+    } finally {
+      pacers.forEach(Program::close);
     }
-    JsonObject report = JsonParser.parseString(answer).getAsJsonObject();
-    JsonObject statuses = report.getAsJsonObject("statusCodeDistribution");
-    if (!statuses.keySet().equals(java.util.Set.of("OK"))) {
-      throw new TarnException("not all lookups succeeded: " + statuses);
+    Latency latency = latency(logs, Math.toIntExact(requests));
+    if (latency.perSecond() < MIN_SENT * perSecond) {
+      throw new TarnException(
+          "h2load was to send %,.0f requests a second and sent %,.0f"
+              .formatted(perSecond, latency.perSecond()));
     }
-    return new Saturation(report.get("count").getAsLong(), report.get("rps").getAsDouble());
+    return latency;
   }
 
-  private Program h2load(int port, String method, byte[] request, List<String> words)
+  /** Writes when a connection is to send, and returns how often. */
+  private static int write(Path script, String uri, double perSecond, int seconds, Random random)
       throws IOException {
-    // As gRPC has it: not compressed, length, message.
+    int count = 0;
+    try (BufferedWriter lines = Files.newBufferedWriter(script)) {
+      double at = 0;
+      do {
+        at -= Math.log1p(-random.nextDouble()) / perSecond * 1e3;
+        lines.write("%.3f\t%s\n".formatted(at, uri));
+        count++;
+      } while (at < seconds * 1e3);
+    }
+    return count;
+  }
+
+  private static Latency latency(List<Path> logs, int requests) throws IOException {
+    long[] starts = new long[requests];
+    int[] micros = new int[requests];
+    int logged = 0;
+    for (Path log : logs) {
+      try (BufferedReader lines = Files.newBufferedReader(log)) {
+        for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+          // Start in microseconds, HTTP status, microseconds.
+          if (logged < requests) {
+            starts[logged] = Long.parseLong(line, 0, line.indexOf('\t'), 10);
+            micros[logged] = Integer.parseInt(line, line.lastIndexOf('\t') + 1, line.length(), 10);
+          }
+          logged++;
+        }
+      }
+      Files.delete(log);
+    }
+    if (logged != requests) {
+      throw new TarnException(
+          "h2load sent %d requests and has logged %d".formatted(requests, logged));
+    }
+    long begin = Arrays.stream(starts).min().orElseThrow();
+    long ready = begin + TimeUnit.SECONDS.toMicros(RAMP_UP_SECONDS);
+    long end = Arrays.stream(starts).max().orElseThrow();
+    int[] counting =
+        IntStream.range(0, requests)
+            .filter(i -> starts[i] >= ready)
+            .map(i -> micros[i])
+            .sorted()
+            .toArray();
+    return new Latency(
+        requests,
+        counting.length * 1e6 / (end - ready),
+        at(counting, 0.5),
+        at(counting, 0.99),
+        at(counting, 0.999));
+  }
+
+  /** A file with a request as gRPC has it: not compressed, length, message. */
+  private Path body(String name, byte[] request) throws IOException {
     ByteBuffer framed = ByteBuffer.allocate(5 + request.length);
     framed.put((byte) 0).putInt(request.length).put(request);
-    Path body = Files.write(folder.resolve("request.bin"), framed.array());
+    return Files.write(folder.resolve(name + ".bin"), framed.array());
+  }
+
+  private static Program h2load(int port, String method, Path body, List<String> words)
+      throws IOException {
     List<String> command = new ArrayList<>(List.of("h2load", "-t", "1"));
     command.addAll(words);
     command.addAll(
@@ -206,15 +260,16 @@ final class LoadGenerators {
     }
   }
 
-  private static double rate(String said) {
-    Matcher rate = RATE.matcher(said);
-    if (!rate.find()) {
+  private static Saturation done(String said) {
+    requireAll(said);
+    Matcher done = DONE.matcher(said);
+    if (!done.find()) {
       throw new TarnException("h2load told no rate: " + said);
     }
-    return Double.parseDouble(rate.group(1));
+    return new Saturation(Long.parseLong(done.group(2)), Double.parseDouble(done.group(1)));
   }
 
-  private static double at(double[] sorted, double share) {
+  private static double at(int[] sorted, double share) {
     return sorted[(int) Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
   }
 

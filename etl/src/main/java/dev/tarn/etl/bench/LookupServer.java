@@ -42,12 +42,14 @@ final class LookupServer implements AutoCloseable {
   }
 
   /**
-   * Starts one that says where it is serving, and waits for that.
+   * Starts one that says where it is serving, and waits for that. One of the same folder that was
+   * left over, as by a run that was killed, is ended.
    *
    * @param folder has the log, and the process id until it ends
    */
   static LookupServer java(Path folder, List<String> jvmOptions, List<String> arguments)
       throws IOException {
+    endLeftOver(folder);
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(jvmOptions);
@@ -57,6 +59,7 @@ final class LookupServer implements AutoCloseable {
             .directory(Files.createDirectories(folder).toFile())
             .redirectErrorStream(true)
             .start();
+    Runtime.getRuntime().addShutdownHook(new Thread(process::destroy));
     new LocalProcess(folder.resolve("serving.pid")).remember(process.toHandle());
     StringBuilder said = new StringBuilder();
     BufferedReader lines = process.inputReader(StandardCharsets.UTF_8);

@@ -44,7 +44,11 @@ record LookupShape(boolean isVectors, int entities, int features) {
 
   /** The same entities each time: 0 and up. */
   byte[] request() {
-    List<String> ids = IntStream.range(0, entities).mapToObj(Integer::toString).toList();
+    return request(IntStream.range(0, entities));
+  }
+
+  byte[] request(IntStream entityIds) {
+    List<String> ids = entityIds.mapToObj(Integer::toString).toList();
     return isVectors
         ? GetFeatureVectorsRequest.newBuilder()
             .addAllEntityIds(ids)

@@ -3,7 +3,6 @@ package dev.tarn.etl.train;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.stream.Stream;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
@@ -91,16 +90,14 @@ final class AsOfJoin {
       List<History> alike = histories.stream().filter(first::asksLike).toList();
       int tasks = alike.stream().mapToInt(history -> tasks(history, partitions)).max().getAsInt();
       asking = asking.repartition(tasks, pair);
-      Column[] keysAndTime =
-          Stream.concat(Stream.of(keys), Stream.of(functions.col(Columns.MICROS)))
-              .toArray(Column[]::new);
       Column isAsked =
           alike.stream().anyMatch(this::isLong)
               ? IsOneOf.of(
                   spine.keysAndTimes().withColumn(first.asOf(), asOf(first)),
-                  pair,
-                  spine.count(),
-                  keysAndTime)
+                  keys,
+                  functions.col(first.asOf()),
+                  keys,
+                  functions.col(Columns.MICROS))
               : functions.lit(true);
       for (History history : alike) {
         Dataset<Row> rows = isLong(history) ? history.rows.filter(isAsked) : history.rows;

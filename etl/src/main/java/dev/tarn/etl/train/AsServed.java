@@ -115,7 +115,9 @@ final class AsServed {
   private Dataset<Row> rows(int v, Dataset<Row> asking) {
     ViewTable table = tables.get(v);
     Column[] pair = on(v).stream().map(functions::col).toArray(Column[]::new);
-    Column isAsked = IsOneOf.of(asking, pair, spine.count(), pair);
+    Column[] keys = Columns.keys(spine.keys());
+    Column snapshotId = functions.col(wanted(v));
+    Column isAsked = IsOneOf.of(asking, keys, snapshotId, keys, snapshotId);
     List<Long> snapshots =
         table.view().getReadingsList().stream()
             .map(TrainingReading::getSnapshotId)
@@ -144,11 +146,10 @@ final class AsServed {
             .join(asked.select(pair), JavaConverters.asScalaBuffer(on(v)).toSeq(), "left_anti")
             .persist(StorageLevel.MEMORY_AND_DISK());
     try {
-      long count = lacking.count();
-      if (count == 0) {
+      if (lacking.isEmpty()) {
         return asked;
       }
-      Column isLacking = IsOneOf.of(lacking, pair, count, pair);
+      Column isLacking = IsOneOf.of(lacking, keys, snapshotId, keys, snapshotId);
       for (long id : withOlder) {
         Snapshot snapshot = table.snapshot(id);
         asked =

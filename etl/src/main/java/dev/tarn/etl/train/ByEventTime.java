@@ -104,7 +104,8 @@ final class ByEventTime {
         older.remove(view);
       } else {
         isLacking = isLacking.or(lacks);
-        Column isOfThese = IsOneOf.of(joined.filter(lacks), keys, lacking, keys);
+        Column all = functions.lit(0L);
+        Column isOfThese = IsOneOf.of(joined.filter(lacks), keys, all, keys, all);
         older.put(view, whole.get(view).filter(isOfThese));
       }
     }

@@ -1,14 +1,19 @@
 package dev.tarn.etl.train;
 
+import java.io.Serializable;
+import java.util.Arrays;
+import java.util.Comparator;
 import java.util.Iterator;
 import java.util.List;
+import java.util.stream.LongStream;
+import java.util.stream.Stream;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
-import org.apache.spark.sql.api.java.UDF1;
+import org.apache.spark.sql.api.java.UDF2;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.DataTypes;
@@ -18,9 +23,11 @@ import org.apache.spark.sql.types.DataTypes;
  * are read, before they are shuffled. It lets one or two in a hundred of them through.
  *
  * <p>A Bloom filter in blocks of one word: Spark's own looks at up to seven places in memory for a
- * row, and all rows of a history are looked for; this one looks at one.
+ * row, and all rows of a history are looked for; this one looks at one. The words of one group of
+ * rows, such as those of one as-of, are beside each other: rows are read group by group, and what
+ * is asked of a group fits into a processor's nearest memory where all that is asked does not.
  */
-final class IsOneOf implements UDF1<Long, Boolean> {
+final class IsOneOf implements UDF2<Long, Long, Boolean> {
 
   private static final long serialVersionUID = 1L;
 
@@ -32,45 +39,69 @@ final class IsOneOf implements UDF1<Long, Boolean> {
   /** Sixteen bits for each, of which four are set. */
   private static final int ROWS_A_WORD = 4;
 
+  /** Of more groups all rows are taken for one: to look for its group would take longer. */
+  private static final int MOST_GROUPS = 1 << 12;
+
+  private final Groups groups;
   private final Broadcast<long[]> shared;
 
   /** The value itself: a broadcast is locked each time that it is asked for it. */
   private transient long[] words;
 
-  private IsOneOf(Broadcast<long[]> shared) {
+  // Of the row before, which mostly is of the same group. Each task has a filter of its own.
+  private transient boolean isGroupKnown;
+  private transient long group;
+  private transient int begin;
+  private transient int size;
+
+  private IsOneOf(Groups groups, Broadcast<long[]> shared) {
+    this.groups = groups;
     this.shared = shared;
   }
 
   /**
-   * Reads the rows that are asked for, once, now.
+   * Reads the rows that are asked for, twice, now.
    *
    * @param columns of these rows
-   * @param count of these rows, about
+   * @param group of these rows, of type bigint; rows in which it is null are asked of nobody
    * @param candidate columns of other rows, of the same types
+   * @param candidateGroup of other rows, never null
    */
-  static Column of(Dataset<Row> rows, Column[] columns, long count, Column[] candidate) {
-    int size = (int) Math.min(MOST_WORDS, 1 + count / ROWS_A_WORD);
-    JavaRDD<InternalRow> hashes =
-        rows.select(functions.xxhash64(columns)).queryExecution().toRdd().toJavaRDD();
+  static Column of(
+      Dataset<Row> rows,
+      Column[] columns,
+      Column group,
+      Column[] candidate,
+      Column candidateGroup) {
+    Dataset<Row> asked =
+        rows.select(group.as("at"), hash(columns, group).as("hash")).filter("at is not null");
+    Groups groups = Groups.of(asked);
+    JavaRDD<InternalRow> hashes = asked.queryExecution().toRdd().toJavaRDD();
     long[] words =
         hashes.getNumPartitions() == 0
-            ? new long[size]
+            ? new long[groups.words()]
             : hashes
-                .mapPartitions(some -> List.of(wordsOf(some, size)).iterator())
+                .mapPartitions(some -> List.of(wordsOf(some, groups)).iterator())
                 .treeReduce(IsOneOf::or);
     Broadcast<long[]> shared =
         JavaSparkContext.fromSparkContext(rows.sparkSession().sparkContext()).broadcast(words);
     return functions
-        .udf(new IsOneOf(shared), DataTypes.BooleanType)
-        .apply(functions.xxhash64(candidate));
+        .udf(new IsOneOf(groups, shared), DataTypes.BooleanType)
+        .apply(candidateGroup, hash(candidate, candidateGroup));
   }
 
-  private static long[] wordsOf(Iterator<InternalRow> hashes, int size) {
-    long[] words = new long[size];
-    hashes.forEachRemaining(
+  private static Column hash(Column[] columns, Column group) {
+    return functions.xxhash64(
+        Stream.concat(Stream.of(columns), Stream.of(group)).toArray(Column[]::new));
+  }
+
+  private static long[] wordsOf(Iterator<InternalRow> asked, Groups groups) {
+    long[] words = new long[groups.words()];
+    asked.forEachRemaining(
         row -> {
-          long hash = row.getLong(0);
-          words[place(hash, size)] |= bits(hash);
+          int at = groups.find(row.getLong(0));
+          long hash = row.getLong(1);
+          words[groups.begin(at) + place(hash, groups.size(at))] |= bits(hash);
         });
     return words;
   }
@@ -93,11 +124,81 @@ final class IsOneOf implements UDF1<Long, Boolean> {
   }
 
   @Override
-  public Boolean call(Long hash) {
+  public Boolean call(Long candidateGroup, Long hash) {
     if (words == null) {
       words = shared.value();
     }
+    if (!isGroupKnown || candidateGroup != group) {
+      find(candidateGroup);
+    }
+    if (size == 0) {
+      return false;
+    }
     long bits = bits(hash);
-    return (words[place(hash, words.length)] & bits) == bits;
+    return (words[begin + place(hash, size)] & bits) == bits;
+  }
+
+  private void find(long candidateGroup) {
+    int at = groups.find(candidateGroup);
+    begin = at < 0 ? 0 : groups.begin(at);
+    size = at < 0 ? 0 : groups.size(at);
+    group = candidateGroup;
+    isGroupKnown = true;
+  }
+
+  /**
+   * The groups of the rows that are asked for, ascending, and where the words of each begin; no
+   * names if all rows are taken for one group.
+   */
+  private static final class Groups implements Serializable {
+
+    private static final long serialVersionUID = 1L;
+
+    private final long[] names;
+    private final int[] begins;
+
+    private Groups(long[] names, int[] begins) {
+      this.names = names;
+      this.begins = begins;
+    }
+
+    static Groups of(Dataset<Row> asked) {
+      List<Row> counted = asked.groupBy("at").count().limit(MOST_GROUPS + 1).collectAsList();
+      if (counted.size() > MOST_GROUPS) {
+        return of(new long[0], new long[] {asked.count()});
+      }
+      List<Row> sorted =
+          counted.stream().sorted(Comparator.comparingLong(row -> row.getLong(0))).toList();
+      return of(
+          sorted.stream().mapToLong(row -> row.getLong(0)).toArray(),
+          sorted.stream().mapToLong(row -> row.getLong(1)).toArray());
+    }
+
+    private static Groups of(long[] names, long[] counts) {
+      double wanted = (double) LongStream.of(counts).sum() / ROWS_A_WORD;
+      double share = Math.min(1, MOST_WORDS / Math.max(1, wanted)) / ROWS_A_WORD;
+      int[] begins = new int[counts.length + 1];
+      for (int i = 0; i < counts.length; i++) {
+        begins[i + 1] = begins[i] + 1 + (int) (counts[i] * share);
+      }
+      return new Groups(names, begins);
+    }
+
+    int words() {
+      return begins[begins.length - 1];
+    }
+
+    /** The number of a group; negative if no row of it is asked for. */
+    int find(long name) {
+      return names.length == 0 && begins.length == 2 ? 0 : Arrays.binarySearch(names, name);
+    }
+
+    int begin(int at) {
+      return begins[at];
+    }
+
+    int size(int at) {
+      return begins[at + 1] - begins[at];
+    }
   }
 }
