@@ -145,7 +145,7 @@ final class Metrics {
         () -> releases.trouble().isEmpty() ? 1 : 0);
     gauge(
         "tarn_redis_connections",
-        "Open connections to Redis: one to each node, and one for notices",
+        "Open connections to Redis: for lookups, and one for notices",
         () -> releases.latest().map(world -> world.redis().connections()).orElse(0));
     counter(
         "tarn_redis_reconnects_total",

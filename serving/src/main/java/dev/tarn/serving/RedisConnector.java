@@ -110,7 +110,7 @@ final class RedisConnector implements AutoCloseable {
    * The first command of a connection, which Lettuce may call made a moment before it takes any:
    * until then it refuses them, as one that is lost does.
    */
-  private <T> T first(Supplier<T> command) {
+  static <T> T first(Supplier<T> command) {
     long began = System.nanoTime();
     while (true) {
       try {

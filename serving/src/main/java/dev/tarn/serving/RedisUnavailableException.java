@@ -5,6 +5,7 @@ import io.lettuce.core.RedisCommandExecutionException;
 import io.lettuce.core.RedisException;
 import java.util.Optional;
 import java.util.concurrent.TimeoutException;
+import java.util.regex.Pattern;
 import javax.net.ssl.SSLException;
 
 /**
@@ -17,6 +18,10 @@ final class RedisUnavailableException extends Exception {
   private RedisUnavailableException(String message, Throwable cause) {
     super(message, cause);
   }
+
+  /** What Netty puts before the system's words where it calls the system itself. */
+  private static final Pattern NATIVE_CALL =
+      Pattern.compile("^\\w+\\(\\.\\.\\) failed with error\\(-\\d+\\): ");
 
   static RedisUnavailableException sentinel(RedisSettings redis) {
     return new RedisUnavailableException(
@@ -38,7 +43,10 @@ final class RedisUnavailableException extends Exception {
       }
       isTls |= root instanceof SSLException;
     }
-    String why = root.getMessage() == null ? root.getClass().getSimpleName() : root.getMessage();
+    String why =
+        root.getMessage() == null
+            ? root.getClass().getSimpleName()
+            : NATIVE_CALL.matcher(root.getMessage()).replaceFirst("");
     if (root instanceof RedisCommandExecutionException) {
       return new RedisUnavailableException(refusal(redis, why), failure);
     }

@@ -1,5 +1,6 @@
 package dev.tarn.serving;
 
+import io.lettuce.core.RedisConnectionException;
 import io.lettuce.core.RedisException;
 import io.lettuce.core.api.StatefulRedisConnection;
 import io.netty.channel.EventLoop;
@@ -24,7 +25,7 @@ final class SingleNode implements Nodes {
         var unused = connection.dispatch(question);
         return new Lane(connection, question.answer().join());
       } catch (CompletionException | CancellationException e) {
-        throw new RedisException("connection lost", e);
+        throw new RedisConnectionException("connection lost", e);
       }
     }
   }
@@ -51,7 +52,8 @@ final class SingleNode implements Nodes {
       // They get threads in turn, clients' connections among them. A thread that goes without
       // shares.
       for (int tries = 1; ; tries++) {
-        Lane lane = Lane.of(next);
+        StatefulRedisConnection<byte[], byte[]> made = next;
+        Lane lane = RedisConnector.first(() -> Lane.of(made));
         if (lanes.stream().noneMatch(other -> other.thread() == lane.thread())) {
           lanes.add(lane);
         } else {

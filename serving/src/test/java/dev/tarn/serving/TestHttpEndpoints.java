@@ -175,7 +175,7 @@ class TestHttpEndpoints extends ServingTest {
     serve();
     assertThat(server.metrics())
         .containsEntry("tarn_redis_up", 1.0)
-        .containsEntry("tarn_redis_connections", 2.0)
+        .containsEntry("tarn_redis_connections", Runtime.getRuntime().availableProcessors() + 1.0)
         .containsEntry("tarn_redis_reconnects_total", 0.0);
 
     redis.stop();

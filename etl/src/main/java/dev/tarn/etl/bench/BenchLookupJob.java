@@ -85,6 +85,7 @@ public final class BenchLookupJob {
   private final List<Integer> widths;
   private final List<LookupShape> shapes;
   private final List<Outcome> outcomes = new ArrayList<>();
+  private Optional<Latency> quarter = Optional.empty();
   private Optional<Latency> soak = Optional.empty();
 
   /** Without and with the near cache; empty if they were not measured. */
@@ -287,6 +288,7 @@ public final class BenchLookupJob {
           throw new TarnException("%s: Tarn's answer has changed during the run".formatted(shape));
         }
       }
+      quarter(tarn);
       if (minutes > 0) {
         soak(tarn);
       }
@@ -335,6 +337,14 @@ public final class BenchLookupJob {
                 failed(target.server()) - failedBefore));
       }
     }
+  }
+
+  /** One entity at a quarter of saturation: where the processors still have time. */
+  private void quarter(LookupServer tarn) throws IOException {
+    LookupShape shape = new LookupShape(false, 1, WIDTH);
+    double perSecond = outcome(shape, TARN).perSecond() / 4;
+    quarter =
+        Optional.of(load.pace(tarn.port(), shape.method(), shape.request(), perSecond, seconds));
   }
 
   /** Half of saturation for minutes. */
@@ -561,6 +571,9 @@ public final class BenchLookupJob {
     figures.add(new Figure(one + ": p99 ms", outcome(one, TARN).latency().p99() / 1e3, "< 1"));
     figures.add(
         new Figure(hundred + ": p99 ms", outcome(hundred, TARN).latency().p99() / 1e3, "< 5"));
+    quarter.ifPresent(
+        latency ->
+            figures.add(new Figure(one + " at a quarter: p99 ms", latency.p99() / 1e3, "-")));
     soak.ifPresent(
         latency -> {
           figures.add(

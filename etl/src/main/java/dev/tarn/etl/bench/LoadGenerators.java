@@ -35,7 +35,7 @@ final class LoadGenerators {
   private static final int PACERS = 4;
 
   /** With more a second on a connection, a millisecond would hold up the next request too often. */
-  private static final int PER_CONNECTION = 150;
+  private static final int PER_CONNECTION = 200;
 
   /** What the connections of a pacer send is the same, but each begins so much after the last. */
   private static final int MILLIS_BETWEEN = 7;
