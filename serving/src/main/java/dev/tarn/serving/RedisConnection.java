@@ -2,6 +2,8 @@ package dev.tarn.serving;
 
 import dev.tarn.redis.RedisSettings;
 import io.lettuce.core.api.StatefulConnection;
+import io.netty.util.Timeout;
+import io.netty.util.Timer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -20,14 +22,20 @@ final class RedisConnection implements AutoCloseable {
   private final RedisSettings settings;
   private final Nodes nodes;
   private final StatefulConnection<String, String> notices;
+  private final Timer timer;
 
   /** Not the connection itself, so that who keeps it keeps nothing alive. */
   private final Object identity = new Object();
 
-  RedisConnection(RedisSettings settings, Nodes nodes, StatefulConnection<String, String> notices) {
+  RedisConnection(
+      RedisSettings settings,
+      Nodes nodes,
+      StatefulConnection<String, String> notices,
+      Timer timer) {
     this.settings = settings;
     this.nodes = nodes;
     this.notices = notices;
+    this.timer = timer;
   }
 
   boolean isOpen() {
@@ -70,10 +78,16 @@ final class RedisConnection implements AutoCloseable {
    * if the connection is lost, or after {@code redis.timeout}.
    */
   CompletableFuture<Void> fill(RowBatch batch) {
+    CompletableFuture<Void> filled = batch.filled();
+    // Not by orTimeout, which wakes a thread for nearly every lookup.
+    Timeout late =
+        timer.newTimeout(
+            now -> filled.completeExceptionally(new TimeoutException()),
+            settings.timeout().toMillis(),
+            TimeUnit.MILLISECONDS);
     batch.sendTo(nodes);
-    return batch
-        .filled()
-        .orTimeout(settings.timeout().toMillis(), TimeUnit.MILLISECONDS)
+    return filled
+        .whenComplete((done, failure) -> late.cancel())
         .exceptionallyCompose(e -> CompletableFuture.failedFuture(failure(e)));
   }
 

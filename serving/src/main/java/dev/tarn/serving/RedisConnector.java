@@ -18,6 +18,9 @@ import io.lettuce.core.codec.ByteArrayCodec;
 import io.lettuce.core.pubsub.RedisPubSubAdapter;
 import io.lettuce.core.pubsub.StatefulRedisPubSubConnection;
 import io.lettuce.core.resource.ClientResources;
+import io.netty.util.HashedWheelTimer;
+import io.netty.util.Timer;
+import io.netty.util.concurrent.DefaultThreadFactory;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
@@ -46,6 +49,12 @@ final class RedisConnector implements AutoCloseable {
 
   private static final Duration FIRST_COMMAND = Duration.ofMillis(200);
 
+  /** Of which one mostly is enough; see {@link #isReasonLost}. */
+  private static final int TRIES = 4;
+
+  /** So much later than it should a timeout may come. */
+  private static final Duration TICK = Duration.ofMillis(10);
+
   static {
     // Lettuce would load Java's flight recorder with each start, for events that nobody reads.
     System.getProperties().putIfAbsent("io.lettuce.core.jfr", "false");
@@ -56,6 +65,9 @@ final class RedisConnector implements AutoCloseable {
   private final RedisURI uri;
   private final ClientResources resources;
   private final RedisClient client;
+  private final Timer timer =
+      new HashedWheelTimer(
+          new DefaultThreadFactory("timeouts", true), TICK.toMillis(), TimeUnit.MILLISECONDS);
 
   /** Kept from one connection to the next, as it knows nodes besides the one in the settings. */
   private Optional<RedisClusterClient> cluster = Optional.empty();
@@ -72,6 +84,7 @@ final class RedisConnector implements AutoCloseable {
     resources =
         ClientResources.builder()
             .eventLoopGroupProvider(threads)
+            .timer(timer)
             .nettyCustomizer(RedisWire.CUSTOMIZER)
             .build();
     client = RedisClient.create(resources, uri);
@@ -86,17 +99,38 @@ final class RedisConnector implements AutoCloseable {
    *     that can be served from
    */
   RedisConnection connect(Runnable onNotice) throws RedisUnavailableException {
-    try {
-      Nodes nodes = nodes();
+    for (int tries = 1; ; tries++) {
       try {
-        return new RedisConnection(settings, nodes, notices(onNotice));
+        return connectOnce(onNotice);
       } catch (RedisException e) {
-        nodes.close();
-        throw e;
+        if (tries == TRIES || !isReasonLost(e)) {
+          throw RedisUnavailableException.of(settings, e);
+        }
       }
-    } catch (RedisException e) {
-      throw RedisUnavailableException.of(settings, e);
     }
+  }
+
+  private RedisConnection connectOnce(Runnable onNotice) throws RedisUnavailableException {
+    Nodes nodes = nodes();
+    try {
+      return new RedisConnection(settings, nodes, notices(onNotice), timer);
+    } catch (RedisException e) {
+      nodes.close();
+      throw e;
+    }
+  }
+
+  /**
+   * When Redis refuses a log-in, Lettuce asks for the end of the connection on another thread than
+   * the one that ends it, and one time in a hundred the end of the connection overtakes the reason
+   * for it.
+   */
+  private static boolean isReasonLost(RedisException failure) {
+    Throwable root = failure;
+    while (root.getCause() != null) {
+      root = root.getCause();
+    }
+    return "Connection closed prematurely".equals(root.getMessage());
   }
 
   @Override
@@ -104,6 +138,7 @@ final class RedisConnector implements AutoCloseable {
     forgetCluster();
     client.shutdown(Duration.ZERO, settings.timeout());
     var unused = resources.shutdown(0, settings.timeout().toMillis(), TimeUnit.MILLISECONDS);
+    var unusedTimeouts = timer.stop();
   }
 
   /**
