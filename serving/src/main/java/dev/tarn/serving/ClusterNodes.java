@@ -80,6 +80,13 @@ final class ClusterNodes implements Nodes, KeyedCommand.Redirects {
                 .map(node -> nodes.node(Address.of(node.getUri())).exceptionally(e -> null))
                 .toArray(CompletableFuture<?>[]::new))
         .join();
+    for (StatefulRedisConnection<byte[], byte[]> connection : nodes.connected.values()) {
+      try {
+        var unused = RedisConnector.first(() -> ThreadQuestion.ask(connection));
+      } catch (RedisException e) {
+        // It was lost already, which is seen by isOpen.
+      }
+    }
     return nodes;
   }
 

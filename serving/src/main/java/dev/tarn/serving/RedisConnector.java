@@ -49,7 +49,7 @@ final class RedisConnector implements AutoCloseable {
 
   private static final Duration FIRST_COMMAND = Duration.ofMillis(200);
 
-  /** Of which one mostly is enough; see {@link #isReasonLost}. */
+  /** Of which one mostly is enough; see {@link #isPassing}. */
   private static final int TRIES = 4;
 
   /** So much later than it should a timeout may come. */
@@ -103,7 +103,7 @@ final class RedisConnector implements AutoCloseable {
       try {
         return connectOnce(onNotice);
       } catch (RedisException e) {
-        if (tries == TRIES || !isReasonLost(e)) {
+        if (tries == TRIES || !isPassing(e)) {
           throw RedisUnavailableException.of(settings, e);
         }
       }
@@ -121,16 +121,19 @@ final class RedisConnector implements AutoCloseable {
   }
 
   /**
-   * When Redis refuses a log-in, Lettuce asks for the end of the connection on another thread than
-   * the one that ends it, and one time in a hundred the end of the connection overtakes the reason
-   * for it.
+   * Whether a try is worth another one at once. Lettuce ends its log-in on a thread of its own, so
+   * one time in a hundred the end of a connection overtakes the reason for it, or a connection is
+   * called made a moment before it takes commands, Lettuce's own among them.
    */
-  private static boolean isReasonLost(RedisException failure) {
-    Throwable root = failure;
-    while (root.getCause() != null) {
-      root = root.getCause();
+  private static boolean isPassing(RedisException failure) {
+    for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+      String message = String.valueOf(cause.getMessage());
+      if (message.contains("Connection closed prematurely")
+          || message.contains("Currently not connected")) {
+        return true;
+      }
     }
-    return "Connection closed prematurely".equals(root.getMessage());
+    return false;
   }
 
   @Override

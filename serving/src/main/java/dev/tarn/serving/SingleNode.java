@@ -1,13 +1,10 @@
 package dev.tarn.serving;
 
-import io.lettuce.core.RedisConnectionException;
 import io.lettuce.core.RedisException;
 import io.lettuce.core.api.StatefulRedisConnection;
 import io.netty.channel.EventLoop;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.CancellationException;
-import java.util.concurrent.CompletionException;
 import java.util.function.Supplier;
 
 /**
@@ -17,18 +14,7 @@ import java.util.function.Supplier;
 final class SingleNode implements Nodes {
 
   /** A connection and the thread that reads and writes it. */
-  private record Lane(StatefulRedisConnection<byte[], byte[]> connection, EventLoop thread) {
-
-    static Lane of(StatefulRedisConnection<byte[], byte[]> connection) {
-      ThreadQuestion question = new ThreadQuestion();
-      try {
-        var unused = connection.dispatch(question);
-        return new Lane(connection, question.answer().join());
-      } catch (CompletionException | CancellationException e) {
-        throw new RedisConnectionException("connection lost", e);
-      }
-    }
-  }
+  private record Lane(StatefulRedisConnection<byte[], byte[]> connection, EventLoop thread) {}
 
   private final List<Lane> lanes;
 
@@ -53,7 +39,7 @@ final class SingleNode implements Nodes {
       // shares.
       for (int tries = 1; ; tries++) {
         StatefulRedisConnection<byte[], byte[]> made = next;
-        Lane lane = RedisConnector.first(() -> Lane.of(made));
+        Lane lane = new Lane(made, RedisConnector.first(() -> ThreadQuestion.ask(made)));
         if (lanes.stream().noneMatch(other -> other.thread() == lane.thread())) {
           lanes.add(lane);
         } else {
