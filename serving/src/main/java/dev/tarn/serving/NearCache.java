@@ -63,31 +63,13 @@ final class NearCache {
   /** What an entry takes beside the bytes of id and row: key, two arrays, Caffeine's own. */
   private static final int BYTES_AN_ENTRY = 200;
 
-  /** About what an entry takes in all. */
-  private static final int EXPECTED_BYTES = 256;
-
-  private static final int MOST_MISSED = 1 << 20;
-
-  /** Odd and without a pattern, so that its upper bits tell neighbours apart. */
-  private static final int SPREAD = 0x9E3779B9;
-
   private final Cache<Key, byte[]> rows;
-
-  /**
-   * Hashes of keys that were missed lately, each at a place that its hash gives. Once the cache is
-   * full, a row has to be missed twice to get in: most are asked for once in a long time, and to
-   * take each of them in and let another go costs more than to ask Redis. Written without a lock:
-   * what is lost by that is one more miss.
-   */
-  private final int[] missed;
-
   private final LongAdder hits = new LongAdder();
   private final LongAdder misses = new LongAdder();
   private final LongAdder evictions = new LongAdder();
 
   /** A cache that takes about so many bytes of memory, and no more. */
   NearCache(long bytes) {
-    missed = new int[(int) Math.max(1, Math.min(MOST_MISSED, bytes / EXPECTED_BYTES))];
     rows =
         Caffeine.newBuilder()
             .maximumWeight(bytes)
@@ -118,21 +100,9 @@ final class NearCache {
     return isKnown;
   }
 
-  /**
-   * Keeps a row that Redis gave; null for none. If the cache is full, only from the second time.
-   */
+  /** Keeps a row that Redis gave; null for none. */
   void put(Key key, byte[] row) {
-    if (evictions.sum() == 0 || wasMissed(key)) {
-      rows.put(key, row == null ? ABSENT : row);
-    }
-  }
-
-  private boolean wasMissed(Key key) {
-    int hash = key.hashCode() * SPREAD;
-    int place = (int) ((Integer.toUnsignedLong(hash) * missed.length) >>> 32);
-    boolean wasMissed = missed[place] == hash;
-    missed[place] = hash;
-    return wasMissed;
+    rows.put(key, row == null ? ABSENT : row);
   }
 
   /** Rows that were here when they were asked for, since the server started. */

@@ -115,7 +115,8 @@ class TestNearCache extends ServingTest {
     start("v1", limit);
 
     for (int time = 0; time < 3; time++) {
-      GetOnlineFeaturesResponse answer = server.ask(ids(0, 1_000));
+      GetOnlineFeaturesResponse answer =
+          server.ask(IntStream.range(0, 1_000).mapToObj(i -> "u" + i).toArray(String[]::new));
       for (int i = 0; i < 1_000; i++) {
         assertThat(number(answer, "u" + i)).isEqualTo(i);
       }
@@ -123,28 +124,6 @@ class TestNearCache extends ServingTest {
 
     assertThat(cache().bytes()).isBetween(limit / 2L, (long) limit);
     assertThat(cache().entries()).isBetween(limit / 2L / 210, limit / 200L);
-  }
-
-  @Test
-  void onceItIsFullARowGetsInTheSecondTimeThatItIsAskedFor() {
-    Pushes.View view = view();
-    for (int i = 0; i < 1_000; i++) {
-      view.row("u" + i, (long) i);
-    }
-    view.write("v1");
-    start("v1", 20_000);
-    var unusedFilling = server.ask(ids(0, 200));
-    long evictions = cache().evictions();
-    assertThat(evictions).isPositive();
-
-    var unusedOnce = server.ask(ids(200, 1_000));
-    assertThat(cache().evictions()).isEqualTo(evictions);
-
-    long asked = hgets();
-    for (int time = 0; time < 3; time++) {
-      assertThat(number(server.ask("u999"), "u999")).isEqualTo(999);
-    }
-    assertThat(hgets() - asked).isEqualTo(1);
   }
 
   @Test
@@ -198,10 +177,6 @@ class TestNearCache extends ServingTest {
 
     assertThat(hgets() - asked).isEqualTo(1);
     assertThat(server.server().nearCache()).isEmpty();
-  }
-
-  private static String[] ids(int from, int to) {
-    return IntStream.range(from, to).mapToObj(i -> "u" + i).toArray(String[]::new);
   }
 
   private Pushes.View view() {
