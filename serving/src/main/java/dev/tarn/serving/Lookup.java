@@ -49,10 +49,12 @@ final class Lookup {
   private static final long MAX_MATRIX_BYTES = 256 << 20;
 
   /**
-   * So many values make an answer at once, by the thread of the network that has them, which takes
-   * it some 100 µs at the most: to wake another costs every lookup more. With more, the other
-   * lookups of that thread would wait too long.
+   * So many rows with so many values make an answer at once, by the thread of the network that has
+   * them: to wake another costs every lookup more. With more, the other lookups of that thread
+   * would wait too long.
    */
+  private static final int FEW_ROWS = 128;
+
   private static final int FEW_VALUES = 2_048;
 
   private final Releases releases;
@@ -135,7 +137,7 @@ final class Lookup {
     Optional<CallRecord> call = CallRecord.current();
     call.ifPresent(record -> record.asks(ids.size()));
     FetchedRows rows = FetchedRows.toFetch(selection, ids);
-    boolean isLarge = (long) ids.size() * selection.width() > FEW_VALUES;
+    boolean isLarge = rows.size() > FEW_ROWS || (long) ids.size() * selection.width() > FEW_VALUES;
     // While Redis is away, a release could pass unseen.
     Optional<Instant> staleSince = releases.staleSince();
     boolean isTooStale =
