@@ -82,11 +82,7 @@ final class FetchedRows {
 
   /** Gives it what it did not have, once that is fetched. */
   void giveTo(NearCache cache) {
-    for (int i = 0; i < rows.length; i++) {
-      if (!isNear[i]) {
-        cache.put(keys[i], rows[i]);
-      }
-    }
+    cache.put(keys, rows, isNear);
   }
 
   /** How many rows there are, of all layers. */

@@ -4,6 +4,7 @@ import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
 import com.github.benmanes.caffeine.cache.RemovalCause;
 import java.util.Arrays;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.atomic.LongAdder;
 
 /**
@@ -64,6 +65,13 @@ final class NearCache {
   private static final int BYTES_AN_ENTRY = 200;
 
   private final Cache<Key, byte[]> rows;
+
+  /**
+   * What Caffeine has to do to stay within its bytes, if anything. It asks for it with each row
+   * that it is given; once for all rows of a request is cheaper.
+   */
+  private final AtomicReference<Runnable> upkeep = new AtomicReference<>();
+
   private final LongAdder hits = new LongAdder();
   private final LongAdder misses = new LongAdder();
   private final LongAdder evictions = new LongAdder();
@@ -75,7 +83,7 @@ final class NearCache {
             .maximumWeight(bytes)
             .weigher((Key key, byte[] row) -> BYTES_AN_ENTRY + key.entityId.length + row.length)
             .evictionListener((Key key, byte[] row, RemovalCause cause) -> evictions.increment())
-            .executor(Runnable::run)
+            .executor(upkeep::set)
             .build();
   }
 
@@ -94,15 +102,35 @@ final class NearCache {
         known++;
         into[i] = row == ABSENT ? null : row;
       }
+      // At once, as Caffeine forgets what else is read until then, and with it which rows are hot.
+      keepUp();
     }
     hits.add(known);
     misses.add(keys.length - known);
     return isKnown;
   }
 
-  /** Keeps a row that Redis gave; null for none. */
-  void put(Key key, byte[] row) {
-    rows.put(key, row == null ? ABSENT : row);
+  /**
+   * Keeps rows that Redis gave, null for none.
+   *
+   * @param isKnown which rows it had already
+   */
+  void put(Key[] keys, byte[][] from, boolean[] isKnown) {
+    for (int i = 0; i < keys.length; i++) {
+      if (!isKnown[i]) {
+        rows.put(keys[i], from[i] == null ? ABSENT : from[i]);
+      }
+    }
+    keepUp();
+  }
+
+  private void keepUp() {
+    if (upkeep.get() != null) {
+      Runnable due = upkeep.getAndSet(null);
+      if (due != null) {
+        due.run();
+      }
+    }
   }
 
   /** Rows that were here when they were asked for, since the server started. */

@@ -11,6 +11,10 @@ import dev.tarn.manifest.FeatureType.Kind;
 import io.grpc.Status;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
@@ -124,6 +128,62 @@ class TestNearCache extends ServingTest {
 
     assertThat(cache().bytes()).isBetween(limit / 2L, (long) limit);
     assertThat(cache().entries()).isBetween(limit / 2L / 210, limit / 200L);
+  }
+
+  @Test
+  void itStaysWithinItsBytesWhileManyThreadsFillIt() throws Exception {
+    int threads = 4;
+    int requests = 2_000;
+    int rows = 50;
+    NearCache cache = new NearCache(100_000);
+    ExecutorService executor = Executors.newFixedThreadPool(threads);
+    try {
+      List<Future<?>> all =
+          IntStream.range(0, threads)
+              .<Future<?>>mapToObj(
+                  thread ->
+                      executor.submit(
+                          () -> {
+                            for (int request = 0; request < requests; request++) {
+                              fill(cache, "%d of %d: ".formatted(request, thread), rows);
+                            }
+                          }))
+              .toList();
+      for (Future<?> one : all) {
+        one.get();
+      }
+    } finally {
+      executor.shutdownNow();
+    }
+
+    // Before it is asked how full it is, as it would see to that then.
+    long evictions = cache.evictions();
+
+    assertThat(cache.bytes()).isLessThanOrEqualTo(100_000);
+    // But for the rows of the requests that were under way at the end.
+    assertThat(evictions)
+        .isGreaterThanOrEqualTo((long) (requests - 1) * threads * rows - cache.entries());
+  }
+
+  /** As a lookup does: asks for rows, and gives the cache those that it did not have. */
+  private static void fill(NearCache cache, String prefix, int count) {
+    NearCache.Key[] keys =
+        IntStream.range(0, count)
+            .mapToObj(i -> new NearCache.Key("redis", "bucket", utf8(prefix + i)))
+            .toArray(NearCache.Key[]::new);
+    byte[][] rows = new byte[count][];
+    boolean[] isKnown = cache.fill(keys, rows);
+    for (int i = 0; i < count; i++) {
+      rows[i] = utf8("row of " + prefix + i);
+    }
+    cache.put(keys, rows, isKnown);
+    byte[][] again = new byte[count][];
+    boolean[] isKnownNow = cache.fill(keys, again);
+    for (int i = 0; i < count; i++) {
+      if (isKnownNow[i]) {
+        assertThat(again[i]).isEqualTo(rows[i]);
+      }
+    }
   }
 
   @Test

@@ -37,6 +37,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
+import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -54,13 +55,16 @@ public final class BenchLookupJob {
 
   private static final String AS_OF = "2026-01-01T00:00:00Z";
   private static final int WARM_UP_SECONDS = 5;
+
+  /** Of each of these two servers; the others have been warmed with all other requests by then. */
+  private static final int SKEWED_WARM_UP_SECONDS = 25;
+
   private static final int ROUNDS = 3;
   private static final int ROUND_SECONDS = 3;
 
-  /** Of the skewed requests: so few entities that all of them are in some request. */
-  private static final int POPULATION = 1_000;
+  /** Skewed requests that are sent in turn. */
+  private static final int REQUESTS = 10_000;
 
-  private static final int REQUESTS = 64;
   private static final int WIDTH = 10;
   private static final String TARN = "Tarn";
   private static final String FLOOR = "floor";
@@ -90,6 +94,9 @@ public final class BenchLookupJob {
 
   /** Without and with the near cache; empty if they were not measured. */
   private List<Skewed> zipf = List.of();
+
+  /** Which share of the rows were in the near cache. */
+  private double nearShare;
 
   /** One server under one kind of request; what a request costs is at half of saturation. */
   private record Outcome(
@@ -361,7 +368,13 @@ public final class BenchLookupJob {
    */
   private void zipf() throws IOException {
     LookupShape shape = new LookupShape(true, 100, WIDTH);
-    double[] sums = new double[POPULATION];
+    // Ids of as many digits each, so that requests are of one length.
+    int first = 1;
+    while (10L * first < entities) {
+      first *= 10;
+    }
+    int offset = first;
+    double[] sums = new double[Math.toIntExact(entities) - offset];
     for (int k = 0; k < sums.length; k++) {
       sums[k] = (k == 0 ? 0 : sums[k - 1]) + 1.0 / (k + 1);
     }
@@ -374,11 +387,11 @@ public final class BenchLookupJob {
                         random
                             .doubles(shape.entities(), 0, sums[sums.length - 1])
                             .mapToInt(sum -> Arrays.binarySearch(sums, sum))
-                            .map(at -> at < 0 ? -at - 1 : at)))
+                            .map(at -> offset + (at < 0 ? -at - 1 : at))))
             .toList();
-    long bytes = POPULATION / 10L * NEAR_BYTES;
+    long bytes = sums.length / 10L * NEAR_BYTES;
     console.say(
-        "%s, Zipf 1.0 over %,d entities, near cache for a tenth of them", shape, POPULATION);
+        "%s, Zipf 1.0 over %,d entities, near cache for a tenth of them", shape, sums.length);
     try (LookupServer without = tarn("without", List.of());
         LookupServer with = tarn("with", List.of("serving.near-cache-bytes=" + bytes))) {
       List<List<Skewed>> rounds = List.of(new ArrayList<>(), new ArrayList<>());
@@ -389,12 +402,18 @@ public final class BenchLookupJob {
                   i == 0 ? without : with,
                   shape.method(),
                   requests,
-                  round == 0 ? 2 * WARM_UP_SECONDS : ROUND_SECONDS);
+                  round == 0 ? SKEWED_WARM_UP_SECONDS : ROUND_SECONDS);
           if (round > 0) {
             rounds.get(i).add(skewed);
           }
         }
       }
+      if (failed(without) + failed(with) > 0) {
+        throw new TarnException("skewed requests failed: see the servers' metrics");
+      }
+      double hits = counted(with, line -> line.startsWith("tarn_near_cache_hits_total"));
+      double misses = counted(with, line -> line.startsWith("tarn_near_cache_misses_total"));
+      nearShare = hits / (hits + misses);
       zipf =
           rounds.stream()
               .map(
@@ -495,18 +514,23 @@ public final class BenchLookupJob {
    * a success.
    */
   private static long failed(LookupServer server) throws IOException {
-    if (server.metrics().isEmpty()) {
-      return 0;
-    }
+    return server.metrics().isEmpty()
+        ? 0
+        : counted(
+            server,
+            line -> line.startsWith("tarn_requests_total{") && !line.contains("status=\"OK\""));
+  }
+
+  /** The sum of some of a server's counters. */
+  private static long counted(LookupServer server, Predicate<String> isMeant) throws IOException {
     try {
       return HttpClient.newHttpClient()
           .send(
-              HttpRequest.newBuilder(server.metrics().get()).build(),
+              HttpRequest.newBuilder(server.metrics().orElseThrow()).build(),
               HttpResponse.BodyHandlers.ofString())
           .body()
           .lines()
-          .filter(line -> line.startsWith("tarn_requests_total{"))
-          .filter(line -> !line.contains("status=\"OK\""))
+          .filter(isMeant)
           .mapToLong(line -> (long) Double.parseDouble(line.substring(line.lastIndexOf(' '))))
           .sum();
     } catch (InterruptedException e) {
@@ -591,6 +615,7 @@ public final class BenchLookupJob {
       Skewed with = zipf.get(1);
       figures.add(new Figure("Zipf 1.0, no near cache: requests/s", without.perSecond(), "-"));
       figures.add(new Figure("Zipf 1.0, near cache: requests/s", with.perSecond(), "-"));
+      figures.add(new Figure("Zipf 1.0, near cache: share of rows in it", nearShare, "-"));
       figures.add(
           new Figure(
               "Zipf 1.0: near cache ÷ without", with.perSecond() / without.perSecond(), ">= 1.8"));

@@ -5,14 +5,17 @@ import java.io.BufferedReader;
 import java.io.BufferedWriter;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.IntStream;
@@ -20,8 +23,7 @@ import java.util.stream.Stream;
 
 /**
  * Sends requests by h2load (of nghttp2), which is not ours and costs little: as many as come
- * through, or some at a time, whether or not answers come. A process of it sends one request again
- * and again; where requests differ there is a process for each.
+ * through, or some at a time, whether or not answers come.
  */
 final class LoadGenerators {
 
@@ -89,29 +91,29 @@ final class LoadGenerators {
     }
   }
 
-  /** As {@link #saturate}, with one client for each of the requests. */
+  /**
+   * As {@link #saturate}, with other requests again and again: h2load reads the body's file for
+   * each request, so another one is put there every few dozen microseconds.
+   *
+   * @param requests all of one length
+   */
   Saturation saturateWithMany(int port, String method, List<byte[]> requests, int seconds)
       throws IOException {
-    List<Program> clients = new ArrayList<>();
-    try {
-      for (byte[] request : requests) {
-        clients.add(
+    Path body = body("changing", requests.get(0));
+    List<ByteBuffer> bodies = requests.stream().map(LoadGenerators::framed).toList();
+    try (Program saturating =
             h2load(
                 port,
                 method,
-                body("client" + clients.size(), request),
-                List.of("-c", "1", "-m", "1", "-D", Integer.toString(seconds))));
+                body,
+                List.of(
+                    "-c", Integer.toString(CLIENTS), "-m", "1", "-D", Integer.toString(seconds)));
+        FileChannel file = FileChannel.open(body, StandardOpenOption.WRITE)) {
+      for (int i = 0; saturating.process().isAlive(); i++) {
+        file.write(bodies.get(i % bodies.size()).rewind(), 0);
+        LockSupport.parkNanos(1);
       }
-      long done = 0;
-      double perSecond = 0;
-      for (Program client : clients) {
-        Saturation one = done(client.said());
-        done += one.requests();
-        perSecond += one.perSecond();
-      }
-      return new Saturation(done, perSecond);
-    } finally {
-      clients.forEach(Program::close);
+      return done(saturating.said());
     }
   }
 
@@ -230,11 +232,16 @@ final class LoadGenerators {
         at(counting, 0.999));
   }
 
-  /** A file with a request as gRPC has it: not compressed, length, message. */
   private Path body(String name, byte[] request) throws IOException {
-    ByteBuffer framed = ByteBuffer.allocate(5 + request.length);
-    framed.put((byte) 0).putInt(request.length).put(request);
-    return Files.write(folder.resolve(name + ".bin"), framed.array());
+    return Files.write(folder.resolve(name + ".bin"), framed(request).array());
+  }
+
+  /** A request as gRPC has it: not compressed, length, message. */
+  private static ByteBuffer framed(byte[] request) {
+    return ByteBuffer.allocate(5 + request.length)
+        .put((byte) 0)
+        .putInt(request.length)
+        .put(request);
   }
 
   private static Program h2load(int port, String method, Path body, List<String> words)
