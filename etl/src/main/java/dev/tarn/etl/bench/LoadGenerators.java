@@ -28,7 +28,7 @@ import java.util.stream.Stream;
 final class LoadGenerators {
 
   /** Clients that each send the next request when they have the last one's answer. */
-  private static final int CLIENTS = 64;
+  static final int CLIENTS = 64;
 
   /**
    * h2load looks for what is due every millisecond. Several of them do so at different moments, and
