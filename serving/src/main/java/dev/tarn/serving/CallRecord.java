@@ -4,6 +4,7 @@ import dev.tarn.serving.Metrics.Stage;
 import io.grpc.Context;
 import io.grpc.ServerStreamTracer;
 import io.grpc.Status;
+import io.grpc.Status.Code;
 import java.time.Instant;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -33,6 +34,7 @@ final class CallRecord extends ServerStreamTracer {
   private volatile int entities;
   private volatile Optional<Instant> staleSince = Optional.empty();
   private volatile String caller = "";
+  private volatile boolean isFailing;
 
   CallRecord(
       String method,
@@ -120,12 +122,20 @@ final class CallRecord extends ServerStreamTracer {
     metrics.took(Stage.ENCODE, System.nanoTime() - decoded);
   }
 
+  /** It is answered with a failure. */
+  void failing() {
+    isFailing = true;
+  }
+
   @Override
   public void streamClosed(Status status) {
+    // Of a client that is gone gRPC says unavailable, as of a Redis that is.
+    Code code =
+        status.getCode() == Code.UNAVAILABLE && !isFailing ? Code.CANCELLED : status.getCode();
     long nanos = System.nanoTime() - arrived;
-    metrics.ended(method, status.getCode(), nanos);
-    accessLog.ended(method, status.getCode(), entities, caller, nanos);
-    trace.ifPresent(spans -> spans.ended(status.getCode(), entities, caller));
+    metrics.ended(method, code, nanos);
+    accessLog.ended(method, code, entities, caller, nanos);
+    trace.ifPresent(spans -> spans.ended(code, entities, caller));
     if (!isShed) {
       release();
     }

@@ -24,6 +24,7 @@ final class Replies {
       Failures.requireTime(Context.current());
       reply = work.get();
     } catch (RuntimeException e) {
+      record.ifPresent(CallRecord::failing);
       call.onError(Failures.of(e));
       return;
     }
@@ -35,6 +36,7 @@ final class Replies {
                 return;
               }
               if (failure != null) {
+                record.ifPresent(CallRecord::failing);
                 call.onError(Failures.of(failure));
                 return;
               }

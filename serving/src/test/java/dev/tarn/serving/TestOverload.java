@@ -5,18 +5,27 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import com.google.common.util.concurrent.ListenableFuture;
+import dev.tarn.api.v1.FeatureStoreServiceGrpc;
 import dev.tarn.api.v1.GetOnlineFeaturesResponse;
+import io.grpc.ManagedChannel;
 import io.grpc.Metadata;
 import io.grpc.Status;
 import io.grpc.Status.Code;
 import io.grpc.StatusRuntimeException;
 import io.grpc.health.v1.HealthCheckResponse.ServingStatus;
+import io.grpc.netty.NettyChannelBuilder;
 import io.grpc.stub.MetadataUtils;
+import io.netty.channel.Channel;
+import io.netty.channel.EventLoopGroup;
+import io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.netty.channel.nio.NioIoHandler;
+import io.netty.channel.socket.nio.NioSocketChannel;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
 
 /** More calls than can be answered: because Redis hangs, or because clients ask for too much. */
@@ -50,6 +59,49 @@ class TestOverload extends ServingTest {
       assertThat(answered.get(30, TimeUnit.SECONDS).getResultsCount()).isEqualTo(1);
     }
     eventually().untilAsserted(() -> assertThat(number()).isEqualTo(1));
+  }
+
+  @Test
+  void aClientThatIsCutOffCountsAsOneThatGaveUp() {
+    start(LONG, "max-in-flight = 5");
+    redis.suspend();
+    AtomicReference<Channel> connection = new AtomicReference<>();
+    EventLoopGroup thread = new MultiThreadIoEventLoopGroup(1, NioIoHandler.newFactory());
+    ManagedChannel client =
+        NettyChannelBuilder.forAddress("127.0.0.1", server.server().port())
+            .usePlaintext()
+            .eventLoopGroup(thread)
+            .channelFactory(
+                () -> {
+                  Channel made = new NioSocketChannel();
+                  connection.set(made);
+                  return made;
+                })
+            .build();
+    try {
+      var cutOff =
+          FeatureStoreServiceGrpc.newFutureStub(client).getOnlineFeatures(request("u1").build());
+      eventually()
+          .untilAsserted(
+              () -> assertThat(server.metrics()).containsEntry("tarn_in_flight_calls", 1.0));
+
+      // Past HTTP/2, which would wait for the call.
+      var unusedClosed = connection.get().pipeline().firstContext().close();
+
+      assertThat(statusOf(cutOff).getCode()).isEqualTo(Code.UNAVAILABLE);
+      String calls =
+          "tarn_requests_total{method=\"feature_store.v1.FeatureStoreService/GetOnlineFeatures\",status=\"%s\"}";
+      eventually()
+          .untilAsserted(
+              () ->
+                  assertThat(server.metrics())
+                      .containsEntry(calls.formatted("CANCELLED"), 1.0)
+                      .doesNotContainKey(calls.formatted("UNAVAILABLE")));
+    } finally {
+      client.shutdownNow();
+      var unusedEnded = thread.shutdownGracefully();
+      redis.resume();
+    }
   }
 
   @Test

@@ -10,10 +10,15 @@ import io.grpc.Status;
 import io.grpc.Status.Code;
 import io.grpc.StatusRuntimeException;
 import io.grpc.health.v1.HealthCheckResponse.ServingStatus;
+import io.lettuce.core.KillArgs;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 
 /** Redis that is not there, goes, hangs, comes back, or wants a password. */
@@ -100,6 +105,43 @@ class TestRedisOutage extends ServingTest {
         .failsWithin(Duration.ofSeconds(30))
         .withThrowableOfType(ExecutionException.class)
         .withMessageContaining("UNAVAILABLE: Redis at " + settings.address());
+  }
+
+  @Test
+  void anyOfItsConnectionsCutAloneIsMadeAgain() {
+    push(1);
+    List<Long> ofTheTest = connections();
+    serve();
+    double all = server.metrics().get("tarn_redis_connections");
+
+    for (int i = 0; i < (int) all; i++) {
+      List<Long> connections = connections();
+      connections.removeAll(ofTheTest);
+      assertThat(connections).hasSize((int) all);
+      long killed = connections.get(i);
+      pushes.redis().clientKill(KillArgs.Builder.id(killed));
+
+      eventually()
+          .untilAsserted(
+              () -> {
+                assertThat(connections())
+                    .hasSize(ofTheTest.size() + (int) all)
+                    .doesNotContain(killed);
+                assertThat(server.metrics()).containsEntry("tarn_redis_connections", all);
+              });
+      for (int lookup = 0; lookup < 50; lookup++) {
+        assertThat(number()).isEqualTo(1);
+      }
+    }
+  }
+
+  private List<Long> connections() {
+    return Pattern.compile("\\bid=(\\d+)")
+        .matcher(pushes.redis().clientList())
+        .results()
+        .map(id -> Long.parseLong(id.group(1)))
+        .sorted()
+        .collect(Collectors.toCollection(ArrayList::new));
   }
 
   @Test
