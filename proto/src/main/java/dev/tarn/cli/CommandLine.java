@@ -38,8 +38,9 @@ public final class CommandLine {
    * @throws UsageException if there is no such command, an argument is missing or a word is not
    *     {@code name=value}
    */
-  public static Optional<CommandLine> parse(String... words) {
-    if (words.length == 0 || isHelp(words[0])) {
+  public static Optional<CommandLine> parse(String... all) {
+    String[] words = Stream.of(all).filter(word -> !isHelp(word)).toArray(String[]::new);
+    if (words.length == 0) {
       System.out.println(Command.overview());
       return Optional.empty();
     }
@@ -56,7 +57,7 @@ public final class CommandLine {
                                 words[0],
                                 Suggestion.forName(words[0], Command.words()),
                                 Command.overview())));
-    if (Stream.of(words).anyMatch(CommandLine::isHelp)) {
+    if (words.length < all.length) {
       System.out.println(command.help());
       return Optional.empty();
     }

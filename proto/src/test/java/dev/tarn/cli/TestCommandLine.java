@@ -38,6 +38,8 @@ class TestCommandLine {
         .startsWith("usage: ./tarn build view=… [as-of=…] [from=…] [to=…] [every=…]")
         .contains("the moment, e.g. 2026-11-20 or 2026-11-20T06:00:00Z");
     assertThat(printed("build", "view=a", "--help")).isEqualTo(printed("build", "help"));
+    assertThat(printed("help", "build")).isEqualTo(printed("build", "help"));
+    assertThat(printed("help", "bench", "push")).isEqualTo(printed("bench", "push", "help"));
     for (Command command : Command.values()) {
       String help = printed(command.word(), "-h");
       for (Command.Argument argument : command.arguments()) {

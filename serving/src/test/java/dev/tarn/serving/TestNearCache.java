@@ -160,9 +160,8 @@ class TestNearCache extends ServingTest {
     long evictions = cache.evictions();
 
     assertThat(cache.bytes()).isLessThanOrEqualTo(100_000);
-    // But for the rows of the requests that were under way at the end.
-    assertThat(evictions)
-        .isGreaterThanOrEqualTo((long) (requests - 1) * threads * rows - cache.entries());
+    // But for the last rows, which nobody's request came after.
+    assertThat(evictions).isGreaterThan((long) (0.98 * requests * threads * rows));
   }
 
   /** As a lookup does: asks for rows, and gives the cache those that it did not have. */

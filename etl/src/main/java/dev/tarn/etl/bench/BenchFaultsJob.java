@@ -196,7 +196,11 @@ public final class BenchFaultsJob {
         LookupServer.start(
             home.resolve("serving").resolve("target").resolve("tarn-serving.jar"),
             folder,
-            List.of("serving.port=0", "redis.port=" + port, "redis.namespace=faults"));
+            List.of(
+                "serving.port=0",
+                "serving.http-port=-1",
+                "redis.port=" + port,
+                "redis.namespace=faults"));
     open.push(server);
     lookups = new Lookups(server.port(), truth, seed, this::note);
     open.push(lookups);

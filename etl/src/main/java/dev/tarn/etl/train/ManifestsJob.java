@@ -9,6 +9,7 @@ import dev.tarn.cli.TextTable;
 import dev.tarn.etl.Console;
 import dev.tarn.etl.Lake;
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.List;
 
 /** The commands {@code manifests} and {@code retire}: which training sets can be made again. */
@@ -49,7 +50,10 @@ public final class ManifestsJob {
     for (Manifests.Entry entry : entries) {
       table.row(
           entry.manifest().getId(),
-          entry.retiredAt().map(at -> "retired " + at).orElse("kept"),
+          entry
+              .retiredAt()
+              .map(at -> "retired " + at.truncatedTo(ChronoUnit.MILLIS))
+              .orElse("kept"),
           entry.manifest().getService().getName(),
           "%,d".formatted(entry.manifest().getSpine().getRows()),
           Long.toString(
