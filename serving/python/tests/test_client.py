@@ -6,7 +6,6 @@ from pyiceberg.catalog import load_catalog
 
 import accounts
 from tarn import (
-    DeadlineExceededError,
     FeatureClient,
     InvalidRequestError,
     NotReadyError,
@@ -154,8 +153,6 @@ async def test_asyncio_answers_the_same(server: Server, client: FeatureClient) -
             await asyncio_client.get([])
         with pytest.raises(NotReadyError):
             await asyncio_client.vectors("unfitted", ids)
-        with pytest.raises(DeadlineExceededError):
-            await asyncio_client.get(ids, deadline=0)
     expected = client.get(ids, ["visits", "tags"])
     assert answer == expected
     assert answer.statuses == expected.statuses

@@ -60,6 +60,15 @@ def test_a_deadline_ends_a_call_that_redis_holds_up(tarn: LocalTarn, server: Ser
         assert client.get(["4"], ["visits"]) == {"4": {"visits": 4.0}}
 
 
+async def test_a_deadline_ends_it_for_asyncio_too(tarn: LocalTarn, server: Server) -> None:
+    async with aio.FeatureClient(server.target, deadline=10) as client:
+        await client.get(["1"])
+        with _frozen_redis(tarn), pytest.raises(DeadlineExceededError) as late:
+            await client.get(["1"], deadline=0.2)
+        assert late.value.is_transient
+        assert await client.get(["4"], ["visits"]) == {"4": {"visits": 4.0}}
+
+
 def test_a_call_is_tried_again_while_its_deadline_lasts(tarn: LocalTarn) -> None:
     with tarn.serve("redis.timeout=200ms") as server:
         with FeatureClient(server.target, deadline=10) as client:
