@@ -10,6 +10,7 @@ import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.etl.push.PushJob;
 import dev.tarn.etl.redis.RedisServers;
 import dev.tarn.etl.release.VersionStore;
+import dev.tarn.redis.RedisExecutable;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -185,12 +186,7 @@ public final class Workbench {
   /** As {@link #startRedis(Map)}, on a port of choice. */
   public static RedisServer startRedis(int port, Map<String, String> settings) {
     try {
-      var builder =
-          RedisServer.newRedisServer()
-              .port(port)
-              .bind("127.0.0.1")
-              .setting("save \"\"")
-              .setting("hash-max-ziplist-value 1024");
+      var builder = RedisExecutable.newServer(port).setting("hash-max-ziplist-value 1024");
       settings.forEach((key, value) -> builder.setting(key + " " + value));
       RedisServer server = builder.build();
       server.start();

@@ -4,8 +4,6 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -177,13 +175,8 @@ public final class RedisClusterFixture implements AutoCloseable {
   private Node startNode() {
     try {
       int port = freePort();
-      Path folder = Files.createTempDirectory(Path.of("target").toAbsolutePath(), "redis-cluster-");
       RedisServer server =
-          RedisServer.newRedisServer()
-              .bind("127.0.0.1")
-              .port(port)
-              .setting("save \"\"")
-              .setting("dir " + folder)
+          RedisExecutable.newServer(port)
               .setting("cluster-enabled yes")
               .setting("cluster-node-timeout 1000")
               .build();

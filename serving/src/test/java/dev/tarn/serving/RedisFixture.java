@@ -1,5 +1,6 @@
 package dev.tarn.serving;
 
+import dev.tarn.redis.RedisExecutable;
 import dev.tarn.redis.RedisKeys;
 import dev.tarn.redis.RedisSettings;
 import io.lettuce.core.RedisClient;
@@ -90,8 +91,7 @@ final class RedisFixture implements AutoCloseable {
   /** Starts it, empty, on the same port as before. */
   void restart() {
     try {
-      RedisServerBuilder builder =
-          RedisServer.newRedisServer().bind("127.0.0.1").port(port).setting("save \"\"");
+      RedisServerBuilder builder = RedisExecutable.newServer(port);
       settings.forEach(builder::setting);
       server = builder.build();
       server.start();

@@ -5,6 +5,7 @@ import static dev.tarn.serving.ServerFixture.soon;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.tarn.manifest.FeatureType.Kind;
+import dev.tarn.redis.RedisExecutable;
 import dev.tarn.redis.RedisSettings;
 import java.time.Duration;
 import org.junit.jupiter.api.Test;
@@ -49,6 +50,7 @@ class TestRedisRoles {
     RedisSettings settings = RedisFixture.settings(port, Duration.ofSeconds(2));
     RedisSentinel sentinel =
         RedisSentinel.newRedisSentinel()
+            .executableProvider(RedisExecutable::file)
             .bind("127.0.0.1")
             .port(port)
             .masterName("tarn")
