@@ -8,14 +8,18 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
 import java.util.function.Supplier;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
+import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
+import org.apache.spark.util.SerializableConfiguration;
 
 /**
  * Where a training set goes: a folder of Parquet files with its manifest, or an Iceberg table. It
@@ -147,14 +151,10 @@ final class Output {
     try {
       rows.write().parquet(staging.toString());
       requireAll(spark.read().schema(rows.schema()).parquet(staging.toString()).count(), count);
-      for (FileStatus file : files.listStatus(staging)) {
-        String name = file.getPath().getName();
-        if (name.startsWith("part-")) {
-          // Spark adds an id to the number, and another one each time.
-          rename(files, file.getPath(), new Path(staging, name.substring(0, 10) + ".parquet"));
-        } else {
-          files.delete(file.getPath(), false);
-        }
+      FileStatus[] written = files.listStatus(staging);
+      makeReproducible(written);
+      for (FileStatus file : written) {
+        files.delete(file.getPath(), false);
       }
       try (OutputStream stream = files.create(new Path(staging, MANIFEST_FILE))) {
         stream.write(manifest.getBytes(StandardCharsets.UTF_8));
@@ -166,6 +166,28 @@ final class Output {
     } finally {
       files.delete(staging, true);
     }
+  }
+
+  /** Of each of Spark's files one that has no id in its name and always the same bytes. */
+  private void makeReproducible(FileStatus[] written) {
+    List<String> parts =
+        Arrays.stream(written)
+            .map(file -> file.getPath().toString())
+            .filter(path -> new Path(path).getName().startsWith("part-"))
+            .toList();
+    if (parts.isEmpty()) {
+      return;
+    }
+    SerializableConfiguration configuration =
+        new SerializableConfiguration(spark.sessionState().newHadoopConf());
+    JavaSparkContext.fromSparkContext(spark.sparkContext())
+        .parallelize(parts, parts.size())
+        .foreach(
+            part -> {
+              Path from = new Path(part);
+              String name = from.getName().substring(0, "part-00000".length()) + ".parquet";
+              CanonicalParquet.copy(from, new Path(from.getParent(), name), configuration.value());
+            });
   }
 
   /** A spine that changes while it is read could lose rows. */

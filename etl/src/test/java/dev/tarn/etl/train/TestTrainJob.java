@@ -92,7 +92,6 @@ class TestTrainJob {
         .contains("tarn_manifests: ");
     assertThat(bench.run("train", "manifest=" + bench.path("set"), "out=" + bench.path("again")))
         .isZero();
-    // In one process even the files are the same; another may list encodings in another order.
     assertThat(files(bench.path("again"))).isEqualTo(set);
     assertThat(bench.run("train", "manifest=" + id, "out=tarn.%s.again".formatted(database(bench))))
         .isZero();
