@@ -117,6 +117,8 @@ public enum Command {
       optional("features", "of each, several separated by commas (default 10,50)"),
       optional("seconds", "of each run at half of saturation (default 10)"),
       optional("minutes", "of a last, long run at half of saturation (default 1, 0: none)"),
+      optional(
+          "near-cache", "only: nothing but what the near cache gains, or false (default true)"),
       optional("format", "table (default) or json")),
   BENCH_TRAIN(
       "measure training reads side by side with other ways to join the same tables",

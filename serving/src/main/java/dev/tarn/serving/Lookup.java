@@ -11,10 +11,10 @@ import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.ArrayList;
-import java.util.HashSet;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.function.Function;
@@ -42,6 +42,31 @@ final class Lookup {
 
     byte[] utf8() {
       return utf8;
+    }
+  }
+
+  /** The entity ids of a request, where one may come several times. */
+  static final class AskedIds {
+
+    private final List<AskedId> distinct;
+    private final int[] places;
+
+    /**
+     * The ids of a request.
+     *
+     * @param places for each id of the request, which of the distinct ones it is
+     */
+    AskedIds(List<AskedId> distinct, int[] places) {
+      this.distinct = distinct;
+      this.places = places;
+    }
+
+    List<AskedId> distinct() {
+      return distinct;
+    }
+
+    int[] places() {
+      return places;
     }
   }
 
@@ -108,7 +133,7 @@ final class Lookup {
 
   private CompletableFuture<WireBuffer> answer(
       GetOnlineFeaturesRequest request, Function<Selection, AnswerParts> toParts) {
-    List<AskedId> ids = distinctIds(request.getEntityIdsList());
+    List<AskedId> ids = asked(request.getEntityIdsList()).distinct();
     World world = releases.world();
     Selection selection = select(world, request);
     AnswerParts parts = toParts.apply(selection);
@@ -123,13 +148,12 @@ final class Lookup {
    * @throws io.grpc.StatusRuntimeException if it fails before Redis is asked
    */
   CompletableFuture<GetFeatureVectorsResponse> vectors(GetFeatureVectorsRequest request) {
-    List<String> asked = request.getEntityIdsList();
-    List<AskedId> ids = distinctIds(asked);
+    AskedIds asked = asked(request.getEntityIdsList());
     World world = releases.world();
     VectorPlan plan = world.vectors(request.getFeatureService());
-    requireBounded(asked.size(), plan.vectorizer().width());
-    return fetch(world, plan.selection(), ids)
-        .thenApply(rows -> marked(vectors.of(plan, asked, ids, rows), rows));
+    requireBounded(asked.places().length, plan.vectorizer().width());
+    return fetch(world, plan.selection(), asked.distinct())
+        .thenApply(rows -> marked(vectors.of(plan, asked, rows), rows));
   }
 
   private CompletableFuture<FetchedRows> fetch(
@@ -221,7 +245,7 @@ final class Lookup {
         : entity.select(request.getFeatureNamesList());
   }
 
-  private List<AskedId> distinctIds(List<String> asked) {
+  private AskedIds asked(List<String> asked) {
     if (asked.isEmpty()) {
       throw Failures.invalid(
           "entity_ids", "is empty: ask for 1 to %d".formatted(settings.maxEntities()));
@@ -233,14 +257,19 @@ final class Lookup {
               .formatted(asked.size(), settings.maxEntities()));
     }
     List<AskedId> distinct = new ArrayList<>(asked.size());
-    Set<String> seen = new HashSet<>(asked.size() * 2);
-    for (int i = 0; i < asked.size(); i++) {
+    int[] places = new int[asked.size()];
+    Map<String, Integer> placeById = new HashMap<>(asked.size() * 2);
+    for (int i = 0; i < places.length; i++) {
       String id = asked.get(i);
-      if (seen.add(id)) {
+      Integer place = placeById.putIfAbsent(id, distinct.size());
+      if (place == null) {
+        places[i] = distinct.size();
         distinct.add(new AskedId(id, checked(id, i)));
+      } else {
+        places[i] = place;
       }
     }
-    return distinct;
+    return new AskedIds(distinct, places);
   }
 
   private byte[] checked(String id, int index) {

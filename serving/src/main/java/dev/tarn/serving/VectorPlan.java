@@ -17,6 +17,9 @@ final class VectorPlan {
   private final Selection selection;
   private final Vectorizer vectorizer;
 
+  /** For each view of the selection, for each feature of its row: its type. */
+  private final FeatureType[][] types;
+
   /** For each view of the selection, for each feature of its row: its place in the service. */
   private final int[][] features;
 
@@ -30,9 +33,11 @@ final class VectorPlan {
     this.selection = selection;
     this.vectorizer = vectorizer;
     features = new int[selection.views().size()][];
+    types = new FeatureType[features.length][];
     for (int v = 0; v < features.length; v++) {
       ServedView view = selection.views().get(v).view();
-      features[v] = new int[view.types().size()];
+      types[v] = view.types().toArray(FeatureType[]::new);
+      features[v] = new int[types[v].length];
       Arrays.fill(features[v], NONE);
       for (int i = 0; i < places.size(); i++) {
         if (places.get(i).view() == view) {
@@ -52,7 +57,7 @@ final class VectorPlan {
 
   /** Puts the features of one view's row, of which the event timestamp was read, into a vector. */
   void put(int view, RowReader reader, float[] vector) throws CorruptRowException {
-    List<FeatureType> types = selection.views().get(view).view().types();
+    FeatureType[] types = this.types[view];
     int[] places = features[view];
     int nulls = reader.readNulls(places.length);
     for (int i = 0; i < places.length; i++) {
@@ -61,11 +66,11 @@ final class VectorPlan {
       }
       int feature = places[i];
       if (feature == NONE) {
-        reader.skipValue(types.get(i));
+        reader.skipValue(types[i]);
       } else if (vectorizer.takesCategories(feature)) {
-        vectorizer.putCategory(feature, reader.readText(types.get(i)), vector);
+        vectorizer.putCategory(feature, reader.readText(types[i]), vector);
       } else {
-        vectorizer.putNumber(feature, reader.readNumber(types.get(i)), vector);
+        vectorizer.putNumber(feature, reader.readNumber(types[i]), vector);
       }
     }
     reader.endValues();

@@ -6,13 +6,11 @@ import dev.tarn.row.CorruptRowException;
 import dev.tarn.row.RowReader;
 import dev.tarn.row.Values;
 import dev.tarn.serving.Lookup.AskedId;
+import dev.tarn.serving.Lookup.AskedIds;
 import dev.tarn.serving.Selection.ViewColumns;
 import dev.tarn.transform.Vectorizer;
 import java.time.InstantSource;
-import java.util.Arrays;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 
 /**
  * Turns stored rows into the rows of a feature service's matrix, as {@link Answers} turns them into
@@ -29,21 +27,17 @@ final class Vectors {
     this.corruptRows = corruptRows;
   }
 
-  /**
-   * The answer to one request.
-   *
-   * @param asked the ids in the order of the request
-   * @param ids the distinct ones among them, as fetched
-   */
-  GetFeatureVectorsResponse of(
-      VectorPlan plan, List<String> asked, List<AskedId> ids, FetchedRows rows) {
+  /** The answer to one request. */
+  GetFeatureVectorsResponse of(VectorPlan plan, AskedIds asked, FetchedRows rows) {
     long now = Values.micros(clock.instant());
+    List<AskedId> ids = asked.distinct();
+    int[] places = asked.places();
     int width = plan.vectorizer().width();
     int rowBytes = width * Vectorizer.FLOAT_BYTES;
-    byte[] matrix = new byte[asked.size() * rowBytes];
+    byte[] matrix = new byte[places.length * rowBytes];
     boolean[] found = new boolean[ids.size()];
     float[] vector = new float[width];
-    boolean isEachOnce = ids.size() == asked.size();
+    boolean isEachOnce = ids.size() == places.length;
     byte[] distinct = isEachOnce ? matrix : new byte[ids.size() * rowBytes];
     for (int i = 0; i < ids.size(); i++) {
       found[i] = put(plan, ids.get(i), i, rows, now, vector);
@@ -53,7 +47,6 @@ final class Vectors {
         GetFeatureVectorsResponse.newBuilder()
             .setWidth(width)
             .addAllFeatureNames(plan.vectorizer().columnNames());
-    int[] places = isEachOnce ? inOrder(ids.size()) : places(asked, ids);
     for (int i = 0; i < places.length; i++) {
       answer.addFound(found[places[i]]);
       if (!isEachOnce) {
@@ -92,19 +85,5 @@ final class Vectors {
       }
     }
     return isFound;
-  }
-
-  private static int[] inOrder(int count) {
-    int[] places = new int[count];
-    Arrays.setAll(places, i -> i);
-    return places;
-  }
-
-  private static int[] places(List<String> asked, List<AskedId> ids) {
-    Map<String, Integer> byId = new HashMap<>(ids.size() * 2);
-    for (int i = 0; i < ids.size(); i++) {
-      byId.put(ids.get(i).text(), i);
-    }
-    return asked.stream().mapToInt(byId::get).toArray();
   }
 }

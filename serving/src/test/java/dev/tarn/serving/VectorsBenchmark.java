@@ -13,13 +13,14 @@ import dev.tarn.manifest.Transform.OneHot;
 import dev.tarn.manifest.Transform.Standardize;
 import dev.tarn.row.CorruptRowException;
 import dev.tarn.row.RowReader;
-import dev.tarn.serving.Lookup.AskedId;
+import dev.tarn.serving.Lookup.AskedIds;
 import dev.tarn.serving.Selection.Place;
 import dev.tarn.transform.Vectorizer;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.Setup;
 
@@ -41,7 +42,7 @@ public class VectorsBenchmark extends RowsBenchmark {
   private BenchmarkRows data;
   private VectorPlan plan;
   private FetchedRows rows;
-  private List<String> asked;
+  private AskedIds asked;
   private Vectorizer vectorizer;
   private float[] vector;
   private int width;
@@ -69,14 +70,14 @@ public class VectorsBenchmark extends RowsBenchmark {
     Selection selection = Selection.of(named);
     plan = new VectorPlan(selection, places, vectorizer);
     rows = FetchedRows.of(selection, data.ids(), data.rows());
-    asked = data.ids().stream().map(AskedId::text).toList();
+    asked = new AskedIds(data.ids(), IntStream.range(0, data.ids().size()).toArray());
     vector = new float[vectorizer.width()];
     width = places.size();
   }
 
   @Benchmark
   public GetFeatureVectorsResponse matrix() {
-    return vectors.of(plan, asked, data.ids(), rows);
+    return vectors.of(plan, asked, rows);
   }
 
   /** Of one row, whatever the number of entities. */

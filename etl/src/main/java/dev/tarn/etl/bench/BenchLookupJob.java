@@ -86,6 +86,7 @@ public final class BenchLookupJob {
   private final long entities;
   private final int seconds;
   private final int minutes;
+  private final NearCachePart nearCachePart;
   private final List<Integer> widths;
   private final List<LookupShape> shapes;
   private final List<Outcome> outcomes = new ArrayList<>();
@@ -97,6 +98,13 @@ public final class BenchLookupJob {
 
   /** Which share of the rows were in the near cache. */
   private double nearShare;
+
+  /** Whether the near cache is measured, and whether anything else is. */
+  private enum NearCachePart {
+    TRUE,
+    FALSE,
+    ONLY
+  }
 
   /** One server under one kind of request; what a request costs is at half of saturation. */
   private record Outcome(
@@ -135,6 +143,7 @@ public final class BenchLookupJob {
     this.entities = line.number("entities", 1_000, 100_000);
     this.seconds = (int) line.number("seconds", 1, 10);
     this.minutes = (int) line.number("minutes", 0, 1);
+    this.nearCachePart = line.choice("near-cache", NearCachePart.class, NearCachePart.TRUE);
     this.widths = widths(line.list("features"));
     this.shapes = LookupShape.all(widths);
   }
@@ -152,7 +161,12 @@ public final class BenchLookupJob {
       try (Lake lake = Lake.open(settings)) {
         BenchLookupJob job = new BenchLookupJob(lake, settings, console, redis, line, folder);
         job.prepare();
-        job.measure();
+        if (job.nearCachePart != NearCachePart.ONLY) {
+          job.measure();
+        }
+        if (job.nearCachePart != NearCachePart.FALSE) {
+          job.zipf();
+        }
         console.result(asJson ? job.json().toString() : job.table());
       }
     } catch (IOException e) {
@@ -300,7 +314,6 @@ public final class BenchLookupJob {
         soak(tarn);
       }
     }
-    zipf();
   }
 
   private double saturate(LookupShape shape, Target target, int seconds) throws IOException {
@@ -579,7 +592,7 @@ public final class BenchLookupJob {
     for (Figure figure : figures()) {
       figures.row(figure.name(), "%.2f".formatted(figure.value()), figure.aim());
     }
-    return table + "\n\n" + figures;
+    return outcomes.isEmpty() ? figures.toString() : table + "\n\n" + figures;
   }
 
   private static String millis(double micros) {
@@ -593,12 +606,14 @@ public final class BenchLookupJob {
     LookupShape hundred = new LookupShape(false, 100, WIDTH);
     LookupShape vectors = new LookupShape(true, 100, WIDTH);
     List<Figure> figures = new ArrayList<>();
-    figures.add(new Figure(one + ": Tarn ÷ floor", ratio(one, FLOOR), ">= 0.85"));
-    figures.add(new Figure(hundred + ": Tarn ÷ objects", ratio(hundred, OBJECTS), ">= 3"));
-    figures.add(new Figure(vectors + ": Tarn ÷ floor", ratio(vectors, FLOOR), ">= 0.8"));
-    figures.add(new Figure(one + ": p99 ms", outcome(one, TARN).latency().p99() / 1e3, "< 1"));
-    figures.add(
-        new Figure(hundred + ": p99 ms", outcome(hundred, TARN).latency().p99() / 1e3, "< 5"));
+    if (!outcomes.isEmpty()) {
+      figures.add(new Figure(one + ": Tarn ÷ floor", ratio(one, FLOOR), ">= 0.85"));
+      figures.add(new Figure(hundred + ": Tarn ÷ objects", ratio(hundred, OBJECTS), ">= 3"));
+      figures.add(new Figure(vectors + ": Tarn ÷ floor", ratio(vectors, FLOOR), ">= 0.8"));
+      figures.add(new Figure(one + ": p99 ms", outcome(one, TARN).latency().p99() / 1e3, "< 1"));
+      figures.add(
+          new Figure(hundred + ": p99 ms", outcome(hundred, TARN).latency().p99() / 1e3, "< 5"));
+    }
     quarter.ifPresent(
         latency ->
             figures.add(new Figure(one + " at a quarter: p99 ms", latency.p99() / 1e3, "-")));
