@@ -2,8 +2,10 @@ package dev.tarn.serving;
 
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
+import com.github.benmanes.caffeine.cache.Policy;
 import com.github.benmanes.caffeine.cache.RemovalCause;
 import java.util.Arrays;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.atomic.LongAdder;
 
@@ -64,7 +66,16 @@ final class NearCache {
   /** What an entry takes beside the bytes of id and row: key, two arrays, Caffeine's own. */
   private static final int BYTES_AN_ENTRY = 200;
 
+  /**
+   * Once the cache is full, one in so many requests tells it what is asked for: enough to say which
+   * entities are hot, and most of what a row costs here is the telling.
+   */
+  private static final int ONE_IN = 8;
+
   private final Cache<Key, byte[]> rows;
+  private final Policy<Key, byte[]> quiet;
+
+  private volatile boolean isFull;
 
   /**
    * What Caffeine has to do to stay within its bytes, if anything. It asks for it with each row
@@ -82,9 +93,14 @@ final class NearCache {
         Caffeine.newBuilder()
             .maximumWeight(bytes)
             .weigher((Key key, byte[] row) -> BYTES_AN_ENTRY + key.entityId.length + row.length)
-            .evictionListener((Key key, byte[] row, RemovalCause cause) -> evictions.increment())
+            .evictionListener(
+                (Key key, byte[] row, RemovalCause cause) -> {
+                  isFull = true;
+                  evictions.increment();
+                })
             .executor(upkeep::set)
             .build();
+    quiet = rows.policy();
   }
 
   /**
@@ -94,16 +110,19 @@ final class NearCache {
    */
   boolean[] fill(Key[] keys, byte[][] into) {
     boolean[] isKnown = new boolean[keys.length];
+    boolean isTold = isTold();
     int known = 0;
     for (int i = 0; i < keys.length; i++) {
-      byte[] row = rows.getIfPresent(keys[i]);
+      byte[] row = isTold ? rows.getIfPresent(keys[i]) : quiet.getIfPresentQuietly(keys[i]);
       if (row != null) {
         isKnown[i] = true;
         known++;
         into[i] = row == ABSENT ? null : row;
       }
-      // At once, as Caffeine forgets what else is read until then, and with it which rows are hot.
-      keepUp();
+      if (isTold) {
+        // At once: Caffeine forgets what else is read until then, and with it which rows are hot.
+        keepUp();
+      }
     }
     hits.add(known);
     misses.add(keys.length - known);
@@ -111,17 +130,24 @@ final class NearCache {
   }
 
   /**
-   * Keeps rows that Redis gave, null for none.
+   * Keeps rows that Redis gave, null for none; from when it is full, those of some requests.
    *
    * @param isKnown which rows it had already
    */
   void put(Key[] keys, byte[][] from, boolean[] isKnown) {
+    if (!isTold()) {
+      return;
+    }
     for (int i = 0; i < keys.length; i++) {
       if (!isKnown[i]) {
         rows.put(keys[i], from[i] == null ? ABSENT : from[i]);
       }
     }
     keepUp();
+  }
+
+  private boolean isTold() {
+    return !isFull || ThreadLocalRandom.current().nextInt(ONE_IN) == 0;
   }
 
   private void keepUp() {
