@@ -11,7 +11,9 @@ import org.apache.hadoop.fs.FSDataOutputStream;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.io.IOUtils;
+import org.apache.parquet.format.ColumnChunk;
 import org.apache.parquet.format.FileMetaData;
+import org.apache.parquet.format.RowGroup;
 import org.apache.parquet.format.Util;
 
 /**
@@ -49,13 +51,11 @@ final class CanonicalParquet {
 
   private static byte[] sorted(byte[] footer) throws IOException {
     FileMetaData metadata = Util.readFileMetaData(new ByteArrayInputStream(footer));
-    metadata
-        .getRow_groups()
-        .forEach(
-            group ->
-                group
-                    .getColumns()
-                    .forEach(column -> column.getMeta_data().getEncodings().sort(null)));
+    for (RowGroup group : metadata.getRow_groups()) {
+      for (ColumnChunk column : group.getColumns()) {
+        column.getMeta_data().getEncodings().sort(null);
+      }
+    }
     ByteArrayOutputStream sorted = new ByteArrayOutputStream(footer.length);
     Util.writeFileMetaData(metadata, sorted);
     return sorted.toByteArray();

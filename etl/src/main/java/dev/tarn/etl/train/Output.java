@@ -175,9 +175,6 @@ final class Output {
             .map(file -> file.getPath().toString())
             .filter(path -> new Path(path).getName().startsWith("part-"))
             .toList();
-    if (parts.isEmpty()) {
-      return;
-    }
     SerializableConfiguration configuration =
         new SerializableConfiguration(spark.sessionState().newHadoopConf());
     JavaSparkContext.fromSparkContext(spark.sparkContext())
