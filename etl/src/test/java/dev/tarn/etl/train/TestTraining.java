@@ -278,15 +278,18 @@ class TestTraining {
     Workbench bench = TrainingScores.bench(Scores.FEATURES, "");
     build(bench, MONDAY, "1, 10, 'a'");
     release(bench);
-    Dataset<Row> rows =
+    TrainingSet set =
         Training.join(
-                bench.spark(),
-                spine(bench, "(1, '2026-01-05T12:00:00Z')").limit(0),
-                "ranking",
-                settings(bench, option))
-            .rows();
-    assertThat(rows.columns()).containsExactly("user_id", "event_timestamp", "points", "level");
-    assertThat(rows.count()).isZero();
+            bench.spark(),
+            spine(bench, "(1, '2026-01-05T12:00:00Z')").limit(0),
+            "ranking",
+            settings(bench, option));
+    set.save(bench.path("set").toString());
+    Dataset<Row> saved = bench.spark().read().parquet(bench.path("set").toString());
+    for (Dataset<Row> rows : List.of(set.rows(), saved)) {
+      assertThat(rows.columns()).containsExactly("user_id", "event_timestamp", "points", "level");
+      assertThat(rows.count()).isZero();
+    }
   }
 
   @Test
