@@ -15,8 +15,8 @@ import dev.tarn.api.v1.GetOnlineFeaturesResponse;
 import dev.tarn.api.v1.ListFeatureViewsRequest;
 import dev.tarn.api.v1.ViewVersion;
 import dev.tarn.cli.AnswerPrinter;
-import dev.tarn.etl.build.FeatureTable;
-import dev.tarn.etl.read.GetJob;
+import dev.tarn.etl.catalog.FeatureTable;
+import dev.tarn.etl.read.SnapshotLookup;
 import dev.tarn.manifest.Manifest;
 import dev.tarn.row.EntityId;
 import dev.tarn.row.Values;
@@ -580,7 +580,7 @@ class EndToEndIT {
 
   private static GetOnlineFeaturesResponse fromIceberg(
       Workbench bench, String view, ViewVersion version, List<String> ids) {
-    return new GetJob(bench.lake())
+    return new SnapshotLookup(bench.lake())
         .get(
             bench.definitions().view(view), Long.toString(version.getSnapshotId()), ids, List.of());
   }

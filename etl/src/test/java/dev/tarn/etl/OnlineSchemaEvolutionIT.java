@@ -12,7 +12,7 @@ import dev.tarn.api.v1.FeatureStatus;
 import dev.tarn.api.v1.GetOnlineFeaturesRequest;
 import dev.tarn.api.v1.GetOnlineFeaturesResponse;
 import dev.tarn.api.v1.ViewVersion;
-import dev.tarn.etl.build.BuildJob;
+import dev.tarn.etl.compute.Build;
 import dev.tarn.etl.push.OnlineCopy;
 import dev.tarn.manifest.Manifest;
 import dev.tarn.row.Values;
@@ -410,7 +410,7 @@ class OnlineSchemaEvolutionIT {
     define(all);
     // Only the first build makes the older as-of: later schemas must read its rows as they are.
     String[] asOfs = step == 0 ? new String[] {MONDAY, TUESDAY} : new String[] {TUESDAY};
-    List<BuildJob.Outcome> outcomes = bench.build(VIEW, asOfs);
+    List<Build.Outcome> outcomes = bench.build(VIEW, asOfs);
     long snapshot = outcomes.get(outcomes.size() - 1).snapshotId();
 
     Set<String> names = all.stream().map(Column::name).collect(Collectors.toSet());

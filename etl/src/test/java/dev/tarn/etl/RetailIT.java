@@ -11,7 +11,7 @@ import dev.tarn.api.v1.GetOnlineFeaturesRequest;
 import dev.tarn.api.v1.GetOnlineFeaturesResponse;
 import dev.tarn.api.v1.ViewVersion;
 import dev.tarn.etl.RetailOrders.Features;
-import dev.tarn.etl.read.GetJob;
+import dev.tarn.etl.read.SnapshotLookup;
 import java.io.IOException;
 import java.math.BigDecimal;
 import java.nio.file.Files;
@@ -176,7 +176,7 @@ class RetailIT {
   /** The same customers' answers from the snapshot that the server named. */
   private static Map<String, FeatureSet> inIceberg(
       Workbench bench, GetOnlineFeaturesResponse online) {
-    return new GetJob(bench.lake())
+    return new SnapshotLookup(bench.lake())
         .get(
             bench.definitions().view(VIEW),
             Long.toString(online.getVersions(0).getSnapshotId()),

@@ -17,10 +17,11 @@ import dev.tarn.api.v1.FeatureView;
 import dev.tarn.api.v1.GetOnlineFeaturesRequest;
 import dev.tarn.api.v1.GetOnlineFeaturesResponse;
 import dev.tarn.api.v1.ListFeatureViewsRequest;
-import dev.tarn.etl.build.FeatureTable;
+import dev.tarn.etl.catalog.FeatureTable;
+import dev.tarn.etl.console.Console;
 import dev.tarn.etl.push.OnlineCopy;
 import dev.tarn.etl.verify.Verification;
-import dev.tarn.etl.verify.VerifyJob;
+import dev.tarn.etl.verify.Verify;
 import java.lang.reflect.Array;
 import java.math.BigDecimal;
 import java.time.Duration;
@@ -168,8 +169,8 @@ class TypesIT {
   /** Of any types, too, verify finds no difference where there is none. */
   private static void assertVerified(String view) {
     Verification verification =
-        new VerifyJob(bench.lake(), bench.redis(), Console.silent())
-            .verify(bench.definitions().view(view), VerifyJob.Request.ALL);
+        new Verify(bench.lake(), bench.redis(), Console.silent())
+            .verify(bench.definitions().view(view), Verify.Request.ALL);
     assertThat(verification.first()).isEmpty();
     assertThat(verification.isEqual()).isTrue();
     assertThat(verification.online()).isEqualTo(verification.manifest().getRows());

@@ -4,12 +4,14 @@ import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
 import com.typesafe.config.ConfigValueFactory;
 import dev.tarn.cli.Settings;
-import dev.tarn.etl.build.BuildJob;
+import dev.tarn.etl.compute.Build;
+import dev.tarn.etl.console.Console;
 import dev.tarn.etl.definition.Definitions;
 import dev.tarn.etl.definition.FeatureView;
-import dev.tarn.etl.push.PushJob;
+import dev.tarn.etl.lake.Lake;
+import dev.tarn.etl.push.Push;
 import dev.tarn.etl.redis.RedisServers;
-import dev.tarn.etl.release.VersionStore;
+import dev.tarn.etl.redis.VersionStore;
 import dev.tarn.redis.RedisExecutable;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -130,22 +132,22 @@ public final class Workbench {
   }
 
   /** Builds a view as a single-as-of build does: what is there is replaced. */
-  public List<BuildJob.Outcome> build(String view, String... asOfs) {
+  public List<Build.Outcome> build(String view, String... asOfs) {
     List<Instant> instants = List.of(asOfs).stream().map(Instant::parse).toList();
-    return new BuildJob(lake(), console).build(definitions().view(view), instants, false);
+    return new Build(lake(), console).build(definitions().view(view), instants, false);
   }
 
   /** Pushes and releases the newest snapshot of a view. */
-  public PushJob.Outcome push(String view) {
-    return push(PushJob.Request.NEWEST, view).get(0);
+  public Push.Outcome push(String view) {
+    return push(Push.Request.NEWEST, view).get(0);
   }
 
   /** Pushes views as asked and releases them together. */
-  public List<PushJob.Outcome> push(PushJob.Request request, String... names) {
+  public List<Push.Outcome> push(Push.Request request, String... names) {
     Definitions definitions = definitions();
     List<FeatureView> views = List.of(names).stream().map(definitions::view).toList();
-    return new PushJob(lake(), redis(), settings(), console)
-        .push(views, PushJob.services(definitions, views), request);
+    return new Push(lake(), redis(), settings(), console)
+        .push(views, definitions.storedServices(views), request);
   }
 
   /**

@@ -5,15 +5,15 @@ import com.google.common.io.RecursiveDeleteOption;
 import dev.tarn.cli.CommandLine;
 import dev.tarn.cli.Settings;
 import dev.tarn.cli.TarnException;
-import dev.tarn.etl.Console;
-import dev.tarn.etl.Failures;
-import dev.tarn.etl.Lake;
-import dev.tarn.etl.build.BuildJob;
+import dev.tarn.etl.compute.Build;
+import dev.tarn.etl.console.Console;
+import dev.tarn.etl.console.Failures;
 import dev.tarn.etl.definition.Definitions;
 import dev.tarn.etl.definition.FeatureView;
-import dev.tarn.etl.push.PushJob;
+import dev.tarn.etl.lake.Lake;
+import dev.tarn.etl.push.Push;
 import dev.tarn.etl.redis.RedisServers;
-import dev.tarn.etl.release.VersionStore;
+import dev.tarn.etl.redis.VersionStore;
 import dev.tarn.manifest.Manifest;
 import dev.tarn.redis.RedisSettings;
 import dev.tarn.redis.Release;
@@ -565,9 +565,9 @@ public final class BenchFaultsJob {
     }
   }
 
-  private PushJob.Outcome push(Settings settings) {
-    return new PushJob(lake, RedisServers.connect(settings), settings, new Console(log, log))
-        .push(List.of(view), List.of(), PushJob.Request.NEWEST)
+  private Push.Outcome push(Settings settings) {
+    return new Push(lake, RedisServers.connect(settings), settings, new Console(log, log))
+        .push(List.of(view), List.of(), Push.Request.NEWEST)
         .get(0);
   }
 
@@ -578,7 +578,7 @@ public final class BenchFaultsJob {
     }
   }
 
-  private void count(PushJob.Outcome outcome) {
+  private void count(Push.Outcome outcome) {
     if (outcome.pushed()) {
       report.did(outcome.mode().equals("delta") ? "delta pushes" : "full pushes", 1);
     }
@@ -600,7 +600,7 @@ public final class BenchFaultsJob {
     truth.change(random, share);
     truth.write(folder);
     long snapshotId =
-        new BuildJob(lake, new Console(log, log))
+        new Build(lake, new Console(log, log))
             .build(view, List.of(Instant.parse(AS_OF)), false)
             .get(0)
             .snapshotId();

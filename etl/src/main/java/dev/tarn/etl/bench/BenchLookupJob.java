@@ -10,17 +10,17 @@ import dev.tarn.cli.Settings;
 import dev.tarn.cli.TarnException;
 import dev.tarn.cli.TextTable;
 import dev.tarn.cli.UsageException;
-import dev.tarn.etl.Console;
-import dev.tarn.etl.Lake;
 import dev.tarn.etl.bench.JvmMeter.Used;
 import dev.tarn.etl.bench.LoadGenerators.Latency;
 import dev.tarn.etl.bench.LoadGenerators.Saturation;
-import dev.tarn.etl.build.BuildJob;
+import dev.tarn.etl.compute.Build;
+import dev.tarn.etl.console.Console;
 import dev.tarn.etl.definition.Definitions;
-import dev.tarn.etl.fit.FitJob;
-import dev.tarn.etl.push.PushJob;
+import dev.tarn.etl.fit.Fit;
+import dev.tarn.etl.lake.Lake;
+import dev.tarn.etl.push.Push;
 import dev.tarn.etl.redis.RedisServers;
-import dev.tarn.etl.release.VersionStore;
+import dev.tarn.etl.redis.VersionStore;
 import java.io.IOException;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -218,18 +218,18 @@ public final class BenchLookupJob {
         lake.catalog().dropTable(lake.table(view), true);
       }
       var unusedBuilt =
-          new BuildJob(lake, Console.silent())
+          new Build(lake, Console.silent())
               .build(defined.view(view), List.of(Instant.parse(AS_OF)), false);
     }
     var unusedPushed =
-        new PushJob(lake, servers, settings, Console.silent())
+        new Push(lake, servers, settings, Console.silent())
             .push(
                 widths.stream().map(features -> defined.view(LookupShape.view(features))).toList(),
                 List.of(),
-                new PushJob.Request(Optional.empty(), PushJob.Mode.FULL, false));
+                new Push.Request(Optional.empty(), Push.Mode.FULL, false));
     for (int features : widths) {
       var unusedFitted =
-          new FitJob(lake, new VersionStore(servers))
+          new Fit(lake, new VersionStore(servers))
               .fit(defined, defined.service(LookupShape.service(features)), List.of());
     }
   }

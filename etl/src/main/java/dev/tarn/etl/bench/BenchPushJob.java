@@ -5,12 +5,12 @@ import dev.tarn.cli.CommandLine;
 import dev.tarn.cli.Settings;
 import dev.tarn.cli.TarnException;
 import dev.tarn.cli.TextTable;
-import dev.tarn.etl.Console;
-import dev.tarn.etl.Lake;
-import dev.tarn.etl.build.BuildJob;
+import dev.tarn.etl.compute.Build;
+import dev.tarn.etl.console.Console;
 import dev.tarn.etl.definition.Definitions;
 import dev.tarn.etl.definition.FeatureView;
-import dev.tarn.etl.push.PushJob;
+import dev.tarn.etl.lake.Lake;
+import dev.tarn.etl.push.Push;
 import dev.tarn.etl.redis.RedisServers;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -134,8 +134,8 @@ public final class BenchPushJob {
             .formatted(folder.resolve("users"), definition));
     for (int day = 0; day < AS_OFS.length; day++) {
       users(day).write().mode(SaveMode.Overwrite).parquet(folder.resolve("users").toString());
-      List<BuildJob.Outcome> built =
-          new BuildJob(lake, console).build(view(), List.of(Instant.parse(AS_OFS[day])), false);
+      List<Build.Outcome> built =
+          new Build(lake, console).build(view(), List.of(Instant.parse(AS_OFS[day])), false);
       snapshots.add(built.get(0).snapshotId());
     }
   }
@@ -199,7 +199,7 @@ public final class BenchPushJob {
   private void lookUpMeanwhile() throws IOException {
     console.say("lookups at rest and during pushes");
     server.flush();
-    PushJob.Outcome unused = push(snapshots.get(0), PushJob.Mode.FULL, true);
+    Push.Outcome unused = push(snapshots.get(0), Push.Mode.FULL, true);
     try (LookupServer lookups =
         LookupServer.start(
             servingJar(),
@@ -221,7 +221,7 @@ public final class BenchPushJob {
   private Latency lookUpDuringPushes(int port) throws IOException {
     CompletableFuture<Latency> underLoad = lookUp(port);
     for (int i = 0; !underLoad.isDone(); i++) {
-      PushJob.Outcome unused = push(snapshots.get(1 - i % 2), PushJob.Mode.FULL, true);
+      Push.Outcome unused = push(snapshots.get(1 - i % 2), Push.Mode.FULL, true);
     }
     return underLoad.join();
   }
@@ -245,12 +245,12 @@ public final class BenchPushJob {
     server.flush();
     long before = server.usedMemory();
     LiveHeap heap = new LiveHeap();
-    PushJob.Outcome full = push(snapshots.get(0), PushJob.Mode.FULL, false);
+    Push.Outcome full = push(snapshots.get(0), Push.Mode.FULL, false);
     long bytes = server.usedMemory() - before;
     double write = full.writing().toNanos() / 1e9;
     double readBack = full.readingBack().toNanos() / 1e9;
     long payload = full.bytes();
-    PushJob.Outcome delta = push(snapshots.get(1), PushJob.Mode.DELTA, false);
+    Push.Outcome delta = push(snapshots.get(1), Push.Mode.DELTA, false);
     if (!isWarmUp) {
       long live = heap.peak();
       add("Tarn, scan to last answer", new Measure(write, rows, bytes, payload, live));
@@ -290,16 +290,16 @@ public final class BenchPushJob {
         .resolve("serving/target/tarn-serving.jar");
   }
 
-  private static double seconds(PushJob.Outcome outcome) {
+  private static double seconds(Push.Outcome outcome) {
     return outcome.took().toNanos() / 1e9;
   }
 
-  private PushJob.Outcome push(long snapshot, PushJob.Mode mode, boolean isRollback) {
-    return new PushJob(lake, RedisServers.connect(settings), settings, Console.silent())
+  private Push.Outcome push(long snapshot, Push.Mode mode, boolean isRollback) {
+    return new Push(lake, RedisServers.connect(settings), settings, Console.silent())
         .push(
             List.of(view()),
             List.of(),
-            new PushJob.Request(Optional.of(Long.toString(snapshot)), mode, isRollback))
+            new Push.Request(Optional.of(Long.toString(snapshot)), mode, isRollback))
         .get(0);
   }
 

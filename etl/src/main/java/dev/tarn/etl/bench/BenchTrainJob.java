@@ -7,11 +7,11 @@ import dev.tarn.cli.Settings;
 import dev.tarn.cli.TarnException;
 import dev.tarn.cli.TextTable;
 import dev.tarn.cli.UsageException;
-import dev.tarn.etl.Console;
-import dev.tarn.etl.Lake;
-import dev.tarn.etl.build.BuildJob;
-import dev.tarn.etl.build.FeatureTable;
+import dev.tarn.etl.catalog.FeatureTable;
+import dev.tarn.etl.compute.Build;
+import dev.tarn.etl.console.Console;
 import dev.tarn.etl.definition.Definitions;
+import dev.tarn.etl.lake.Lake;
 import dev.tarn.etl.train.Training;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -167,7 +167,7 @@ public final class BenchTrainJob {
       console.say("making table %s", view);
       // A build makes the table as builds do; the rows are written past it, as that is quicker.
       var unused =
-          new BuildJob(lake, Console.silent()).build(definitions.view(view), List.of(FIRST), false);
+          new Build(lake, Console.silent()).build(definitions.view(view), List.of(FIRST), false);
       if (view.equals("hot")) {
         write(view, hotRows());
         counts.forEach(count -> tag(view, count));

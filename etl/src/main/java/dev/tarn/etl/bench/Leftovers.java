@@ -1,9 +1,9 @@
 package dev.tarn.etl.bench;
 
-import dev.tarn.etl.Lake;
-import dev.tarn.etl.build.FeatureTable;
+import dev.tarn.etl.catalog.FeatureTable;
+import dev.tarn.etl.lake.Lake;
 import dev.tarn.etl.redis.RedisServers;
-import dev.tarn.etl.release.VersionStore;
+import dev.tarn.etl.redis.VersionStore;
 import dev.tarn.manifest.Manifest;
 import dev.tarn.redis.RedisKeys;
 import java.util.HashMap;

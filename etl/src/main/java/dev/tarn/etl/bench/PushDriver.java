@@ -2,8 +2,8 @@ package dev.tarn.etl.bench;
 
 import dev.tarn.cli.CommandLine;
 import dev.tarn.cli.Settings;
-import dev.tarn.etl.Lake;
 import dev.tarn.etl.Main;
+import dev.tarn.etl.lake.Lake;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;

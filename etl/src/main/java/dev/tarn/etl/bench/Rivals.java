@@ -1,8 +1,8 @@
 package dev.tarn.etl.bench;
 
 import dev.tarn.cli.TarnException;
-import dev.tarn.etl.Lake;
 import dev.tarn.etl.definition.FeatureView;
+import dev.tarn.etl.lake.Lake;
 import java.io.BufferedInputStream;
 import java.io.DataInputStream;
 import java.io.EOFException;

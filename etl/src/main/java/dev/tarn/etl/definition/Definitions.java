@@ -14,6 +14,7 @@ import dev.tarn.etl.definition.FeatureView.History;
 import dev.tarn.etl.definition.Source.Format;
 import dev.tarn.manifest.FeatureTransforms;
 import dev.tarn.manifest.FeatureType;
+import dev.tarn.manifest.StoredService;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -102,6 +103,14 @@ public final class Definitions {
 
   public Collection<FeatureService> services() {
     return services.values();
+  }
+
+  /** The feature services that use any of these views, as servers read them. */
+  public List<StoredService> storedServices(List<FeatureView> used) {
+    return services.values().stream()
+        .filter(service -> used.stream().anyMatch(service::uses))
+        .map(FeatureService::stored)
+        .toList();
   }
 
   public Collection<Entity> entities() {

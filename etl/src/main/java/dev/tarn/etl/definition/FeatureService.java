@@ -1,6 +1,7 @@
 package dev.tarn.etl.definition;
 
 import dev.tarn.manifest.FeatureTransforms;
+import dev.tarn.manifest.StoredService;
 import java.util.List;
 
 /**
@@ -21,5 +22,17 @@ public record FeatureService(
 
   public boolean uses(FeatureView view) {
     return features.stream().anyMatch(feature -> feature.startsWith(view.name() + "."));
+  }
+
+  /** The service as servers read it; transforms that are to be fitted are not fitted here. */
+  public StoredService stored() {
+    return StoredService.newBuilder()
+        .setName(name)
+        .setEntity(entity.name())
+        .addAllFeatureNames(features)
+        .addAllTransforms(transforms)
+        .setDescription(description)
+        .setOwner(owner)
+        .build();
   }
 }

@@ -11,9 +11,9 @@ import org.apache.spark.sql.SparkSession;
  * a hash of the seed and the event's number, so the same arguments give the same events on any
  * number of cores.
  */
-final class DemoEvents {
+public final class DemoEvents {
 
-  static final int DAYS = 30;
+  public static final int DAYS = 30;
 
   /** Events that one file holds at the most. */
   private static final long EVENTS_PER_FILE = 4_000_000;
@@ -28,7 +28,7 @@ final class DemoEvents {
    *
    * @param end midnight after the last day
    */
-  static void write(
+  public static void write(
       SparkSession spark, Path folder, long rows, long users, long seed, Instant end) {
     // The cube puts half of the events on an eighth of the users.
     String user = "1 + CAST(floor(%d * pow(%s, 3)) AS BIGINT)".formatted(users, uniform(seed, 1));

@@ -2,7 +2,7 @@ package dev.tarn.etl.local;
 
 import dev.tarn.cli.Settings;
 import dev.tarn.cli.TarnException;
-import dev.tarn.etl.Console;
+import dev.tarn.etl.console.Console;
 import dev.tarn.redis.RedisSettings;
 import java.io.IOException;
 import java.net.InetAddress;

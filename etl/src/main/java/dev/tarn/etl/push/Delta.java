@@ -1,10 +1,11 @@
 package dev.tarn.etl.push;
 
 import com.google.protobuf.util.Timestamps;
-import dev.tarn.etl.Lake;
-import dev.tarn.etl.build.FeatureTable;
+import dev.tarn.etl.catalog.FeatureTable;
 import dev.tarn.etl.definition.FeatureView;
-import dev.tarn.etl.read.SnapshotRows;
+import dev.tarn.etl.lake.EntityIds;
+import dev.tarn.etl.lake.Lake;
+import dev.tarn.etl.lake.SnapshotRows;
 import dev.tarn.manifest.Manifest;
 import dev.tarn.manifest.StoredFeature;
 import dev.tarn.row.Values;
@@ -152,7 +153,7 @@ final class Delta {
     Dataset<Row> now =
         SnapshotRows.of(lake, view.name(), to.snapshotId()).join(unclear, names, "left_semi");
     Dataset<Row> gone = unclear.join(now.select(keys), names, "left_anti");
-    Dataset<Row> goneIds = gone.select(dev.tarn.etl.EntityIds.of(view.entity()).as("id"));
+    Dataset<Row> goneIds = gone.select(EntityIds.of(view.entity()).as("id"));
     return rows.union(EncodedRows.of(now, view, eventTimestamp, manifest))
         .union(EncodedRows.tombstones(goneIds));
   }

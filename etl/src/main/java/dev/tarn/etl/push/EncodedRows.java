@@ -1,7 +1,7 @@
 package dev.tarn.etl.push;
 
-import dev.tarn.etl.EntityIds;
 import dev.tarn.etl.definition.FeatureView;
+import dev.tarn.etl.lake.EntityIds;
 import dev.tarn.manifest.Manifest;
 import dev.tarn.redis.RedisKeys;
 import java.util.ArrayList;

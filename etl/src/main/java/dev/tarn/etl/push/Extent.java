@@ -1,8 +1,8 @@
 package dev.tarn.etl.push;
 
-import dev.tarn.etl.EntityIds;
-import dev.tarn.etl.build.FeatureTable;
+import dev.tarn.etl.catalog.FeatureTable;
 import dev.tarn.etl.definition.FeatureView;
+import dev.tarn.etl.lake.EntityIds;
 import dev.tarn.row.Values;
 import java.io.IOException;
 import java.io.UncheckedIOException;

@@ -1,8 +1,8 @@
 package dev.tarn.etl.push;
 
 import dev.tarn.cli.TarnException;
-import dev.tarn.etl.Pulse;
-import dev.tarn.etl.release.VersionStore;
+import dev.tarn.etl.console.Pulse;
+import dev.tarn.etl.redis.VersionStore;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;

@@ -8,11 +8,11 @@ import java.time.Duration;
 import java.util.List;
 
 /** What a push says when it is done: a line for people, JSON for Airflow. */
-final class PushReport {
+public final class PushReport {
 
   private PushReport() {}
 
-  static String text(PushJob.Outcome outcome) {
+  static String text(Push.Outcome outcome) {
     Manifest manifest = outcome.manifest();
     double seconds = seconds(outcome.writing());
     return "%s: snapshot %d is released as %s (%s): %,d rows in %.1f s (%,.0f rows/s, %.0f bytes a row), read back in %.1f s, released in %.0f ms, %.1f s in all"
@@ -35,7 +35,7 @@ final class PushReport {
    *
    * @param isList whether to give a list although there is one only
    */
-  static String json(List<PushJob.Outcome> outcomes, boolean isList) {
+  public static String json(List<Push.Outcome> outcomes, boolean isList) {
     List<JsonObject> objects = outcomes.stream().map(PushReport::json).toList();
     if (!isList) {
       return objects.get(0).toString();
@@ -47,7 +47,7 @@ final class PushReport {
     return whole.toString();
   }
 
-  private static JsonObject json(PushJob.Outcome outcome) {
+  private static JsonObject json(Push.Outcome outcome) {
     Manifest manifest = outcome.manifest();
     JsonObject object = new JsonObject();
     object.addProperty("feature_view", manifest.getFeatureView());

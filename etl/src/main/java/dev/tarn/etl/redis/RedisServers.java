@@ -5,7 +5,7 @@ import com.redislabs.provider.redis.RedisEndpoint;
 import com.redislabs.provider.redis.RedisNode;
 import dev.tarn.cli.Settings;
 import dev.tarn.cli.TarnException;
-import dev.tarn.etl.Failures;
+import dev.tarn.etl.console.Failures;
 import dev.tarn.redis.RedisSettings;
 import java.io.Serializable;
 import java.nio.charset.StandardCharsets;

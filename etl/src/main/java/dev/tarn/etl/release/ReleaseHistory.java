@@ -4,7 +4,8 @@ import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.Timestamp;
 import com.google.protobuf.util.Timestamps;
 import dev.tarn.cli.TarnException;
-import dev.tarn.etl.Lake;
+import dev.tarn.etl.lake.Lake;
+import dev.tarn.etl.redis.VersionStore;
 import dev.tarn.manifest.Manifest;
 import dev.tarn.manifest.ReleaseEvent;
 import dev.tarn.redis.ControlJson;
@@ -138,7 +139,7 @@ public final class ReleaseHistory {
   }
 
   /** The table itself, e.g. to expire its snapshots. */
-  Table iceberg() {
+  public Table iceberg() {
     return table;
   }
 

@@ -1,7 +1,8 @@
 package dev.tarn.etl.release;
 
 import dev.tarn.cli.TarnException;
-import dev.tarn.etl.build.FeatureTable;
+import dev.tarn.etl.catalog.FeatureTable;
+import dev.tarn.etl.redis.VersionStore;
 import dev.tarn.manifest.Manifest;
 import dev.tarn.redis.Release;
 import java.time.Duration;

@@ -1,7 +1,7 @@
 package dev.tarn.etl.source;
 
 import com.google.common.base.Throwables;
-import dev.tarn.etl.Failures;
+import dev.tarn.etl.console.Failures;
 import dev.tarn.etl.definition.Source;
 import dev.tarn.etl.definition.Source.Format;
 import java.util.List;

@@ -4,7 +4,7 @@ import com.google.common.hash.Hasher;
 import com.google.common.hash.Hashing;
 import com.google.gson.JsonObject;
 import dev.tarn.cli.TarnException;
-import dev.tarn.etl.Failures;
+import dev.tarn.etl.console.Failures;
 import dev.tarn.etl.definition.Source;
 import dev.tarn.etl.definition.Source.Format;
 import java.nio.charset.StandardCharsets;

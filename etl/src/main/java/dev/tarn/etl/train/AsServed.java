@@ -1,10 +1,10 @@
 package dev.tarn.etl.train;
 
 import com.google.protobuf.util.Timestamps;
-import dev.tarn.etl.Lake;
 import dev.tarn.etl.definition.FeatureView;
-import dev.tarn.etl.read.CurrentRows;
-import dev.tarn.etl.read.SnapshotRows;
+import dev.tarn.etl.lake.CurrentRows;
+import dev.tarn.etl.lake.Lake;
+import dev.tarn.etl.lake.SnapshotRows;
 import dev.tarn.manifest.StoredFeature;
 import dev.tarn.manifest.TrainingReading;
 import dev.tarn.manifest.TrainingView;

@@ -1,8 +1,8 @@
 package dev.tarn.etl.train;
 
-import dev.tarn.etl.Lake;
 import dev.tarn.etl.definition.FeatureView;
-import dev.tarn.etl.read.SnapshotRows;
+import dev.tarn.etl.lake.Lake;
+import dev.tarn.etl.lake.SnapshotRows;
 import dev.tarn.row.Values;
 import java.util.ArrayList;
 import java.util.Arrays;

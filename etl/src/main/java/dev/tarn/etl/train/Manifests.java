@@ -5,9 +5,9 @@ import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.util.Timestamps;
 import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;
-import dev.tarn.etl.Failures;
-import dev.tarn.etl.Lake;
-import dev.tarn.etl.build.FeatureTable;
+import dev.tarn.etl.catalog.FeatureTable;
+import dev.tarn.etl.console.Failures;
+import dev.tarn.etl.lake.Lake;
 import dev.tarn.manifest.TrainingManifest;
 import dev.tarn.manifest.TrainingReading;
 import dev.tarn.manifest.TrainingView;
@@ -99,7 +99,7 @@ public final class Manifests {
    *
    * @param retiredAt empty: its snapshots are kept
    */
-  record Entry(TrainingManifest manifest, String out, Optional<Instant> retiredAt) {}
+  public record Entry(TrainingManifest manifest, String out, Optional<Instant> retiredAt) {}
 
   private final Lake lake;
 
@@ -113,7 +113,7 @@ public final class Manifests {
   }
 
   /** All that were made, the oldest first. */
-  List<Entry> all() {
+  public List<Entry> all() {
     Map<String, Entry> entries = new TreeMap<>();
     List<Record> records = new ArrayList<>();
     try (CloseableIterable<Record> stored =
@@ -142,7 +142,7 @@ public final class Manifests {
    *
    * @throws UsageException if there is none
    */
-  TrainingManifest find(String idOrFile) {
+  public TrainingManifest find(String idOrFile) {
     if (idOrFile.startsWith(PREFIX) && !idOrFile.contains("/")) {
       return all().stream()
           .map(Entry::manifest)
@@ -245,7 +245,7 @@ public final class Manifests {
    *
    * @throws UsageException if it is no set that is kept
    */
-  void retire(String id) {
+  public void retire(String id) {
     Entry entry =
         all().stream()
             .filter(e -> e.manifest().getId().equals(id) && e.retiredAt().isEmpty())
@@ -259,7 +259,7 @@ public final class Manifests {
     release(entry.manifest());
   }
 
-  static String json(TrainingManifest manifest) {
+  public static String json(TrainingManifest manifest) {
     return ControlJson.print(manifest);
   }
 
@@ -362,7 +362,7 @@ public final class Manifests {
     }
   }
 
-  static Instant createdAt(TrainingManifest manifest) {
+  public static Instant createdAt(TrainingManifest manifest) {
     return Values.instant(Timestamps.toMicros(manifest.getCreatedAt()));
   }
 }

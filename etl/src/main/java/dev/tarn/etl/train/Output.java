@@ -2,8 +2,8 @@ package dev.tarn.etl.train;
 
 import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;
-import dev.tarn.etl.Failures;
-import dev.tarn.etl.Lake;
+import dev.tarn.etl.console.Failures;
+import dev.tarn.etl.lake.Lake;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
@@ -26,7 +26,7 @@ import org.apache.spark.util.SerializableConfiguration;
  * is there whole or not at all: files are written beside the folder and renamed, a table is
  * committed once.
  */
-final class Output {
+public final class Output {
 
   /** The manifest's file in the folder; readers of Parquet pass over names that begin so. */
   static final String MANIFEST_FILE = "_manifest.json";
@@ -49,7 +49,7 @@ final class Output {
    *
    * @throws UsageException if something is there, and it is not a training set to be replaced
    */
-  static Output of(Lake lake, String location, boolean overwrite) {
+  public static Output of(Lake lake, String location, boolean overwrite) {
     Output output = new Output(lake.spark(), location);
     if (location.toLowerCase(Locale.ROOT).matches(".*\\.(csv|json)(\\.gz)?")) {
       throw new UsageException(

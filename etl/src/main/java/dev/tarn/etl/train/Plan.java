@@ -5,18 +5,17 @@ import com.google.protobuf.util.Durations;
 import com.google.protobuf.util.Timestamps;
 import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;
-import dev.tarn.etl.Console;
-import dev.tarn.etl.Lake;
-import dev.tarn.etl.Moments;
-import dev.tarn.etl.TarnVersion;
-import dev.tarn.etl.build.FeatureTable;
+import dev.tarn.etl.catalog.FeatureTable;
+import dev.tarn.etl.catalog.Fits;
+import dev.tarn.etl.console.Console;
+import dev.tarn.etl.console.Moments;
+import dev.tarn.etl.console.TarnVersion;
 import dev.tarn.etl.definition.Definitions;
 import dev.tarn.etl.definition.Feature;
 import dev.tarn.etl.definition.FeatureService;
 import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.etl.definition.SparkTypes;
-import dev.tarn.etl.fit.Fits;
-import dev.tarn.etl.push.PushJob;
+import dev.tarn.etl.lake.Lake;
 import dev.tarn.etl.release.ReleaseHistory;
 import dev.tarn.etl.release.ReleaseHistory.Released;
 import dev.tarn.manifest.StoredFeature;
@@ -99,7 +98,7 @@ final class Plan {
         manifest.addViews(read);
       }
     }
-    StoredService defined = PushJob.service(service);
+    StoredService defined = service.stored();
     manifest.setServiceHash(hash(defined, manifest.getViewsList()));
     return manifest
         .setService(request.vectors() ? new Fits(lake).apply(List.of(defined)).get(0) : defined)

@@ -2,7 +2,7 @@ package dev.tarn.etl.train;
 
 import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;
-import dev.tarn.etl.Failures;
+import dev.tarn.etl.console.Failures;
 import dev.tarn.etl.definition.Entity;
 import java.util.List;
 import java.util.Locale;

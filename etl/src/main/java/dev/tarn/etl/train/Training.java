@@ -3,14 +3,14 @@ package dev.tarn.etl.train;
 import dev.tarn.cli.CommandLine;
 import dev.tarn.cli.Settings;
 import dev.tarn.cli.UsageException;
-import dev.tarn.etl.Console;
-import dev.tarn.etl.Failures;
-import dev.tarn.etl.Lake;
+import dev.tarn.etl.console.Console;
+import dev.tarn.etl.console.Failures;
 import dev.tarn.etl.definition.Definitions;
 import dev.tarn.etl.definition.Entity;
+import dev.tarn.etl.lake.Lake;
 import dev.tarn.etl.redis.RedisServers;
+import dev.tarn.etl.redis.VersionStore;
 import dev.tarn.etl.release.ReleaseHistory;
-import dev.tarn.etl.release.VersionStore;
 import dev.tarn.manifest.TrainingManifest;
 import dev.tarn.manifest.TrainingSpine;
 import dev.tarn.manifest.TrainingView;
@@ -92,7 +92,7 @@ public final class Training {
   }
 
   /** A set as it is asked for; the spine is the one that is given, or that of {@code spine=}. */
-  TrainingSet join(CommandLine line, Optional<Dataset<Row>> given) {
+  public TrainingSet join(CommandLine line, Optional<Dataset<Row>> given) {
     Definitions definitions = Definitions.load(settings);
     Plan.Request request =
         new Plan.Request(
@@ -122,7 +122,7 @@ public final class Training {
   /**
    * A set of a manifest, from the spine that it names, or one that is given or at another place.
    */
-  TrainingSet again(CommandLine line, Optional<Dataset<Row>> given) {
+  public TrainingSet again(CommandLine line, Optional<Dataset<Row>> given) {
     for (String argument : List.of("service", "time", "at", "as", "vectors")) {
       if (line.has(argument) || !line.byView(argument).isEmpty()) {
         throw new UsageException(

@@ -1,8 +1,7 @@
 package dev.tarn.etl.train;
 
 import dev.tarn.cli.TarnException;
-import dev.tarn.etl.Lake;
-import dev.tarn.etl.read.RowVectors;
+import dev.tarn.etl.lake.Lake;
 import dev.tarn.manifest.FeatureType;
 import dev.tarn.manifest.StoredFeature;
 import dev.tarn.manifest.TrainingManifest;

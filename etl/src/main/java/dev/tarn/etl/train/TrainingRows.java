@@ -2,8 +2,8 @@ package dev.tarn.etl.train;
 
 import dev.tarn.cli.CommandLine;
 import dev.tarn.cli.Settings;
-import dev.tarn.etl.Console;
-import dev.tarn.etl.Lake;
+import dev.tarn.etl.console.Console;
+import dev.tarn.etl.lake.Lake;
 import dev.tarn.manifest.FittedOn;
 import java.util.List;
 import java.util.Optional;

@@ -1,6 +1,6 @@
 package dev.tarn.etl.train;
 
-import dev.tarn.etl.Lake;
+import dev.tarn.etl.lake.Lake;
 import dev.tarn.manifest.TrainingManifest;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
@@ -82,11 +82,11 @@ public final class TrainingSet {
     return read.withoutDefaults();
   }
 
-  TrainingManifest stored() {
+  public TrainingManifest stored() {
     return manifest;
   }
 
-  long count() {
+  public long count() {
     return spine.count();
   }
 }

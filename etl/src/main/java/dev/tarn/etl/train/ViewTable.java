@@ -1,12 +1,12 @@
 package dev.tarn.etl.train;
 
 import dev.tarn.cli.TarnException;
-import dev.tarn.etl.Lake;
-import dev.tarn.etl.build.FeatureTable;
+import dev.tarn.etl.catalog.FeatureTable;
 import dev.tarn.etl.definition.Entity;
 import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.etl.definition.FeatureView.History;
 import dev.tarn.etl.definition.Position;
+import dev.tarn.etl.lake.Lake;
 import dev.tarn.manifest.StoredFeature;
 import dev.tarn.manifest.TrainingView;
 import dev.tarn.row.FeatureTypes;

@@ -22,7 +22,7 @@ import java.util.function.Function;
  * A verification as one page that needs nothing else: no script, no font, no picture from anywhere.
  * It is HTML and well-formed XML at once.
  */
-final class Report {
+public final class Report {
 
   private final Verification verification;
   private final Manifest manifest;
@@ -33,7 +33,7 @@ final class Report {
     this.manifest = verification.manifest();
   }
 
-  static String of(Verification verification) {
+  public static String of(Verification verification) {
     return new Report(verification).page();
   }
 

@@ -2,21 +2,21 @@ package dev.tarn.etl.verify;
 
 import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;
-import dev.tarn.etl.Failures;
+import dev.tarn.etl.console.Failures;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 
 /** Where a report goes. It is there whole or not at all. */
-record ReportFile(Path path) {
+public record ReportFile(Path path) {
 
   /**
    * A file that can be written, as far as can be told before there is something to write.
    *
    * @throws UsageException if not
    */
-  static ReportFile at(Path path) {
+  public static ReportFile at(Path path) {
     Path absolute = path.toAbsolutePath().normalize();
     if (!absolute.toString().endsWith(".html")) {
       throw new UsageException(
@@ -32,7 +32,7 @@ record ReportFile(Path path) {
     return new ReportFile(absolute);
   }
 
-  void write(String html) {
+  public void write(String html) {
     Path beside = path.resolveSibling("." + path.getFileName() + ".part");
     try {
       try {

@@ -1,7 +1,7 @@
 package dev.tarn.etl.verify;
 
 import com.google.protobuf.util.Timestamps;
-import dev.tarn.etl.Lake;
+import dev.tarn.etl.lake.Lake;
 import dev.tarn.etl.release.ReleaseHistory;
 import dev.tarn.row.FeatureTypes;
 import dev.tarn.row.Values;
@@ -23,7 +23,7 @@ import org.apache.spark.sql.RowFactory;
  * <p>It is a table of its own since a release is verified as often as somebody likes, and its row
  * in the history is written anew when the release ends.
  */
-final class VerificationHistory {
+public final class VerificationHistory {
 
   private static final Schema SCHEMA =
       new Schema(
@@ -47,7 +47,7 @@ final class VerificationHistory {
   private VerificationHistory() {}
 
   /** Adds a verification. */
-  static void add(Lake lake, Verification verification) throws Exception {
+  public static void add(Lake lake, Verification verification) throws Exception {
     TableIdentifier name = lake.table(ReleaseHistory.VERIFICATIONS);
     if (!lake.catalog().tableExists(name)) {
       try {

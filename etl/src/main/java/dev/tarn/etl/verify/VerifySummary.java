@@ -13,7 +13,7 @@ import java.util.List;
 import java.util.OptionalDouble;
 
 /** What a verification says when it is done: a screen for people, JSON for Airflow. */
-final class VerifySummary {
+public final class VerifySummary {
 
   /** The quantiles that are told. */
   static final double[] QUANTILES = {0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99};
@@ -24,7 +24,7 @@ final class VerifySummary {
   private VerifySummary() {}
 
   /** One screen. */
-  static String text(Verification verification) {
+  public static String text(Verification verification) {
     Manifest manifest = verification.manifest();
     List<String> lines = new ArrayList<>();
     lines.add(
@@ -73,7 +73,7 @@ final class VerifySummary {
   }
 
   /** Why a verification fails: what differs, and the first entities by name. */
-  static String failure(Verification verification) {
+  public static String failure(Verification verification) {
     Manifest manifest = verification.manifest();
     String which =
         "%s: version %s is not its snapshot %d"
@@ -98,7 +98,7 @@ final class VerifySummary {
     return String.join("\n", lines);
   }
 
-  static JsonObject json(Verification verification) {
+  public static JsonObject json(Verification verification) {
     Manifest manifest = verification.manifest();
     JsonObject object = new JsonObject();
     object.addProperty("feature_view", manifest.getFeatureView());

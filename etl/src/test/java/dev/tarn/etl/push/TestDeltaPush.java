@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.tarn.cli.TarnException;
 import dev.tarn.etl.Workbench;
-import dev.tarn.etl.push.PushJob.Mode;
+import dev.tarn.etl.push.Push.Mode;
 import dev.tarn.manifest.Manifest;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
@@ -25,8 +25,7 @@ class TestDeltaPush {
   private static final String MONDAY = "2026-01-05T00:00:00Z";
   private static final String TUESDAY = "2026-01-06T00:00:00Z";
   private static final String WEDNESDAY = "2026-01-07T00:00:00Z";
-  private static final PushJob.Request DELTA =
-      new PushJob.Request(Optional.empty(), Mode.DELTA, false);
+  private static final Push.Request DELTA = new Push.Request(Optional.empty(), Mode.DELTA, false);
 
   @Test
   void aDeltaWritesWhatChangedAndAnswersAsAFullPushWould() {
@@ -39,7 +38,7 @@ class TestDeltaPush {
 
     users(bench, "2026-01-06", 1_010, 5);
     bench.build(VIEW, TUESDAY);
-    PushJob.Outcome outcome = bench.push(VIEW);
+    Push.Outcome outcome = bench.push(VIEW);
 
     assertThat(outcome.mode()).isEqualTo("delta");
     Manifest delta = outcome.manifest();
@@ -85,7 +84,7 @@ class TestDeltaPush {
     assertThat(bench.push(VIEW).mode()).isEqualTo("delta");
     users(bench, "2026-01-07", 100, 16);
     bench.build(VIEW, WEDNESDAY);
-    PushJob.Outcome outcome = bench.push(VIEW);
+    Push.Outcome outcome = bench.push(VIEW);
     assertThat(outcome.mode()).isEqualTo("full");
     assertThat(outcome.manifest().hasBase()).isFalse();
     OnlineCopy.assertServedAsInIceberg(bench, VIEW);
@@ -191,8 +190,8 @@ class TestDeltaPush {
                     .formatted(bench.lake().sqlName(VIEW), random.nextInt(40)));
       }
       Mode mode = round == 0 || random.nextInt(6) == 0 ? Mode.FULL : Mode.DELTA;
-      PushJob.Outcome outcome =
-          bench.push(new PushJob.Request(Optional.empty(), mode, false), VIEW).get(0);
+      Push.Outcome outcome =
+          bench.push(new Push.Request(Optional.empty(), mode, false), VIEW).get(0);
       if (outcome.mode().equals("delta")) {
         deltas++;
       }

@@ -7,7 +7,7 @@ import static org.awaitility.Awaitility.await;
 import dev.tarn.cli.TarnException;
 import dev.tarn.etl.Workbench;
 import dev.tarn.etl.bench.TcpProxy;
-import dev.tarn.etl.build.FeatureTable;
+import dev.tarn.etl.catalog.FeatureTable;
 import dev.tarn.manifest.Manifest;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -45,7 +45,7 @@ class TestLimits {
   void noMoreRowsASecondAreWrittenThanAreAllowed() {
     Workbench bench = built(6_000, 20);
     bench.set("push.rows-per-second", "2000").set("push.rows-per-bucket", "10");
-    PushJob.Outcome outcome = bench.push(VIEW);
+    Push.Outcome outcome = bench.push(VIEW);
     // A task may save up what it did not use for a second, and has its last bucket free.
     assertThat(outcome.writing()).isGreaterThan(Duration.ofMillis(1_500));
     OnlineCopy.assertServedAsInIceberg(bench, VIEW);
@@ -179,7 +179,7 @@ class TestLimits {
   private static Manifest again(Workbench bench, int days) {
     Scores.define(bench, Scores.FEATURES, "max-age = %dd".formatted(days));
     return bench
-        .push(new PushJob.Request(java.util.Optional.empty(), PushJob.Mode.FULL, false), VIEW)
+        .push(new Push.Request(java.util.Optional.empty(), Push.Mode.FULL, false), VIEW)
         .get(0)
         .manifest();
   }

@@ -63,7 +63,7 @@ class TestPushCluster {
   void slotsThatMoveDuringAPushAreFollowed() {
     Workbench bench = built(RedisClusterFixture.ofMasters(3));
     bench.set("push.rows-per-second", "1500");
-    CompletableFuture<PushJob.Outcome> push = CompletableFuture.supplyAsync(() -> bench.push(VIEW));
+    CompletableFuture<Push.Outcome> push = CompletableFuture.supplyAsync(() -> bench.push(VIEW));
     // A node that nobody has told the push of.
     int target = cluster.addMaster();
     int moved = 0;

@@ -5,10 +5,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowable;
 
 import dev.tarn.cli.TarnException;
-import dev.tarn.etl.Console;
 import dev.tarn.etl.Workbench;
 import dev.tarn.etl.bench.TcpProxy;
-import dev.tarn.etl.build.FeatureTable;
+import dev.tarn.etl.catalog.FeatureTable;
+import dev.tarn.etl.console.Console;
 import dev.tarn.etl.definition.Definitions;
 import dev.tarn.manifest.Manifest;
 import java.io.ByteArrayOutputStream;
@@ -262,13 +262,13 @@ class TestPushFaults {
       bench.set("redis.port", Integer.toString(proxy.port()));
       // Goes to Redis once, with the script that releases.
       proxy.loseAnswerTo("\"rowFormat\":1");
-      PushJob.Outcome outcome = bench.push(VIEW);
+      Push.Outcome outcome = bench.push(VIEW);
       assertThat(proxy.hasLostAnswer()).isTrue();
       assertThat(outcome.pushed()).isTrue();
       assertThat(OnlineCopy.released(bench, VIEW)).isEqualTo(outcome.manifest());
       OnlineCopy.assertServedAsInIceberg(bench, VIEW);
       OnlineCopy.assertNoForeignKeys(bench, VIEW);
-      assertThat(bench.push(VIEW).state()).isEqualTo(PushJob.State.RELEASED_ALREADY);
+      assertThat(bench.push(VIEW).state()).isEqualTo(Push.State.RELEASED_ALREADY);
     }
   }
 
@@ -371,17 +371,17 @@ class TestPushFaults {
     bench.build(VIEW, AS_OF);
   }
 
-  private static PushJob.Outcome push(Workbench bench, long snapshot) {
+  private static Push.Outcome push(Workbench bench, long snapshot) {
     Console console =
         new Console(
             new PrintStream(new ByteArrayOutputStream(), true, StandardCharsets.UTF_8),
             new PrintStream(new ByteArrayOutputStream(), true, StandardCharsets.UTF_8));
     Definitions definitions = bench.definitions();
-    return new PushJob(bench.lake(), bench.redis(), bench.settings(), console)
+    return new Push(bench.lake(), bench.redis(), bench.settings(), console)
         .push(
             List.of(definitions.view(VIEW)),
             List.of(),
-            new PushJob.Request(Optional.of(Long.toString(snapshot)), PushJob.Mode.AUTO, false))
+            new Push.Request(Optional.of(Long.toString(snapshot)), Push.Mode.AUTO, false))
         .get(0);
   }
 

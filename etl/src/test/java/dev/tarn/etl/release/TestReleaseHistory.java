@@ -3,11 +3,12 @@ package dev.tarn.etl.release;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.protobuf.util.Timestamps;
-import dev.tarn.etl.Lake;
 import dev.tarn.etl.Workbench;
+import dev.tarn.etl.lake.Lake;
 import dev.tarn.etl.push.OnlineCopy;
-import dev.tarn.etl.push.PushJob;
+import dev.tarn.etl.push.Push;
 import dev.tarn.etl.push.Scores;
+import dev.tarn.etl.redis.VersionStore;
 import dev.tarn.manifest.Manifest;
 import dev.tarn.manifest.ReleaseEvent;
 import dev.tarn.redis.Release;
@@ -34,10 +35,10 @@ class TestReleaseHistory {
     Workbench bench = Scores.bench("(1, '2026-01-05', 0, 'a')").set("push.max-overlay", "1");
     Scores.generate(bench, "2026-01-05", 100, 20, 1);
     bench.build(VIEW, MONDAY);
-    PushJob.Outcome full = bench.push(VIEW);
+    Push.Outcome full = bench.push(VIEW);
     Scores.generate(bench, "2026-01-06", 10, 20, 2);
     bench.build(VIEW, TUESDAY);
-    PushJob.Outcome delta = bench.push(VIEW);
+    Push.Outcome delta = bench.push(VIEW);
     // Nothing is released, so nothing is to be told.
     assertThat(bench.push(VIEW).pushed()).isFalse();
     Instant ofDelta = bench.versions().released(VIEW).orElseThrow().releasedAt();

@@ -9,9 +9,9 @@ import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import dev.tarn.cli.TarnException;
 import dev.tarn.etl.Workbench;
-import dev.tarn.etl.build.FeatureTable;
+import dev.tarn.etl.catalog.FeatureTable;
 import dev.tarn.etl.push.OnlineCopy;
-import dev.tarn.etl.push.PushJob;
+import dev.tarn.etl.push.Push;
 import dev.tarn.etl.push.Scores;
 import dev.tarn.manifest.Manifest;
 import dev.tarn.redis.Release;
@@ -60,8 +60,8 @@ class TestSeveralViews {
     for (int round = 1; round <= rounds; round++) {
       // Another age is answered in another way, so each round makes three new versions.
       define(bench, round);
-      List<PushJob.Outcome> outcomes = bench.push(PushJob.Request.NEWEST, VIEWS);
-      assertThat(outcomes).extracting(PushJob.Outcome::pushed).containsOnly(true);
+      List<Push.Outcome> outcomes = bench.push(Push.Request.NEWEST, VIEWS);
+      assertThat(outcomes).extracting(Push.Outcome::pushed).containsOnly(true);
       assertThat(outcomes)
           .extracting(outcome -> outcome.manifest().getFeatureView())
           .containsExactly(VIEWS);
@@ -91,13 +91,13 @@ class TestSeveralViews {
   @Test
   void whereOneViewHasNoRowsNoneIsWritten() {
     Workbench bench = built(20, 20, 0);
-    assertThatThrownBy(() -> bench.push(PushJob.Request.NEWEST, VIEWS))
+    assertThatThrownBy(() -> bench.push(Push.Request.NEWEST, VIEWS))
         .isInstanceOf(TarnException.class)
         .hasMessageStartingWith("c: snapshot ")
         .hasMessageContaining("has no rows");
     assertNothingIsLeft(bench);
     // The others by themselves are.
-    bench.push(PushJob.Request.NEWEST, "a", "b");
+    bench.push(Push.Request.NEWEST, "a", "b");
     assertThat(bench.versions().releases()).containsOnlyKeys("a", "b");
   }
 
@@ -116,13 +116,13 @@ class TestSeveralViews {
                 .mapToLong(line -> Long.parseLong(line.substring("used_memory:".length())))
                 .sum();
         jedis.configSet("maxmemory", Long.toString(used + 300_000));
-        assertThatThrownBy(() -> bench.push(PushJob.Request.NEWEST, VIEWS))
+        assertThatThrownBy(() -> bench.push(Push.Request.NEWEST, VIEWS))
             .isInstanceOf(TarnException.class)
             .hasMessageStartingWith("c: about ");
         assertNothingIsLeft(bench);
         jedis.configSet("maxmemory", "0");
       }
-      bench.push(PushJob.Request.NEWEST, VIEWS);
+      bench.push(Push.Request.NEWEST, VIEWS);
       assertThat(bench.versions().releases()).containsOnlyKeys(VIEWS);
     } finally {
       Workbench.stop(redis);
@@ -190,9 +190,9 @@ class TestSeveralViews {
   @Test
   void whereAllViewsArePinnedNothingIsWritten() {
     Workbench bench = built(20, 20, 20);
-    bench.push(PushJob.Request.NEWEST, "a", "b");
+    bench.push(Push.Request.NEWEST, "a", "b");
     define(bench, 1);
-    bench.push(PushJob.Request.NEWEST, "a", "b");
+    bench.push(Push.Request.NEWEST, "a", "b");
     assertThat(bench.run("rollback", "view=a")).isZero();
     assertThat(bench.run("rollback", "view=b")).isZero();
     Map<String, Release> released = bench.versions().releases();

@@ -85,7 +85,7 @@ class ServedIT {
       write(3, 80);
       bench.build("busy", newer.toString());
       bench.build("calm", newer.toString());
-      bench.push(dev.tarn.etl.push.PushJob.Request.NEWEST, "busy", "calm");
+      bench.push(dev.tarn.etl.push.Push.Request.NEWEST, "busy", "calm");
       answer(server, 2);
       assertThat(bench.run("rollback", "view=busy")).isZero();
       answer(server, 3);

@@ -3,7 +3,7 @@ package dev.tarn.etl.train;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.tarn.etl.Workbench;
-import dev.tarn.etl.build.FeatureTable;
+import dev.tarn.etl.catalog.FeatureTable;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;

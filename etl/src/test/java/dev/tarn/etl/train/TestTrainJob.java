@@ -12,7 +12,7 @@ import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import dev.tarn.cli.TarnException;
 import dev.tarn.etl.Workbench;
-import dev.tarn.etl.build.FeatureTable;
+import dev.tarn.etl.catalog.FeatureTable;
 import dev.tarn.etl.push.Scores;
 import java.io.IOException;
 import java.nio.ByteBuffer;

@@ -12,8 +12,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;
 import dev.tarn.etl.Workbench;
-import dev.tarn.etl.build.FeatureTable;
-import dev.tarn.etl.push.PushJob;
+import dev.tarn.etl.catalog.FeatureTable;
+import dev.tarn.etl.push.Push;
 import dev.tarn.etl.push.Scores;
 import dev.tarn.etl.release.ReleaseHistory;
 import java.time.Instant;
@@ -129,7 +129,7 @@ class TestTraining {
         bench,
         "[{ name = points, type = bigint, default = -2 }, { name = level, type = string }]",
         history + "\nmax-age = 1s");
-    bench.push(new PushJob.Request(Optional.empty(), PushJob.Mode.FULL, true), "score");
+    bench.push(new Push.Request(Optional.empty(), Push.Mode.FULL, true), "score");
     Instant fourth = bench.versions().released("score").orElseThrow().releasedAt();
 
     StringBuilder rows = new StringBuilder();

@@ -10,7 +10,7 @@ import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 
 /** {@link Scores} with a feature service {@code ranking}, for training sets in tests. */
-final class TrainingScores {
+public final class TrainingScores {
 
   static final String MONDAY = "2026-01-05T00:00:00Z";
   static final String TUESDAY = "2026-01-06T00:00:00Z";
@@ -18,7 +18,7 @@ final class TrainingScores {
   private TrainingScores() {}
 
   /** Nothing is built yet. */
-  static Workbench bench(String features, String more) {
+  public static Workbench bench(String features, String more) {
     Workbench bench = new Workbench();
     define(bench, features, more);
     return bench;
@@ -29,7 +29,7 @@ final class TrainingScores {
     service(bench, "score.points, score.level");
   }
 
-  static void service(Workbench bench, String features) {
+  public static void service(Workbench bench, String features) {
     bench.define(
         "service.conf", "feature-services { ranking { features = [%s] } }".formatted(features));
   }

@@ -8,7 +8,7 @@ import dev.tarn.api.v1.GetFeatureVectorsResponse;
 import dev.tarn.etl.LookupProcess;
 import dev.tarn.etl.Workbench;
 import dev.tarn.etl.definition.Definitions;
-import dev.tarn.etl.fit.FitJob;
+import dev.tarn.etl.fit.Fit;
 import java.math.BigDecimal;
 import java.math.BigInteger;
 import java.time.Duration;
@@ -101,7 +101,7 @@ class VectorsIT {
     }
     Definitions definitions = bench.definitions();
     var unused =
-        new FitJob(bench.lake(), bench.versions())
+        new Fit(bench.lake(), bench.versions())
             .fit(definitions, definitions.service("model"), List.of());
 
     List<Row> spine =

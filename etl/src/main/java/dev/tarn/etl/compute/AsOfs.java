@@ -1,0 +1,70 @@
+package dev.tarn.etl.compute;
+
+import dev.tarn.cli.CommandLine;
+import dev.tarn.cli.UsageException;
+import dev.tarn.etl.console.Moments;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/** The as-ofs that a build is asked for: one, or a range. */
+public final class AsOfs {
+
+  private static final int MOST = 10_000;
+  private static final Pattern STEP = Pattern.compile("(\\d{1,6})(m|h|d)");
+
+  private AsOfs() {}
+
+  /**
+   * The as-ofs in order of time.
+   *
+   * @param now as-ofs may not be later than this
+   * @throws UsageException if they can't be read, or one is in the future
+   */
+  public static List<Instant> of(CommandLine line, Instant now) {
+    List<Instant> asOfs = new ArrayList<>();
+    if (line.has("as-of") == (line.has("from") || line.has("to"))) {
+      throw new UsageException("give as-of=…, or from=… and to=…");
+    }
+    if (line.has("as-of")) {
+      asOfs.add(Moments.parse("as-of", line.text("as-of")));
+    } else {
+      Instant from = Moments.parse("from", line.text("from"));
+      Instant to = Moments.parse("to", line.text("to"));
+      if (to.isBefore(from)) {
+        throw new UsageException("from=%s is after to=%s".formatted(from, to));
+      }
+      Duration every = step(line.optional("every").orElse("1d"));
+      if (Duration.between(from, to).dividedBy(every) >= MOST) {
+        throw new UsageException(
+            "that is more than %d as-ofs: take a larger every=…, or several runs".formatted(MOST));
+      }
+      for (Instant asOf = from; !asOf.isAfter(to); asOf = asOf.plus(every)) {
+        asOfs.add(asOf);
+      }
+    }
+    Instant last = asOfs.get(asOfs.size() - 1);
+    if (last.isAfter(now)) {
+      throw new UsageException(
+          "as-of %s is in the future (it is %s): what has not happened can't be computed"
+              .formatted(last, now));
+    }
+    return asOfs;
+  }
+
+  private static Duration step(String text) {
+    Matcher matcher = STEP.matcher(text);
+    if (matcher.matches() && !matcher.group(1).matches("0+")) {
+      long count = Long.parseLong(matcher.group(1));
+      return switch (matcher.group(2)) {
+        case "m" -> Duration.ofMinutes(count);
+        case "h" -> Duration.ofHours(count);
+        default -> Duration.ofDays(count);
+      };
+    }
+    throw new UsageException("every=%s is not a step: write 30m, 6h or 1d".formatted(text));
+  }
+}

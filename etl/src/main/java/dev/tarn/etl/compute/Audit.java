@@ -1,0 +1,190 @@
+package dev.tarn.etl.compute;
+
+import dev.tarn.etl.definition.Check;
+import dev.tarn.etl.definition.FeatureView;
+import dev.tarn.etl.definition.Position;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.function.Supplier;
+import java.util.stream.Collectors;
+import org.apache.spark.sql.Column;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.functions;
+
+/** Runs a view's checks on the rows of one as-of before they are published. */
+final class Audit {
+
+  /** Rows that are named of each check that fails. */
+  private static final int EXAMPLES = 5;
+
+  /**
+   * What the audit found.
+   *
+   * @param rows rows of the as-of
+   * @param failures a line for each check that failed, with where it is defined and which rows
+   */
+  record Result(long rows, List<String> failures) {}
+
+  /** A condition that no row may meet, with what to say of the rows that do. */
+  private record RowRule(String name, Position position, Column isBroken, Optional<String> shown) {}
+
+  private final FeatureView view;
+  private final Dataset<Row> rows;
+  private final Supplier<Optional<Long>> rowsBefore;
+
+  /**
+   * An audit of one as-of.
+   *
+   * @param rows those of the as-of
+   * @param rowsBefore the number of rows of the newest published as-of before it; asked for only
+   *     where a check needs it
+   */
+  Audit(FeatureView view, Dataset<Row> rows, Supplier<Optional<Long>> rowsBefore) {
+    this.view = view;
+    this.rows = rows;
+    this.rowsBefore = rowsBefore;
+  }
+
+  /** One pass over the rows for all counts, then one more for each check that failed. */
+  Result run() {
+    List<RowRule> rules = rowRules();
+    List<Column> counts = new ArrayList<>();
+    Column[] keys = keys();
+    counts.add(functions.count_distinct(functions.struct(keys)));
+    for (RowRule rule : rules) {
+      counts.add(functions.count_if(rule.isBroken()));
+    }
+    Row counted = rows.agg(functions.count(functions.lit(1)), counts.toArray(new Column[0])).head();
+    long total = counted.getLong(0);
+    List<String> failures = new ArrayList<>();
+    for (int i = 0; i < rules.size(); i++) {
+      long broken = counted.getLong(i + 2);
+      if (broken > 0) {
+        failures.add(describe(rules.get(i), broken, total));
+      }
+    }
+    if (counted.getLong(1) < total) {
+      failures.add(describeDuplicates(total - counted.getLong(1), keys));
+    }
+    for (Check check : view.checks()) {
+      checkOfWhole(check, total).ifPresent(failures::add);
+    }
+    return new Result(total, failures);
+  }
+
+  private List<RowRule> rowRules() {
+    List<RowRule> rules = new ArrayList<>();
+    for (String key : view.entity().keyNames()) {
+      rules.add(
+          new RowRule(
+              "entity key '%s' is not null".formatted(key),
+              view.entity().position(),
+              column(key).isNull(),
+              Optional.empty()));
+    }
+    for (Check check : view.checks()) {
+      if (check instanceof Check.OfRow ofRow) {
+        rules.add(rule(ofRow));
+      }
+    }
+    return rules;
+  }
+
+  private static RowRule rule(Check.OfRow check) {
+    Column value = column(check.feature());
+    Column isBroken;
+    String name;
+    if (check instanceof Check.Range range) {
+      Column outside = functions.lit(false);
+      if (range.min().isPresent()) {
+        outside = outside.or(value.lt(range.min().get()));
+      }
+      if (range.max().isPresent()) {
+        outside = outside.or(value.gt(range.max().get()));
+      }
+      // NaN is larger than any number in Spark's order, so a range with no max must say it.
+      isBroken = value.isNotNull().and(outside.or(value.cast("double").isNaN()));
+      name =
+          "range of '%s' (%s to %s)"
+              .formatted(
+                  check.feature(),
+                  range.min().map(Object::toString).orElse("-"),
+                  range.max().map(Object::toString).orElse("-"));
+    } else if (check instanceof Check.AcceptedValues accepted) {
+      isBroken =
+          value
+              .isNotNull()
+              .and(functions.not(value.cast("string").isin(accepted.values().toArray())));
+      name = "accepted-values of '%s'".formatted(check.feature());
+    } else {
+      isBroken = value.isNull();
+      name = "not-null of '%s'".formatted(check.feature());
+    }
+    return new RowRule(name, check.position(), isBroken, Optional.of(check.feature()));
+  }
+
+  private Optional<String> checkOfWhole(Check check, long total) {
+    if (check instanceof Check.MinRows min && total < min.rows()) {
+      return Optional.of(
+          "min-rows (%s): %d rows, and at least %d are expected"
+              .formatted(min.position(), total, min.rows()));
+    }
+    if (check instanceof Check.MaxRowCountChange max) {
+      Optional<Long> before = rowsBefore.get();
+      if (before.isPresent() && Math.abs(total - before.get()) > max.share() * before.get()) {
+        return Optional.of(
+            "max-row-count-change (%s): %d rows after %d in the as-of before, and at most %s change is expected"
+                .formatted(
+                    max.position(),
+                    total,
+                    before.get(),
+                    String.format(Locale.ROOT, "%.1f %%", 100 * max.share())));
+      }
+    }
+    return Optional.empty();
+  }
+
+  private String describe(RowRule rule, long broken, long total) {
+    List<Column> shown = new ArrayList<>(List.of(keys()));
+    rule.shown().ifPresent(feature -> shown.add(column(feature)));
+    String examples = examples(rows.filter(rule.isBroken()).select(shown.toArray(new Column[0])));
+    return "%s (%s): %d of %d rows fail: %s"
+        .formatted(rule.name(), rule.position(), broken, total, examples);
+  }
+
+  private String describeDuplicates(long surplus, Column[] keys) {
+    Dataset<Row> repeated =
+        rows.groupBy(keys)
+            .agg(functions.count(functions.lit(1)).as("rows"))
+            .filter(functions.col("rows").gt(1));
+    return "unique entity (%s): %d rows too many: %s"
+        .formatted(view.entity().position(), surplus, examples(repeated));
+  }
+
+  /** The first few rows in the order of their columns, so that a second run names the same. */
+  private static String examples(Dataset<Row> rows) {
+    Column[] order = List.of(rows.columns()).stream().map(Audit::column).toArray(Column[]::new);
+    List<Row> first = rows.orderBy(order).limit(EXAMPLES + 1).collectAsList();
+    String text =
+        first.stream()
+            .limit(EXAMPLES)
+            .map(
+                row ->
+                    List.of(rows.columns()).stream()
+                        .map(name -> name + "=" + row.get(row.fieldIndex(name)))
+                        .collect(Collectors.joining(" ")))
+            .collect(Collectors.joining("; "));
+    return first.size() > EXAMPLES ? text + "; …" : text;
+  }
+
+  private Column[] keys() {
+    return view.entity().keyNames().stream().map(Audit::column).toArray(Column[]::new);
+  }
+
+  private static Column column(String name) {
+    return functions.col("`" + name + "`");
+  }
+}

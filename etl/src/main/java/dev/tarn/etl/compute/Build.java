@@ -1,0 +1,347 @@
+package dev.tarn.etl.compute;
+
+import dev.tarn.cli.TarnException;
+import dev.tarn.etl.catalog.AsOfSeries;
+import dev.tarn.etl.catalog.FeatureTable;
+import dev.tarn.etl.console.Console;
+import dev.tarn.etl.console.Pulse;
+import dev.tarn.etl.console.TarnVersion;
+import dev.tarn.etl.definition.FeatureView;
+import dev.tarn.etl.definition.FeatureView.History;
+import dev.tarn.etl.definition.Problems;
+import dev.tarn.etl.lake.Lake;
+import dev.tarn.etl.lake.TaskProgress;
+import dev.tarn.etl.source.ReadFailures;
+import dev.tarn.etl.source.SourceTables;
+import java.sql.Timestamp;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.ZoneOffset;
+import java.time.format.DateTimeFormatter;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Supplier;
+import org.apache.iceberg.Snapshot;
+import org.apache.iceberg.Table;
+import org.apache.iceberg.exceptions.CommitFailedException;
+import org.apache.iceberg.exceptions.ValidationException;
+import org.apache.iceberg.spark.CommitMetadata;
+import org.apache.spark.sql.Column;
+import org.apache.spark.sql.DataFrameWriterV2;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.functions;
+import org.apache.spark.storage.StorageLevel;
+
+/**
+ * Computes a feature view for one as-of or several and publishes each in its feature table.
+ *
+ * <p>An as-of's rows are written to an audit branch, the view's checks run, and only then does
+ * {@code main} move to it, in one commit. Whatever fails, and whenever the job is killed, {@code
+ * main} is what it was. Building an as-of again replaces its rows and no others. In a range, an
+ * as-of that main has from the same definition is passed over, so a range that was stopped goes on
+ * where it stopped.
+ */
+public final class Build {
+
+  /** Tries when another build publishes to the same table in between. */
+  private static final int ATTEMPTS = 10;
+
+  private static final DateTimeFormatter BRANCH =
+      DateTimeFormatter.ofPattern("'audit_'yyyyMMdd'T'HHmmss'Z'").withZone(ZoneOffset.UTC);
+
+  /**
+   * What became of one as-of.
+   *
+   * @param rows what the SQL gave
+   * @param changed where changes are stored: the entities that differ from the as-of before
+   * @param snapshotId what main moved to; the newest snapshot of main if nothing was to be done
+   */
+  public record Outcome(
+      Instant asOf,
+      boolean built,
+      long rows,
+      Optional<Long> changed,
+      long snapshotId,
+      Duration took) {}
+
+  private final Lake lake;
+  private final SparkSession spark;
+  private final Console console;
+
+  public Build(Lake lake, Console console) {
+    this.lake = lake;
+    this.spark = lake.spark();
+    this.console = console;
+  }
+
+  /**
+   * Builds the as-ofs in order.
+   *
+   * @param skip whether to pass over those that are up to date
+   * @throws TarnException if the definition does not fit, a source can't be read or a check fails;
+   *     the as-ofs before that one are published
+   */
+  public List<Outcome> build(FeatureView view, List<Instant> asOfs, boolean skip) {
+    SourceTables sources = SourceTables.open(spark, view.sources());
+    Problems problems = new Problems();
+    ViewQuery.check(spark, view, problems);
+    problems.throwIfAny();
+    boolean isNew = FeatureTable.find(lake, view.name()).isEmpty();
+    FeatureTable table = FeatureTable.findOrCreate(lake, view);
+    List<Outcome> outcomes = new ArrayList<>();
+    try {
+      for (Instant asOf : asOfs) {
+        Outcome outcome;
+        try (Pulse pulse = TaskProgress.show(lake, console, view.name() + " as of " + asOf)) {
+          outcome = buildOne(view, table, sources, asOf, skip);
+        }
+        report(view, outcome, outcomes.size() + 1, asOfs.size());
+        outcomes.add(outcome);
+      }
+    } finally {
+      sources.hide();
+      if (isNew && table.main().isEmpty() && table.iceberg().refs().isEmpty()) {
+        // Nothing was published and nobody else is building, so nothing is to be seen.
+        lake.catalog().dropTable(lake.table(view.name()), true);
+      }
+    }
+    return outcomes;
+  }
+
+  private Outcome buildOne(
+      FeatureView view, FeatureTable table, SourceTables sources, Instant asOf, boolean skip) {
+    Instant start = Instant.now();
+    if (skip && table.isUpToDate(asOf, view.definitionHash())) {
+      long snapshotId = table.main().orElseThrow().snapshotId();
+      return new Outcome(
+          asOf, false, 0, Optional.empty(), snapshotId, Duration.between(start, Instant.now()));
+    }
+    for (int attempt = 1; ; attempt++) {
+      try {
+        Published published = writeAuditPublish(view, table, sources, asOf);
+        Duration took = Duration.between(start, Instant.now());
+        return new Outcome(
+            asOf, true, published.rows(), published.changed(), published.snapshotId(), took);
+      } catch (TarnException e) {
+        throw e;
+      } catch (Exception e) { // Scala does not declare what it throws
+        if (isConflict(e) && attempt < ATTEMPTS) {
+          console.say("another build of %s was published first; once more", view.name());
+          continue;
+        }
+        throw new TarnException(
+            "build of %s as of %s failed; what was published stays as it was: %s"
+                .formatted(view.name(), asOf, ReadFailures.reason(view.sources(), e)),
+            e);
+      }
+    }
+  }
+
+  private record Published(long rows, Optional<Long> changed, long snapshotId) {}
+
+  private record Written(long rows, Optional<Long> changed) {}
+
+  /** Writes the rows where nobody reads, checks them there, and moves main to them. */
+  private Published writeAuditPublish(
+      FeatureView view, FeatureTable table, SourceTables sources, Instant asOf) throws Exception {
+    Table iceberg = table.iceberg();
+    String branch = BRANCH.format(asOf);
+    iceberg.refresh();
+    if (iceberg.refs().containsKey(branch)) {
+      // Left by a build of this as-of that was killed.
+      table.removeAudit(branch);
+    }
+    Optional<Long> mainBefore = table.main().map(Snapshot::snapshotId);
+    int schemaBefore = iceberg.schema().schemaId();
+    boolean isPublished = false;
+    try {
+      // Before the schema changes, so that a killed build leaves a trace of it.
+      table.changeRefs(refs -> refs.createBranch(branch));
+      table.evolve(view);
+      int schema = iceberg.schema().schemaId();
+      sources.show(asOf);
+      Dataset<Row> rows = ViewQuery.compute(spark, view, asOf);
+      Map<String, String> summary = new HashMap<>();
+      summary.put(FeatureTable.AS_OF, asOf.toString());
+      summary.put(FeatureTable.DEFINITION, view.definitionHash());
+      summary.put(FeatureTable.SOURCES, sources.fingerprint());
+      summary.put(FeatureTable.TARN_VERSION, TarnVersion.current());
+      Written written =
+          view.history() == History.CHANGES
+              ? writeChanges(view, table, branch, asOf, rows, summary)
+              : writeRows(view, table, branch, asOf, rows, summary);
+      iceberg.refresh();
+      if (iceberg.schema().schemaId() != schema) {
+        // Published under another schema, what was written could not be read by its field ids.
+        throw new CommitFailedException("another build changed the schema of %s", view.name());
+      }
+      long snapshotId = iceberg.refs().get(branch).snapshotId();
+      table.publish(branch, snapshotId);
+      isPublished = true;
+      return new Published(written.rows(), written.changed(), snapshotId);
+    } finally {
+      if (!isPublished) {
+        iceberg.refresh();
+        if (iceberg.refs().containsKey(branch)) {
+          table.changeRefs(refs -> refs.removeBranch(branch));
+        }
+        boolean isMainAsBefore = table.main().map(Snapshot::snapshotId).equals(mainBefore);
+        if (isMainAsBefore && table.isAlone()) {
+          table.restoreSchema(schemaBefore);
+        }
+      }
+    }
+  }
+
+  /** Writes the rows to the branch and checks them there. */
+  private Written writeRows(
+      FeatureView view,
+      FeatureTable table,
+      String branch,
+      Instant asOf,
+      Dataset<Row> rows,
+      Map<String, String> summary)
+      throws Exception {
+    String branchName = table.sqlName() + ".branch_" + branch;
+    delete(table, branchName, List.of(asOf));
+    append(rows, branchName, summary);
+    long count =
+        audit(
+            view,
+            table,
+            asOf,
+            spark.table(branchName).filter(isOf(asOf)),
+            () -> table.rowsBefore(spark, asOf));
+    return new Written(count, Optional.empty());
+  }
+
+  /**
+   * Checks the rows and writes to the branch what they change. The branch never has the rows
+   * themselves, so they are kept while they are checked and compared: the SQL runs once.
+   */
+  private Written writeChanges(
+      FeatureView view,
+      FeatureTable table,
+      String branch,
+      Instant asOf,
+      Dataset<Row> rows,
+      Map<String, String> summary)
+      throws Exception {
+    String branchName = table.sqlName() + ".branch_" + branch;
+    // What the branch was made of, and not main, which may have moved on. By its id: older records
+    // are read by their field ids under the schema of now.
+    Snapshot base = table.iceberg().snapshot(branch);
+    Optional<Snapshot> main = table.main();
+    if (main.isPresent() && main.get().snapshotId() != base.snapshotId()) {
+      throw new CommitFailedException("main of %s has moved on", view.name());
+    }
+    Dataset<Row> stored =
+        spark.read().option("snapshot-id", base.snapshotId()).table(table.sqlName());
+    AsOfSeries asOfs = table.asOfs(base);
+    Changes changes = new Changes(view, stored, asOfs);
+    Dataset<Row> kept = rows.persist(StorageLevel.MEMORY_AND_DISK());
+    try {
+      long count = audit(view, table, asOf, kept, () -> changes.rowsBefore(asOf));
+      delete(table, branchName, changes.touched(asOf));
+      summary.put(FeatureTable.AS_OFS, asOfs.plus(asOf).toString());
+      summary.put(FeatureTable.ROWS, Long.toString(count));
+      append(changes.records(asOf, kept), branchName, summary);
+      if (!table.isNextTo(base, branch)) {
+        // Two builds of one as-of share the branch, and the records of both would be twice the same
+        // change, which no check of the rows could tell.
+        throw new CommitFailedException("another build wrote this as-of of %s", view.name());
+      }
+      long changed = spark.table(branchName).filter(isOf(asOf)).count();
+      return new Written(count, Optional.of(changed));
+    } finally {
+      kept.unpersist();
+    }
+  }
+
+  private void delete(FeatureTable table, String branchName, List<Instant> asOfs) throws Exception {
+    List<String> there = new ArrayList<>();
+    for (Instant asOf : asOfs) {
+      if (table.mayHave(asOf)) {
+        there.add("TIMESTAMP '%s'".formatted(asOf));
+      }
+    }
+    if (there.isEmpty()) {
+      return;
+    }
+    // A snapshot of its own, from which nobody is to read.
+    CommitMetadata.withCommitProperties(
+        Map.of(FeatureTable.REPLACES, asOfs.get(0).toString()),
+        () ->
+            spark.sql(
+                "DELETE FROM %s WHERE event_timestamp IN (%s)"
+                    .formatted(branchName, String.join(", ", there))),
+        Exception.class);
+  }
+
+  private static void append(Dataset<Row> rows, String branchName, Map<String, String> summary)
+      throws Exception {
+    DataFrameWriterV2<Row> writer = rows.writeTo(branchName);
+    summary.forEach((name, value) -> writer.option("snapshot-property." + name, value));
+    writer.append();
+  }
+
+  /** The number of rows, once all checks hold. */
+  private static long audit(
+      FeatureView view,
+      FeatureTable table,
+      Instant asOf,
+      Dataset<Row> rows,
+      Supplier<Optional<Long>> rowsBefore) {
+    Audit.Result audited = new Audit(view, rows, rowsBefore).run();
+    if (!audited.failures().isEmpty()) {
+      throw new TarnException(
+          "build of %s as of %s: %d %s failed; main stays at %s\n  %s"
+              .formatted(
+                  view.name(),
+                  asOf,
+                  audited.failures().size(),
+                  audited.failures().size() == 1 ? "check" : "checks",
+                  table
+                      .main()
+                      .map(snapshot -> "snapshot " + snapshot.snapshotId())
+                      .orElse("nothing"),
+                  String.join("\n  ", audited.failures())));
+    }
+    return audited.rows();
+  }
+
+  private static Column isOf(Instant asOf) {
+    return functions.col(FeatureView.EVENT_TIMESTAMP).equalTo(functions.lit(Timestamp.from(asOf)));
+  }
+
+  /** Whether main moved while the rows were written: then they must be written on top of that. */
+  private static boolean isConflict(Exception e) {
+    boolean isRefused = e instanceof IllegalArgumentException || e instanceof ValidationException;
+    return e instanceof CommitFailedException
+        || (isRefused && String.valueOf(e.getMessage()).contains("ancestor"));
+  }
+
+  private void report(FeatureView view, Outcome outcome, int number, int of) {
+    String progress = of == 1 ? "" : "[%d/%d] ".formatted(number, of);
+    if (!outcome.built()) {
+      console.say("%s%s as of %s is up to date", progress, view.name(), outcome.asOf());
+      return;
+    }
+    double seconds = outcome.took().toMillis() / 1000.0;
+    console.say(
+        "%s%s as of %s: %,d rows%s in %.1f s (%,.0f rows/s), snapshot %d",
+        progress,
+        view.name(),
+        outcome.asOf(),
+        outcome.rows(),
+        outcome.changed().map(", %,d changed,"::formatted).orElse(""),
+        seconds,
+        outcome.rows() / seconds,
+        outcome.snapshotId());
+  }
+}

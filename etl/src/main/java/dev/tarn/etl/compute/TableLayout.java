@@ -1,0 +1,23 @@
+package dev.tarn.etl.compute;
+
+import dev.tarn.etl.definition.FeatureView;
+import dev.tarn.etl.definition.FeatureView.History;
+import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.StructType;
+
+/** The columns of a view's feature table, in order. */
+public final class TableLayout {
+
+  private TableLayout() {}
+
+  public static StructType of(FeatureView view) {
+    StructType[] columns = {new StructType()};
+    view.entity().keys().forEach(key -> columns[0] = columns[0].add(key.name(), key.type()));
+    columns[0] = columns[0].add(FeatureView.EVENT_TIMESTAMP, DataTypes.TimestampType);
+    if (view.history() == History.CHANGES) {
+      columns[0] = columns[0].add(FeatureView.PRESENT_UNTIL, DataTypes.TimestampType);
+    }
+    view.features().forEach(feature -> columns[0] = columns[0].add(feature.name(), feature.type()));
+    return columns[0];
+  }
+}

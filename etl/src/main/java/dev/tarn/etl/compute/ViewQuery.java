@@ -1,0 +1,194 @@
+package dev.tarn.etl.compute;
+
+import dev.tarn.cli.Suggestion;
+import dev.tarn.cli.TarnException;
+import dev.tarn.etl.console.Failures;
+import dev.tarn.etl.definition.Entity;
+import dev.tarn.etl.definition.Feature;
+import dev.tarn.etl.definition.FeatureView;
+import dev.tarn.etl.definition.Position;
+import dev.tarn.etl.definition.Problems;
+import dev.tarn.etl.definition.Source;
+import dev.tarn.etl.definition.SparkTypes;
+import dev.tarn.etl.source.SourceTables;
+import java.sql.Timestamp;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.apache.spark.sql.AnalysisException;
+import org.apache.spark.sql.Column;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.functions;
+import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.StructType;
+import scala.Option;
+
+/** A view's SQL: whether it gives what the view promises, and what it gives for an as-of. */
+public final class ViewQuery {
+
+  private ViewQuery() {}
+
+  /**
+   * Checks the SQL against the view's definition by analysis alone: it reads no data, at most the
+   * schema of a source that does not declare one.
+   */
+  public static void check(SparkSession spark, FeatureView view, Problems problems) {
+    SourceTables sources;
+    try {
+      sources = SourceTables.declare(spark, view.sources());
+    } catch (TarnException e) {
+      addSourceProblem(view, e, problems);
+      return;
+    }
+    boolean sourcesFit = true;
+    for (Map.Entry<Source, StructType> entry : sources.schemas().entrySet()) {
+      List<String> columns = Arrays.asList(entry.getValue().fieldNames());
+      Optional<String> timestamp = entry.getKey().timestamp();
+      if (timestamp.isPresent() && !columns.contains(timestamp.get())) {
+        sourcesFit = false;
+        problems.add(
+            entry.getKey().position(),
+            "source '%s' has no column '%s' for its timestamp%s"
+                .formatted(
+                    entry.getKey().name(),
+                    timestamp.get(),
+                    Suggestion.forName(timestamp.get(), columns)));
+      } else if (timestamp.isPresent()
+          && !isMoment(entry.getValue().apply(timestamp.get()).dataType())) {
+        sourcesFit = false;
+        // Spark would compare it all the same, and leave out what it can't turn into a moment.
+        problems.add(
+            entry.getKey().position(),
+            "source '%s': its timestamp '%s' is %s; it must be timestamp or date"
+                .formatted(
+                    entry.getKey().name(),
+                    timestamp.get(),
+                    entry.getValue().apply(timestamp.get()).dataType().simpleString()));
+      }
+    }
+    if (!sourcesFit) {
+      return;
+    }
+    try {
+      sources.show(Instant.EPOCH);
+      StructType given = analyze(spark, view, Instant.EPOCH).schema();
+      for (Entity.Key key : view.entity().keys()) {
+        checkColumn(
+            given, key.name(), key.type(), "key column", view, view.sqlPosition(), problems);
+      }
+      for (Feature feature : view.features()) {
+        checkColumn(
+            given, feature.name(), feature.type(), "feature", view, feature.position(), problems);
+      }
+    } catch (Exception e) { // Scala does not declare AnalysisException
+      problems.add(
+          sqlLine(view, e), "the SQL of view '%s': %s".formatted(view.name(), reason(view, e)));
+    } finally {
+      sources.hide();
+    }
+  }
+
+  /**
+   * The rows of an as-of in the layout of the feature table: key columns, event timestamp,
+   * features. The sources must be shown for this as-of.
+   */
+  static Dataset<Row> compute(SparkSession spark, FeatureView view, Instant asOf) {
+    List<Column> columns = new ArrayList<>();
+    view.entity().keyNames().forEach(key -> columns.add(functions.col("`" + key + "`")));
+    columns.add(functions.lit(Timestamp.from(asOf)).as(FeatureView.EVENT_TIMESTAMP));
+    view.features().forEach(feature -> columns.add(functions.col("`" + feature.name() + "`")));
+    return analyze(spark, view, asOf).select(columns.toArray(new Column[0]));
+  }
+
+  private static boolean isMoment(DataType type) {
+    return type.equals(DataTypes.TimestampType)
+        || type.equals(DataTypes.TimestampNTZType)
+        || type.equals(DataTypes.DateType);
+  }
+
+  private static Dataset<Row> analyze(SparkSession spark, FeatureView view, Instant asOf) {
+    return spark.sql(view.sql(), Map.of("as_of", Timestamp.from(asOf)));
+  }
+
+  private static void checkColumn(
+      StructType given,
+      String name,
+      DataType type,
+      String kind,
+      FeatureView view,
+      Position position,
+      Problems problems) {
+    List<String> columns = Arrays.asList(given.fieldNames());
+    if (!columns.contains(name)) {
+      problems.add(
+          position,
+          "the SQL of view '%s' does not give the %s '%s'%s"
+              .formatted(view.name(), kind, name, Suggestion.forName(name, columns)));
+      return;
+    }
+    if (columns.indexOf(name) != columns.lastIndexOf(name)) {
+      problems.add(
+          position, "the SQL of view '%s' gives two columns '%s'".formatted(view.name(), name));
+      return;
+    }
+    DataType actual = given.apply(name).dataType();
+    if (!SparkTypes.same(actual, type)) {
+      problems.add(
+          position,
+          "%s '%s' is %s, but the SQL of view '%s' gives %s; write CAST(… AS %s) AS %s there"
+              .formatted(
+                  kind,
+                  name,
+                  type.simpleString(),
+                  view.name(),
+                  actual.simpleString(),
+                  type.simpleString(),
+                  name));
+    }
+  }
+
+  /** A source's own problems begin with where it is defined. */
+  private static void addSourceProblem(FeatureView view, TarnException e, Problems problems) {
+    for (Source source : view.sources()) {
+      String prefix = source.position() + ": ";
+      if (e.getMessage().startsWith(prefix)) {
+        problems.add(source.position(), e.getMessage().substring(prefix.length()));
+        return;
+      }
+    }
+    problems.add(view.sqlPosition(), "view '%s': %s".formatted(view.name(), e.getMessage()));
+  }
+
+  /** What Spark says, without its error class and without the line within the SQL. */
+  private static String reason(FeatureView view, Exception e) {
+    if (e instanceof AnalysisException analysis
+        && "TABLE_OR_VIEW_NOT_FOUND".equals(analysis.getErrorClass())) {
+      String table = analysis.getMessageParameters().getOrDefault("relationName", "?");
+      List<String> sources = view.sources().stream().map(Source::name).toList();
+      return "%s is none of the view's sources%s"
+          .formatted(table.replace('`', '\''), Suggestion.forName(table.replace("`", ""), sources));
+    }
+    return Failures.reason(e)
+        .replaceFirst("^\\[[A-Z0-9_.]+] ", "")
+        .replaceFirst("\\.? ?\\(line \\d+, pos \\d+\\)$", "")
+        .replaceFirst("\\.?; line \\d+ pos \\d+;?$", "");
+  }
+
+  /** The line in the file: Spark counts from where the SQL begins. */
+  private static Position sqlLine(FeatureView view, Exception e) {
+    if (e instanceof AnalysisException analysis) {
+      Option<Object> line = analysis.line();
+      if (line.isDefined()) {
+        int offset = ((Number) line.get()).intValue() - 1;
+        return new Position(view.sqlPosition().file(), view.sqlPosition().line() + offset);
+      }
+    }
+    return view.sqlPosition();
+  }
+}

@@ -1,0 +1,64 @@
+package dev.tarn.etl.console;
+
+import java.io.OutputStream;
+import java.io.PrintStream;
+import java.util.Locale;
+
+/**
+ * What a job says to the person or the scheduler that started it: progress on stderr, results on
+ * stdout. Spark's own log goes elsewhere (conf/log4j2.properties).
+ */
+public final class Console {
+
+  /** Whether stderr is a terminal: the launcher knows. */
+  private static final boolean WATCHED = Boolean.getBoolean("tarn.terminal");
+
+  private final PrintStream out;
+  private final PrintStream err;
+  private boolean lineIsOpen;
+
+  /** A console of the process's own streams, or of a test's. */
+  public Console(PrintStream out, PrintStream err) {
+    this.out = out;
+    this.err = err;
+  }
+
+  /** One that says nothing, for what is done many times over. */
+  public static Console silent() {
+    PrintStream nowhere = new PrintStream(OutputStream.nullOutputStream());
+    return new Console(nowhere, nowhere);
+  }
+
+  /** A result. */
+  public synchronized void result(String text) {
+    closeLine();
+    out.println(text);
+    out.flush();
+  }
+
+  /** A step that is done, or something to know. */
+  public synchronized void say(String format, Object... values) {
+    closeLine();
+    err.println(String.format(Locale.ROOT, format, values));
+  }
+
+  /**
+   * How far a step has come. On a terminal each call overwrites the one before; elsewhere, where
+   * nobody watches, nothing is written.
+   */
+  public synchronized void progress(String format, Object... values) {
+    if (WATCHED) {
+      String text = String.format(Locale.ROOT, format, values);
+      err.print("\r\033[K" + text);
+      err.flush();
+      lineIsOpen = true;
+    }
+  }
+
+  private void closeLine() {
+    if (lineIsOpen) {
+      err.print("\r\033[K");
+      lineIsOpen = false;
+    }
+  }
+}

@@ -1,0 +1,37 @@
+package dev.tarn.etl.console;
+
+import dev.tarn.cli.UsageException;
+import java.time.DateTimeException;
+import java.time.Instant;
+import java.time.LocalDate;
+import java.time.LocalDateTime;
+import java.time.OffsetDateTime;
+import java.time.ZoneOffset;
+
+/** Moments as they are typed. */
+public final class Moments {
+
+  private Moments() {}
+
+  /**
+   * A date is its midnight; a time without a zone is UTC.
+   *
+   * @param name of the argument, for the message
+   * @throws UsageException if it is no moment
+   */
+  public static Instant parse(String name, String text) {
+    try {
+      if (!text.contains("T")) {
+        return LocalDate.parse(text).atStartOfDay(ZoneOffset.UTC).toInstant();
+      }
+      return text.matches(".*([zZ]|[+-]\\d{2}:\\d{2})")
+          ? OffsetDateTime.parse(text).toInstant()
+          : LocalDateTime.parse(text).toInstant(ZoneOffset.UTC);
+    } catch (DateTimeException e) {
+      throw new UsageException(
+          "%s=%s is not a moment: write 2026-11-20 or 2026-11-20T06:00:00Z (times are UTC)"
+              .formatted(name, text),
+          e);
+    }
+  }
+}

@@ -1,0 +1,46 @@
+package dev.tarn.etl.console;
+
+import java.util.concurrent.TimeUnit;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Does something twice a second beside a long step, until it is closed. */
+public final class Pulse implements AutoCloseable {
+
+  private static final Logger LOG = LoggerFactory.getLogger(Pulse.class);
+
+  private final Thread thread;
+
+  /** Starts. What {@code beat} throws is logged; it goes on with the next. */
+  public Pulse(Runnable beat) {
+    thread = new Thread(() -> run(beat), "pulse");
+    thread.setDaemon(true);
+    thread.start();
+  }
+
+  /** Stops; no beat begins after this. */
+  @Override
+  public void close() {
+    thread.interrupt();
+    try {
+      thread.join();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  private static void run(Runnable beat) {
+    try {
+      while (true) {
+        TimeUnit.MILLISECONDS.sleep(500);
+        try {
+          beat.run();
+        } catch (RuntimeException e) {
+          LOG.warn("a beat failed", e);
+        }
+      }
+    } catch (InterruptedException e) {
+      // Closed.
+    }
+  }
+}

@@ -1,0 +1,294 @@
+package dev.tarn.etl.expire;
+
+import dev.tarn.cli.TarnException;
+import dev.tarn.etl.catalog.FeatureTable;
+import dev.tarn.etl.console.Console;
+import dev.tarn.etl.lake.Lake;
+import dev.tarn.etl.redis.RedisServers;
+import dev.tarn.etl.redis.VersionStore;
+import dev.tarn.etl.release.ReleaseHistory;
+import dev.tarn.etl.release.Retention;
+import dev.tarn.etl.train.Manifests;
+import dev.tarn.manifest.Manifest;
+import dev.tarn.redis.Release;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import org.apache.iceberg.Snapshot;
+import org.apache.iceberg.SnapshotRef;
+import org.apache.iceberg.Table;
+import org.apache.iceberg.TableProperties;
+import org.apache.iceberg.actions.DeleteOrphanFiles;
+import org.apache.iceberg.actions.ExpireSnapshots;
+import org.apache.iceberg.catalog.TableIdentifier;
+import org.apache.iceberg.hadoop.HadoopFileIO;
+import org.apache.iceberg.io.SupportsPrefixOperations;
+import org.apache.iceberg.spark.actions.DeleteOrphanFilesSparkAction;
+import org.apache.iceberg.spark.actions.SparkActions;
+import org.apache.iceberg.util.PropertyUtil;
+
+/**
+ * The command {@code expire}: lets go of what nobody needs any more. Of each feature table, of the
+ * tables of releases, verifications and training sets it expires old snapshots, and deletes the
+ * files that belong to none; of each view it removes what dead builds and pushes left behind, and
+ * the versions that are no longer kept.
+ *
+ * <p>A snapshot that a version in Redis or a training set was made from stays, however old: before
+ * each table Redis and the sets' manifests are asked which those are, and each gets its tag again
+ * if that was dropped. So without Redis nothing is expired.
+ */
+public final class Expire {
+
+  /** Files that belong to no snapshot may be those of a build that is still writing. */
+  public static final Duration LONGEST_BUILD = Duration.ofDays(3);
+
+  /** Begins the tags of snapshots that are kept only since others' as-ofs are written there. */
+  private static final String AS_OFS_TAG = "tarn-as-ofs-";
+
+  /**
+   * A version whose snapshot stays.
+   *
+   * @param isLost the table does not have the snapshot: somebody expired it in another way
+   */
+  public record Kept(String version, long snapshotId, boolean isReleased, boolean isLost) {}
+
+  /**
+   * What was let go of one table.
+   *
+   * @param snapshots that were expired
+   * @param files that were deleted with them
+   * @param orphans files of no snapshot that were deleted
+   * @param deadBuilds audit branches that were removed
+   * @param pruned versions that were no longer to be kept, of which a push had left some
+   * @param tagged versions and training sets whose tag was missing
+   */
+  public record Outcome(
+      String table,
+      int snapshots,
+      long files,
+      long orphans,
+      List<String> deadBuilds,
+      List<String> pruned,
+      List<String> tagged,
+      List<Kept> kept) {}
+
+  private final Lake lake;
+  private final VersionStore versions;
+  private final Retention retention;
+  private final Manifests sets;
+  private final Console console;
+  private final int keep;
+  private final Duration grace;
+  private final Duration olderThan;
+  private final Duration orphansOlderThan;
+
+  /**
+   * A job.
+   *
+   * @param keep versions of each view that stay in Redis
+   * @param grace how long lookups that are under way may still read what was released once
+   * @param olderThan age of the snapshots to expire
+   * @param orphansOlderThan age of files that belong to no snapshot
+   */
+  public Expire(
+      Lake lake,
+      RedisServers redis,
+      Console console,
+      int keep,
+      Duration grace,
+      Duration olderThan,
+      Duration orphansOlderThan) {
+    this.lake = lake;
+    this.versions = new VersionStore(redis);
+    this.retention = new Retention(versions);
+    this.sets = new Manifests(lake);
+    this.console = console;
+    this.keep = keep;
+    this.grace = grace;
+    this.olderThan = olderThan;
+    this.orphansOlderThan = orphansOlderThan;
+  }
+
+  /**
+   * Cleans the tables of views, the release history and the table of training sets.
+   *
+   * @throws TarnException if it can't be told which snapshots Redis has; what follows is untouched
+   */
+  public List<Outcome> expire(List<String> views) {
+    // The history must have every release before its own snapshots are cleaned up.
+    ReleaseHistory history = ReleaseHistory.open(lake);
+    history.take(versions);
+    List<Outcome> outcomes = new ArrayList<>();
+    for (String view : views) {
+      Optional<FeatureTable> table = FeatureTable.find(lake, view);
+      if (table.isEmpty()) {
+        console.say("%s: nothing has been built", view);
+      } else {
+        outcomes.add(expire(view, table.get()));
+      }
+    }
+    outcomes.add(expired(ReleaseHistory.TABLE, history.iceberg()));
+    TableIdentifier verifications = lake.table(ReleaseHistory.VERIFICATIONS);
+    if (lake.catalog().tableExists(verifications)) {
+      outcomes.add(expired(verifications.name(), lake.catalog().loadTable(verifications)));
+    }
+    sets.iceberg().ifPresent(table -> outcomes.add(expired(Manifests.TABLE, table)));
+    return outcomes;
+  }
+
+  private Outcome expire(String view, FeatureTable table) {
+    // 1. Remove what dead pushes and builds left behind, and what a push could not prune.
+    retention.removeAbandoned(view, table, grace);
+    List<String> pruned = retention.prune(view, table, keep, grace);
+    pruned.forEach(version -> console.say("%s: version %s is no longer kept", view, version));
+    Instant now = Instant.now();
+    Duration still = olderThan.compareTo(LONGEST_BUILD) < 0 ? olderThan : LONGEST_BUILD;
+    List<String> deadBuilds = table.removeDeadBuilds(now.minus(olderThan), now.minus(still));
+    deadBuilds.forEach(
+        branch -> console.say("%s: branch %s of a dead build is removed", view, branch));
+
+    // 2. See to it that what Redis has is kept.
+    List<String> tagged = new ArrayList<>(retention.tagAgain(view, table));
+    tagged.forEach(
+        version -> console.say("%s: the tag of version %s was missing; put back", view, version));
+    List<String> ofSets = sets.tagAgain(view, table);
+    ofSets.forEach(
+        set -> console.say("%s: the tag of training set %s was missing; put back", view, set));
+    tagged.addAll(ofSets);
+    keepAsOfs(table);
+    List<Kept> kept = kept(view, table);
+    for (Kept version : kept) {
+      if (version.isLost()) {
+        console.say(
+            "%s: snapshot %d of version %s was expired by something else than Tarn: it is served, and can't be read from Iceberg",
+            view, version.snapshotId(), version.version());
+      }
+    }
+
+    // 3. Expire snapshots, then delete the files that belong to none.
+    return expire(view, table.iceberg(), deadBuilds, pruned, tagged, kept);
+  }
+
+  private Outcome expired(String name, Table table) {
+    return expire(name, table, List.of(), List.of(), List.of(), List.of());
+  }
+
+  private Outcome expire(
+      String name,
+      Table table,
+      List<String> deadBuilds,
+      List<String> pruned,
+      List<String> tagged,
+      List<Kept> kept) {
+    if (!PropertyUtil.propertyAsBoolean(
+        table.properties(), TableProperties.GC_ENABLED, TableProperties.GC_ENABLED_DEFAULT)) {
+      console.say("%s: the table says gc.enabled = false, so nothing is expired", name);
+      return new Outcome(name, 0, 0, 0, deadBuilds, pruned, tagged, kept);
+    }
+    table.refresh();
+    Set<Long> snapshots = new HashSet<>();
+    table.snapshots().forEach(snapshot -> snapshots.add(snapshot.snapshotId()));
+    Instant now = Instant.now();
+    ExpireSnapshots.Result expired =
+        SparkActions.get(lake.spark())
+            .expireSnapshots(table)
+            .expireOlderThan(now.minus(olderThan).toEpochMilli())
+            .execute();
+    table.refresh();
+    table.snapshots().forEach(snapshot -> snapshots.remove(snapshot.snapshotId()));
+    long files =
+        expired.deletedDataFilesCount()
+            + expired.deletedPositionDeleteFilesCount()
+            + expired.deletedEqualityDeleteFilesCount()
+            + expired.deletedManifestsCount()
+            + expired.deletedManifestListsCount()
+            + expired.deletedStatisticsFilesCount();
+    long orphans = deleteOrphans(table, now.minus(orphansOlderThan));
+    console.say(
+        "%s: %,d snapshots expired with %,d files, %,d files of no snapshot deleted%s",
+        name,
+        snapshots.size(),
+        files,
+        orphans,
+        kept.isEmpty()
+            ? ""
+            : "; kept for " + String.join(", ", kept.stream().map(Expire::text).toList()));
+    return new Outcome(name, snapshots.size(), files, orphans, deadBuilds, pruned, tagged, kept);
+  }
+
+  private long deleteOrphans(Table table, Instant before) {
+    DeleteOrphanFilesSparkAction action =
+        SparkActions.get(lake.spark()).deleteOrphanFiles(table).olderThan(before.toEpochMilli());
+    // Listed as the catalog reads and writes, e.g. S3 without Hadoop's own client for it.
+    boolean isHadoop = table.io() instanceof HadoopFileIO;
+    DeleteOrphanFiles.Result deleted =
+        action
+            .usePrefixListing(!isHadoop && table.io() instanceof SupportsPrefixOperations)
+            .execute();
+    return deleted.orphanFilesCount();
+  }
+
+  /**
+   * Compaction makes snapshots whose as-ofs stand in the one before: where such a snapshot stays,
+   * that one has to stay too.
+   */
+  private void keepAsOfs(FeatureTable table) {
+    Table iceberg = table.iceberg();
+    iceberg.refresh();
+    long cutoff = Instant.now().minus(olderThan).toEpochMilli();
+    Set<Long> tagged = new HashSet<>();
+    iceberg
+        .refs()
+        .forEach(
+            (name, ref) -> {
+              if (!name.startsWith(AS_OFS_TAG)) {
+                tagged.add(ref.snapshotId());
+              }
+            });
+    Set<Long> needed = new HashSet<>();
+    for (Snapshot snapshot : iceberg.snapshots()) {
+      if (snapshot.timestampMillis() >= cutoff || tagged.contains(snapshot.snapshotId())) {
+        needed.addAll(table.asOfsNeed(snapshot));
+      }
+    }
+    Map<String, SnapshotRef> refs = iceberg.refs();
+    for (Long id : needed) {
+      if (!refs.containsKey(AS_OFS_TAG + id)) {
+        String tag = AS_OFS_TAG + id;
+        table.changeRefs(change -> change.createTag(tag, id).setMaxRefAgeMs(tag, Long.MAX_VALUE));
+      }
+    }
+    for (Map.Entry<String, SnapshotRef> ref : refs.entrySet()) {
+      if (ref.getKey().startsWith(AS_OFS_TAG) && !needed.contains(ref.getValue().snapshotId())) {
+        table.changeRefs(change -> change.removeTag(ref.getKey()));
+      }
+    }
+  }
+
+  private List<Kept> kept(String view, FeatureTable table) {
+    Optional<String> released = versions.released(view).map(Release::version);
+    List<Kept> kept = new ArrayList<>();
+    for (Manifest manifest : versions.manifests(view)) {
+      kept.add(
+          new Kept(
+              manifest.getVersion(),
+              manifest.getSnapshotId(),
+              released.filter(manifest.getVersion()::equals).isPresent(),
+              table.iceberg().snapshot(manifest.getSnapshotId()) == null));
+    }
+    return kept;
+  }
+
+  private static String text(Kept kept) {
+    return "%s (%s, %s)"
+        .formatted(
+            kept.version(),
+            kept.isReleased() ? "released" : "kept",
+            kept.isLost() ? "its snapshot is gone" : "snapshot " + kept.snapshotId());
+  }
+}

@@ -1,0 +1,185 @@
+package dev.tarn.etl.fit;
+
+import dev.tarn.cli.TarnException;
+import dev.tarn.cli.UsageException;
+import dev.tarn.etl.catalog.FeatureTable;
+import dev.tarn.etl.catalog.Fits;
+import dev.tarn.etl.definition.Definitions;
+import dev.tarn.etl.definition.FeatureService;
+import dev.tarn.etl.definition.FeatureView;
+import dev.tarn.etl.definition.SparkTypes;
+import dev.tarn.etl.lake.CurrentRows;
+import dev.tarn.etl.lake.Lake;
+import dev.tarn.etl.redis.VersionStore;
+import dev.tarn.etl.train.TrainingRows;
+import dev.tarn.manifest.FeatureTransforms;
+import dev.tarn.manifest.FeatureType;
+import dev.tarn.manifest.FittedOn;
+import dev.tarn.manifest.StoredService;
+import dev.tarn.transform.TransformException;
+import dev.tarn.transform.Transforms;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.apache.iceberg.Snapshot;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.storage.StorageLevel;
+
+/**
+ * The command {@code fit}: fits the transforms of a feature service on the newest row of every
+ * entity, in one snapshot of each of its views, or on the rows of a spine, notes that in Iceberg
+ * ({@link Fits}) and makes it known to the servers. From there on their vectors change in one
+ * instant.
+ */
+public final class Fit {
+
+  private final Lake lake;
+  private final VersionStore versions;
+
+  public Fit(Lake lake, VersionStore versions) {
+    this.lake = lake;
+    this.versions = versions;
+  }
+
+  /**
+   * Fits a service.
+   *
+   * @param snapshots ids or tags, one for each view; empty: what is released, or else the newest
+   */
+  public StoredService fit(
+      Definitions definitions, FeatureService service, List<String> snapshots) {
+    StoredService.Builder fitted = service.stored().toBuilder().clearTransforms().clearFittedOn();
+    Map<String, FeatureTransforms> transforms = new LinkedHashMap<>();
+    service.transforms().forEach(t -> transforms.put(t.getFeatureName(), t));
+
+    // 1. Pin a snapshot of each view.
+    Map<FeatureView, FeatureTable> tables = new LinkedHashMap<>();
+    for (FeatureView view : definitions.views()) {
+      if (service.uses(view)) {
+        tables.put(view, built(view));
+      }
+    }
+    requireKnown(snapshots, tables);
+
+    // 2. Fit each view's features on its snapshot.
+    tables.forEach(
+        (view, table) -> {
+          Snapshot snapshot = pin(view, table, snapshots);
+          Dataset<Row> rows = CurrentRows.of(lake, view, table, snapshot);
+          transforms.replaceAll(
+              (name, defined) ->
+                  name.startsWith(view.name() + ".") ? fit(view, rows, defined) : defined);
+          fitted.addFittedOn(
+              FittedOn.newBuilder()
+                  .setFeatureView(view.name())
+                  .setSnapshotId(snapshot.snapshotId()));
+        });
+    // 3. Note it where it lasts, then tell the servers.
+    return tell(fitted.addAllTransforms(transforms.values()).build());
+  }
+
+  /**
+   * Fits a service on what its features were for the rows of a spine, such as a training split.
+   *
+   * @param rows with all features of the service
+   */
+  public StoredService fit(FeatureService service, TrainingRows rows) {
+    StoredService.Builder fitted =
+        service.stored().toBuilder()
+            .clearTransforms()
+            .clearFittedOn()
+            .addAllFittedOn(rows.fittedOn());
+    Dataset<Row> read = rows.rows().persist(StorageLevel.MEMORY_AND_DISK());
+    try {
+      if (read.isEmpty()) {
+        throw new UsageException("the spine has no rows to fit on (where=…)");
+      }
+      service.transforms().forEach(defined -> fitted.addTransforms(fit(read, defined)));
+    } finally {
+      read.unpersist();
+    }
+    return tell(fitted.build());
+  }
+
+  private StoredService tell(StoredService fitted) {
+    new Fits(lake).add(fitted, Instant.now().truncatedTo(ChronoUnit.MICROS));
+    versions.storeServices(fitted.getName(), List.of(fitted));
+    return fitted;
+  }
+
+  private static FeatureTransforms fit(
+      FeatureView view, Dataset<Row> rows, FeatureTransforms defined) {
+    String name = defined.getFeatureName();
+    String column = name.substring(view.name().length() + 1);
+    if (!List.of(rows.columns()).contains(column)) {
+      throw new TarnException(
+          "the snapshot of '%s' has no feature '%s': fit on a newer one"
+              .formatted(view.name(), column));
+    }
+    return fit(rows, defined);
+  }
+
+  private static FeatureTransforms fit(Dataset<Row> rows, FeatureTransforms defined) {
+    String name = defined.getFeatureName();
+    String column = name.substring(name.indexOf('.') + 1);
+    FeatureType type =
+        SparkTypes.stored(rows.schema().apply(column).dataType())
+            .orElseThrow(() -> new IllegalStateException(name));
+    try {
+      Transforms.check(type, defined.getStepsList());
+      FeatureTransforms fitted = new Fitting(rows, column, name).fit(defined.getStepsList());
+      Transforms.check(type, fitted.getStepsList());
+      return fitted;
+    } catch (TransformException e) {
+      throw new TarnException(
+          "feature '%s' can't be fitted: %s".formatted(name, e.getMessage()), e);
+    }
+  }
+
+  private FeatureTable built(FeatureView view) {
+    return FeatureTable.find(lake, view.name())
+        .filter(table -> table.main().isPresent())
+        .orElseThrow(
+            () ->
+                new TarnException(
+                    "nothing has been built of '%s' yet: ./tarn build view=%s as-of=…"
+                        .formatted(view.name(), view.name())));
+  }
+
+  private static void requireKnown(List<String> snapshots, Map<FeatureView, FeatureTable> tables) {
+    for (String snapshot : snapshots) {
+      if (tables.values().stream().noneMatch(table -> table.has(snapshot))) {
+        throw new UsageException(
+            "snapshot=%s: no feature table of the service has a published snapshot or tag of that name"
+                .formatted(snapshot));
+      }
+    }
+  }
+
+  private Snapshot pin(FeatureView view, FeatureTable table, List<String> snapshots) {
+    List<Snapshot> named = snapshots.stream().filter(table::has).map(table::published).toList();
+    if (named.size() > 1) {
+      throw new UsageException(
+          "snapshot=%s: '%s' has several of them, and is fitted on one"
+              .formatted(String.join(",", snapshots), view.name()));
+    }
+    if (!named.isEmpty()) {
+      return named.get(0);
+    }
+    if (!snapshots.isEmpty()) {
+      throw new UsageException(
+          "snapshot=%s: none of them is of '%s'; name one of each view of the service"
+              .formatted(String.join(",", snapshots), view.name()));
+    }
+    Optional<String> released =
+        versions.serving(view.name()).map(manifest -> Long.toString(manifest.getSnapshotId()));
+    return released
+        .filter(table::has)
+        .map(table::published)
+        .orElseGet(() -> table.main().orElseThrow());
+  }
+}

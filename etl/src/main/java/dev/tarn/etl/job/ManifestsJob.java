@@ -1,0 +1,88 @@
+package dev.tarn.etl.job;
+
+import com.google.gson.JsonArray;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
+import dev.tarn.cli.CommandLine;
+import dev.tarn.cli.Settings;
+import dev.tarn.cli.TextTable;
+import dev.tarn.etl.console.Console;
+import dev.tarn.etl.lake.Lake;
+import dev.tarn.etl.train.Manifests;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.List;
+
+/** The commands {@code manifests} and {@code retire}: which training sets can be made again. */
+public final class ManifestsJob {
+
+  private ManifestsJob() {}
+
+  /** The command {@code manifests}. */
+  public static void list(CommandLine line, Settings settings, Console console) {
+    boolean asJson = line.isJson();
+    boolean all = line.flag("all");
+    try (Lake lake = Lake.open(settings)) {
+      List<Manifests.Entry> entries =
+          new Manifests(lake)
+              .all().stream().filter(entry -> all || entry.retiredAt().isEmpty()).toList();
+      if (asJson) {
+        console.result(json(entries).toString());
+      } else {
+        console.result(entries.isEmpty() ? "No training set is kept." : table(entries));
+      }
+    }
+  }
+
+  /** The command {@code retire}. */
+  public static void retire(CommandLine line, Settings settings, Console console) {
+    try (Lake lake = Lake.open(settings)) {
+      Manifests manifests = new Manifests(lake);
+      String id = manifests.find(line.text("manifest")).getId();
+      manifests.retire(id);
+      console.say("%s is retired: the next ./tarn expire may take its snapshots", id);
+    }
+  }
+
+  private static String table(List<Manifests.Entry> entries) {
+    TextTable table =
+        new TextTable(
+            "manifest", "state", "feature service", "rows", "snapshots", "made at", "out");
+    for (Manifests.Entry entry : entries) {
+      table.row(
+          entry.manifest().getId(),
+          entry
+              .retiredAt()
+              .map(at -> "retired " + at.truncatedTo(ChronoUnit.MILLIS))
+              .orElse("kept"),
+          entry.manifest().getService().getName(),
+          "%,d".formatted(entry.manifest().getSpine().getRows()),
+          Long.toString(
+              entry.manifest().getViewsList().stream()
+                  .flatMap(view -> view.getReadingsList().stream())
+                  .map(reading -> reading.getSnapshotId())
+                  .distinct()
+                  .count()),
+          Manifests.createdAt(entry.manifest()).toString(),
+          entry.out());
+    }
+    return table.toString();
+  }
+
+  private static JsonArray json(List<Manifests.Entry> entries) {
+    JsonArray array = new JsonArray();
+    for (Manifests.Entry entry : entries) {
+      JsonObject object = new JsonObject();
+      object.addProperty("manifest", entry.manifest().getId());
+      object.addProperty("out", entry.out());
+      object.addProperty("state", entry.retiredAt().isPresent() ? "retired" : "kept");
+      entry
+          .retiredAt()
+          .map(Instant::toString)
+          .ifPresent(at -> object.addProperty("retired_at", at));
+      object.add("definition", JsonParser.parseString(Manifests.json(entry.manifest())));
+      array.add(object);
+    }
+    return array;
+  }
+}

@@ -1,0 +1,146 @@
+package dev.tarn.etl.job;
+
+import dev.tarn.cli.CommandLine;
+import dev.tarn.cli.Settings;
+import dev.tarn.cli.Suggestion;
+import dev.tarn.cli.TarnException;
+import dev.tarn.cli.UsageException;
+import dev.tarn.etl.console.Console;
+import dev.tarn.etl.console.Failures;
+import dev.tarn.etl.definition.Definitions;
+import dev.tarn.etl.definition.FeatureView;
+import dev.tarn.etl.lake.Lake;
+import dev.tarn.etl.push.Push;
+import dev.tarn.etl.redis.RedisServers;
+import dev.tarn.etl.redis.VersionStore;
+import dev.tarn.etl.release.ReleaseHistory;
+import dev.tarn.manifest.Manifest;
+import dev.tarn.redis.Release;
+import java.time.Instant;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * The command {@code rollback}: releases an older version again, at once if Redis still has it, and
+ * pins the view to it, so that the next scheduled push does not bring back what was just rejected.
+ */
+public final class RollbackJob {
+
+  private RollbackJob() {}
+
+  public static void run(CommandLine line, Settings settings, Console console) {
+    String view = line.text("view");
+    if (line.has("version") && line.has("snapshot")) {
+      throw new UsageException("rollback takes version= or snapshot=, not both");
+    }
+    RedisServers redis = RedisServers.connect(settings);
+    VersionStore versions = new VersionStore(redis);
+    Release released =
+        versions
+            .released(view)
+            .orElseThrow(
+                () ->
+                    new UsageException(
+                        "nothing is released of a feature view '%s'%s"
+                            .formatted(
+                                view, Suggestion.forName(view, versions.releases().keySet()))));
+    List<Manifest> kept = versions.manifests(view);
+    Optional<Manifest> wanted =
+        line.has("snapshot")
+            ? keptOf(kept, line.text("snapshot"))
+            : Optional.of(kept(kept, line, view, released));
+    if (wanted.isPresent()) {
+      release(versions, wanted.get(), released, console);
+      takeHistory(settings, versions, console);
+    } else {
+      pushAgain(view, line.text("snapshot"), redis, settings, console);
+    }
+  }
+
+  /** Without a version: the newest one from before the released one. */
+  private static Manifest kept(
+      List<Manifest> kept, CommandLine line, String view, Release released) {
+    List<String> names = kept.stream().map(Manifest::getVersion).toList();
+    if (line.has("version")) {
+      String version = line.text("version");
+      return kept.stream()
+          .filter(manifest -> manifest.getVersion().equals(version))
+          .findFirst()
+          .orElseThrow(
+              () ->
+                  new UsageException(
+                      "version=%s: %s has %s in Redis; with snapshot= any snapshot of its table can be released again"
+                          .formatted(version, view, String.join(", ", names))));
+    }
+    int now = names.indexOf(released.version());
+    if (now < 0 || now + 1 == kept.size()) {
+      throw new TarnException(
+          "%s: Redis has no version from before %s; with snapshot= any snapshot of its table can be released again"
+              .formatted(view, released.version()));
+    }
+    return kept.get(now + 1);
+  }
+
+  private static Optional<Manifest> keptOf(List<Manifest> kept, String snapshot) {
+    return kept.stream()
+        .filter(
+            manifest ->
+                Long.toString(manifest.getSnapshotId()).equals(snapshot)
+                    || ("tarn-" + manifest.getVersion()).equals(snapshot))
+        .findFirst();
+  }
+
+  private static void release(
+      VersionStore versions, Manifest manifest, Release released, Console console) {
+    Instant now = versions.now();
+    Instant at = now.isAfter(released.releasedAt()) ? now : released.releasedAt().plusMillis(1);
+    VersionStore.Candidate candidate =
+        new VersionStore.Candidate(
+            manifest,
+            Optional.of(released),
+            ReleaseHistory.event(manifest, at, "rollback").setMode("kept").build());
+    Optional<VersionStore.Refusal> refusal =
+        versions.release(List.of(candidate), at, true, List.of());
+    if (refusal.isPresent()) {
+      throw new TarnException(
+          refusal.get() == VersionStore.Refusal.GONE
+              ? "%s: version %s has been pruned in this moment; go back with snapshot=%d"
+                  .formatted(
+                      manifest.getFeatureView(), manifest.getVersion(), manifest.getSnapshotId())
+              : "%s: something else was released in this moment; look at ./tarn versions and try again"
+                  .formatted(manifest.getFeatureView()));
+    }
+    console.say(
+        "%s: back to %s, snapshot %d; it was %s. Pushes leave it alone until ./tarn unpin view=%s",
+        manifest.getFeatureView(),
+        manifest.getVersion(),
+        manifest.getSnapshotId(),
+        released.version(),
+        manifest.getFeatureView());
+  }
+
+  /** The rollback itself needs no Iceberg, so it is not undone by one that is away. */
+  private static void takeHistory(Settings settings, VersionStore versions, Console console) {
+    try (Lake lake = Lake.open(settings)) {
+      ReleaseHistory.open(lake).take(versions);
+    } catch (RuntimeException e) {
+      console.say(
+          "the release history can't be written now (%s); the next push will", Failures.reason(e));
+    }
+  }
+
+  private static void pushAgain(
+      String name, String snapshot, RedisServers redis, Settings settings, Console console) {
+    Definitions definitions = Definitions.load(settings);
+    FeatureView view = definitions.view(name);
+    console.say("%s: snapshot %s is no longer in Redis and is pushed again", name, snapshot);
+    try (Lake lake = Lake.open(settings)) {
+      new Push(lake, redis, settings, console)
+          .push(
+              List.of(view),
+              List.of(),
+              new Push.Request(Optional.of(snapshot), Push.Mode.FULL, true));
+    }
+    console.say("%s: pushes leave it alone until ./tarn unpin view=%s", name, name);
+  }
+}

@@ -1,0 +1,84 @@
+package dev.tarn.etl.job;
+
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
+import com.google.protobuf.util.Timestamps;
+import dev.tarn.cli.CommandLine;
+import dev.tarn.cli.Settings;
+import dev.tarn.cli.TextTable;
+import dev.tarn.cli.UsageException;
+import dev.tarn.etl.console.Console;
+import dev.tarn.etl.console.Pulse;
+import dev.tarn.etl.lake.Lake;
+import dev.tarn.etl.lake.TaskProgress;
+import dev.tarn.etl.train.Output;
+import dev.tarn.etl.train.Training;
+import dev.tarn.etl.train.TrainingSet;
+import dev.tarn.manifest.TrainingManifest;
+import dev.tarn.manifest.TrainingReading;
+import dev.tarn.manifest.TrainingView;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Optional;
+
+/**
+ * The command {@code train}: a training set of a spine and a feature service, or one that was made
+ * before, from its manifest.
+ */
+public final class TrainJob {
+
+  private TrainJob() {}
+
+  public static void run(CommandLine line, Settings settings, Console console) {
+    boolean asJson = line.isJson();
+    boolean isAgain = line.has("manifest");
+    boolean overwrite = line.flag("overwrite");
+    String out = line.text("out");
+    if (!isAgain && !(line.has("spine") && line.has("service"))) {
+      throw new UsageException("train needs spine=…, service=… and out=…, or manifest=… and out=…");
+    }
+    Instant start = Instant.now();
+    try (Lake lake = Lake.open(settings)) {
+      // Before anything is read, too: a set takes long.
+      Output unused = Output.of(lake, out, overwrite);
+      Training training = new Training(lake, settings, console);
+      TrainingSet set;
+      try (Pulse pulse = TaskProgress.show(lake, console, "train")) {
+        set =
+            isAgain
+                ? training.again(line, Optional.empty())
+                : training.join(line, Optional.empty());
+        set.save(out, overwrite);
+      }
+      double seconds = Duration.between(start, Instant.now()).toMillis() / 1e3;
+      console.say(
+          "%,d rows in %.1f s (%,.0f rows/s), manifest %s",
+          set.count(), seconds, set.count() / seconds, set.id());
+      console.result(asJson ? json(set, out, seconds).toString() : table(set.stored()));
+    }
+  }
+
+  private static String table(TrainingManifest manifest) {
+    TextTable table = new TextTable("feature view", "snapshot id", "live from", "to");
+    for (TrainingView view : manifest.getViewsList()) {
+      for (TrainingReading reading : view.getReadingsList()) {
+        table.row(
+            view.getFeatureView(),
+            Long.toString(reading.getSnapshotId()),
+            reading.hasReleasedAt() ? Timestamps.toString(reading.getReleasedAt()) : "-",
+            reading.hasRetiredAt() ? Timestamps.toString(reading.getRetiredAt()) : "-");
+      }
+    }
+    return table.toString();
+  }
+
+  private static JsonObject json(TrainingSet set, String out, double seconds) {
+    JsonObject object = new JsonObject();
+    object.addProperty("manifest", set.id());
+    object.addProperty("out", out);
+    object.addProperty("rows", set.count());
+    object.addProperty("seconds", seconds);
+    object.add("definition", JsonParser.parseString(set.manifest()));
+    return object;
+  }
+}

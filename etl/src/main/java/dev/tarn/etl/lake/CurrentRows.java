@@ -1,0 +1,78 @@
+package dev.tarn.etl.lake;
+
+import dev.tarn.etl.catalog.FeatureTable;
+import dev.tarn.etl.definition.FeatureView;
+import java.sql.Timestamp;
+import java.time.Instant;
+import java.util.Optional;
+import org.apache.iceberg.Snapshot;
+import org.apache.spark.sql.Column;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.functions;
+
+/**
+ * The newest row of every entity in a snapshot, the same for both kinds of history: key columns,
+ * event timestamp and features, under the snapshot's schema and in its order.
+ *
+ * <p>An entity's event timestamp is the newest as-of that gave a row of it. Where a table stores
+ * changes, that is not the as-of of its newest record: a row that stayed the same goes on being
+ * given.
+ */
+public final class CurrentRows {
+
+  private CurrentRows() {}
+
+  /** The newest rows of all. */
+  public static Dataset<Row> of(
+      Lake lake, FeatureView view, FeatureTable table, Snapshot snapshot) {
+    Dataset<Row> rows = SnapshotRows.of(lake, view.name(), snapshot.snapshotId());
+    return table.storesChanges(snapshot)
+        ? effective(view, rows, table.asOfs(snapshot).newest())
+        : NewestRows.of(rows, view.entity());
+  }
+
+  /** The newest rows that the snapshot has for a moment: those of an as-of after it don't count. */
+  public static Dataset<Row> asOf(
+      Lake lake, FeatureView view, FeatureTable table, Snapshot snapshot, Instant moment) {
+    Dataset<Row> rows = SnapshotRows.of(lake, view.name(), snapshot.snapshotId());
+    return table.storesChanges(snapshot)
+        ? effective(view, rows, table.asOfs(snapshot).newestAt(moment))
+        : NewestRows.of(rows.filter(eventTimestamp().leq(at(moment))), view.entity());
+  }
+
+  /**
+   * The newest as-of of a snapshot; empty if there is none. Where every row is stored, an as-of
+   * that has no rows is not seen.
+   */
+  public static Optional<Instant> newestAsOf(
+      Lake lake, FeatureView view, FeatureTable table, Snapshot snapshot) {
+    if (table.storesChanges(snapshot)) {
+      return table.asOfs(snapshot).newest();
+    }
+    Row newest =
+        SnapshotRows.of(lake, view.name(), snapshot.snapshotId())
+            .agg(functions.max(eventTimestamp()))
+            .head();
+    return newest.isNullAt(0) ? Optional.empty() : Optional.of(newest.getInstant(0));
+  }
+
+  private static Dataset<Row> effective(
+      FeatureView view, Dataset<Row> records, Optional<Instant> asOf) {
+    Column isThere = asOf.map(last -> eventTimestamp().leq(at(last))).orElse(functions.lit(false));
+    Column given =
+        functions.coalesce(
+            functions.col(FeatureView.PRESENT_UNTIL), at(asOf.orElse(Instant.EPOCH)));
+    return NewestRows.of(records.filter(isThere), view.entity())
+        .withColumn(FeatureView.EVENT_TIMESTAMP, given)
+        .drop(FeatureView.PRESENT_UNTIL);
+  }
+
+  private static Column eventTimestamp() {
+    return functions.col(FeatureView.EVENT_TIMESTAMP);
+  }
+
+  private static Column at(Instant instant) {
+    return functions.lit(Timestamp.from(instant));
+  }
+}

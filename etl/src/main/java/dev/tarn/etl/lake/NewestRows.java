@@ -1,0 +1,40 @@
+package dev.tarn.etl.lake;
+
+import dev.tarn.etl.definition.Entity;
+import dev.tarn.etl.definition.FeatureView;
+import java.util.List;
+import org.apache.spark.sql.Column;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.functions;
+
+/** Of each entity the row with the newest event timestamp. */
+public final class NewestRows {
+
+  private static final String ROW = "_tarn_row";
+
+  private NewestRows() {}
+
+  /** The rows, one an entity, with their columns as they are; one shuffle by key. */
+  public static Dataset<Row> of(Dataset<Row> rows, Entity entity) {
+    Column[] all = columns(List.of(rows.columns()));
+    return rows.groupBy(columns(entity.keyNames()))
+        .agg(
+            functions
+                .max_by(functions.struct(all), functions.col(FeatureView.EVENT_TIMESTAMP))
+                .as(ROW))
+        .select(
+            List.of(rows.columns()).stream()
+                // The keys themselves, not the row's: a filter on them reaches the files.
+                .map(
+                    name ->
+                        entity.keyNames().contains(name)
+                            ? functions.col("`" + name + "`")
+                            : functions.col(ROW).getField(name).as(name))
+                .toArray(Column[]::new));
+  }
+
+  private static Column[] columns(List<String> names) {
+    return names.stream().map(name -> functions.col("`" + name + "`")).toArray(Column[]::new);
+  }
+}

@@ -1,0 +1,477 @@
+package dev.tarn.etl.redis;
+
+import com.google.protobuf.InvalidProtocolBufferException;
+import dev.tarn.cli.TarnException;
+import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.ReleaseEvent;
+import dev.tarn.manifest.StoredService;
+import dev.tarn.redis.ControlJson;
+import dev.tarn.redis.RedisKeys;
+import dev.tarn.redis.Release;
+import java.nio.charset.StandardCharsets;
+import java.security.SecureRandom;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.function.Function;
+import java.util.function.IntFunction;
+import redis.clients.jedis.Jedis;
+import redis.clients.jedis.Protocol;
+import redis.clients.jedis.commands.ProtocolCommand;
+
+/**
+ * The versions of feature views in Redis and the release that says which of them are served.
+ *
+ * <p>A version goes one way: {@link #mint} (being written, nobody can see it), {@link #release} (it
+ * has a manifest, and lookups answer from it), {@link #retire} and {@link #expire}. A version that
+ * is being written has a lease; one whose lease ran out belongs to a push that died, and anyone may
+ * give it up and then {@link #remove} it. A push that was only slow finds that out at {@link
+ * #renew} or {@link #release}, so it can't release rows that are being removed.
+ */
+public final class VersionStore {
+
+  /** What keeps a set of versions from being released. */
+  public enum Refusal {
+    /** Something else has been released since the caller looked. */
+    MOVED,
+    /** A rollback has pinned one of the views. */
+    PINNED,
+    /** A version has been given up, or the base that it overlays is gone. */
+    GONE,
+    /** Redis has been restarted, or another server has taken over, since the caller looked. */
+    RESTARTED
+  }
+
+  /**
+   * A version that {@link #giveUpAbandoned} has given up.
+   *
+   * @param mayBeRead whether it was complete once, so that lookups may be under way in it
+   */
+  public record Abandoned(String version, int buckets, boolean mayBeRead) {}
+
+  /**
+   * A version to release.
+   *
+   * @param seen what the caller saw released before
+   * @param event what the release history is to say of it
+   */
+  public record Candidate(Manifest manifest, Optional<Release> seen, ReleaseEvent event) {}
+
+  private static final String LETTERS = "0123456789abcdefghjkmnpqrstvwxyz";
+
+  /** Some hundred at each of the ten looks a second that Redis takes for them: a millisecond. */
+  private static final int EXPIRED_A_MILLISECOND = 4;
+
+  private static final SecureRandom RANDOM = new SecureRandom();
+
+  /** KEYS writing; ARGV version, BUCKETS@LEASE. Renews a lease, unless it has been given up. */
+  private static final String RENEW =
+      """
+      local entry = redis.call('HGET', KEYS[1], ARGV[1]) or '@0'
+      if string.sub(entry, -2) == '@0' then return 0 end
+      redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+      return 1
+      """;
+
+  /**
+   * KEYS writing; ARGV now. Gives up the versions whose lease ran out, by a lease of 0, which can't
+   * be renewed; the result is their names, numbers of buckets and leases.
+   */
+  private static final String GIVE_UP =
+      """
+      local writing = redis.call('HGETALL', KEYS[1])
+      local given_up = {}
+      for i = 1, #writing, 2 do
+        local buckets, lease = string.match(writing[i + 1], '^(%d+)@(%d+)$')
+        if buckets and tonumber(lease) < tonumber(ARGV[1]) then
+          redis.call('HSET', KEYS[1], writing[i], buckets .. '@0')
+          given_up[#given_up + 1] = writing[i]
+          given_up[#given_up + 1] = buckets
+          given_up[#given_up + 1] = lease
+        end
+      end
+      return given_up
+      """;
+
+  /**
+   * KEYS release, services, pinned, events, then manifests and writing of each view; ARGV channel,
+   * whether to pin ('1') or to respect pins, number of views, then for each view its name, version,
+   * base version or '', manifest, entry expected ('' for none), new entry and event, then name and
+   * definition of each service. All views or none.
+   */
+  private static final String RELEASE =
+      """
+      local pins = ARGV[2] == '1'
+      local views = tonumber(ARGV[3])
+      local function argument(view, i) return ARGV[3 + (view - 1) * 7 + i] end
+      for view = 1, views do
+        local name, version, base = argument(view, 1), argument(view, 2), argument(view, 3)
+        local manifests, writing = KEYS[3 + 2 * view], KEYS[4 + 2 * view]
+        if not pins and redis.call('HEXISTS', KEYS[3], name) == 1 then return 'PINNED' end
+        if (redis.call('HGET', KEYS[1], name) or '') ~= argument(view, 5) then return 'MOVED' end
+        if redis.call('HEXISTS', manifests, version) == 0 then
+          local lease = redis.call('HGET', writing, version) or '@0'
+          if string.sub(lease, -2) == '@0' then return 'GONE' end
+        end
+        if base ~= '' and redis.call('HEXISTS', manifests, base) == 0 then return 'GONE' end
+      end
+      for view = 1, views do
+        local name, version = argument(view, 1), argument(view, 2)
+        redis.call('HDEL', KEYS[4 + 2 * view], version)
+        redis.call('HSET', KEYS[3 + 2 * view], version, argument(view, 4))
+        redis.call('HSET', KEYS[1], name, argument(view, 6))
+        if pins then redis.call('HSET', KEYS[3], name, argument(view, 6)) end
+        redis.call('RPUSH', KEYS[4], argument(view, 7))
+      end
+      for i = 4 + views * 7, #ARGV, 2 do redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end
+      redis.call('PUBLISH', ARGV[1], ARGV[4])
+      return ''
+      """;
+
+  /**
+   * KEYS release, manifests, writing; ARGV view, version, BUCKETS@0. Refused for what is released
+   * and for what another version overlays.
+   */
+  private static final String RETIRE =
+      """
+      local entry = redis.call('HGET', KEYS[1], ARGV[1]) or ''
+      if string.sub(entry, 1, #ARGV[2] + 1) == ARGV[2] .. '@' then return 0 end
+      for _, manifest in ipairs(redis.call('HVALS', KEYS[2])) do
+        local base = cjson.decode(manifest).base
+        if base and base.version == ARGV[2] then return 0 end
+      end
+      if redis.call('HDEL', KEYS[2], ARGV[2]) == 0 then return 0 end
+      redis.call('HSET', KEYS[3], ARGV[2], ARGV[3])
+      return 1
+      """;
+
+  private final RedisServers servers;
+  private final RedisKeys keys;
+
+  public VersionStore(RedisServers servers) {
+    this.servers = servers;
+    this.keys = servers.settings().keys();
+  }
+
+  /** What is released, by feature view. */
+  public Map<String, Release> releases() {
+    return entries(keys.release());
+  }
+
+  /** What rollbacks have pinned, by feature view. */
+  public Map<String, Release> pins() {
+    return entries(keys.pinned());
+  }
+
+  public Optional<Release> released(String view) {
+    return Optional.ofNullable(releases().get(view));
+  }
+
+  /** Lets pushes of a view release again. False: it was not pinned. */
+  public boolean unpin(String view) {
+    return atControl(jedis -> jedis.hdel(keys.pinned(), view)) == 1;
+  }
+
+  /** The complete versions of a view, newest first. */
+  public List<Manifest> manifests(String view) {
+    List<Manifest> manifests = new ArrayList<>();
+    atControl(jedis -> jedis.hgetAll(keys.manifests(view)))
+        .forEach((version, json) -> manifests.add(parse(view, version, json)));
+    manifests.sort(
+        Comparator.comparing(
+                (Manifest manifest) -> manifest.getCreatedAt(),
+                com.google.protobuf.util.Timestamps.comparator())
+            .reversed());
+    return manifests;
+  }
+
+  public Optional<Manifest> manifest(String view, String version) {
+    return Optional.ofNullable(atControl(jedis -> jedis.hget(keys.manifests(view), version)))
+        .map(json -> parse(view, version, json));
+  }
+
+  /** The manifest of what is released. */
+  public Optional<Manifest> serving(String view) {
+    return released(view).flatMap(release -> manifest(view, release.version()));
+  }
+
+  /**
+   * A new version of a view under a name that was never used and never will be: a counter for its
+   * place in the order, and 30 random bits for the case that Redis loses the counter.
+   *
+   * @param lease how long it is left alone without a word from its push
+   */
+  public String mint(String view, int buckets, Duration lease) {
+    StringBuilder suffix = new StringBuilder();
+    for (int i = 0; i < 6; i++) {
+      suffix.append(LETTERS.charAt(RANDOM.nextInt(LETTERS.length())));
+    }
+    return atControl(
+        jedis -> {
+          String version = "v" + jedis.incr(keys.sequence()) + "-" + suffix;
+          jedis.hset(keys.writing(view), version, entry(jedis, buckets, lease));
+          return version;
+        });
+  }
+
+  /** Says that the push of a version is alive. False: the version has been given up and removed. */
+  public boolean renew(String view, String version, int buckets, Duration lease) {
+    return atControl(
+        jedis ->
+            isOne(
+                jedis.eval(
+                    RENEW,
+                    List.of(keys.writing(view)),
+                    List.of(version, entry(jedis, buckets, lease)))));
+  }
+
+  /**
+   * Makes versions the ones that lookups answer from, all in the same instant, if what is released
+   * is still what the caller has seen, and tells the servers.
+   *
+   * @param at the moment of the release; see {@link #now}
+   * @param pins whether later pushes are to leave the views alone; if not, pins are respected
+   * @param services definitions to store in the same instant
+   * @return why nothing was released; empty: all was
+   */
+  public Optional<Refusal> release(
+      List<Candidate> candidates, Instant at, boolean pins, List<StoredService> services) {
+    return release(candidates, at, pins, services, Set.of());
+  }
+
+  /**
+   * As {@link #release(List, Instant, boolean, List)}, unless Redis may have lost what it had
+   * answered for.
+   *
+   * @param runs of the servers, since before the rows were read back; empty: whatever they are
+   */
+  public Optional<Refusal> release(
+      List<Candidate> candidates,
+      Instant at,
+      boolean pins,
+      List<StoredService> services,
+      Set<String> runs) {
+    if (!runs.isEmpty() && !servers.runs().equals(runs)) {
+      return Optional.of(Refusal.RESTARTED);
+    }
+    List<String> keysUsed =
+        new ArrayList<>(List.of(keys.release(), keys.services(), keys.pinned(), keys.events()));
+    List<String> values = new ArrayList<>();
+    values.add(keys.releasedChannel());
+    values.add(pins ? "1" : "0");
+    values.add(Integer.toString(candidates.size()));
+    for (Candidate candidate : candidates) {
+      Manifest manifest = candidate.manifest();
+      keysUsed.add(keys.manifests(manifest.getFeatureView()));
+      keysUsed.add(keys.writing(manifest.getFeatureView()));
+      values.add(manifest.getFeatureView());
+      values.add(manifest.getVersion());
+      values.add(manifest.getBase().getVersion());
+      values.add(ControlJson.print(manifest));
+      values.add(candidate.seen().map(Release::format).orElse(""));
+      values.add(new Release(manifest.getVersion(), at).format());
+      values.add(ControlJson.print(candidate.event()));
+    }
+    for (StoredService service : services) {
+      values.add(service.getName());
+      values.add(ControlJson.print(service));
+    }
+    String refusal =
+        atControl(
+            jedis ->
+                // Over the connection that the release takes: one that lives sees no restart.
+                runs.isEmpty() || runs.contains(RedisServers.run(jedis))
+                    ? (String) jedis.eval(RELEASE, keysUsed, values)
+                    : Refusal.RESTARTED.name());
+    if (refusal.isEmpty()) {
+      return Optional.empty();
+    }
+    // An answer that was lost, and the release done once more?
+    Map<String, Release> released = releases();
+    boolean isOurs =
+        candidates.stream()
+            .allMatch(
+                candidate ->
+                    new Release(candidate.manifest().getVersion(), at)
+                        .equals(released.get(candidate.manifest().getFeatureView())));
+    return isOurs ? Optional.empty() : Optional.of(Refusal.valueOf(refusal));
+  }
+
+  /**
+   * Stores the definitions of feature services where they are not stored just so already, and tells
+   * the servers.
+   *
+   * @return the names of those that are new or have changed
+   */
+  public List<String> storeServices(String view, List<StoredService> services) {
+    return atControl(
+        jedis -> {
+          Map<String, String> changed = new TreeMap<>();
+          for (StoredService service : services) {
+            String json = ControlJson.print(service);
+            if (!json.equals(jedis.hget(keys.services(), service.getName()))) {
+              changed.put(service.getName(), json);
+            }
+          }
+          if (!changed.isEmpty()) {
+            jedis.hset(keys.services(), changed);
+            jedis.publish(keys.releasedChannel(), view);
+          }
+          return List.copyOf(changed.keySet());
+        });
+  }
+
+  /**
+   * Takes a complete version out of the list, unless it is released or under an overlay, so that
+   * {@link #expire} may delete its rows. A push that dies in between leaves it to the next one.
+   */
+  public boolean retire(Manifest manifest) {
+    String view = manifest.getFeatureView();
+    return atControl(
+        jedis ->
+            isOne(
+                jedis.eval(
+                    RETIRE,
+                    List.of(keys.release(), keys.manifests(view), keys.writing(view)),
+                    List.of(view, manifest.getVersion(), manifest.getBuckets() + "@0"))));
+  }
+
+  /**
+   * Gives up the versions that dead pushes left behind, so that {@link #remove} may delete their
+   * rows: should such a push be alive after all, it can no longer complete its version.
+   *
+   * @return those given up now, and those that were before but are not removed yet
+   */
+  public List<Abandoned> giveUpAbandoned(String view) {
+    return atControl(
+        jedis -> {
+          String now = Long.toString(millis(jedis));
+          List<?> givenUp =
+              (List<?>) jedis.eval(GIVE_UP, List.of(keys.writing(view)), List.of(now));
+          List<Abandoned> abandoned = new ArrayList<>();
+          for (int i = 0; i < givenUp.size(); i += 3) {
+            abandoned.add(
+                new Abandoned(
+                    (String) givenUp.get(i),
+                    Integer.parseInt((String) givenUp.get(i + 1)),
+                    givenUp.get(i + 2).equals("0")));
+          }
+          return abandoned;
+        });
+  }
+
+  /** Lets the rows of a version that is going to be released stay for good. */
+  public void persist(Manifest manifest) {
+    eachBucket(
+        manifest.getFeatureView(),
+        manifest.getVersion(),
+        manifest.getBuckets(),
+        Protocol.Command.PERSIST,
+        bucket -> List.of());
+  }
+
+  /**
+   * Deletes all rows of a version that nobody looks up any more, a while from now and little by
+   * little. Redis lets everybody wait while it removes what has expired, for a quarter of its time
+   * as long as there is much of it.
+   */
+  public void expire(String view, String version, int buckets, Duration grace) {
+    eachBucket(
+        view,
+        version,
+        buckets,
+        Protocol.Command.PEXPIRE,
+        bucket -> List.of(Long.toString(grace.toMillis() + bucket / EXPIRED_A_MILLISECOND)));
+  }
+
+  /** Deletes all rows of a version that nobody can see. */
+  public void remove(String view, String version, int buckets) {
+    eachBucket(view, version, buckets, Protocol.Command.UNLINK, bucket -> List.of());
+  }
+
+  /** The last of a version: until then a push that dies leaves it to the next one. */
+  public void forget(String view, String version) {
+    atControl(jedis -> jedis.hdel(keys.writing(view), version));
+  }
+
+  /** The releases that {@link ReleaseHistory} has yet to take. */
+  public List<String> events() {
+    return atControl(jedis -> jedis.lrange(keys.events(), 0, -1));
+  }
+
+  /** Forgets releases that the history has. */
+  public void removeEvents(List<String> events) {
+    atControl(
+        jedis -> {
+          events.forEach(event -> jedis.lrem(keys.events(), 1, event));
+          return null;
+        });
+  }
+
+  /** Redis's clock: the machines that push may not agree on the time. */
+  public Instant now() {
+    return atControl(jedis -> Instant.ofEpochMilli(millis(jedis)));
+  }
+
+  private void eachBucket(
+      String view,
+      String version,
+      int buckets,
+      ProtocolCommand command,
+      IntFunction<List<String>> arguments) {
+    String prefix = keys.bucketPrefix(view, version);
+    try (BucketPipeline pipeline = new BucketPipeline(servers)) {
+      for (int bucket = 0; bucket < buckets; bucket++) {
+        byte[] key = RedisKeys.bucket(prefix, bucket);
+        List<byte[]> words = new ArrayList<>(List.of(key));
+        arguments
+            .apply(bucket)
+            .forEach(word -> words.add(word.getBytes(StandardCharsets.ISO_8859_1)));
+        pipeline.send(key, command, key.length, answer -> {}, words.toArray(new byte[0][]));
+      }
+      pipeline.flush();
+    }
+  }
+
+  private Map<String, Release> entries(String key) {
+    Map<String, Release> entries = new TreeMap<>();
+    atControl(jedis -> jedis.hgetAll(key))
+        .forEach((view, entry) -> entries.put(view, Release.parse(entry)));
+    return entries;
+  }
+
+  private static String entry(Jedis jedis, int buckets, Duration lease) {
+    return buckets + "@" + (millis(jedis) + lease.toMillis());
+  }
+
+  private static long millis(Jedis jedis) {
+    List<String> time = jedis.time();
+    return Long.parseLong(time.get(0)) * 1_000 + Long.parseLong(time.get(1)) / 1_000;
+  }
+
+  private static boolean isOne(Object answer) {
+    return Long.valueOf(1).equals(answer);
+  }
+
+  private static Manifest parse(String view, String version, String json) {
+    try {
+      return ControlJson.parse(json, Manifest.newBuilder()).build();
+    } catch (InvalidProtocolBufferException e) {
+      throw new TarnException(
+          "the manifest of version %s of %s can't be read: %s"
+              .formatted(version, view, e.getMessage()),
+          e);
+    }
+  }
+
+  /** The control keys share one slot, so one server has them all. */
+  private <T> T atControl(Function<Jedis, T> work) {
+    return servers.at(keys.release(), work);
+  }
+}

@@ -1,0 +1,117 @@
+package dev.tarn.etl.release;
+
+import com.google.protobuf.util.Durations;
+import dev.tarn.cli.UsageException;
+import dev.tarn.etl.catalog.FeatureTable;
+import dev.tarn.etl.console.TarnVersion;
+import dev.tarn.etl.definition.Feature;
+import dev.tarn.etl.definition.FeatureView;
+import dev.tarn.etl.definition.SparkTypes;
+import dev.tarn.manifest.FeatureType;
+import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.StoredFeature;
+import dev.tarn.row.RowWriter;
+import org.apache.iceberg.Schema;
+import org.apache.iceberg.Snapshot;
+import org.apache.iceberg.spark.SparkSchemaUtil;
+import org.apache.iceberg.types.Types;
+import org.apache.spark.sql.types.DataType;
+
+/** What a server must know of a version: the snapshot's schema joined with the definition. */
+public final class VersionRecords {
+
+  private VersionRecords() {}
+
+  /**
+   * The manifest of a snapshot, but for what only the push itself knows: version, as-of, times,
+   * rows and buckets. Features are those of the snapshot, in its order; what the definition says of
+   * them is found by name.
+   *
+   * @throws UsageException if the definition gives a feature another type than the snapshot has
+   */
+  public static Manifest of(FeatureView view, FeatureTable table, Snapshot snapshot) {
+    Schema schema = table.schemaOf(snapshot);
+    Manifest.Builder manifest =
+        Manifest.newBuilder()
+            .setRowFormat(RowWriter.FORMAT)
+            .setFeatureView(view.name())
+            .setEntity(view.entity().name())
+            .addAllEntityKeys(view.entity().keyNames())
+            .setSnapshotId(snapshot.snapshotId())
+            .setSequenceNumber(snapshot.sequenceNumber())
+            .setDefinitionHash(snapshot.summary().getOrDefault(FeatureTable.DEFINITION, ""))
+            .setDescription(view.description())
+            .setOwner(view.owner())
+            .addAllTags(view.tags())
+            .setTable(table.sqlName())
+            .setCarriesForward(table.storesChanges(snapshot))
+            .setTarnVersion(TarnVersion.current());
+    view.maxAge().ifPresent(age -> manifest.setMaxAge(Durations.fromSeconds(age.toSeconds())));
+    for (Types.NestedField field : schema.columns()) {
+      if (isFeature(view, field.name())) {
+        manifest.addFeatures(stored(view, field, table));
+      }
+    }
+    return manifest.build();
+  }
+
+  /** Whether two manifests would be answered alike, whatever push made them. */
+  public static boolean sameAnswers(Manifest one, Manifest other) {
+    return withoutPush(one).equals(withoutPush(other));
+  }
+
+  static boolean isFeature(FeatureView view, String column) {
+    return !column.equals(FeatureView.EVENT_TIMESTAMP)
+        && !column.equals(FeatureView.PRESENT_UNTIL)
+        && !view.entity().keyNames().contains(column);
+  }
+
+  private static StoredFeature stored(
+      FeatureView view, Types.NestedField field, FeatureTable table) {
+    DataType type = SparkSchemaUtil.convert(field.type());
+    FeatureType storedType =
+        SparkTypes.stored(type)
+            .orElseThrow(
+                () ->
+                    new UsageException(
+                        "%s: column '%s' is %s, which can't be served exactly"
+                            .formatted(table.sqlName(), field.name(), type.simpleString())));
+    StoredFeature.Builder stored =
+        StoredFeature.newBuilder()
+            .setFieldId(field.fieldId())
+            .setName(field.name())
+            .setType(storedType);
+    view.feature(field.name()).ifPresent(feature -> describe(stored, feature, type));
+    return stored.build();
+  }
+
+  private static void describe(StoredFeature.Builder stored, Feature feature, DataType type) {
+    if (!SparkTypes.same(feature.type(), type)) {
+      throw new UsageException(
+          "%s: feature '%s' is %s in the definition and %s in the snapshot; build an as-of first"
+              .formatted(
+                  feature.position(),
+                  feature.name(),
+                  feature.type().simpleString(),
+                  type.simpleString()));
+    }
+    stored
+        .setDescription(feature.description())
+        .setOwner(feature.owner())
+        .addAllTags(feature.tags());
+    feature.defaultValue().ifPresent(stored::setDefaultValue);
+  }
+
+  private static Manifest withoutPush(Manifest manifest) {
+    return manifest.toBuilder()
+        .clearVersion()
+        .clearAsOf()
+        .clearCreatedAt()
+        .clearRows()
+        .clearOwnRows()
+        .clearBuckets()
+        .clearBase()
+        .clearTarnVersion()
+        .build();
+  }
+}

@@ -1,0 +1,266 @@
+package dev.tarn.etl.verify;
+
+import com.google.common.collect.Lists;
+import dev.tarn.cli.TarnException;
+import dev.tarn.cli.UsageException;
+import dev.tarn.etl.catalog.FeatureTable;
+import dev.tarn.etl.console.Console;
+import dev.tarn.etl.console.Failures;
+import dev.tarn.etl.console.Pulse;
+import dev.tarn.etl.definition.FeatureView;
+import dev.tarn.etl.lake.CurrentRows;
+import dev.tarn.etl.lake.EntityIds;
+import dev.tarn.etl.lake.Lake;
+import dev.tarn.etl.lake.TaskProgress;
+import dev.tarn.etl.redis.RedisServers;
+import dev.tarn.etl.redis.VersionStore;
+import dev.tarn.manifest.FeatureType;
+import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.StoredFeature;
+import dev.tarn.redis.Release;
+import dev.tarn.row.CorruptRowException;
+import dev.tarn.row.RowReader;
+import dev.tarn.row.RowWriter;
+import java.security.SecureRandom;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.apache.iceberg.Snapshot;
+import org.apache.spark.sql.Column;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.functions;
+import org.apache.spark.sql.types.StructType;
+import scala.collection.JavaConverters;
+
+/**
+ * Compares what is served with the snapshot that it names: every row of Redis, decoded, bit for bit
+ * with what Iceberg gives, and what the values look like on both sides.
+ *
+ * <p>The version is chosen once, at the beginning, and stays the one that is verified, whatever is
+ * released meanwhile. One shuffle of the snapshot by key, one of both sides by entity id; memory
+ * does not grow with the rows.
+ */
+public final class Verify {
+
+  /** Entities whose values tell where the bins of the histograms are to be. */
+  private static final long ROWS_FOR_BINS = 20_000;
+
+  /**
+   * What to verify.
+   *
+   * @param version empty: the released one
+   * @param share of the entities, over 0 and up to 1
+   * @param show differing entities to name at the most
+   */
+  public record Request(Optional<String> version, double share, int show) {
+
+    /** All of the released version. */
+    public static final Request ALL = new Request(Optional.empty(), 1, 20);
+  }
+
+  private final Lake lake;
+  private final RedisServers redis;
+  private final VersionStore versions;
+  private final Console console;
+
+  public Verify(Lake lake, RedisServers redis, Console console) {
+    this.lake = lake;
+    this.redis = redis;
+    this.versions = new VersionStore(redis);
+    this.console = console;
+  }
+
+  /**
+   * Verifies a version.
+   *
+   * @throws UsageException if it is not kept
+   * @throws TarnException if nothing is released, the snapshot is gone, Redis or Iceberg can't be
+   *     read, or the version is pruned meanwhile
+   */
+  public Verification verify(FeatureView view, Request request) {
+    Instant start = Instant.now();
+
+    // 1. Pin the version: whatever is released from here on is not part of this.
+    Optional<Release> released = versions.released(view.name());
+    Manifest manifest = chosen(view, released, request);
+    FeatureTable table = FeatureTable.find(lake, view.name()).orElseThrow(() -> gone(manifest));
+    Snapshot snapshot = table.iceberg().snapshot(manifest.getSnapshotId());
+    if (snapshot == null) {
+      throw gone(manifest);
+    }
+
+    Findings findings;
+    try (Pulse pulse = TaskProgress.show(lake, console, view.name() + ": comparing")) {
+      // 2. Compare every row that a lookup finds with the snapshot's.
+      findings = compare(view, table, snapshot, manifest, request);
+    } catch (Exception e) { // Scala does not declare what it throws
+      requireKept(manifest);
+      throw e instanceof TarnException known
+          ? known
+          : new TarnException(
+              "%s: version %s could not be verified: %s"
+                  .formatted(view.name(), manifest.getVersion(), Failures.reason(e)),
+              e);
+    }
+
+    // 3. Make sure that nobody has removed rows under its feet.
+    requireKept(manifest);
+    boolean isReleased =
+        released.filter(release -> release.version().equals(manifest.getVersion())).isPresent();
+    Optional<Release> now = versions.released(view.name());
+    if (isReleased && !now.equals(released)) {
+      console.say(
+          "%s: %s has been released meanwhile; what was verified is %s",
+          view.name(), now.map(Release::version).orElse("nothing"), manifest.getVersion());
+    }
+    return Verification.of(
+        manifest,
+        isReleased,
+        request.share(),
+        start,
+        Duration.between(start, Instant.now()),
+        findings);
+  }
+
+  private Manifest chosen(FeatureView view, Optional<Release> released, Request request) {
+    if (released.isEmpty()) {
+      throw new TarnException(
+          "nothing is released of '%s' yet: ./tarn push view=%s"
+              .formatted(view.name(), view.name()));
+    }
+    String version = request.version().orElse(released.get().version());
+    Manifest manifest =
+        versions
+            .manifest(view.name(), version)
+            .orElseThrow(() -> missing(view.name(), version, released.get(), request));
+    if (manifest.getRowFormat() != RowWriter.FORMAT) {
+      throw new TarnException(
+          "%s: version %s has rows of format %d, and this is a Tarn that reads %d"
+              .formatted(view.name(), version, manifest.getRowFormat(), RowWriter.FORMAT));
+    }
+    if (!manifest.getEntityKeysList().equals(view.entity().keyNames())) {
+      throw new TarnException(
+          "%s: version %s is keyed by %s, and the definition by %s; build and push the view first"
+              .formatted(
+                  view.name(),
+                  version,
+                  String.join(", ", manifest.getEntityKeysList()),
+                  String.join(", ", view.entity().keyNames())));
+    }
+    return manifest;
+  }
+
+  /** Why a version has no manifest in Redis. */
+  private TarnException missing(String view, String version, Release released, Request request) {
+    if (request.version().isPresent()) {
+      return new UsageException(
+          "version=%s: %s has %s in Redis"
+              .formatted(
+                  version,
+                  view,
+                  String.join(
+                      ", ", Lists.transform(versions.manifests(view), Manifest::getVersion))));
+    }
+    if (!versions.released(view).equals(Optional.of(released))) {
+      return pruned(view, version);
+    }
+    return new TarnException(
+        "%s: version %s is released, and Redis has no manifest of it, so nobody can look it up; push the view again with mode=full"
+            .formatted(view, version));
+  }
+
+  private Findings compare(
+      FeatureView view, FeatureTable table, Snapshot snapshot, Manifest manifest, Request request) {
+    Sample sample =
+        new Sample(request.share(), new SecureRandom().nextLong(), OnlineRows.buckets(manifest));
+    Dataset<Row> online =
+        new OnlineRows(redis, manifest, sample).read(lake.spark(), manifest.getRows());
+    List<Column> stored = new ArrayList<>();
+    stored.add(functions.col(FeatureView.EVENT_TIMESTAMP));
+    for (StoredFeature feature : manifest.getFeaturesList()) {
+      stored.add(functions.col("`" + feature.getName() + "`"));
+    }
+    Column id = EntityIds.of(view.entity());
+    Dataset<Row> offline =
+        CurrentRows.of(lake, view, table, snapshot)
+            .filter(sample.has(id))
+            .select(
+                id.cast("binary").as(OnlineRows.ID),
+                functions.lit(OnlineRows.FOUND).as(OnlineRows.BUCKET),
+                functions.struct(stored.toArray(new Column[0])).as("snapshot"));
+    Comparison comparison =
+        new Comparison(
+            manifest,
+            (StructType) offline.schema().apply("snapshot").dataType(),
+            bins(manifest),
+            request.show());
+    Findings found =
+        online
+            .join(
+                offline,
+                JavaConverters.asScalaBuffer(List.of(OnlineRows.ID, OnlineRows.BUCKET)).toSeq(),
+                "full_outer")
+            .queryExecution()
+            .toRdd()
+            .toJavaRDD()
+            .mapPartitions(comparison)
+            .treeAggregate(comparison.none(), Findings::plus, Findings::plus);
+    if (found.online() + found.offline() == 0 && !sample.isAll()) {
+      throw new UsageException(
+          "sample=%s: of %,d entities in %,d buckets it took none; take more"
+              .formatted(request.share(), manifest.getRows(), sample.buckets()));
+    }
+    return found;
+  }
+
+  /** Of each feature, by the values of some entities as they are online. */
+  private List<Bins> bins(Manifest manifest) {
+    double share = Math.min(1, (double) ROWS_FOR_BINS / Math.max(1, manifest.getRows()));
+    OnlineRows some =
+        new OnlineRows(redis, manifest, new Sample(share, 0, OnlineRows.buckets(manifest)));
+    List<FeatureType> types = Lists.transform(manifest.getFeaturesList(), StoredFeature::getType);
+    List<List<Double>> numbers = new ArrayList<>();
+    types.forEach(type -> numbers.add(new ArrayList<>()));
+    some.read()
+        .forEachRemaining(
+            row -> {
+              RowReader reader = new RowReader((byte[]) row.get(OnlineRows.ROW_AT));
+              try {
+                long unused = reader.readEventTimestamp(0);
+                List<Object> values = reader.readStored(types);
+                for (int i = 0; i < values.size(); i++) {
+                  if (values.get(i) != null && StoredValues.isNumeric(types.get(i))) {
+                    numbers.get(i).add(StoredValues.number(types.get(i), values.get(i)));
+                  }
+                }
+              } catch (CorruptRowException e) {
+                // The comparison says so.
+              }
+            });
+    return Lists.transform(
+        numbers, values -> Bins.of(values.stream().mapToDouble(Double::doubleValue).toArray()));
+  }
+
+  private void requireKept(Manifest manifest) {
+    if (versions.manifest(manifest.getFeatureView(), manifest.getVersion()).isEmpty()) {
+      throw pruned(manifest.getFeatureView(), manifest.getVersion());
+    }
+  }
+
+  private static TarnException pruned(String view, String version) {
+    return new TarnException(
+        "%s: version %s was pruned while it was verified, so this says nothing of what is served; verify again"
+            .formatted(view, version));
+  }
+
+  /** Of a version without a snapshot, which is kept as long as the version is. */
+  private TarnException gone(Manifest manifest) {
+    requireKept(manifest);
+    return new TarnException(
+        "%s: version %s is of snapshot %d, which was expired by something else than Tarn: there is nothing to compare it with; build and push the view again"
+            .formatted(manifest.getFeatureView(), manifest.getVersion(), manifest.getSnapshotId()));
+  }
+}

@@ -1,0 +1,122 @@
+package dev.tarn.etl.compute;
+
+import static dev.tarn.etl.compute.Orders.JAN_2;
+import static dev.tarn.etl.compute.Orders.JAN_3;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.tarn.etl.catalog.FeatureTable;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import org.apache.iceberg.Table;
+import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.api.java.UDF1;
+import org.apache.spark.sql.types.DataTypes;
+import org.junit.jupiter.api.Test;
+
+/** Builds of one view at the same time, as a scheduler's backfill starts them. */
+class TestConcurrentBuilds {
+
+  private static final String JAN_2_NOON = "2026-01-02T12:00:00Z";
+
+  /** Static, so that the tasks of the same process find it. */
+  private static Table overtaken;
+
+  @Test
+  void buildsOfDifferentAsOfsArePublishedAll() throws Exception {
+    Orders orders = new Orders();
+    buildAtOnce(orders, JAN_2, JAN_2_NOON, JAN_3);
+    assertThat(orders.rows())
+        .containsExactly(
+            "[1,2026-01-02T00:00:00Z,1,10.0]",
+            "[1,2026-01-02T12:00:00Z,2,30.0]",
+            "[2,2026-01-02T12:00:00Z,1,5.0]",
+            "[1,2026-01-03T00:00:00Z,2,30.0]",
+            "[2,2026-01-03T00:00:00Z,1,5.0]");
+    assertThat(orders.state().refs()).containsExactly("main");
+
+    // And replaced all.
+    orders.define("sum(amount)", "-sum(amount)");
+    buildAtOnce(orders, JAN_2, JAN_3);
+    assertThat(orders.rows())
+        .containsExactly(
+            "[1,2026-01-02T00:00:00Z,1,-10.0]",
+            "[1,2026-01-02T12:00:00Z,2,30.0]",
+            "[2,2026-01-02T12:00:00Z,1,5.0]",
+            "[1,2026-01-03T00:00:00Z,2,-30.0]",
+            "[2,2026-01-03T00:00:00Z,1,-5.0]");
+    assertThat(orders.state().refs()).containsExactly("main");
+  }
+
+  @Test
+  void whereChangesAreStoredTheyAreThoseFromTheAsOfBeforeWhicheverBuildIsFirst() throws Exception {
+    Orders orders = new Orders();
+    orders.define("checks {}", "history = changes");
+    buildAtOnce(orders, JAN_2, JAN_2_NOON, JAN_3);
+    assertThat(orders.rows())
+        .containsExactly(
+            "[1,2026-01-02T00:00:00Z,null,1,10.0]",
+            "[1,2026-01-02T12:00:00Z,null,2,30.0]",
+            "[2,2026-01-02T12:00:00Z,null,1,5.0]");
+    assertThat(orders.table().currentSnapshot().summary())
+        .containsEntry("tarn.as-ofs", "2026-01-02T00:00:00Z/PT12H/3");
+    assertThat(orders.state().refs()).containsExactly("main");
+  }
+
+  @Test
+  void aBuildWhoseMainHasMovedIsDoneOnceMore() {
+    Orders orders = new Orders();
+    orders.build(JAN_2);
+    // The SQL publishes another as-of while it is read: no build can be overtaken more surely.
+    overtaken = orders.table();
+    UDF1<Double, Double> overtake = TestConcurrentBuilds::overtake;
+    orders.bench().spark().udf().register("overtake", overtake, DataTypes.DoubleType);
+    orders.define("sum(amount)", "overtake(sum(amount))");
+    orders.bench().output();
+    orders.build(JAN_3);
+    assertThat(orders.bench().output())
+        .startsWith("another build of spending was published first; once more\n")
+        .contains("spending as of 2026-01-03T00:00:00Z: 2 rows");
+    assertThat(orders.rows()).hasSize(3);
+    List<String> asOfs = new ArrayList<>();
+    orders
+        .table()
+        .history()
+        .forEach(
+            entry ->
+                asOfs.add(orders.table().snapshot(entry.snapshotId()).summary().get("tarn.as-of")));
+    assertThat(asOfs).containsExactly(JAN_2, JAN_2_NOON, JAN_3);
+  }
+
+  private static synchronized Double overtake(Double amount) {
+    overtaken.refresh();
+    if (overtaken.currentSnapshot().summary().get(FeatureTable.AS_OF).equals(JAN_2)) {
+      overtaken.newAppend().set(FeatureTable.AS_OF, JAN_2_NOON).commit();
+    }
+    return amount;
+  }
+
+  private static void buildAtOnce(Orders orders, String... asOfs) throws Exception {
+    SparkSession spark = orders.bench().spark();
+    ExecutorService threads = Executors.newFixedThreadPool(asOfs.length);
+    try {
+      List<Future<?>> builds = new ArrayList<>();
+      for (String asOf : asOfs) {
+        builds.add(
+            threads.submit(
+                () -> {
+                  // What a source is called in SQL is the session's own, as it is a process's.
+                  SparkSession.setActiveSession(spark.newSession());
+                  orders.build(asOf);
+                }));
+      }
+      for (Future<?> build : builds) {
+        build.get();
+      }
+    } finally {
+      threads.shutdownNow();
+    }
+  }
+}

@@ -1,0 +1,281 @@
+package dev.tarn.etl.redis;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.google.protobuf.util.Timestamps;
+import dev.tarn.etl.Workbench;
+import dev.tarn.etl.push.OnlineCopy;
+import dev.tarn.etl.redis.VersionStore.Refusal;
+import dev.tarn.etl.release.ReleaseHistory;
+import dev.tarn.manifest.Base;
+import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.StoredService;
+import dev.tarn.redis.RedisKeys;
+import dev.tarn.redis.RedisSettings;
+import dev.tarn.redis.Release;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+import redis.clients.jedis.Jedis;
+
+class TestVersionStore {
+
+  private static final String VIEW = "score";
+  private static final Duration LEASE = Duration.ofSeconds(30);
+
+  private final Workbench bench = new Workbench();
+  private final VersionStore store = bench.versions();
+
+  @Test
+  void aVersionThatIsBeingWrittenIsSeenByNobody() {
+    String version = store.mint(VIEW, 3, LEASE);
+    assertThat(store.manifests(VIEW)).isEmpty();
+    assertThat(store.releases()).isEmpty();
+    assertThat(store.giveUpAbandoned(VIEW)).isEmpty();
+    assertThat(store.renew(VIEW, version, 3, LEASE)).isTrue();
+  }
+
+  @Test
+  void aVersionThatWasGivenUpCanNeitherBeRenewedNorReleased() {
+    Manifest manifest = mint(1);
+    String version = manifest.getVersion();
+    OnlineCopy.expireLeases(bench, VIEW);
+    assertThat(store.giveUpAbandoned(VIEW))
+        .containsExactly(new VersionStore.Abandoned(version, 3, false));
+    // Its rows are being removed, and its push wakes up.
+    assertThat(store.renew(VIEW, version, 3, LEASE)).isFalse();
+    assertThat(release(manifest, Optional.empty(), 1_000)).contains(Refusal.GONE);
+    // Whoever gave it up may have died, too.
+    assertThat(store.giveUpAbandoned(VIEW))
+        .extracting(VersionStore.Abandoned::version)
+        .containsExactly(version);
+    store.remove(VIEW, version, 3);
+    store.forget(VIEW, version);
+    assertThat(store.giveUpAbandoned(VIEW)).isEmpty();
+    assertThat(store.renew(VIEW, version, 3, LEASE)).isFalse();
+    assertThat(release(manifest, Optional.empty(), 1_000)).contains(Refusal.GONE);
+    assertThat(store.manifests(VIEW)).isEmpty();
+    assertThat(store.releases()).isEmpty();
+    assertThat(store.events()).isEmpty();
+  }
+
+  @Test
+  void aVersionWhoseLeaseRanOutGoesOnIfNobodyGaveItUp() {
+    Manifest manifest = mint(1);
+    OnlineCopy.expireLeases(bench, VIEW);
+    assertThat(store.renew(VIEW, manifest.getVersion(), 3, LEASE)).isTrue();
+    assertThat(store.giveUpAbandoned(VIEW)).isEmpty();
+    assertThat(release(manifest, Optional.empty(), 1_000)).isEmpty();
+    assertThat(store.manifests(VIEW)).containsExactly(manifest);
+  }
+
+  /** All in one moment, and Redis would answer nobody while it removes them. */
+  @Test
+  void rowsThatAreNoLongerReadExpireLittleByLittle() {
+    int buckets = 4_000;
+    String version = store.mint(VIEW, buckets, LEASE);
+    String prefix = bench.settings().read(RedisSettings::of).keys().bucketPrefix(VIEW, version);
+    try (Jedis jedis = OnlineCopy.jedis(bench)) {
+      byte[] first = RedisKeys.bucket(prefix, 0);
+      byte[] last = RedisKeys.bucket(prefix, buckets - 1);
+      jedis.hset(first, Map.of("a".getBytes(UTF_8), new byte[] {1}));
+      jedis.hset(last, Map.of("a".getBytes(UTF_8), new byte[] {1}));
+
+      store.expire(VIEW, version, buckets, Duration.ofMinutes(1));
+
+      long ofLast = jedis.pttl(last);
+      assertThat(ofLast - jedis.pttl(first)).isGreaterThan(900);
+      assertThat(ofLast).isLessThan(63_000);
+    }
+  }
+
+  @Test
+  void aReleaseTakesPlaceOnlyIfTheReleaseIsStillTheOneSeen() {
+    Manifest one = mint(1);
+    Manifest two = mint(2);
+    Release ofOne = new Release(one.getVersion(), Instant.ofEpochMilli(1_000));
+    Release ofTwo = new Release(two.getVersion(), Instant.ofEpochMilli(2_000));
+    assertThat(release(one, Optional.of(ofTwo), 1_000)).contains(Refusal.MOVED);
+    assertThat(release(one, Optional.empty(), 1_000, service("a"))).isEmpty();
+    assertThat(release(two, Optional.empty(), 2_000, service("b"))).contains(Refusal.MOVED);
+    assertThat(store.releases()).isEqualTo(Map.of(VIEW, ofOne));
+    // The same version, released again in between, is another release.
+    Release again = new Release(one.getVersion(), Instant.ofEpochMilli(1_001));
+    assertThat(release(one, Optional.of(ofOne), 1_001)).isEmpty();
+    assertThat(release(two, Optional.of(ofOne), 2_000)).contains(Refusal.MOVED);
+    assertThat(release(two, Optional.of(again), 2_000)).isEmpty();
+    assertThat(store.released(VIEW)).contains(ofTwo);
+    try (Jedis jedis = OnlineCopy.jedis(bench)) {
+      assertThat(jedis.hkeys(bench.redis().settings().keys().services())).containsExactly("a");
+    }
+  }
+
+  @Test
+  void aReleaseWhoseAnswerWasLostIsARelease() {
+    Manifest manifest = mint(1);
+    assertThat(release(manifest, Optional.empty(), 1_000)).isEmpty();
+    assertThat(release(manifest, Optional.empty(), 1_000)).isEmpty();
+    assertThat(store.events()).hasSize(1);
+  }
+
+  @Test
+  void severalViewsAreReleasedTogetherOrNotAtAll() {
+    Manifest one = mint(1);
+    Manifest other =
+        mint(1).toBuilder()
+            .setFeatureView("other")
+            .setVersion(store.mint("other", 3, LEASE))
+            .build();
+    Release elsewhere = new Release("v0", Instant.ofEpochMilli(1));
+    Instant at = Instant.ofEpochMilli(1_000);
+    assertThat(
+            store.release(
+                List.of(candidate(one, Optional.empty()), candidate(other, Optional.of(elsewhere))),
+                at,
+                false,
+                List.of()))
+        .contains(Refusal.MOVED);
+    assertThat(store.releases()).isEmpty();
+    assertThat(store.manifests(VIEW)).isEmpty();
+    assertThat(
+            store.release(
+                List.of(candidate(one, Optional.empty()), candidate(other, Optional.empty())),
+                at,
+                false,
+                List.of()))
+        .isEmpty();
+    assertThat(store.releases())
+        .isEqualTo(
+            Map.of(
+                VIEW,
+                new Release(one.getVersion(), at),
+                "other",
+                new Release(other.getVersion(), at)));
+    assertThat(store.events()).hasSize(2);
+  }
+
+  @Test
+  void aPinnedViewIsReleasedByARollbackOnlyUntilItIsUnpinned() {
+    Manifest one = mint(1);
+    Manifest two = mint(2);
+    release(one, Optional.empty(), 1_000);
+    Release ofOne = store.released(VIEW).orElseThrow();
+    store.release(
+        List.of(candidate(one, Optional.of(ofOne))), Instant.ofEpochMilli(2_000), true, List.of());
+    Release pinned = store.released(VIEW).orElseThrow();
+    assertThat(store.pins()).isEqualTo(Map.of(VIEW, pinned));
+    assertThat(release(two, Optional.of(pinned), 3_000)).contains(Refusal.PINNED);
+    assertThat(store.unpin(VIEW)).isTrue();
+    assertThat(store.unpin(VIEW)).isFalse();
+    assertThat(release(two, Optional.of(pinned), 3_000)).isEmpty();
+  }
+
+  @Test
+  void aVersionThatIsGoneCanNotBeReleased() {
+    Manifest manifest = kept(1);
+    assertThat(store.retire(manifest)).isTrue();
+    assertThat(release(manifest, store.released(VIEW), 3_000)).contains(Refusal.GONE);
+    // A retired version is left to whoever comes next, at once.
+    assertThat(store.giveUpAbandoned(VIEW))
+        .containsExactly(new VersionStore.Abandoned(manifest.getVersion(), 3, true));
+    assertThat(store.retire(manifest)).isFalse();
+  }
+
+  @Test
+  void nothingIsReleasedThatWasReadBackFromARedisThatHasBeenRestartedSince() {
+    Manifest manifest = mint(1);
+    List<VersionStore.Candidate> candidates = List.of(candidate(manifest, Optional.empty()));
+    Instant at = Instant.ofEpochMilli(1_000);
+    assertThat(store.release(candidates, at, false, List.of(), Set.of("another run")))
+        .contains(Refusal.RESTARTED);
+    assertThat(store.releases()).isEmpty();
+    assertThat(store.release(candidates, at, false, List.of(), bench.redis().runs())).isEmpty();
+    assertThat(store.manifests(VIEW)).containsExactly(manifest);
+  }
+
+  @Test
+  void anOverlayWhoseBaseIsGoneCanNotBeReleasedAndABaseInUseCanNotBeRetired() {
+    Manifest base = kept(1);
+    Manifest overlay = overlay(mint(2), base);
+    assertThat(release(overlay, store.released(VIEW), 3_000)).isEmpty();
+    assertThat(store.retire(base)).isFalse();
+    Manifest next = mint(3);
+    assertThat(release(next, store.released(VIEW), 4_000)).isEmpty();
+    assertThat(store.retire(base)).isFalse();
+    assertThat(store.retire(overlay)).isTrue();
+    assertThat(store.retire(base)).isTrue();
+    Manifest late = overlay(mint(4), base);
+    assertThat(release(late, store.released(VIEW), 5_000)).contains(Refusal.GONE);
+  }
+
+  @Test
+  void theReleasedVersionCanNotBeRetiredAndOneWhoseNameItBeginsWithCan() {
+    Manifest shorter = kept(1);
+    Manifest longer = manifest(shorter.getVersion() + "0", 1);
+    try (Jedis jedis = OnlineCopy.jedis(bench)) {
+      jedis.hset(
+          bench.redis().settings().keys().writing(VIEW), longer.getVersion(), "3@9999999999999");
+    }
+    assertThat(release(longer, store.released(VIEW), 3_000)).isEmpty();
+    assertThat(store.retire(longer)).isFalse();
+    assertThat(store.retire(shorter)).isTrue();
+    assertThat(store.manifests(VIEW)).contains(longer).doesNotContain(shorter);
+  }
+
+  @Test
+  void servicesAreStoredOnlyWhereTheyChange() {
+    assertThat(store.storeServices(VIEW, List.of(service("a"), service("b"))))
+        .containsExactly("a", "b");
+    assertThat(store.storeServices(VIEW, List.of(service("a"), service("b")))).isEmpty();
+    StoredService changed = service("b").toBuilder().setDescription("changed").build();
+    assertThat(store.storeServices(VIEW, List.of(service("a"), changed))).containsExactly("b");
+  }
+
+  private Optional<Refusal> release(
+      Manifest manifest, Optional<Release> seen, long millis, StoredService... services) {
+    return store.release(
+        List.of(candidate(manifest, seen)), Instant.ofEpochMilli(millis), false, List.of(services));
+  }
+
+  private static VersionStore.Candidate candidate(Manifest manifest, Optional<Release> seen) {
+    return new VersionStore.Candidate(
+        manifest, seen, ReleaseHistory.event(manifest, Instant.EPOCH, "push").build());
+  }
+
+  private Manifest mint(long sequenceNumber) {
+    return manifest(store.mint(VIEW, 3, LEASE), sequenceNumber);
+  }
+
+  /** A version that was released, and then another one was. */
+  private Manifest kept(long sequenceNumber) {
+    Manifest manifest = mint(sequenceNumber);
+    release(manifest, store.released(VIEW), 1_000);
+    release(mint(sequenceNumber), store.released(VIEW), 2_000);
+    return manifest;
+  }
+
+  private static Manifest overlay(Manifest own, Manifest base) {
+    return own.toBuilder()
+        .setBase(Base.newBuilder().setVersion(base.getVersion()).setBuckets(base.getBuckets()))
+        .build();
+  }
+
+  private static Manifest manifest(String version, long sequenceNumber) {
+    return Manifest.newBuilder()
+        .setFeatureView(VIEW)
+        .setVersion(version)
+        .setSequenceNumber(sequenceNumber)
+        .setBuckets(3)
+        .setCreatedAt(Timestamps.fromMillis(sequenceNumber))
+        .build();
+  }
+
+  private static StoredService service(String name) {
+    return StoredService.newBuilder().setName(name).setEntity("user").build();
+  }
+}
