@@ -6,9 +6,9 @@ import static org.awaitility.Awaitility.await;
 
 import dev.tarn.cli.TarnException;
 import dev.tarn.etl.Workbench;
-import dev.tarn.etl.bench.TcpProxy;
 import dev.tarn.etl.catalog.FeatureTable;
 import dev.tarn.manifest.Manifest;
+import dev.tarn.redis.TcpProxy;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;

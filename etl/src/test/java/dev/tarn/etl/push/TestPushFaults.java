@@ -6,11 +6,11 @@ import static org.assertj.core.api.Assertions.catchThrowable;
 
 import dev.tarn.cli.TarnException;
 import dev.tarn.etl.Workbench;
-import dev.tarn.etl.bench.TcpProxy;
 import dev.tarn.etl.catalog.FeatureTable;
 import dev.tarn.etl.console.Console;
 import dev.tarn.etl.definition.Definitions;
 import dev.tarn.manifest.Manifest;
+import dev.tarn.redis.TcpProxy;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
