@@ -51,7 +51,8 @@ record Leftovers(int keys, int leases, int tags) {
       cursor = found.getCursor();
     } while (!cursor.equals(ScanParams.SCAN_POINTER_START));
     Set<String> refs =
-        new HashSet<>(FeatureTable.find(lake, view).orElseThrow().iceberg().refs().keySet());
+        new HashSet<>(
+            FeatureTable.find(lake.catalog(), view).orElseThrow().iceberg().refs().keySet());
     refs.remove("main");
     Set<String> both = new HashSet<>(refs);
     both.retainAll(tags);

@@ -45,7 +45,7 @@ public final class PushDriver {
     words[1] = "view=" + Truth.VIEW;
     System.arraycopy(settings, 0, words, 2, settings.length);
     Lake lake = Lake.open(Settings.load(CommandLine.parse(words).orElseThrow()));
-    if (lake.catalog().tableExists(lake.table(Truth.VIEW))) {
+    if (lake.catalog().find(Truth.VIEW).isPresent()) {
       lake.spark()
           .sql("SELECT user_id, max(label) FROM " + lake.sqlName(Truth.VIEW) + " GROUP BY user_id")
           .count();

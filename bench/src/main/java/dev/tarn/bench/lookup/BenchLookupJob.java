@@ -219,8 +219,8 @@ public final class BenchLookupJob {
     RedisServers servers = RedisServers.connect(settings);
     for (int features : widths) {
       String view = LookupShape.view(features);
-      if (lake.catalog().tableExists(lake.table(view))) {
-        lake.catalog().dropTable(lake.table(view), true);
+      if (lake.catalog().find(view).isPresent()) {
+        lake.catalog().drop(view);
       }
       var unusedBuilt =
           new Build(lake, Console.silent())

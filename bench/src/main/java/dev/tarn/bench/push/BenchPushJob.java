@@ -115,8 +115,8 @@ public final class BenchPushJob {
     console.say(
         "%,d rows of %d features, %,d of them changed in the second as-of",
         rows, features, (long) (rows * CHANGED));
-    if (lake.catalog().tableExists(lake.table(VIEW))) {
-      lake.catalog().dropTable(lake.table(VIEW), true);
+    if (lake.catalog().find(VIEW).isPresent()) {
+      lake.catalog().drop(VIEW);
     }
     StringBuilder definition = new StringBuilder();
     for (int i = 0; i < features; i++) {

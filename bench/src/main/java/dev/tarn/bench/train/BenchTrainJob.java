@@ -154,7 +154,7 @@ public final class BenchTrainJob {
         continue;
       }
       String made = "%s %d %d %d".formatted(view, entities, features, hot);
-      FeatureTable table = FeatureTable.find(lake, view).orElse(null);
+      FeatureTable table = FeatureTable.find(lake.catalog(), view).orElse(null);
       if (table != null
           && made.equals(table.iceberg().properties().get("bench.made"))
           && counts.stream().allMatch(count -> table.iceberg().refs().containsKey(tag(count)))) {
@@ -164,7 +164,7 @@ public final class BenchTrainJob {
         continue;
       }
       if (table != null) {
-        lake.catalog().dropTable(lake.table(view), true);
+        lake.catalog().drop(view);
       }
       console.say("making table %s", view);
       // A build makes the table as builds do; the rows are written past it, as that is quicker.
@@ -181,7 +181,7 @@ public final class BenchTrainJob {
           }
         }
       }
-      FeatureTable written = FeatureTable.find(lake, view).orElseThrow();
+      FeatureTable written = FeatureTable.find(lake.catalog(), view).orElseThrow();
       written.iceberg().updateProperties().set("bench.made", made).commit();
     }
     for (int count : asOfs) {
@@ -294,9 +294,9 @@ public final class BenchTrainJob {
   }
 
   private void tag(String view, int count) {
-    FeatureTable table = FeatureTable.find(lake, view).orElseThrow();
+    FeatureTable table = FeatureTable.find(lake.catalog(), view).orElseThrow();
     long snapshot = table.main().orElseThrow().snapshotId();
-    table.changeRefs(refs -> refs.createTag(tag(count), snapshot));
+    table.refs().change(refs -> refs.createTag(tag(count), snapshot));
     note(view, count, snapshot);
   }
 

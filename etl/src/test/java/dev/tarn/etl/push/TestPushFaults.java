@@ -391,11 +391,20 @@ class TestPushFaults {
   }
 
   private static long main(Workbench bench) {
-    return FeatureTable.find(bench.lake(), VIEW).orElseThrow().main().orElseThrow().snapshotId();
+    return FeatureTable.find(bench.lake().catalog(), VIEW)
+        .orElseThrow()
+        .main()
+        .orElseThrow()
+        .snapshotId();
   }
 
   private static List<String> tags(Workbench bench) {
-    return FeatureTable.find(bench.lake(), VIEW).orElseThrow().iceberg().refs().keySet().stream()
+    return FeatureTable.find(bench.lake().catalog(), VIEW)
+        .orElseThrow()
+        .iceberg()
+        .refs()
+        .keySet()
+        .stream()
         .filter(ref -> !ref.equals("main"))
         .toList();
   }

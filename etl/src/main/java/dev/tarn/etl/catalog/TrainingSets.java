@@ -1,13 +1,11 @@
-package dev.tarn.etl.train;
+package dev.tarn.etl.catalog;
 
 import com.google.common.collect.Iterables;
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.util.Timestamps;
 import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;
-import dev.tarn.etl.catalog.FeatureTable;
 import dev.tarn.etl.console.Failures;
-import dev.tarn.etl.lake.Lake;
 import dev.tarn.manifest.TrainingManifest;
 import dev.tarn.manifest.TrainingReading;
 import dev.tarn.manifest.TrainingView;
@@ -15,10 +13,8 @@ import dev.tarn.redis.ControlJson;
 import dev.tarn.row.Values;
 import java.io.IOException;
 import java.io.InputStream;
-import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.security.SecureRandom;
-import java.sql.Timestamp;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.OffsetDateTime;
@@ -34,30 +30,22 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import org.apache.hadoop.fs.Path;
 import org.apache.iceberg.Schema;
-import org.apache.iceberg.SnapshotRef;
-import org.apache.iceberg.Table;
-import org.apache.iceberg.catalog.TableIdentifier;
-import org.apache.iceberg.data.IcebergGenerics;
 import org.apache.iceberg.data.Record;
-import org.apache.iceberg.exceptions.AlreadyExistsException;
-import org.apache.iceberg.exceptions.NoSuchTableException;
-import org.apache.iceberg.io.CloseableIterable;
+import org.apache.iceberg.expressions.Expressions;
 import org.apache.iceberg.types.Types;
-import org.apache.spark.sql.RowFactory;
-import org.apache.spark.sql.types.DataTypes;
-import org.apache.spark.sql.types.StructType;
 
 /**
- * The Iceberg table of all training sets' manifests, and the tags by which their snapshots are kept
- * for as long as a set may have to be made again.
+ * The ledger of training sets, and the tags by which their snapshots are kept for as long as a set
+ * may have to be made again.
  *
- * <p>Tags are there before a set is read, and its manifest once it is written; a set that failed
- * takes its tags back. Those of one that was killed are found by their names, which have a time.
+ * <p>The tags are there before a set is read, and its manifest is added once it is written. A set
+ * that failed takes its tags back. The tags of a set that was killed are found by their names,
+ * which have a time.
  */
-public final class Manifests {
+public final class TrainingSets {
 
-  /** The table's name, beside the feature tables. */
-  public static final String TABLE = "tarn_manifests";
+  /** The manifest's file in a set's folder; readers of Parquet pass over names that begin so. */
+  public static final String MANIFEST_FILE = "_manifest.json";
 
   /** Begins the ids of manifests, and so their tags. */
   private static final String PREFIX = "tarn-train-";
@@ -65,7 +53,7 @@ public final class Manifests {
   private static final DateTimeFormatter TIME =
       DateTimeFormatter.ofPattern("yyyyMMdd'T'HHmmssSSS'Z'").withZone(ZoneOffset.UTC);
 
-  /** No set takes longer to be made. */
+  /** The longest time that making a set may take. */
   private static final Duration LONGEST = Duration.ofDays(2);
 
   private static final SecureRandom RANDOM = new SecureRandom();
@@ -86,14 +74,6 @@ public final class Manifests {
           Types.NestedField.required(4, OUT, Types.StringType.get()),
           Types.NestedField.required(5, DEFINITION, Types.StringType.get()));
 
-  private static final StructType ROW =
-      new StructType()
-          .add(ID, DataTypes.StringType, false)
-          .add(AT, DataTypes.TimestampType, false)
-          .add(STATE, DataTypes.StringType, false)
-          .add(OUT, DataTypes.StringType, false)
-          .add(DEFINITION, DataTypes.StringType, false);
-
   /**
    * A training set.
    *
@@ -101,44 +81,38 @@ public final class Manifests {
    */
   public record Entry(TrainingManifest manifest, String out, Optional<Instant> retiredAt) {}
 
-  private final Lake lake;
+  private final IcebergCatalog catalog;
+  private final Ledger ledger;
 
-  public Manifests(Lake lake) {
-    this.lake = lake;
+  public TrainingSets(IcebergCatalog catalog) {
+    this.catalog = catalog;
+    this.ledger = new Ledger(catalog, Ledger.TRAINING_SETS, SCHEMA);
   }
 
   /** A name that nobody else gives. */
-  static String newId(Instant at) {
+  public static String newId(Instant at) {
     return PREFIX + TIME.format(at) + "%04x".formatted(RANDOM.nextInt(1 << 16));
   }
 
-  /** All that were made, the oldest first. */
+  /** All sets that were made, the oldest first. */
   public List<Entry> all() {
     Map<String, Entry> entries = new TreeMap<>();
-    List<Record> records = new ArrayList<>();
-    try (CloseableIterable<Record> stored =
-        IcebergGenerics.read(lake.catalog().loadTable(lake.table(TABLE))).build()) {
-      stored.forEach(record -> records.add(record.copy()));
-    } catch (NoSuchTableException e) {
-      return List.of();
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
-    records.sort(Comparator.comparing(Manifests::at));
-    for (Record record : records) {
-      boolean isRetired = record.getField(STATE).equals(RETIRED);
+    List<Record> rows = new ArrayList<>(ledger.read(Expressions.alwaysTrue()));
+    rows.sort(Comparator.comparing(TrainingSets::at));
+    for (Record row : rows) {
+      boolean isRetired = row.getField(STATE).equals(RETIRED);
       entries.put(
-          (String) record.getField(ID),
+          (String) row.getField(ID),
           new Entry(
-              parse((String) record.getField(DEFINITION), TABLE),
-              (String) record.getField(OUT),
-              isRetired ? Optional.of(at(record).toInstant()) : Optional.empty()));
+              parse((String) row.getField(DEFINITION), Ledger.TRAINING_SETS),
+              (String) row.getField(OUT),
+              isRetired ? Optional.of(at(row).toInstant()) : Optional.empty()));
     }
     return List.copyOf(entries.values());
   }
 
   /**
-   * A manifest by the name of its file or of the folder with it, or by id.
+   * Finds a manifest by the name of its file or of the folder with it, or by id.
    *
    * @throws UsageException if there is none
    */
@@ -156,14 +130,14 @@ public final class Manifests {
     }
     Path path = new Path(idOrFile);
     try {
-      var files = path.getFileSystem(lake.spark().sessionState().newHadoopConf());
+      var files = path.getFileSystem(catalog.hadoop());
       if (files.exists(path) && files.getFileStatus(path).isDirectory()) {
-        path = new Path(path, Output.MANIFEST_FILE);
+        path = new Path(path, MANIFEST_FILE);
       }
       if (!files.exists(path)) {
         throw new UsageException(
             "manifest=%s: there is no such file; a training set's is %s in its folder"
-                .formatted(idOrFile, Output.MANIFEST_FILE));
+                .formatted(idOrFile, MANIFEST_FILE));
       }
       try (InputStream stream = files.open(path)) {
         return parse(new String(stream.readAllBytes(), StandardCharsets.UTF_8), path.toString());
@@ -175,29 +149,30 @@ public final class Manifests {
   }
 
   /** Keeps the snapshots that a set is going to be read from. */
-  void keep(TrainingManifest manifest) {
+  public void keep(TrainingManifest manifest) {
     removeAbandoned(manifest);
     for (TrainingView view : manifest.getViewsList()) {
-      FeatureTable table = table(view);
-      tags(manifest, view).forEach((tag, snapshot) -> tag(table, tag, snapshot));
+      TableRefs refs = table(view).refs();
+      tags(manifest, view).forEach(refs::tag);
     }
   }
 
   /**
-   * Puts the tags of a view's table right where a person has dropped one, and removes those that
-   * outlived their set.
+   * Puts back the tags of a view's table that a person has dropped, and removes those that outlived
+   * their set.
    *
-   * @return the ids of the sets of which one was missing
+   * @return the ids of the sets that lacked one
    */
   public List<String> tagAgain(String featureView, FeatureTable table) {
     List<String> tagged = new ArrayList<>();
-    for (Entry entry : all()) {
+    List<Entry> entries = all();
+    for (Entry entry : entries) {
       if (entry.retiredAt().isPresent()) {
         untag(table, entry.manifest().getId());
       }
     }
-    Map<String, SnapshotRef> refs = table.iceberg().refs();
-    for (Entry entry : all()) {
+    Set<String> there = table.refs().all().keySet();
+    for (Entry entry : entries) {
       TrainingManifest manifest = entry.manifest();
       for (TrainingView view : manifest.getViewsList()) {
         if (entry.retiredAt().isPresent() || !view.getFeatureView().equals(featureView)) {
@@ -206,8 +181,8 @@ public final class Manifests {
         tags(manifest, view)
             .forEach(
                 (tag, snapshot) -> {
-                  if (!refs.containsKey(tag) && table.iceberg().snapshot(snapshot) != null) {
-                    tag(table, tag, snapshot);
+                  if (!there.contains(tag) && table.iceberg().snapshot(snapshot) != null) {
+                    table.refs().tag(tag, snapshot);
                     tagged.add(manifest.getId());
                   }
                 });
@@ -216,27 +191,18 @@ public final class Manifests {
     return tagged.stream().distinct().toList();
   }
 
-  /** The table of all manifests, e.g. to expire its own snapshots; empty: no set was made yet. */
-  public Optional<Table> iceberg() {
-    try {
-      return Optional.of(lake.catalog().loadTable(lake.table(TABLE)));
-    } catch (NoSuchTableException e) {
-      return Optional.empty();
-    }
-  }
-
-  /** Lets them go. */
-  void release(TrainingManifest manifest) {
+  /** Lets the snapshots of a set go. */
+  public void removeTags(TrainingManifest manifest) {
     manifest
         .getViewsList()
         .forEach(
             view ->
-                FeatureTable.find(lake, view.getFeatureView())
+                FeatureTable.find(catalog, view.getFeatureView())
                     .ifPresent(table -> untag(table, manifest.getId())));
   }
 
   /** Notes that a set was made. */
-  void made(TrainingManifest manifest, String out) {
+  public void made(TrainingManifest manifest, String out) {
     add(manifest, out, MADE);
   }
 
@@ -256,34 +222,22 @@ public final class Manifests {
                         "manifest=%s: no training set of that id is kept; ./tarn manifests lists them"
                             .formatted(id)));
     add(entry.manifest(), entry.out(), RETIRED);
-    release(entry.manifest());
+    removeTags(entry.manifest());
   }
 
+  /** The manifest as JSON, as it is stored. */
   public static String json(TrainingManifest manifest) {
     return ControlJson.print(manifest);
   }
 
   private void add(TrainingManifest manifest, String out, String state) {
-    TableIdentifier name = lake.table(TABLE);
-    if (!lake.catalog().tableExists(name)) {
-      try {
-        lake.catalog().createTable(name, SCHEMA);
-      } catch (AlreadyExistsException e) {
-        // Another job was quicker.
-      }
-    }
-    try {
-      lake.spark()
-          .createDataFrame(
-              List.of(
-                  RowFactory.create(
-                      manifest.getId(), Timestamp.from(Instant.now()), state, out, json(manifest))),
-              ROW)
-          .writeTo(lake.sqlName(TABLE))
-          .append();
-    } catch (Exception e) { // Scala does not declare NoSuchTableException
-      throw new TarnException("the manifest can't be stored in %s".formatted(name), e);
-    }
+    Record row = ledger.row();
+    row.setField(ID, manifest.getId());
+    row.setField(AT, Instant.now().atOffset(ZoneOffset.UTC));
+    row.setField(STATE, state);
+    row.setField(OUT, out);
+    row.setField(DEFINITION, json(manifest));
+    ledger.append("the manifest", List.of(row));
   }
 
   /** Removes the tags of sets that were killed while they were made. */
@@ -292,17 +246,13 @@ public final class Manifests {
     all().forEach(entry -> known.add(entry.manifest().getId()));
     String oldest = newId(Instant.now().minus(LONGEST));
     for (TrainingView view : next.getViewsList()) {
-      FeatureTable table = table(view);
-      for (String tag : List.copyOf(table.iceberg().refs().keySet())) {
+      TableRefs refs = table(view).refs();
+      for (String tag : refs.all().keySet()) {
         if (tag.startsWith(PREFIX) && tag.compareTo(oldest) < 0 && !known.contains(idOf(tag))) {
-          table.changeRefs(refs -> refs.removeTag(tag));
+          refs.untag(tag);
         }
       }
     }
-  }
-
-  private static void tag(FeatureTable table, String tag, long snapshot) {
-    table.changeRefs(refs -> refs.createTag(tag, snapshot).setMaxRefAgeMs(tag, Long.MAX_VALUE));
   }
 
   /** The tags of one view's table, each with its snapshot. */
@@ -316,10 +266,10 @@ public final class Manifests {
   }
 
   private static void untag(FeatureTable table, String id) {
-    table.iceberg().refresh();
-    for (String tag : List.copyOf(table.iceberg().refs().keySet())) {
+    TableRefs refs = table.refs();
+    for (String tag : refs.all().keySet()) {
       if (idOf(tag).equals(id)) {
-        table.changeRefs(refs -> refs.removeTag(tag));
+        refs.untag(tag);
       }
     }
   }
@@ -331,7 +281,7 @@ public final class Manifests {
   }
 
   private FeatureTable table(TrainingView view) {
-    return FeatureTable.find(lake, view.getFeatureView())
+    return FeatureTable.find(catalog, view.getFeatureView())
         .orElseThrow(
             () ->
                 new TarnException(
@@ -362,6 +312,7 @@ public final class Manifests {
     }
   }
 
+  /** The moment at which the set was made. */
   public static Instant createdAt(TrainingManifest manifest) {
     return Values.instant(Timestamps.toMicros(manifest.getCreatedAt()));
   }
