@@ -14,7 +14,7 @@ import org.apache.spark.sql.types.DataTypes;
 import scala.collection.JavaConverters;
 import scala.collection.mutable.WrappedArray;
 
-/** Entity ids as columns: what {@link EntityId} and {@link RedisKeys} say, over key columns. */
+/** Columns with entity ids and buckets, as {@link EntityId} and {@link RedisKeys} define them. */
 public final class EntityIds {
 
   private EntityIds() {}
@@ -43,7 +43,10 @@ public final class EntityIds {
     return udf.apply(entityId);
   }
 
-  /** Whether a row's entity is one of these; the first key lets Iceberg pass over files. */
+  /**
+   * A condition that holds for the rows of some entities. Where the entity has one key, Iceberg can
+   * skip files by it.
+   */
   public static Column isOneOf(Entity entity, List<String> ids) {
     Column given = of(entity).isin(ids.toArray());
     if (entity.keys().size() > 1) {
