@@ -8,8 +8,8 @@ import dev.tarn.row.RowReader;
 import java.util.List;
 
 /**
- * The buckets of one version, and how the age of their rows is to be read. A full version is one
- * layer; an overlay is its own buckets above those of its base.
+ * One set of buckets that a version's rows are in, and how to read the event time of those rows. A
+ * full version is one layer. A delta push makes an overlay, which lies above its base.
  */
 public final class Layer {
 
@@ -29,8 +29,8 @@ public final class Layer {
   }
 
   /**
-   * The layers of a version, the uppermost first: an entity's row is that of the first layer that
-   * has an entry for it. At least one; an overlay in which nothing differs has its base alone.
+   * Returns the layers of a version, the uppermost first. An entity's row is in the first layer
+   * that has an entry for it. There is at least one layer: an empty overlay is left out.
    */
   static List<Layer> of(RedisKeys keys, Manifest manifest) {
     String view = manifest.getFeatureView();
@@ -60,7 +60,7 @@ public final class Layer {
     return version;
   }
 
-  /** What the keys of its buckets begin with; no other version has it. */
+  /** Returns the beginning of the keys of this layer's buckets. No other version has it. */
   public String bucketPrefix() {
     return bucketPrefix;
   }
@@ -69,12 +69,12 @@ public final class Layer {
     return RedisKeys.bucketOf(entityId, buckets);
   }
 
-  /** The key of the bucket that would hold the entity's row. */
+  /** Returns the key of the bucket that holds the entity's row, if there is one. */
   public byte[] bucket(byte[] entityId) {
     return RedisKeys.bucket(bucketPrefix, bucketOf(entityId));
   }
 
-  /** Reads the event timestamp of a row of this layer, microseconds since 1970 UTC. */
+  /** Reads the event timestamp of a row of this layer, in microseconds since 1970 UTC. */
   public long readEventTimestamp(RowReader row) throws CorruptRowException {
     long eventMicros = row.readEventTimestamp(asOfMicros);
     return eventMicros == asOfMicros ? ageZeroMicros : eventMicros;

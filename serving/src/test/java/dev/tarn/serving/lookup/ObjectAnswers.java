@@ -9,11 +9,10 @@ import dev.tarn.manifest.StoredFeature;
 import dev.tarn.row.CorruptRowException;
 import dev.tarn.row.RowReader;
 import dev.tarn.row.Values;
-import dev.tarn.serving.lookup.Lookup.AskedId;
 import dev.tarn.serving.lookup.Selection.Column;
 import dev.tarn.serving.lookup.Selection.ViewColumns;
 import dev.tarn.serving.world.Layer;
-import dev.tarn.serving.world.ServedView;
+import dev.tarn.serving.world.ReleasedView;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.List;
@@ -74,7 +73,7 @@ final class ObjectAnswers {
       long now,
       boolean withEventTimestamps)
       throws CorruptRowException {
-    ServedView view = columns.view();
+    ReleasedView view = columns.view();
     RowReader reader = new RowReader(row);
     long eventMicros = layer.readEventTimestamp(reader);
     if (view.isTooOld(eventMicros, now)) {
@@ -119,11 +118,11 @@ final class ObjectAnswers {
     }
   }
 
-  private static StoredFeature feature(ServedView view, Column column) {
+  private static StoredFeature feature(ReleasedView view, Column column) {
     return view.features().get(column.index());
   }
 
-  private static Value standIn(ServedView view, Column column) {
+  private static Value standIn(ReleasedView view, Column column) {
     StoredFeature feature = feature(view, column);
     return feature.hasDefaultValue() ? feature.getDefaultValue() : Values.NULL;
   }

@@ -11,9 +11,8 @@ import dev.tarn.redis.Release;
 import dev.tarn.row.RandomRows;
 import dev.tarn.row.RowWriter;
 import dev.tarn.row.Values;
-import dev.tarn.serving.lookup.Lookup.AskedId;
 import dev.tarn.serving.lookup.Selection.Place;
-import dev.tarn.serving.world.ServedView;
+import dev.tarn.serving.world.ReleasedView;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
@@ -43,12 +42,12 @@ final class RandomLookups {
   }
 
   Fetched next() {
-    List<ServedView> views = new ArrayList<>();
+    List<ReleasedView> views = new ArrayList<>();
     for (int v = random.nextInt(3); v >= 0; v--) {
       views.add(view("view" + v));
     }
     Map<String, Place> chosen = new LinkedHashMap<>();
-    for (ServedView view : views) {
+    for (ReleasedView view : views) {
       for (int i = 0; i < view.features().size(); i++) {
         String full = view.name() + "." + view.features().get(i).getName();
         if (random.nextInt(4) > 0) {
@@ -75,7 +74,7 @@ final class RandomLookups {
         selection, ids, FetchedRows.of(selection, ids, fetched.toArray(new byte[0][])));
   }
 
-  private ServedView view(String name) {
+  private ReleasedView view(String name) {
     List<FeatureType> types = rows.types(random.nextInt(8));
     Manifest.Builder manifest =
         Manifest.newBuilder()
@@ -106,10 +105,10 @@ final class RandomLookups {
           .setBuckets(1)
           .setAsOf(timestamp(now.minus(Duration.ofHours(2))));
     }
-    return new ServedView(KEYS, manifest.build(), new Release("v2", now));
+    return new ReleasedView(KEYS, manifest.build(), new Release("v2", now));
   }
 
-  private byte[] row(ServedView view) {
+  private byte[] row(ReleasedView view) {
     int die = random.nextInt(10);
     if (die < 2) {
       return null;

@@ -13,7 +13,6 @@ import dev.tarn.manifest.Transform.OneHot;
 import dev.tarn.manifest.Transform.Standardize;
 import dev.tarn.row.CorruptRowException;
 import dev.tarn.row.RowReader;
-import dev.tarn.serving.lookup.Lookup.AskedIds;
 import dev.tarn.serving.lookup.Selection.Place;
 import dev.tarn.transform.Vectorizer;
 import java.time.InstantSource;

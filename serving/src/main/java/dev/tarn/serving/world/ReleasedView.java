@@ -17,10 +17,10 @@ import dev.tarn.row.RowWriter;
 import java.util.List;
 
 /**
- * A feature view in its released version, with all that finding and decoding a row needs worked out
- * once. Immutable.
+ * A feature view in its released version, with all that is needed to find and decode a row. It is
+ * immutable and computed once per release.
  */
-public final class ServedView {
+public final class ReleasedView {
 
   private static final long NO_LIMIT = -1;
 
@@ -33,11 +33,11 @@ public final class ServedView {
   private final List<FeatureType> types;
 
   /**
-   * A view as its manifest describes it.
+   * Creates the view from its version record.
    *
    * @throws IllegalArgumentException if this server can't serve it; the message says why
    */
-  public ServedView(RedisKeys keys, Manifest manifest, Release release) {
+  public ReleasedView(RedisKeys keys, Manifest manifest, Release release) {
     check(manifest);
     this.keys = keys;
     this.manifest = manifest;
@@ -55,16 +55,16 @@ public final class ServedView {
             .build();
   }
 
-  /** The same version, released anew. */
-  ServedView with(Release release) {
-    return new ServedView(keys, manifest, release);
+  /** Returns the same version with another release. */
+  ReleasedView with(Release release) {
+    return new ReleasedView(keys, manifest, release);
   }
 
   public String name() {
     return manifest.getFeatureView();
   }
 
-  String entity() {
+  public String entity() {
     return manifest.getEntity();
   }
 
@@ -72,7 +72,7 @@ public final class ServedView {
     return manifest.getFeaturesList();
   }
 
-  /** The types of {@link #features()}, in the order in which a row has its values. */
+  /** Returns the types of {@link #features()}, in the order of the values in a row. */
   public List<FeatureType> types() {
     return types;
   }
@@ -85,15 +85,17 @@ public final class ServedView {
     return viewVersion;
   }
 
-  /** Where its rows are: see {@link Layer#of}. */
+  /** Returns where the rows are: see {@link Layer#of}. */
   public List<Layer> layers() {
     return layers;
   }
 
+  /** Returns whether a row of this event time is older than the view's maximum age. */
   public boolean isTooOld(long eventMicros, long nowMicros) {
     return maxAgeMicros != NO_LIMIT && eventMicros < nowMicros - maxAgeMicros;
   }
 
+  /** Describes the view as {@code ListFeatureViews} answers it. */
   public FeatureView describe() {
     FeatureView.Builder view =
         FeatureView.newBuilder()
@@ -136,12 +138,13 @@ public final class ServedView {
     if (manifest.getBuckets() < (manifest.hasBase() ? 0 : 1)
         || manifest.getEntity().isEmpty()
         || !manifest.hasAsOf()) {
-      throw new IllegalArgumentException("its manifest lacks buckets, entity or as_of");
+      throw new IllegalArgumentException("its version record lacks buckets, entity or as_of");
     }
     Base base = manifest.getBase();
     if (manifest.hasBase()
         && (base.getBuckets() < 1 || base.getVersion().isEmpty() || !base.hasAsOf())) {
-      throw new IllegalArgumentException("its manifest's base lacks buckets, version or as_of");
+      throw new IllegalArgumentException(
+          "its version record's base lacks buckets, version or as_of");
     }
     for (StoredFeature feature : manifest.getFeaturesList()) {
       if (!isKnown(feature.getType())) {
@@ -157,7 +160,7 @@ public final class ServedView {
       case KIND_UNSPECIFIED, UNRECOGNIZED -> false;
       case KIND_ARRAY -> isKnown(type.getElement());
       case KIND_STRUCT ->
-          type.getFieldsList().stream().map(StructField::getType).allMatch(ServedView::isKnown);
+          type.getFieldsList().stream().map(StructField::getType).allMatch(ReleasedView::isKnown);
       default -> true;
     };
   }
