@@ -77,11 +77,6 @@ public final class Layers implements Serializable {
         .build();
   }
 
-  /** The name of the version that has the lowest layer: the version itself if it is full. */
-  public static String baseVersion(Manifest version) {
-    return version.hasBase() ? version.getBase().getVersion() : version.getVersion();
-  }
-
   /** The number of layers, 1 at least. */
   public int count() {
     return fromTop.length;
