@@ -1,5 +1,6 @@
 package dev.tarn.serving;
 
+import dev.tarn.serving.ops.Logs;
 import io.lettuce.core.LettuceFutures;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisFuture;
