@@ -143,7 +143,7 @@ public final class Push {
 
     // 2. Pin the snapshots: whatever is built from here on is not part of this push.
     List<ViewPush> pushes = new ArrayList<>();
-    Fits fits = new Fits(lake);
+    Fits fits = new Fits(lake.catalog());
     tables.forEach(
         (view, table) -> plan(view, table, fits.apply(services), request).ifPresent(pushes::add));
 
@@ -181,7 +181,7 @@ public final class Push {
   }
 
   private FeatureTable built(FeatureView view) {
-    return FeatureTable.find(lake, view.name())
+    return FeatureTable.find(lake.catalog(), view.name())
         .filter(found -> found.main().isPresent())
         .orElseThrow(
             () ->
@@ -298,7 +298,11 @@ public final class Push {
               .toList();
       Optional<Refusal> refusal =
           versions.release(
-              candidates, at, request.isRollback(), new Fits(lake).apply(services), readBackFrom);
+              candidates,
+              at,
+              request.isRollback(),
+              new Fits(lake.catalog()).apply(services),
+              readBackFrom);
       // Complete although refused: the answer to the release was lost, and it was asked for again.
       if (refusal.isEmpty() || left.stream().allMatch(this::isComplete)) {
         Duration took = Duration.between(releasing, Instant.now());
@@ -384,7 +388,7 @@ public final class Push {
       for (Map.Entry<FeatureView, FeatureTable> entry : tables.entrySet()) {
         retention.prune(entry.getKey().name(), entry.getValue(), settings.keep(), settings.grace());
       }
-      ReleaseHistory.open(lake).take(versions);
+      ReleaseHistory.open(lake.catalog()).take(versions);
     } catch (RuntimeException e) {
       // The push is done: to fail it now would only have it retried.
       console.say(
