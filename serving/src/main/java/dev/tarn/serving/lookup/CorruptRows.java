@@ -1,7 +1,7 @@
 package dev.tarn.serving.lookup;
 
+import dev.tarn.layer.Layer;
 import dev.tarn.row.CorruptRowException;
-import dev.tarn.serving.world.Layer;
 import java.time.Duration;
 import java.util.Map;
 import java.util.TreeMap;
@@ -38,7 +38,7 @@ public final class CorruptRows {
             + " NOT_FOUND; {} more since the last warning",
         view,
         layer.version(),
-        layer.bucketOf(entityId),
+        layer.buckets().of(entityId),
         problem.getMessage(),
         unsaid.getAndSet(0));
   }
