@@ -11,7 +11,8 @@ import dev.tarn.etl.lake.SnapshotRows;
 import dev.tarn.etl.redis.RedisServers;
 import dev.tarn.etl.redis.VersionStore;
 import dev.tarn.etl.release.Retention;
-import dev.tarn.manifest.Base;
+import dev.tarn.layer.Buckets;
+import dev.tarn.layer.Layers;
 import dev.tarn.manifest.Manifest;
 import dev.tarn.redis.Release;
 import dev.tarn.row.Values;
@@ -96,13 +97,7 @@ final class ViewPush {
   void mint(Leases leases) {
     Manifest.Builder planned =
         wanted.toBuilder().setAsOf(Timestamps.fromMicros(Values.micros(extent.newest())));
-    delta.ifPresent(
-        overlay ->
-            planned.setBase(
-                Base.newBuilder()
-                    .setVersion(overlay.base().getVersion())
-                    .setBuckets(overlay.base().getBuckets())
-                    .setAsOf(overlay.base().getAsOf())));
+    delta.ifPresent(overlay -> planned.setBase(Layers.asBase(overlay.base())));
     long about = aboutRows();
     encoded = encode(planned.build());
     double rowBytes = averageBytes();
@@ -125,16 +120,16 @@ final class ViewPush {
   void write() {
     Instant start = Instant.now();
     LongAccumulator progress = lake.spark().sparkContext().longAccumulator("rows pushed");
+    Buckets own = Layers.ownBuckets(redis.settings().keys(), manifest);
     BucketWriter writer =
         new BucketWriter(
             redis,
-            bucketPrefix(),
-            manifest.getBuckets(),
-            new RestoreProbe(redis).isTaken(bucketPrefix()),
+            own,
+            new RestoreProbe(redis).isTaken(own.keyPrefix()),
             settings.expireUnreleased().toMillis(),
             settings.rowsPerSecond() / Math.min(tasks, defaultParallelism()),
             progress);
-    JavaRDD<InternalRow> sorted = EncodedRows.byBucket(encoded, manifest.getBuckets(), tasks);
+    JavaRDD<InternalRow> sorted = EncodedRows.byBucket(encoded, own, tasks);
     long about = aboutRows();
     try (Pulse pulse = progress("written", progress, about, start)) {
       written = sorted.mapPartitions(writer).collect();
@@ -163,14 +158,9 @@ final class ViewPush {
    */
   void readBack() {
     Instant start = Instant.now();
-    String basePrefix =
-        delta
-            .map(
-                overlay ->
-                    redis.settings().keys().bucketPrefix(view.name(), overlay.base().getVersion()))
-            .orElse("");
     console.progress("%s: reading %,d rows back", view.name(), manifest.getOwnRows());
-    ReadBack reader = new ReadBack(redis, bucketPrefix(), basePrefix, manifest.getBase());
+    Layers layers = Layers.of(redis.settings().keys(), manifest);
+    ReadBack reader = new ReadBack(redis, layers);
     ReadBack.Result found =
         new JavaSparkContext(lake.spark().sparkContext())
                 .parallelize(written, Math.max(1, written.size()))
@@ -197,7 +187,7 @@ final class ViewPush {
                   manifest.getVersion(),
                   String.join(
                       "\n  ",
-                      new Differences(redis, manifest, bucketPrefix())
+                      new Differences(redis, layers.get(0).buckets())
                           .describe(encoded, found.differing()))));
     }
     delta.ifPresent(
@@ -261,10 +251,6 @@ final class ViewPush {
 
   private int defaultParallelism() {
     return lake.spark().sparkContext().defaultParallelism();
-  }
-
-  private String bucketPrefix() {
-    return redis.settings().keys().bucketPrefix(view.name(), manifest.getVersion());
   }
 
   private Dataset<Row> encode(Manifest planned) {

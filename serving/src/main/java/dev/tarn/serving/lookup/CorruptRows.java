@@ -1,8 +1,8 @@
 package dev.tarn.serving.lookup;
 
+import dev.tarn.layer.Layer;
 import dev.tarn.row.CorruptRowException;
 import dev.tarn.serving.ops.Metrics;
-import dev.tarn.serving.world.Layer;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -40,7 +40,7 @@ public final class CorruptRows {
             + " NOT_FOUND; {} more since the last warning",
         view,
         layer.version(),
-        layer.bucketOf(entityId),
+        layer.buckets().of(entityId),
         problem.getMessage(),
         unsaid.getAndSet(0));
   }

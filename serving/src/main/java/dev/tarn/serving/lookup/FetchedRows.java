@@ -1,16 +1,18 @@
 package dev.tarn.serving.lookup;
 
+import dev.tarn.layer.Buckets;
+import dev.tarn.layer.Layer;
+import dev.tarn.layer.Layers;
 import dev.tarn.serving.lookup.Selection.ViewColumns;
 import dev.tarn.serving.ops.Metrics;
 import dev.tarn.serving.redis.RowBatch;
-import dev.tarn.serving.world.Layer;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 
 /**
- * The rows of one request, view by view, layer by layer, id by id. It says which rows to fetch and,
- * once they are there, which layer's row is the entity's.
+ * The entries of one request, view by view, layer by layer, id by id. It says which entries to fetch
+ * and, once they are there, which row an entity has by the rule of {@link Layers}.
  */
 final class FetchedRows {
 
@@ -50,7 +52,7 @@ final class FetchedRows {
   private static int[] begins(List<ViewColumns> views, List<AskedId> ids) {
     int[] begins = new int[views.size() + 1];
     for (int v = 0; v < views.size(); v++) {
-      begins[v + 1] = begins[v] + views.get(v).view().layers().size() * ids.size();
+      begins[v + 1] = begins[v] + views.get(v).view().layers().count() * ids.size();
     }
     return begins;
   }
@@ -60,9 +62,10 @@ final class FetchedRows {
     keys = new NearCache.Key[rows.length];
     int next = 0;
     for (ViewColumns columns : views) {
-      for (Layer layer : columns.view().layers()) {
+      Layers layers = columns.view().layers();
+      for (int l = 0; l < layers.count(); l++) {
         for (AskedId id : ids) {
-          keys[next++] = new NearCache.Key(redis, layer.bucketPrefix(), id.utf8());
+          keys[next++] = new NearCache.Key(redis, layers.get(l), id.utf8());
         }
       }
     }
@@ -110,10 +113,12 @@ final class FetchedRows {
     RowBatch batch = new RowBatch(rows, missing);
     int next = 0;
     for (ViewColumns columns : views) {
-      for (Layer layer : columns.view().layers()) {
+      Layers layers = columns.view().layers();
+      for (int l = 0; l < layers.count(); l++) {
+        Buckets buckets = layers.get(l).buckets();
         for (AskedId id : ids) {
           if (isNear == null || !isNear[next]) {
-            batch.add(next, layer.bucket(id.utf8()), id.utf8());
+            batch.add(next, buckets.keyOf(id.utf8()), id.utf8());
           }
           next++;
         }
@@ -134,10 +139,7 @@ final class FetchedRows {
 
   /** Returns the row that a view has of an id; null if it has none. */
   byte[] row(int view, int id) {
-    int at = index(view, id);
-    byte[] row = rows[at];
-    // An empty entry above another layer says that the entity's row was removed.
-    return row != null && row.length == 0 && at + ids.size() < begins[view + 1] ? null : row;
+    return layers(view).row(rows, begins[view] + id, ids.size());
   }
 
   /** Counts, by view, the ids that have a row and those that have none. */
@@ -151,19 +153,13 @@ final class FetchedRows {
     }
   }
 
-  /** Returns the layer that {@link #row} is from. */
+  /** Returns the layer that {@link #row} is from, if there is a row. */
   Layer layer(int view, int id) {
-    return views.get(view).view().layers().get((index(view, id) - begins[view]) / ids.size());
+    Layers layers = layers(view);
+    return layers.get(layers.deciding(rows, begins[view] + id, ids.size()));
   }
 
-  /** Finds the entry of the uppermost layer that has one; if none has, that of the lowest. */
-  private int index(int view, int id) {
-    int at = begins[view] + id;
-    int lower = at + ids.size();
-    while (rows[at] == null && lower < begins[view + 1]) {
-      at = lower;
-      lower += ids.size();
-    }
-    return at;
+  private Layers layers(int view) {
+    return views.get(view).view().layers();
   }
 }

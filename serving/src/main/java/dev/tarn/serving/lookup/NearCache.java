@@ -4,6 +4,7 @@ import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
 import com.github.benmanes.caffeine.cache.Policy;
 import com.github.benmanes.caffeine.cache.RemovalCause;
+import dev.tarn.layer.Layer;
 import dev.tarn.serving.ops.Metrics;
 import java.util.Arrays;
 import java.util.Optional;
@@ -38,11 +39,16 @@ public final class NearCache {
      *
      * @param redis the identity of the connection: a Redis that comes back may have other data
      *     under the same names
-     * @param bucketPrefix has the names of view and version
+     * @throws IllegalArgumentException if the layer may change: then its entries must not be kept
      */
-    Key(Object redis, String bucketPrefix, byte[] entityId) {
+    Key(Object redis, Layer layer, byte[] entityId) {
+      if (!layer.isImmutable()) {
+        throw new IllegalArgumentException(
+            "the rows of %s may change and must not be kept"
+                .formatted(layer.buckets().keyPrefix()));
+      }
       this.redis = redis;
-      this.bucketPrefix = bucketPrefix;
+      this.bucketPrefix = layer.buckets().keyPrefix();
       this.entityId = entityId;
       hash = 31 * bucketPrefix.hashCode() + Arrays.hashCode(entityId);
     }

@@ -2,11 +2,11 @@ package dev.tarn.serving.lookup;
 
 import com.google.protobuf.UnsafeByteOperations;
 import dev.tarn.api.v1.GetFeatureVectorsResponse;
+import dev.tarn.layer.Layer;
 import dev.tarn.row.CorruptRowException;
 import dev.tarn.row.RowReader;
 import dev.tarn.row.Values;
 import dev.tarn.serving.lookup.Selection.ViewColumns;
-import dev.tarn.serving.world.Layer;
 import dev.tarn.serving.world.ReleasedView;
 import dev.tarn.transform.Vectorizer;
 import java.time.InstantSource;

@@ -5,7 +5,7 @@ import com.google.protobuf.util.Timestamps;
 import dev.tarn.api.v1.Feature;
 import dev.tarn.api.v1.FeatureView;
 import dev.tarn.api.v1.ViewVersion;
-import dev.tarn.manifest.Base;
+import dev.tarn.layer.Layers;
 import dev.tarn.manifest.FeatureType;
 import dev.tarn.manifest.Manifest;
 import dev.tarn.manifest.StoredFeature;
@@ -28,7 +28,7 @@ public final class ReleasedView {
   private final Manifest manifest;
   private final Release release;
   private final ViewVersion viewVersion;
-  private final List<Layer> layers;
+  private final Layers layers;
   private final long maxAgeMicros;
   private final List<FeatureType> types;
 
@@ -42,7 +42,7 @@ public final class ReleasedView {
     this.keys = keys;
     this.manifest = manifest;
     this.release = release;
-    layers = Layer.of(keys, manifest);
+    layers = Layers.of(keys, manifest);
     maxAgeMicros = manifest.hasMaxAge() ? Durations.toMicros(manifest.getMaxAge()) : NO_LIMIT;
     types = manifest.getFeaturesList().stream().map(StoredFeature::getType).toList();
     viewVersion =
@@ -85,8 +85,8 @@ public final class ReleasedView {
     return viewVersion;
   }
 
-  /** Returns where the rows are: see {@link Layer#of}. */
-  public List<Layer> layers() {
+  /** Returns the layers that its rows lie in. */
+  public Layers layers() {
     return layers;
   }
 
@@ -134,17 +134,8 @@ public final class ReleasedView {
           "its rows are in format %d and this server reads %d: update the server"
               .formatted(manifest.getRowFormat(), RowWriter.FORMAT));
     }
-    // An overlay in which nothing differs from its base has no buckets.
-    if (manifest.getBuckets() < (manifest.hasBase() ? 0 : 1)
-        || manifest.getEntity().isEmpty()
-        || !manifest.hasAsOf()) {
-      throw new IllegalArgumentException("its version record lacks buckets, entity or as_of");
-    }
-    Base base = manifest.getBase();
-    if (manifest.hasBase()
-        && (base.getBuckets() < 1 || base.getVersion().isEmpty() || !base.hasAsOf())) {
-      throw new IllegalArgumentException(
-          "its version record's base lacks buckets, version or as_of");
+    if (manifest.getEntity().isEmpty()) {
+      throw new IllegalArgumentException("its version record lacks an entity");
     }
     for (StoredFeature feature : manifest.getFeaturesList()) {
       if (!isKnown(feature.getType())) {

@@ -66,7 +66,7 @@ final class RandomLookups {
     }
     List<byte[]> fetched = new ArrayList<>();
     for (Selection.ViewColumns columns : selection.views()) {
-      for (int entry = columns.view().layers().size() * ids.size(); entry > 0; entry--) {
+      for (int entry = columns.view().layers().count() * ids.size(); entry > 0; entry--) {
         fetched.add(row(columns.view()));
       }
     }

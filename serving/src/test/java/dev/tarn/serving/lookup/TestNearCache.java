@@ -6,8 +6,13 @@ import static dev.tarn.serving.ServerFixture.statuses;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.entry;
 
+import com.google.protobuf.util.Timestamps;
 import dev.tarn.api.v1.GetOnlineFeaturesResponse;
+import dev.tarn.layer.Layer;
+import dev.tarn.layer.Layers;
 import dev.tarn.manifest.FeatureType.Kind;
+import dev.tarn.manifest.Manifest;
+import dev.tarn.redis.RedisKeys;
 import dev.tarn.serving.Pushes;
 import dev.tarn.serving.RedisFixture;
 import dev.tarn.serving.ServerFixture;
@@ -26,6 +31,12 @@ import org.junit.jupiter.api.Test;
 class TestNearCache extends ServingTest {
 
   private static final String VIEW = "activity";
+
+  private static final Layer LAYER =
+      Layers.of(
+              new RedisKeys("tarn"),
+              Manifest.newBuilder().setBuckets(1).setAsOf(Timestamps.EPOCH).build())
+          .base();
 
   private final Instant baseAsOf = pushes.asOf().minus(Duration.ofHours(24));
 
@@ -188,7 +199,7 @@ class TestNearCache extends ServingTest {
   private static void fill(NearCache cache, String prefix, int count) {
     NearCache.Key[] keys =
         IntStream.range(0, count)
-            .mapToObj(i -> new NearCache.Key("redis", "bucket", utf8(prefix + i)))
+            .mapToObj(i -> new NearCache.Key("redis", LAYER, utf8(prefix + i)))
             .toArray(NearCache.Key[]::new);
     byte[][] rows = new byte[count][];
     boolean[] isKnown = cache.fill(keys, rows);

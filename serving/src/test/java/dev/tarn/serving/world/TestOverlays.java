@@ -256,8 +256,8 @@ class TestOverlays extends ServingTest {
 
     String problem =
         lacking.equals("own buckets")
-            ? "its version record lacks buckets, entity or as_of"
-            : "its version record's base lacks buckets, version or as_of";
+            ? "its version record lacks buckets or as_of"
+            : "the base in its version record lacks buckets, version or as_of";
     soon()
         .untilAsserted(
             () ->
