@@ -319,7 +319,14 @@ public final class Build {
     return functions.col(FeatureView.EVENT_TIMESTAMP).equalTo(functions.lit(Timestamp.from(asOf)));
   }
 
-  /** Whether main moved while the rows were written: then they must be written on top of that. */
+  /**
+   * Whether another build moved main or the branch while the rows were written, so that they must
+   * be written again on top of that.
+   *
+   * <p>Iceberg has exceptions of its own for a commit that lost a race only. A branch that can't be
+   * fast-forwarded is an IllegalArgumentException and a delete whose branch was replaced is a
+   * ValidationException, both told from other mistakes by the message alone.
+   */
   private static boolean isConflict(Exception e) {
     boolean isRefused = e instanceof IllegalArgumentException || e instanceof ValidationException;
     return e instanceof CommitFailedException
