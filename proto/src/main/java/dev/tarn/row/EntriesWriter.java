@@ -86,8 +86,8 @@ public final class EntriesWriter {
   /**
    * Writes a whole row, of which the event timestamp was read.
    *
-   * @throws CorruptRowException exactly where {@link RowReader#readValues} throws it; part of the
-   *     row is written then
+   * @throws CorruptRowException if the row is not sound, whatever is asked for; part of it is
+   *     written then
    */
   public void writeRow(RowReader row, WireBuffer out) throws CorruptRowException {
     write(row, out);
