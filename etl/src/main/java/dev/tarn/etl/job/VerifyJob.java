@@ -1,6 +1,5 @@
 package dev.tarn.etl.job;
 
-import com.google.gson.JsonObject;
 import dev.tarn.cli.CommandLine;
 import dev.tarn.cli.Settings;
 import dev.tarn.cli.TarnException;
@@ -41,9 +40,7 @@ public final class VerifyJob {
       report.ifPresent(file -> file.write(Report.of(verification)));
       note(lake, verification, console);
       if (asJson) {
-        JsonObject json = VerifySummary.json(verification);
-        report.ifPresent(file -> json.addProperty("report", file.path().toString()));
-        console.result(json.toString());
+        console.result(VerifySummary.json(verification, report.map(ReportFile::path)));
       } else {
         console.result(VerifySummary.text(verification));
       }
