@@ -2,14 +2,9 @@ package dev.tarn.etl;
 
 import dev.tarn.cli.CommandLine;
 import dev.tarn.cli.Settings;
-import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;
-import dev.tarn.etl.bench.BenchFaultsJob;
-import dev.tarn.etl.bench.BenchLookupJob;
-import dev.tarn.etl.bench.BenchPushJob;
-import dev.tarn.etl.bench.BenchTrainJob;
+import dev.tarn.etl.console.CommandRun;
 import dev.tarn.etl.console.Console;
-import dev.tarn.etl.console.Failures;
 import dev.tarn.etl.job.BuildJob;
 import dev.tarn.etl.job.DemoJob;
 import dev.tarn.etl.job.ExpireJob;
@@ -24,15 +19,10 @@ import dev.tarn.etl.job.ValidateJob;
 import dev.tarn.etl.job.VerifyJob;
 import dev.tarn.etl.job.VersionsJob;
 import dev.tarn.etl.local.LocalRedis;
-import java.util.Optional;
 import java.util.function.Function;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /** Every job of Tarn: {@code tarn-etl.jar <command> [name=value ...]}. */
 public final class Main {
-
-  private static final Logger LOG = LoggerFactory.getLogger(Main.class);
 
   private Main() {}
 
@@ -49,21 +39,7 @@ public final class Main {
   }
 
   static int run(Console console, Function<CommandLine, Settings> load, String... args) {
-    try {
-      Optional<CommandLine> line = CommandLine.parse(args);
-      if (line.isPresent()) {
-        dispatch(line.get(), load.apply(line.get()), console);
-      }
-      return 0;
-    } catch (TarnException e) {
-      LOG.error("failed", e);
-      console.say("tarn: %s", e.getMessage());
-      return e.exitStatus();
-    } catch (RuntimeException e) {
-      LOG.error("failed", e);
-      console.say("tarn: unexpected: %s (the log has the details)", Failures.reason(e));
-      return 1;
-    }
+    return CommandRun.run(console, load, Main::dispatch, args);
   }
 
   private static void dispatch(CommandLine line, Settings settings, Console console) {
@@ -84,10 +60,10 @@ public final class Main {
       case UP -> LocalRedis.up(settings, console);
       case DOWN -> LocalRedis.down(settings, console);
       case DEMO -> DemoJob.run(line, settings, console);
-      case BENCH_PUSH -> BenchPushJob.run(line, settings, console);
-      case BENCH_LOOKUP -> BenchLookupJob.run(line, settings, console);
-      case BENCH_TRAIN -> BenchTrainJob.run(line, settings, console);
-      case BENCH_FAULTS -> BenchFaultsJob.run(line, settings, console);
+      case BENCH_PUSH, BENCH_LOOKUP, BENCH_TRAIN, BENCH_FAULTS ->
+          throw new UsageException(
+              "'%1$s' is not in tarn-etl.jar: run it as ./tarn %1$s"
+                  .formatted(line.command().word()));
       case BENCH_CLIENT ->
           throw new UsageException(
               "'bench client' measures in Python: run it as ./tarn bench client");

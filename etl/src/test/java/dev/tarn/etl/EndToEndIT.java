@@ -380,7 +380,7 @@ class EndToEndIT {
                       .build());
       JsonObject expected = results(AnswerPrinter.json(online, ids));
       long snapshot = online.getVersions(0).getSnapshotId();
-      Table table = FeatureTable.find(bench.lake(), "everything").orElseThrow().iceberg();
+      Table table = FeatureTable.find(bench.lake().catalog(), "everything").orElseThrow().iceberg();
       String tag = "tarn-" + online.getVersions(0).getVersion();
       assertThat(table.refs().get(tag).snapshotId()).isEqualTo(snapshot);
 
@@ -604,6 +604,10 @@ class EndToEndIT {
   }
 
   private static long main(Workbench bench, String view) {
-    return FeatureTable.find(bench.lake(), view).orElseThrow().main().orElseThrow().snapshotId();
+    return FeatureTable.find(bench.lake().catalog(), view)
+        .orElseThrow()
+        .main()
+        .orElseThrow()
+        .snapshotId();
   }
 }

@@ -241,7 +241,11 @@ class TypesIT {
     assertThat(answer.getVersions(0).getFeatureView()).isEqualTo(view);
     assertThat(answer.getVersions(0).getSnapshotId())
         .isEqualTo(
-            FeatureTable.find(bench.lake(), view).orElseThrow().main().orElseThrow().snapshotId());
+            FeatureTable.find(bench.lake().catalog(), view)
+                .orElseThrow()
+                .main()
+                .orElseThrow()
+                .snapshotId());
     Set<String> ids = new HashSet<>(expected.keySet());
     ids.add(nobody());
     assertThat(answer.getResultsMap().keySet()).isEqualTo(ids);

@@ -3,6 +3,7 @@ package dev.tarn.etl;
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
 import com.typesafe.config.ConfigValueFactory;
+import dev.tarn.cli.CommandLine;
 import dev.tarn.cli.Settings;
 import dev.tarn.etl.compute.Build;
 import dev.tarn.etl.console.Console;
@@ -28,6 +29,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Function;
 import org.apache.spark.sql.SparkSession;
 import redis.embedded.RedisServer;
 
@@ -37,6 +39,12 @@ import redis.embedded.RedisServer;
  * own namespace in the catalog and in Redis, so tests don't see each other.
  */
 public final class Workbench {
+
+  /** A program that runs a command and returns its exit status. */
+  @FunctionalInterface
+  public interface Program {
+    int run(Console console, Function<CommandLine, Settings> load, String... words);
+  }
 
   private static final String PASSWORD = "redis.password";
   private static final AtomicInteger NUMBER = new AtomicInteger();
@@ -156,12 +164,17 @@ public final class Workbench {
    * @return the exit status
    */
   public int run(String... words) {
+    return run(Main::run, words);
+  }
+
+  /** Runs a command of another program than {@link Main}, as {@link #run(String...)} does. */
+  public int run(Program program, String... words) {
     List<String> all = new ArrayList<>(List.of(words));
     all.addAll(settingWords());
     // What stands in the environment of a command is not in that of this JVM.
     Config environment =
         ConfigFactory.parseMap(Map.of("tarn.redis.password", settings.getOrDefault(PASSWORD, "")));
-    return Main.run(
+    return program.run(
         console,
         line -> Settings.load(line.settings().withFallback(environment)),
         all.toArray(new String[0]));

@@ -11,137 +11,145 @@ import java.util.stream.Stream;
  */
 public enum Command {
   DEMO(
-      "make events, build, push, release, serve, look up, compare: all of Tarn in two minutes",
+      "show all of Tarn in two minutes: make events, build, push, serve, look up, compare",
       optional("rows", "events to make (default 1000000)"),
-      optional("users", "users that make them (default rows / 20)"),
-      optional("seed", "another seed makes other events (default 1)")),
-  UP("start a local Redis that keeps its data under .tarn/"),
+      optional("users", "users who make them (default rows / 20)"),
+      optional("seed", "a number; another one makes other events (default 1)")),
+  UP("start a local Redis, which keeps its data in .tarn/"),
   DOWN("stop the local Redis and the local server"),
   VALIDATE(
-      "check all definitions, with file and line, without computing anything",
-      optional("out", "a file to write them to as JSON, for those who don't read HOCON")),
+      "check all definitions without computing anything; errors name file and line",
+      optional("out", "a file to write the views and services to, as JSON")),
   BUILD(
-      "compute a feature view for one as-of or a range and publish it in Iceberg",
+      "compute a feature view for one as-of or a range, and publish it in Iceberg",
       required("view", "the feature view"),
       optional("as-of", "the moment, e.g. 2026-11-20 or 2026-11-20T06:00:00Z"),
-      optional("from", "first as-of of a range (in place of as-of)"),
-      optional("to", "last as-of of the range, included"),
-      optional("every", "step of the range, e.g. 1d or 6h (default 1d)"),
-      optional("rebuild", "true: also the as-ofs of the range that are up to date"),
+      optional("from", "the first as-of of a range (in place of as-of)"),
+      optional("to", "the last as-of of the range"),
+      optional("every", "the step of the range, e.g. 1d or 6h (default 1d)"),
+      optional("rebuild", "true: build also the as-ofs of the range that are up to date"),
       optional("format", "table (default) or json")),
   PUSH(
       "copy a snapshot of a feature table to Redis as a new version, and release it",
       optional("view", "the feature view"),
-      optional("views", "several, separated by commas, to release in the same instant"),
-      optional("snapshot", "Iceberg snapshot id or tag (default: the newest of main)"),
-      optional("mode", "full, delta (what changed), or auto (default): delta where it is small"),
+      optional(
+          "views", "several feature views, separated by commas, to release in the same instant"),
+      optional("snapshot", "an Iceberg snapshot id or tag (default: the newest of main)"),
+      optional("mode", "full, delta (what has changed) or auto (default): delta if it is small"),
       optional("format", "table (default) or json")),
   VERIFY(
-      "compare what is served with the snapshot it names: every row, counts and statistics",
+      "compare the released version with its snapshot: every row, counts and statistics",
       required("view", "the feature view"),
       optional("version", "a kept version (default: the released one)"),
-      optional("sample", "a share of the entities, e.g. 0.01 (default: all of them)"),
-      optional("show", "differing entities to name at the most (default 20)"),
-      optional("report", "a file to write a page with tables and plots to, e.g. score.html"),
+      optional("sample", "a share of the entities, e.g. 0.01 (default: all)"),
+      optional("show", "the most differing entities to name (default 20)"),
+      optional("report", "a file for a page with tables and plots, e.g. score.html"),
       optional("format", "table (default) or json")),
   ROLLBACK(
-      "release an older version again and pin it",
+      "release an older version again, and pin the view to it",
       required("view", "the feature view"),
       optional("version", "a kept version (default: the one before the released one)"),
-      optional("snapshot", "an Iceberg snapshot id or tag; pushed again if it is no longer kept")),
-  UNPIN("let pushes release again after a rollback", required("view", "the feature view")),
+      optional(
+          "snapshot", "an Iceberg snapshot id or tag; it is pushed again if it is no longer kept")),
+  UNPIN("let pushes release a view again after a rollback", required("view", "the feature view")),
   VERSIONS(
-      "what is released, what is kept, since when and from which snapshot",
+      "list what is released and what is kept, since when and from which snapshot",
       optional("view", "only this feature view"),
       optional("format", "table (default) or json")),
   EXPIRE(
-      "let go of old snapshots and files that no version in Redis needs, and of what dead jobs left",
-      optional("view", "only this feature view (and the release history)"),
-      optional("older-than", "e.g. 90d or 12h (default 30d)"),
+      "remove old snapshots and files that nothing needs, and what dead jobs left",
+      optional("view", "only this feature view (and Tarn's own tables)"),
+      optional("older-than", "the age of what is removed, e.g. 90d or 12h (default 30d)"),
       optional("format", "table (default) or json")),
   TRAIN(
-      "join the features of a feature service to labelled rows, each as they were at its time",
+      "join the features of a feature service to labelled rows, as they were at each row's time",
       optional("spine", "the rows: Parquet or CSV (file, folder) or an Iceberg table"),
       optional("service", "the feature service"),
-      optional("out", "where the training set goes: a new folder (Parquet) or Iceberg table"),
+      optional("out", "a new folder (Parquet) or Iceberg table for the training set"),
       optional("time", "the spine's time column (default event_timestamp)"),
-      optional("at", "read each view as it was: a snapshot id, a tag or a time (default: now)"),
-      optional("at.VIEW", "the same for one feature view"),
-      optional("as", "served: what was live online at each row's time"),
-      optional("vectors", "true: the service's float32 vectors in place of its features"),
-      optional("manifest", "make a training set again: its _manifest.json or its id"),
-      optional("overwrite", "true: replace the training set that is at out"),
+      optional("at", "read each view as it was at a snapshot id, a tag or a time (default: now)"),
+      optional("at.VIEW", "the same for one feature view, e.g. at.user_activity"),
+      optional("as", "served: what lookups answered from at each row's time"),
+      optional("vectors", "true: write the service's float32 vectors in place of its features"),
+      optional("manifest", "its _manifest.json or its id: make this training set again"),
+      optional("overwrite", "true: replace the training set at out"),
       optional("format", "table (default) or json")),
   MANIFESTS(
-      "the training sets whose snapshots are kept",
-      optional("all", "true: also those that are retired"),
+      "list the training sets whose snapshots are kept",
+      optional("all", "true: list also the retired ones"),
       optional("format", "table (default) or json")),
   RETIRE(
-      "let go of the snapshots of a training set",
-      required("manifest", "its id or its _manifest.json")),
+      "say that a training set need not be made again, so that its snapshots may expire",
+      required("manifest", "the training set's id or its _manifest.json")),
   FIT(
-      "fit the transforms of a feature service, and make them known to the servers",
+      "fit the transforms of a feature service, and tell the servers",
       required("service", "the feature service"),
-      optional("snapshot", "Iceberg snapshot ids or tags, separated by commas (default: released)"),
-      optional("spine", "fit on the features of these rows, joined as by train"),
+      optional(
+          "snapshot",
+          "Iceberg snapshot ids or tags, separated by commas (default: the released ones)"),
+      optional("spine", "fit on the features of these rows, joined as train does"),
       optional("where", "with spine=: a condition in SQL, e.g. \"split = 'train'\""),
-      optional("time", "with spine=: as of train"),
-      optional("at", "with spine=: as of train"),
-      optional("at.VIEW", "with spine=: as of train"),
-      optional("as", "with spine=: as of train"),
+      optional("time", "with spine=: as in train"),
+      optional("at", "with spine=: as in train"),
+      optional("at.VIEW", "with spine=: as in train"),
+      optional("as", "with spine=: as in train"),
       optional("format", "table (default) or json")),
-  SERVE("answer lookups over gRPC until stopped"),
+  SERVE("start the server: answer lookups over gRPC until it is stopped"),
   GET(
-      "look up entities online, or in Iceberg with snapshot=",
+      "look up entities on the server, or in Iceberg with snapshot=",
       required("ids", "entity ids, separated by commas; or [\"a,b\", \"c\"]"),
-      optional("entity", "what the ids are ids of (default: the only one there is)"),
-      optional("features", "names, separated by commas (default: all)"),
+      optional("entity", "the entity of the ids (default: the only one)"),
+      optional("features", "names of features, separated by commas (default: all)"),
       optional("view", "with snapshot=: the feature view"),
-      optional("snapshot", "answer from this Iceberg snapshot id or tag, not from the server"),
+      optional("snapshot", "an Iceberg snapshot id or tag to answer from, in place of the server"),
       optional("format", "table (default) or json"),
       optional("target", "host:port of the server (default: localhost and serving.port)"),
-      optional("ca", "PEM file with the certificates to trust, for a server with TLS"),
-      optional("cert", "PEM file with a certificate to show to it"),
-      optional("key", "PEM file with the key of that certificate")),
+      optional("ca", "for a server with TLS: a PEM file with the certificates to trust"),
+      optional("cert", "a PEM file with the certificate to show to it"),
+      optional("key", "a PEM file with the key of that certificate")),
   BENCH_PUSH(
-      "measure pushes side by side with other ways to write the same rows",
+      "measure pushes beside other ways to write the same rows",
       optional("rows", "entities (default 1000000)"),
-      optional("features", "features of each (default 10)"),
-      optional("width", "bytes of each string feature; 0 (default): doubles and longs only"),
-      optional("runs", "measured runs of each, after one to warm up (default 5)"),
-      optional("rivals", "false: Tarn's own figures only (default true)"),
+      optional("features", "features of each entity (default 10)"),
+      optional("width", "bytes of each string feature (default 0: only doubles and longs)"),
+      optional("runs", "measured runs of each way, after one to warm up (default 5)"),
+      optional("rivals", "false: measure Tarn only (default true)"),
       optional("format", "table (default) or json")),
   BENCH_LOOKUP(
-      "measure lookups side by side with the least that a server can do",
+      "measure lookups beside the least that a server can do",
       optional("entities", "entities (default 100000)"),
-      optional("features", "of each, several separated by commas (default 10,50)"),
-      optional("seconds", "of each run at half of saturation (default 10)"),
-      optional("minutes", "of a last, long run at half of saturation (default 1, 0: none)"),
       optional(
-          "near-cache", "only: nothing but what the near cache gains, or false (default true)"),
+          "features",
+          "features of each entity; several numbers, separated by commas (default 10,50)"),
+      optional("seconds", "seconds of each run at half of saturation (default 10)"),
+      optional("minutes", "minutes of a last, long run at half of saturation (default 1; 0: none)"),
+      optional(
+          "near-cache", "true (default), false, or only: measure just what the near cache gains"),
       optional("format", "table (default) or json")),
   BENCH_TRAIN(
-      "measure training reads side by side with other ways to join the same tables",
+      "measure training reads beside other ways to join the same tables",
       optional("rows", "rows of the spine (default 2000000)"),
       optional("entities", "entities in each as-of (default 1000000)"),
-      optional("as-ofs", "lengths of history, separated by commas (default 5,20,100)"),
-      optional("wide", "of these, those with four views, too (default those up to 20)"),
-      optional("patience", "seconds after which a way is stopped (default 600)"),
+      optional(
+          "as-ofs",
+          "as-ofs in the history; several numbers, separated by commas (default 5,20,100)"),
+      optional("wide", "those of as-ofs to measure with four views too (default: those up to 20)"),
+      optional("patience", "seconds after which a slow way is stopped (default 600)"),
       optional("features", "features of each view (default 5)"),
-      optional("hot", "rows of one entity, in a measurement of its own (default 1000000; 0: none)"),
-      optional("runs", "measured runs of each, after one to warm up (default 3)"),
-      optional("rivals", "false: Tarn's own figures only (default true)"),
+      optional("hot", "rows of one entity, measured by itself (default 1000000; 0: none)"),
+      optional("runs", "measured runs of each way, after one to warm up (default 3)"),
+      optional("rivals", "false: measure Tarn only (default true)"),
       optional("format", "table (default) or json")),
   BENCH_FAULTS(
-      "kill pushes, Redis and connections at random, and check every answer meanwhile",
-      optional("kills", "pushes to kill (default 100); other faults come to about half as many"),
-      optional("seed", "another seed gives other moments and another order (default 1)"),
-      optional("minutes", "no fault begins after this long (default 30)"),
+      "kill pushes, Redis and connections at random moments, and check every answer",
+      optional("kills", "pushes to kill (default 100); half as many other faults come with them"),
+      optional("seed", "a number; another one gives other moments and another order (default 1)"),
+      optional("minutes", "minutes after which no more fault begins (default 30)"),
       optional("format", "table (default) or json")),
   BENCH_CLIENT(
-      "measure the Python client: vectors against get, for 1, 10 and 100 entities",
+      "measure the Python client: vectors and get, for 1, 10 and 100 entities",
       optional("entities", "entities to ask for (default 20000)"),
-      optional("seconds", "of each measure in each run (default 3)"),
+      optional("seconds", "seconds of each measurement in each run (default 3)"),
       optional("runs", "measured runs, after one to warm up (default 3)"),
       optional("format", "table (default) or json"));
 
@@ -165,7 +173,7 @@ public enum Command {
     return arguments;
   }
 
-  /** The argument that a name is one of; one such as {@code at.VIEW} stands for each view's. */
+  /** Finds the argument of a name; {@code at.VIEW} is the argument of {@code at.} and any view. */
   Optional<Argument> argument(String name) {
     return arguments.stream()
         .filter(
@@ -178,7 +186,7 @@ public enum Command {
         .findFirst();
   }
 
-  /** The command as it is typed. */
+  /** Returns the command as it is typed. */
   public String word() {
     return name().toLowerCase(java.util.Locale.ROOT).replace('_', ' ');
   }
@@ -191,7 +199,7 @@ public enum Command {
     return Stream.of(values()).map(Command::word).toList();
   }
 
-  /** What {@code ./tarn help} prints. */
+  /** Returns what {@code ./tarn help} prints. */
   static String overview() {
     List<String> lines = new ArrayList<>();
     lines.add("usage: ./tarn <command> [name=value ...]");
@@ -206,7 +214,7 @@ public enum Command {
     return String.join("\n", lines);
   }
 
-  /** What {@code ./tarn <command> help} prints. */
+  /** Returns what {@code ./tarn <command> help} prints. */
   String help() {
     List<String> lines = new ArrayList<>();
     StringBuilder usage = new StringBuilder("usage: ./tarn " + word());

@@ -4,6 +4,29 @@ import dev.tarn.api.legacy.FeatureStoreGrpc;
 import dev.tarn.api.v1.FeatureStoreServiceGrpc;
 import dev.tarn.cli.TarnException;
 import dev.tarn.redis.RedisSettings;
+import dev.tarn.serving.access.Authentication;
+import dev.tarn.serving.access.CallerFile;
+import dev.tarn.serving.access.CertificateNames;
+import dev.tarn.serving.access.FileWatch;
+import dev.tarn.serving.access.ServerTls;
+import dev.tarn.serving.lookup.Answers;
+import dev.tarn.serving.lookup.CorruptRows;
+import dev.tarn.serving.lookup.Lookup;
+import dev.tarn.serving.lookup.NearCache;
+import dev.tarn.serving.lookup.Vectors;
+import dev.tarn.serving.ops.AccessLog;
+import dev.tarn.serving.ops.CallRecords;
+import dev.tarn.serving.ops.HttpEndpoints;
+import dev.tarn.serving.ops.InFlight;
+import dev.tarn.serving.ops.Metrics;
+import dev.tarn.serving.ops.Tracing;
+import dev.tarn.serving.redis.NetworkThreads;
+import dev.tarn.serving.redis.RedisConnector;
+import dev.tarn.serving.rpc.FeatureStoreService;
+import dev.tarn.serving.rpc.LegacyFeatureStore;
+import dev.tarn.serving.rpc.Shedding;
+import dev.tarn.serving.rpc.StaleHeader;
+import dev.tarn.serving.world.Releases;
 import io.grpc.BindableService;
 import io.grpc.Server;
 import io.grpc.ServerServiceDefinition;
@@ -29,7 +52,7 @@ import java.util.stream.Stream;
  * drains. An outage of Redis later on leaves it SERVING: it strikes all servers alike, and clients
  * that are told so by each lookup fare better than clients that are left with no server at all.
  */
-final class LookupServer {
+public final class LookupServer {
 
   /** The services whose health is reported; the empty name is the server as a whole. */
   private static final List<String> HEALTH_NAMES =
@@ -135,7 +158,7 @@ final class LookupServer {
    *
    * @throws TarnException if it can't listen where it should
    */
-  static LookupServer start(ServingSettings settings, RedisSettings redis)
+  public static LookupServer start(ServingSettings settings, RedisSettings redis)
       throws InterruptedException {
     LookupServer server = new LookupServer(settings, redis);
     try {
@@ -158,22 +181,22 @@ final class LookupServer {
   }
 
   /** The port it listens on: the one of the settings, or the one that was free. */
-  int port() {
+  public int port() {
     return server.getPort();
   }
 
   /** Empty if {@code serving.near-cache-bytes} is 0. */
-  Optional<NearCache> nearCache() {
+  public Optional<NearCache> nearCache() {
     return nearCache;
   }
 
   /** Where /metrics is; empty if it is nowhere. */
-  Optional<Integer> httpPort() {
+  public Optional<Integer> httpPort() {
     return http.map(HttpEndpoints::port);
   }
 
   /** What keeps it from answering, if anything does. */
-  Optional<String> trouble() {
+  public Optional<String> trouble() {
     return releases.trouble();
   }
 

@@ -5,6 +5,8 @@ import dev.tarn.cli.Settings;
 import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;
 import dev.tarn.redis.RedisSettings;
+import dev.tarn.serving.client.Get;
+import dev.tarn.serving.ops.Logs;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.PrintStream;

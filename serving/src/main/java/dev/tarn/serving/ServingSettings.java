@@ -1,6 +1,8 @@
 package dev.tarn.serving;
 
 import com.typesafe.config.Config;
+import dev.tarn.serving.access.TlsSettings;
+import dev.tarn.serving.ops.TracingSettings;
 import java.time.Duration;
 
 /**

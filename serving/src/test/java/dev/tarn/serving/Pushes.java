@@ -32,9 +32,9 @@ import java.util.Map;
 import java.util.function.Consumer;
 
 /** Writes to Redis what a push writes, by the same contracts. */
-final class Pushes implements AutoCloseable {
+public final class Pushes implements AutoCloseable {
 
-  static final int BUCKETS = 4;
+  public static final int BUCKETS = 4;
 
   private final Instant asOf = Instant.now().truncatedTo(ChronoUnit.MICROS).minusSeconds(60);
   private final RedisKeys keys;
@@ -42,7 +42,7 @@ final class Pushes implements AutoCloseable {
   private final RedisClusterCommands<String, String> redis;
   private final RedisClusterCommands<byte[], byte[]> rows;
 
-  Pushes(RedisSettings settings) {
+  public Pushes(RedisSettings settings) {
     this(settings, RedisClient.create(RedisFixture.uri(settings)));
   }
 
@@ -61,39 +61,39 @@ final class Pushes implements AutoCloseable {
     this.rows = rows;
   }
 
-  static Pushes intoCluster(RedisSettings settings) {
+  public static Pushes intoCluster(RedisSettings settings) {
     RedisClusterClient client = RedisClusterClient.create(RedisFixture.uri(settings));
     return new Pushes(
         settings, client, client.connect().sync(), client.connect(ByteArrayCodec.INSTANCE).sync());
   }
 
-  RedisClusterCommands<String, String> redis() {
+  public RedisClusterCommands<String, String> redis() {
     return redis;
   }
 
   /** The as-of of all versions, a minute ago. */
-  Instant asOf() {
+  public Instant asOf() {
     return asOf;
   }
 
-  View view(String name, String entity) {
+  public View view(String name, String entity) {
     return new View(name, entity);
   }
 
   /** Releases one version and announces it. */
-  Instant release(String view, String version) {
+  public Instant release(String view, String version) {
     return release(Map.of(view, version));
   }
 
   /** Releases versions of several views in the same instant, and announces it. */
-  Instant release(Map<String, String> versions) {
+  public Instant release(Map<String, String> versions) {
     Instant releasedAt = releaseSilently(versions);
     redis.publish(keys.releasedChannel(), "released");
     return releasedAt;
   }
 
   /** As {@link #release}, with the announcement lost. */
-  Instant releaseSilently(Map<String, String> versions) {
+  public Instant releaseSilently(Map<String, String> versions) {
     Instant now = Instant.now().truncatedTo(ChronoUnit.MILLIS);
     Map<String, String> entries = new HashMap<>();
     versions.forEach((view, version) -> entries.put(view, new Release(version, now).format()));
@@ -101,11 +101,11 @@ final class Pushes implements AutoCloseable {
     return now;
   }
 
-  void service(String name, String entity, String... features) {
+  public void service(String name, String entity, String... features) {
     service(name, stored(name, entity, features));
   }
 
-  void service(StoredService service) {
+  public void service(StoredService service) {
     service(service.getName(), ControlJson.print(service));
   }
 
@@ -115,7 +115,7 @@ final class Pushes implements AutoCloseable {
   }
 
   /** Releases a version, and a service with it in the same instant, as a push does. */
-  void releaseWithService(
+  public void releaseWithService(
       String view, String version, String name, String entity, String... features) {
     redis.eval(
         """
@@ -142,7 +142,7 @@ final class Pushes implements AutoCloseable {
   }
 
   /** Puts any bytes where the row of an entity is. */
-  void overwriteRow(String view, String version, String id, byte[] row) {
+  public void overwriteRow(String view, String version, String id, byte[] row) {
     int bucket = RedisKeys.bucketOf(utf8(id), BUCKETS);
     rows.hset(RedisKeys.bucket(keys.bucketPrefix(view, version), bucket), utf8(id), row);
   }
@@ -153,7 +153,7 @@ final class Pushes implements AutoCloseable {
   }
 
   /** A version of a feature view in the making. */
-  final class View {
+  public final class View {
 
     private final Manifest.Builder manifest;
     private Instant versionAsOf = asOf;
@@ -172,41 +172,41 @@ final class Pushes implements AutoCloseable {
               .setBuckets(BUCKETS);
     }
 
-    View feature(String name, Kind kind) {
+    public View feature(String name, Kind kind) {
       manifest.addFeatures(stored(name, kind));
       return this;
     }
 
-    View feature(String name, Kind kind, Value defaultValue) {
+    public View feature(String name, Kind kind, Value defaultValue) {
       manifest.addFeatures(stored(name, kind).setDefaultValue(defaultValue));
       return this;
     }
 
-    View maxAge(Duration maxAge) {
+    public View maxAge(Duration maxAge) {
       manifest.setMaxAge(Durations.fromNanos(maxAge.toNanos()));
       return this;
     }
 
-    View snapshot(long id) {
+    public View snapshot(long id) {
       manifest.setSnapshotId(id);
       return this;
     }
 
     /** Anything else that a manifest may have. */
-    View with(Consumer<Manifest.Builder> change) {
+    public View with(Consumer<Manifest.Builder> change) {
       change.accept(manifest);
       return this;
     }
 
     /** The as-of of the version, before its rows, if it is not that of all others. */
-    View asOf(Instant asOf) {
+    public View asOf(Instant asOf) {
       versionAsOf = asOf;
       manifest.setAsOf(Timestamps.fromMicros(Values.micros(asOf)));
       return this;
     }
 
     /** Makes it an overlay on a full version of that as-of. */
-    View over(String version, Instant baseAsOf) {
+    public View over(String version, Instant baseAsOf) {
       manifest
           .getBaseBuilder()
           .setVersion(version)
@@ -216,17 +216,17 @@ final class Pushes implements AutoCloseable {
     }
 
     /** An entity that the base has and the overlay has not. */
-    View removed(String id) {
+    public View removed(String id) {
       encoded.put(id, new byte[0]);
       return this;
     }
 
     /** A row of the version's as-of; a null is a null. */
-    View row(String id, Object... values) {
+    public View row(String id, Object... values) {
       return rowAt(versionAsOf, id, values);
     }
 
-    View rowAt(Instant eventTimestamp, String id, Object... values) {
+    public View rowAt(Instant eventTimestamp, String id, Object... values) {
       RowWriter row = new RowWriter();
       row.start(Values.micros(versionAsOf), Values.micros(eventTimestamp));
       int nulls = row.putNulls(values.length);
@@ -242,7 +242,7 @@ final class Pushes implements AutoCloseable {
     }
 
     /** Writes the version: rows first, then its manifest. It is not released by that. */
-    View write(String version) {
+    public View write(String version) {
       String prefix = keys.bucketPrefix(manifest.getFeatureView(), version);
       int buckets = manifest.getBuckets();
       encoded.forEach(

@@ -17,7 +17,7 @@ import redis.embedded.RedisServer;
 import redis.embedded.core.RedisServerBuilder;
 
 /** A real Redis on a free port of the loopback interface; each test has a namespace of its own. */
-final class RedisFixture implements AutoCloseable {
+public final class RedisFixture implements AutoCloseable {
 
   private static final AtomicInteger NAMESPACES = new AtomicInteger();
   private static final RedisFixture SHARED = start();
@@ -34,16 +34,16 @@ final class RedisFixture implements AutoCloseable {
   }
 
   /** The one of this JVM, for tests that leave it running. It ends with the JVM. */
-  static RedisFixture shared() {
+  public static RedisFixture shared() {
     return SHARED;
   }
 
   /** One for a test that stops it. */
-  static RedisFixture start(String... settings) {
+  public static RedisFixture start(String... settings) {
     return new RedisFixture(freePort(), List.of(settings));
   }
 
-  static int freePort() {
+  public static int freePort() {
     try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
       return socket.getLocalPort();
     } catch (IOException e) {
@@ -52,22 +52,22 @@ final class RedisFixture implements AutoCloseable {
   }
 
   /** How to reach it, with a namespace that nobody has used before. */
-  RedisSettings settings() {
+  public RedisSettings settings() {
     return settings(Duration.ofSeconds(2), "", 0);
   }
 
-  RedisSettings settings(Duration timeout, String password, int database) {
+  public RedisSettings settings(Duration timeout, String password, int database) {
     return new RedisSettings(
         "127.0.0.1", port, database, "", password, false, "", timeout, unusedKeys());
   }
 
   /** How to reach any Redis of this machine, with a namespace that nobody has used before. */
-  static RedisSettings settings(int port, Duration timeout) {
+  public static RedisSettings settings(int port, Duration timeout) {
     return new RedisSettings("127.0.0.1", port, 0, "", "", false, "", timeout, unusedKeys());
   }
 
   /** The same Redis and namespace, with another patience. */
-  static RedisSettings with(RedisSettings settings, Duration timeout) {
+  public static RedisSettings with(RedisSettings settings, Duration timeout) {
     return new RedisSettings(
         settings.host(),
         settings.port(),
@@ -80,7 +80,7 @@ final class RedisFixture implements AutoCloseable {
         settings.keys());
   }
 
-  static String namespace(RedisSettings settings) {
+  public static String namespace(RedisSettings settings) {
     return settings.keys().sequence().replaceAll("[{}]|:.*", "");
   }
 
@@ -89,7 +89,7 @@ final class RedisFixture implements AutoCloseable {
   }
 
   /** Starts it, empty, on the same port as before. */
-  void restart() {
+  public void restart() {
     try {
       RedisServerBuilder builder = RedisExecutable.newServer(port);
       settings.forEach(builder::setting);
@@ -100,7 +100,7 @@ final class RedisFixture implements AutoCloseable {
     }
   }
 
-  void stop() {
+  public void stop() {
     try {
       server.stop();
     } catch (IOException e) {
@@ -109,18 +109,18 @@ final class RedisFixture implements AutoCloseable {
   }
 
   /** Makes it mute: connections stay, nothing is answered, until {@link #resume}. */
-  void suspend() {
+  public void suspend() {
     suspended = askPid();
     signal("STOP");
   }
 
-  void resume() {
+  public void resume() {
     signal("CONT");
     suspended = 0;
   }
 
   /** Ends it where it is, suspended. */
-  void killSuspended() {
+  public void killSuspended() {
     signal("KILL");
     suspended = 0;
   }
@@ -168,7 +168,7 @@ final class RedisFixture implements AutoCloseable {
   }
 
   /** For a client of what a push writes. */
-  static RedisURI uri(RedisSettings settings) {
+  public static RedisURI uri(RedisSettings settings) {
     RedisURI.Builder uri =
         RedisURI.builder()
             .withHost(settings.host())
@@ -182,7 +182,7 @@ final class RedisFixture implements AutoCloseable {
     return uri.build();
   }
 
-  static byte[] utf8(String text) {
+  public static byte[] utf8(String text) {
     return text.getBytes(StandardCharsets.UTF_8);
   }
 }

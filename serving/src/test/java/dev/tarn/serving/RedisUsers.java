@@ -6,14 +6,14 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** The user that docs/redis.md describes, with no permission beyond those that serving needs. */
-final class RedisUsers {
+public final class RedisUsers {
 
-  static final String PASSWORD = "hunter2-of-serving";
+  public static final String PASSWORD = "hunter2-of-serving";
 
   private RedisUsers() {}
 
   /** The command that makes it. */
-  static String[] serving(RedisKeys keys, String... more) {
+  public static String[] serving(RedisKeys keys, String... more) {
     String control = keys.release().replace("release", "");
     String namespace = control.replaceAll("[{}:]", "");
     List<String> rules = new ArrayList<>();
@@ -25,11 +25,11 @@ final class RedisUsers {
     return rules.toArray(String[]::new);
   }
 
-  static RedisSettings asServing(RedisSettings redis) {
+  public static RedisSettings asServing(RedisSettings redis) {
     return as(redis, "serving", PASSWORD);
   }
 
-  static RedisSettings as(RedisSettings redis, String user, String password) {
+  public static RedisSettings as(RedisSettings redis, String user, String password) {
     return new RedisSettings(
         redis.host(),
         redis.port(),

@@ -54,9 +54,9 @@ import org.slf4j.bridge.SLF4JBridgeHandler;
  * <p>A release is seen within milliseconds by its announcement, and within {@code serving.poll},
  * 500 ms, without. {@link #soon} waits longer, so that a slow machine fails no test.
  */
-final class ServerFixture implements AutoCloseable {
+public final class ServerFixture implements AutoCloseable {
 
-  static final ServingSettings SETTINGS = settings("");
+  public static final ServingSettings SETTINGS = settings("");
 
   static {
     // What grpc-java logs belongs to the log, as in the server itself.
@@ -70,11 +70,11 @@ final class ServerFixture implements AutoCloseable {
   private final ManagedChannel channel;
   private boolean isStopped;
 
-  ServerFixture(RedisSettings redis) {
+  public ServerFixture(RedisSettings redis) {
     this(redis, SETTINGS);
   }
 
-  ServerFixture(RedisSettings redis, ServingSettings settings) {
+  public ServerFixture(RedisSettings redis, ServingSettings settings) {
     try {
       server = LookupServer.start(settings, redis);
     } catch (InterruptedException e) {
@@ -88,7 +88,7 @@ final class ServerFixture implements AutoCloseable {
   }
 
   /** The defaults on free ports, changed by HOCON below {@code serving}. */
-  static ServingSettings settings(String changes) {
+  public static ServingSettings settings(String changes) {
     return ServingSettings.of(
         ConfigFactory.parseString(changes)
             .atPath("serving")
@@ -97,37 +97,37 @@ final class ServerFixture implements AutoCloseable {
                 ConfigFactory.parseResources("reference.conf").resolve().getConfig("tarn")));
   }
 
-  static ServingSettings withPoll(Duration poll) {
+  public static ServingSettings withPoll(Duration poll) {
     return settings("poll = %d ms".formatted(poll.toMillis()));
   }
 
-  LookupServer server() {
+  public LookupServer server() {
     return server;
   }
 
-  ManagedChannel channel() {
+  public ManagedChannel channel() {
     return channel;
   }
 
-  FeatureStoreServiceGrpc.FeatureStoreServiceBlockingStub stub() {
+  public FeatureStoreServiceGrpc.FeatureStoreServiceBlockingStub stub() {
     return FeatureStoreServiceGrpc.newBlockingStub(channel);
   }
 
-  FeatureStoreGrpc.FeatureStoreBlockingStub legacy() {
+  public FeatureStoreGrpc.FeatureStoreBlockingStub legacy() {
     return FeatureStoreGrpc.newBlockingStub(channel);
   }
 
-  ServingStatus health(String service) {
+  public ServingStatus health(String service) {
     return HealthGrpc.newBlockingStub(channel)
         .check(HealthCheckRequest.newBuilder().setService(service).build())
         .getStatus();
   }
 
-  URI uri(String path) {
+  public URI uri(String path) {
     return URI.create("http://127.0.0.1:%d%s".formatted(server.httpPort().orElseThrow(), path));
   }
 
-  HttpResponse<String> http(String path) {
+  public HttpResponse<String> http(String path) {
     try {
       return HTTP.send(HttpRequest.newBuilder(uri(path)).build(), BodyHandlers.ofString());
     } catch (IOException e) {
@@ -138,7 +138,7 @@ final class ServerFixture implements AutoCloseable {
   }
 
   /** By name with its labels. */
-  Map<String, Double> metrics() {
+  public Map<String, Double> metrics() {
     return http("/metrics")
         .body()
         .lines()
@@ -149,31 +149,31 @@ final class ServerFixture implements AutoCloseable {
                 line -> Double.parseDouble(line.substring(line.lastIndexOf(' ') + 1))));
   }
 
-  GetOnlineFeaturesResponse ask(GetOnlineFeaturesRequest.Builder request) {
+  public GetOnlineFeaturesResponse ask(GetOnlineFeaturesRequest.Builder request) {
     return stub().getOnlineFeatures(request.build());
   }
 
   /** All features of entities. */
-  GetOnlineFeaturesResponse ask(String... ids) {
+  public GetOnlineFeaturesResponse ask(String... ids) {
     return ask(request(ids));
   }
 
   /** Named features of one entity. */
-  FeatureSet ask(String id, List<String> features) {
+  public FeatureSet ask(String id, List<String> features) {
     return ask(request(id).addAllFeatureNames(features)).getResultsOrThrow(id);
   }
 
-  static GetOnlineFeaturesRequest.Builder request(String... ids) {
+  public static GetOnlineFeaturesRequest.Builder request(String... ids) {
     return GetOnlineFeaturesRequest.newBuilder().addAllEntityIds(List.of(ids));
   }
 
   /** Without waiting for the answer. */
-  ListenableFuture<GetOnlineFeaturesResponse> askLater(String... ids) {
+  public ListenableFuture<GetOnlineFeaturesResponse> askLater(String... ids) {
     return FeatureStoreServiceGrpc.newFutureStub(channel).getOnlineFeatures(request(ids).build());
   }
 
   /** Over a connection of its own. */
-  GetOnlineFeaturesResponse askOver(ChannelCredentials credentials, String... ids) {
+  public GetOnlineFeaturesResponse askOver(ChannelCredentials credentials, String... ids) {
     ManagedChannel own = Grpc.newChannelBuilder("127.0.0.1:" + server.port(), credentials).build();
     try {
       return FeatureStoreServiceGrpc.newBlockingStub(own).getOnlineFeatures(request(ids).build());
@@ -183,7 +183,7 @@ final class ServerFixture implements AutoCloseable {
   }
 
   /** The services that there are, asked with some headers. */
-  CompletableFuture<ServerReflectionResponse> reflection(Metadata headers) {
+  public CompletableFuture<ServerReflectionResponse> reflection(Metadata headers) {
     CompletableFuture<ServerReflectionResponse> answer = new CompletableFuture<>();
     ServerReflectionGrpc.newStub(channel)
         .withInterceptors(MetadataUtils.newAttachHeadersInterceptor(headers))
@@ -207,18 +207,18 @@ final class ServerFixture implements AutoCloseable {
   }
 
   /** The status that a request fails with. */
-  Status refusal(GetOnlineFeaturesRequest.Builder request) {
+  public Status refusal(GetOnlineFeaturesRequest.Builder request) {
     return refusal(() -> ask(request));
   }
 
-  static Status refusal(ThrowingCallable call) {
+  public static Status refusal(ThrowingCallable call) {
     StatusRuntimeException refused =
         Assertions.catchThrowableOfType(StatusRuntimeException.class, call);
     assertThat(refused).isNotNull();
     return refused.getStatus();
   }
 
-  void assertRefused(
+  public void assertRefused(
       GetOnlineFeaturesRequest.Builder request, Status.Code code, String description) {
     Status status = refusal(request);
     assertThat(status.getDescription()).isEqualTo(description);
@@ -226,19 +226,19 @@ final class ServerFixture implements AutoCloseable {
   }
 
   /** Values as Java has them: numbers, texts, flags; null for a null_value. */
-  static Map<String, Object> values(FeatureSet set) {
+  public static Map<String, Object> values(FeatureSet set) {
     Map<String, Object> values = new HashMap<>();
     set.getFeaturesMap().forEach((name, value) -> values.put(name, java(value)));
     return values;
   }
 
   /** Statuses without their prefix. */
-  static Map<String, String> statuses(FeatureSet set) {
+  public static Map<String, String> statuses(FeatureSet set) {
     return set.getStatusesMap().entrySet().stream()
         .collect(Collectors.toMap(Map.Entry::getKey, entry -> word(entry.getValue())));
   }
 
-  static ConditionFactory soon() {
+  public static ConditionFactory soon() {
     return Awaitility.await()
         .atMost(Duration.ofSeconds(2))
         .pollInterval(Duration.ofMillis(10))
@@ -246,7 +246,7 @@ final class ServerFixture implements AutoCloseable {
   }
 
   /** The lines of the log that have a text. */
-  static List<String> logged(String text) {
+  public static List<String> logged(String text) {
     try {
       return Files.readAllLines(Path.of("target", "test.log")).stream()
           .filter(line -> line.contains(text))
@@ -263,7 +263,7 @@ final class ServerFixture implements AutoCloseable {
   }
 
   /** Stops the server once; the client stays. */
-  synchronized void stop() {
+  public synchronized void stop() {
     if (!isStopped) {
       isStopped = true;
       try {

@@ -109,7 +109,7 @@ class ServingJarIT {
 
     assertThat(loaded)
         .content()
-        .contains("dev.tarn.serving.CallRecord ")
+        .contains("dev.tarn.serving.ops.CallRecord ")
         .doesNotContain("io.opentelemetry");
   }
 

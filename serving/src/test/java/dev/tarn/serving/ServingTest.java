@@ -11,27 +11,27 @@ import org.junit.jupiter.api.AfterEach;
  * What a test of the server needs: a namespace in a real Redis, what is pushed there, and the
  * server that answers from it, which it starts itself.
  */
-abstract class ServingTest {
+public abstract class ServingTest {
 
-  static final Duration LONG = Duration.ofSeconds(60);
+  protected static final Duration LONG = Duration.ofSeconds(60);
 
-  RedisFixture redis;
-  RedisSettings settings;
-  Pushes pushes;
-  ServerFixture server;
+  protected RedisFixture redis;
+  protected RedisSettings settings;
+  protected Pushes pushes;
+  protected ServerFixture server;
 
   /** With the Redis of all tests, which none of them stops. */
-  ServingTest() {
+  protected ServingTest() {
     this(RedisFixture.shared());
   }
 
   /** With one of its own, which ends with the test. */
-  ServingTest(RedisFixture redis) {
+  protected ServingTest(RedisFixture redis) {
     use(redis, redis.settings());
   }
 
   @AfterEach
-  final void endAll() {
+  protected final void endAll() {
     if (server != null) {
       server.close();
     }
@@ -42,44 +42,44 @@ abstract class ServingTest {
   }
 
   /** Goes on with another Redis. */
-  final void useInstead(RedisFixture own, RedisSettings ownSettings) {
+  protected final void useInstead(RedisFixture own, RedisSettings ownSettings) {
     endAll();
     use(own, ownSettings);
   }
 
   /** How long the server, started after this, waits for Redis. */
-  final void redisTimeout(Duration timeout) {
+  protected final void redisTimeout(Duration timeout) {
     settings = RedisFixture.with(settings, timeout);
   }
 
   /** Starts the server, with settings below {@code serving} that differ from the defaults. */
-  final void serve(String... changes) {
+  protected final void serve(String... changes) {
     server = new ServerFixture(settings, ServerFixture.settings(String.join("\n", changes)));
   }
 
   /** Releases a view, {@code a}, whose only feature, {@code n}, is a number of {@code u1}. */
-  final void push(long number) {
+  protected final void push(long number) {
     pushes.view("a", "user").feature("n", Kind.KIND_BIGINT).row("u1", number).write("v" + number);
     pushes.release("a", "v" + number);
   }
 
   /** What the server answers of {@link #push}. */
-  final double number() {
+  protected final double number() {
     return number(server.ask("u1"), "u1");
   }
 
   /** The number that is feature {@code n} of an entity. */
-  static double number(GetOnlineFeaturesResponse answer, String id) {
+  protected static double number(GetOnlineFeaturesResponse answer, String id) {
     return answer.getResultsOrThrow(id).getFeaturesOrThrow("n").getNumberValue();
   }
 
   /** How many rows Redis was asked for by now. */
-  final long hgets() {
+  protected final long hgets() {
     return stat("commandstats", "cmdstat_hget:calls=");
   }
 
   /** A number of Redis's INFO; 0 if it isn't there yet. */
-  final long stat(String section, String name) {
+  protected final long stat(String section, String name) {
     return pushes
         .redis()
         .info(section)
@@ -91,12 +91,12 @@ abstract class ServingTest {
   }
 
   /** A name that no other test has: all share the log. */
-  final String unique(String name) {
+  protected final String unique(String name) {
     return name + "_" + RedisFixture.namespace(settings).replaceAll("\\D", "");
   }
 
   /** For what takes longer than a release: a connection, a file that is looked at. */
-  static ConditionFactory eventually() {
+  protected static ConditionFactory eventually() {
     return ServerFixture.soon().atMost(Duration.ofSeconds(30));
   }
 

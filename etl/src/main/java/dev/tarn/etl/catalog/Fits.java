@@ -2,45 +2,33 @@ package dev.tarn.etl.catalog;
 
 import com.google.protobuf.InvalidProtocolBufferException;
 import dev.tarn.cli.TarnException;
-import dev.tarn.etl.lake.Lake;
 import dev.tarn.manifest.FeatureTransforms;
 import dev.tarn.manifest.FittedOn;
 import dev.tarn.manifest.StoredService;
 import dev.tarn.manifest.Transform;
 import dev.tarn.redis.ControlJson;
 import dev.tarn.transform.Transforms;
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.time.Instant;
 import java.time.OffsetDateTime;
+import java.time.ZoneOffset;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.apache.iceberg.Schema;
-import org.apache.iceberg.catalog.TableIdentifier;
-import org.apache.iceberg.data.IcebergGenerics;
 import org.apache.iceberg.data.Record;
-import org.apache.iceberg.exceptions.AlreadyExistsException;
-import org.apache.iceberg.exceptions.NoSuchTableException;
 import org.apache.iceberg.expressions.Expressions;
-import org.apache.iceberg.io.CloseableIterable;
 import org.apache.iceberg.types.Types;
-import org.apache.spark.sql.RowFactory;
-import org.apache.spark.sql.types.DataTypes;
-import org.apache.spark.sql.types.StructType;
 
 /**
- * The Iceberg table of all fits: which service, when, on which snapshots, with which result.
+ * The ledger of all fits: which service, when, on which snapshots, with which result. The newest
+ * row of a service counts.
  *
- * <p>A table of its own, since a service has features of several feature tables: what is written
- * here outlives each of their snapshots, and Redis. Rows are only ever added; the newest one of a
- * service counts.
+ * <p>A service has features of several feature tables, so its fits are in none of these, and
+ * outlive their snapshots, and Redis.
  */
 public final class Fits {
-
-  /** The table's name, beside the feature tables. */
-  public static final String TABLE = "tarn_fits";
 
   private static final String SERVICE = "feature_service";
   private static final String FITTED_AT = "fitted_at";
@@ -57,25 +45,15 @@ public final class Fits {
               Types.MapType.ofRequired(4, 5, Types.StringType.get(), Types.LongType.get())),
           Types.NestedField.required(6, DEFINITION, Types.StringType.get()));
 
-  private static final StructType ROW =
-      new StructType()
-          .add(SERVICE, DataTypes.StringType, false)
-          .add(FITTED_AT, DataTypes.TimestampType, false)
-          .add(
-              SNAPSHOTS,
-              DataTypes.createMapType(DataTypes.StringType, DataTypes.LongType, false),
-              false)
-          .add(DEFINITION, DataTypes.StringType, false);
+  private final Ledger ledger;
 
-  private final Lake lake;
-
-  public Fits(Lake lake) {
-    this.lake = lake;
+  public Fits(IcebergCatalog catalog) {
+    ledger = new Ledger(catalog, Ledger.FITS, SCHEMA);
   }
 
   /**
-   * Services with the parameters of their newest fits, feature by feature: one whose transforms are
-   * not those that were fitted stays unfitted.
+   * Gives services the parameters of their newest fits. A feature whose transforms have changed
+   * since stays unfitted.
    */
   public List<StoredService> apply(List<StoredService> defined) {
     return defined.stream().map(this::apply).toList();
@@ -91,52 +69,22 @@ public final class Fits {
 
   /** Adds a fit. */
   public void add(StoredService fitted, Instant at) {
-    TableIdentifier name = lake.table(TABLE);
-    if (!lake.catalog().tableExists(name)) {
-      try {
-        lake.catalog().createTable(name, SCHEMA);
-      } catch (AlreadyExistsException e) {
-        // Another job was quicker.
-      }
-    }
     Map<String, Long> snapshots = new HashMap<>();
     for (FittedOn on : fitted.getFittedOnList()) {
       snapshots.put(on.getFeatureView(), on.getSnapshotId());
     }
-    try {
-      lake.spark()
-          .createDataFrame(
-              List.of(
-                  RowFactory.create(fitted.getName(), at, snapshots, ControlJson.print(fitted))),
-              ROW)
-          .writeTo(lake.sqlName(TABLE))
-          .append();
-    } catch (Exception e) { // Scala does not declare NoSuchTableException
-      throw new TarnException("the fit can't be stored in %s".formatted(name), e);
-    }
+    Record row = ledger.row();
+    row.setField(SERVICE, fitted.getName());
+    row.setField(FITTED_AT, at.atOffset(ZoneOffset.UTC));
+    row.setField(SNAPSHOTS, snapshots);
+    row.setField(DEFINITION, ControlJson.print(fitted));
+    ledger.append("the fit", List.of(row));
   }
 
   private Optional<StoredService> newest(String service) {
-    Optional<Record> newest = Optional.empty();
-    try (CloseableIterable<Record> records =
-        IcebergGenerics.read(lake.catalog().loadTable(lake.table(TABLE)))
-            .where(Expressions.equal(SERVICE, service))
-            .build()) {
-      for (Record record : records) {
-        if (newest.isEmpty() || at(record).isAfter(at(newest.get()))) {
-          newest = Optional.of(record.copy());
-        }
-      }
-    } catch (NoSuchTableException e) {
-      return Optional.empty();
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
-    return newest.map(record -> parse((String) record.getField(DEFINITION)));
-  }
-
-  private static OffsetDateTime at(Record record) {
-    return (OffsetDateTime) record.getField(FITTED_AT);
+    return ledger.read(Expressions.equal(SERVICE, service)).stream()
+        .max(Comparator.comparing(row -> (OffsetDateTime) row.getField(FITTED_AT)))
+        .map(row -> parse((String) row.getField(DEFINITION)));
   }
 
   private static StoredService merge(StoredService defined, StoredService fitted) {
@@ -172,7 +120,7 @@ public final class Fits {
     try {
       return ControlJson.parse(json, StoredService.newBuilder()).build();
     } catch (InvalidProtocolBufferException e) {
-      throw new TarnException("a fit in %s can't be read: %s".formatted(TABLE, json), e);
+      throw new TarnException("a fit in %s can't be read: %s".formatted(Ledger.FITS, json), e);
     }
   }
 }

@@ -3,6 +3,7 @@ package dev.tarn.etl.compute;
 import dev.tarn.cli.TarnException;
 import dev.tarn.etl.catalog.AsOfSeries;
 import dev.tarn.etl.catalog.FeatureTable;
+import dev.tarn.etl.catalog.SchemaEvolution;
 import dev.tarn.etl.console.Console;
 import dev.tarn.etl.console.Pulse;
 import dev.tarn.etl.console.TarnVersion;
@@ -10,6 +11,7 @@ import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.etl.definition.FeatureView.History;
 import dev.tarn.etl.definition.Problems;
 import dev.tarn.etl.lake.Lake;
+import dev.tarn.etl.lake.PublishedRows;
 import dev.tarn.etl.lake.TaskProgress;
 import dev.tarn.etl.source.ReadFailures;
 import dev.tarn.etl.source.SourceTables;
@@ -91,8 +93,8 @@ public final class Build {
     Problems problems = new Problems();
     ViewQuery.check(spark, view, problems);
     problems.throwIfAny();
-    boolean isNew = FeatureTable.find(lake, view.name()).isEmpty();
-    FeatureTable table = FeatureTable.findOrCreate(lake, view);
+    boolean isNew = FeatureTable.find(lake.catalog(), view.name()).isEmpty();
+    FeatureTable table = FeatureTable.findOrCreate(lake.catalog(), view, TableLayout.schema(view));
     List<Outcome> outcomes = new ArrayList<>();
     try {
       for (Instant asOf : asOfs) {
@@ -107,7 +109,7 @@ public final class Build {
       sources.hide();
       if (isNew && table.main().isEmpty() && table.iceberg().refs().isEmpty()) {
         // Nothing was published and nobody else is building, so nothing is to be seen.
-        lake.catalog().dropTable(lake.table(view.name()), true);
+        lake.catalog().drop(view.name());
       }
     }
     return outcomes;
@@ -154,15 +156,15 @@ public final class Build {
     iceberg.refresh();
     if (iceberg.refs().containsKey(branch)) {
       // Left by a build of this as-of that was killed.
-      table.removeAudit(branch);
+      table.audits().remove(branch);
     }
     Optional<Long> mainBefore = table.main().map(Snapshot::snapshotId);
     int schemaBefore = iceberg.schema().schemaId();
     boolean isPublished = false;
     try {
       // Before the schema changes, so that a killed build leaves a trace of it.
-      table.changeRefs(refs -> refs.createBranch(branch));
-      table.evolve(view);
+      table.refs().change(refs -> refs.createBranch(branch));
+      SchemaEvolution.follow(iceberg, view, TableLayout.schema(view));
       int schema = iceberg.schema().schemaId();
       sources.show(asOf);
       Dataset<Row> rows = ViewQuery.compute(spark, view, asOf);
@@ -181,18 +183,18 @@ public final class Build {
         throw new CommitFailedException("another build changed the schema of %s", view.name());
       }
       long snapshotId = iceberg.refs().get(branch).snapshotId();
-      table.publish(branch, snapshotId);
+      table.audits().publish(branch, snapshotId);
       isPublished = true;
       return new Published(written.rows(), written.changed(), snapshotId);
     } finally {
       if (!isPublished) {
         iceberg.refresh();
         if (iceberg.refs().containsKey(branch)) {
-          table.changeRefs(refs -> refs.removeBranch(branch));
+          table.refs().change(refs -> refs.removeBranch(branch));
         }
         boolean isMainAsBefore = table.main().map(Snapshot::snapshotId).equals(mainBefore);
-        if (isMainAsBefore && table.isAlone()) {
-          table.restoreSchema(schemaBefore);
+        if (isMainAsBefore && table.audits().areNone()) {
+          SchemaEvolution.restore(iceberg, schemaBefore);
         }
       }
     }
@@ -216,7 +218,7 @@ public final class Build {
             table,
             asOf,
             spark.table(branchName).filter(isOf(asOf)),
-            () -> table.rowsBefore(spark, asOf));
+            () -> PublishedRows.before(spark, table, asOf));
     return new Written(count, Optional.empty());
   }
 
@@ -251,7 +253,7 @@ public final class Build {
       summary.put(FeatureTable.AS_OFS, asOfs.plus(asOf).toString());
       summary.put(FeatureTable.ROWS, Long.toString(count));
       append(changes.records(asOf, kept), branchName, summary);
-      if (!table.isNextTo(base, branch)) {
+      if (!table.audits().isNextTo(base, branch)) {
         // Two builds of one as-of share the branch, and the records of both would be twice the same
         // change, which no check of the rows could tell.
         throw new CommitFailedException("another build wrote this as-of of %s", view.name());

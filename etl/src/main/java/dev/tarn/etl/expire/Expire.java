@@ -2,13 +2,15 @@ package dev.tarn.etl.expire;
 
 import dev.tarn.cli.TarnException;
 import dev.tarn.etl.catalog.FeatureTable;
+import dev.tarn.etl.catalog.Ledger;
+import dev.tarn.etl.catalog.SnapshotAsOfs;
+import dev.tarn.etl.catalog.TrainingSets;
 import dev.tarn.etl.console.Console;
 import dev.tarn.etl.lake.Lake;
 import dev.tarn.etl.redis.RedisServers;
 import dev.tarn.etl.redis.VersionStore;
 import dev.tarn.etl.release.ReleaseHistory;
 import dev.tarn.etl.release.Retention;
-import dev.tarn.etl.train.Manifests;
 import dev.tarn.manifest.Manifest;
 import dev.tarn.redis.Release;
 import java.time.Duration;
@@ -25,7 +27,6 @@ import org.apache.iceberg.Table;
 import org.apache.iceberg.TableProperties;
 import org.apache.iceberg.actions.DeleteOrphanFiles;
 import org.apache.iceberg.actions.ExpireSnapshots;
-import org.apache.iceberg.catalog.TableIdentifier;
 import org.apache.iceberg.hadoop.HadoopFileIO;
 import org.apache.iceberg.io.SupportsPrefixOperations;
 import org.apache.iceberg.spark.actions.DeleteOrphanFilesSparkAction;
@@ -80,7 +81,7 @@ public final class Expire {
   private final Lake lake;
   private final VersionStore versions;
   private final Retention retention;
-  private final Manifests sets;
+  private final TrainingSets sets;
   private final Console console;
   private final int keep;
   private final Duration grace;
@@ -106,7 +107,7 @@ public final class Expire {
     this.lake = lake;
     this.versions = new VersionStore(redis);
     this.retention = new Retention(versions);
-    this.sets = new Manifests(lake);
+    this.sets = new TrainingSets(lake.catalog());
     this.console = console;
     this.keep = keep;
     this.grace = grace;
@@ -121,23 +122,20 @@ public final class Expire {
    */
   public List<Outcome> expire(List<String> views) {
     // The history must have every release before its own snapshots are cleaned up.
-    ReleaseHistory history = ReleaseHistory.open(lake);
+    ReleaseHistory history = ReleaseHistory.open(lake.catalog());
     history.take(versions);
     List<Outcome> outcomes = new ArrayList<>();
     for (String view : views) {
-      Optional<FeatureTable> table = FeatureTable.find(lake, view);
+      Optional<FeatureTable> table = FeatureTable.find(lake.catalog(), view);
       if (table.isEmpty()) {
         console.say("%s: nothing has been built", view);
       } else {
         outcomes.add(expire(view, table.get()));
       }
     }
-    outcomes.add(expired(ReleaseHistory.TABLE, history.iceberg()));
-    TableIdentifier verifications = lake.table(ReleaseHistory.VERIFICATIONS);
-    if (lake.catalog().tableExists(verifications)) {
-      outcomes.add(expired(verifications.name(), lake.catalog().loadTable(verifications)));
+    for (String ledger : List.of(Ledger.RELEASES, Ledger.VERIFICATIONS, Ledger.TRAINING_SETS)) {
+      lake.catalog().find(ledger).ifPresent(table -> outcomes.add(expired(ledger, table)));
     }
-    sets.iceberg().ifPresent(table -> outcomes.add(expired(Manifests.TABLE, table)));
     return outcomes;
   }
 
@@ -148,7 +146,7 @@ public final class Expire {
     pruned.forEach(version -> console.say("%s: version %s is no longer kept", view, version));
     Instant now = Instant.now();
     Duration still = olderThan.compareTo(LONGEST_BUILD) < 0 ? olderThan : LONGEST_BUILD;
-    List<String> deadBuilds = table.removeDeadBuilds(now.minus(olderThan), now.minus(still));
+    List<String> deadBuilds = table.audits().removeDead(now.minus(olderThan), now.minus(still));
     deadBuilds.forEach(
         branch -> console.say("%s: branch %s of a dead build is removed", view, branch));
 
@@ -250,22 +248,22 @@ public final class Expire {
                 tagged.add(ref.snapshotId());
               }
             });
+    SnapshotAsOfs asOfs = new SnapshotAsOfs(table);
     Set<Long> needed = new HashSet<>();
     for (Snapshot snapshot : iceberg.snapshots()) {
       if (snapshot.timestampMillis() >= cutoff || tagged.contains(snapshot.snapshotId())) {
-        needed.addAll(table.asOfsNeed(snapshot));
+        needed.addAll(asOfs.neededBy(snapshot));
       }
     }
     Map<String, SnapshotRef> refs = iceberg.refs();
     for (Long id : needed) {
       if (!refs.containsKey(AS_OFS_TAG + id)) {
-        String tag = AS_OFS_TAG + id;
-        table.changeRefs(change -> change.createTag(tag, id).setMaxRefAgeMs(tag, Long.MAX_VALUE));
+        table.refs().tag(AS_OFS_TAG + id, id);
       }
     }
     for (Map.Entry<String, SnapshotRef> ref : refs.entrySet()) {
       if (ref.getKey().startsWith(AS_OFS_TAG) && !needed.contains(ref.getValue().snapshotId())) {
-        table.changeRefs(change -> change.removeTag(ref.getKey()));
+        table.refs().untag(ref.getKey());
       }
     }
   }

@@ -106,7 +106,7 @@ public final class Fit {
   }
 
   private StoredService tell(StoredService fitted) {
-    new Fits(lake).add(fitted, Instant.now().truncatedTo(ChronoUnit.MICROS));
+    new Fits(lake.catalog()).add(fitted, Instant.now().truncatedTo(ChronoUnit.MICROS));
     versions.storeServices(fitted.getName(), List.of(fitted));
     return fitted;
   }
@@ -141,7 +141,7 @@ public final class Fit {
   }
 
   private FeatureTable built(FeatureView view) {
-    return FeatureTable.find(lake, view.name())
+    return FeatureTable.find(lake.catalog(), view.name())
         .filter(table -> table.main().isPresent())
         .orElseThrow(
             () ->

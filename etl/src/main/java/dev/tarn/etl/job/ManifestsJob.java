@@ -6,9 +6,9 @@ import com.google.gson.JsonParser;
 import dev.tarn.cli.CommandLine;
 import dev.tarn.cli.Settings;
 import dev.tarn.cli.TextTable;
+import dev.tarn.etl.catalog.TrainingSets;
 import dev.tarn.etl.console.Console;
 import dev.tarn.etl.lake.Lake;
-import dev.tarn.etl.train.Manifests;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.List;
@@ -23,8 +23,8 @@ public final class ManifestsJob {
     boolean asJson = line.isJson();
     boolean all = line.flag("all");
     try (Lake lake = Lake.open(settings)) {
-      List<Manifests.Entry> entries =
-          new Manifests(lake)
+      List<TrainingSets.Entry> entries =
+          new TrainingSets(lake.catalog())
               .all().stream().filter(entry -> all || entry.retiredAt().isEmpty()).toList();
       if (asJson) {
         console.result(json(entries).toString());
@@ -37,18 +37,18 @@ public final class ManifestsJob {
   /** The command {@code retire}. */
   public static void retire(CommandLine line, Settings settings, Console console) {
     try (Lake lake = Lake.open(settings)) {
-      Manifests manifests = new Manifests(lake);
-      String id = manifests.find(line.text("manifest")).getId();
-      manifests.retire(id);
+      TrainingSets sets = new TrainingSets(lake.catalog());
+      String id = sets.find(line.text("manifest")).getId();
+      sets.retire(id);
       console.say("%s is retired: the next ./tarn expire may take its snapshots", id);
     }
   }
 
-  private static String table(List<Manifests.Entry> entries) {
+  private static String table(List<TrainingSets.Entry> entries) {
     TextTable table =
         new TextTable(
             "manifest", "state", "feature service", "rows", "snapshots", "made at", "out");
-    for (Manifests.Entry entry : entries) {
+    for (TrainingSets.Entry entry : entries) {
       table.row(
           entry.manifest().getId(),
           entry
@@ -63,15 +63,15 @@ public final class ManifestsJob {
                   .map(reading -> reading.getSnapshotId())
                   .distinct()
                   .count()),
-          Manifests.createdAt(entry.manifest()).toString(),
+          TrainingSets.createdAt(entry.manifest()).toString(),
           entry.out());
     }
     return table.toString();
   }
 
-  private static JsonArray json(List<Manifests.Entry> entries) {
+  private static JsonArray json(List<TrainingSets.Entry> entries) {
     JsonArray array = new JsonArray();
-    for (Manifests.Entry entry : entries) {
+    for (TrainingSets.Entry entry : entries) {
       JsonObject object = new JsonObject();
       object.addProperty("manifest", entry.manifest().getId());
       object.addProperty("out", entry.out());
@@ -80,7 +80,7 @@ public final class ManifestsJob {
           .retiredAt()
           .map(Instant::toString)
           .ifPresent(at -> object.addProperty("retired_at", at));
-      object.add("definition", JsonParser.parseString(Manifests.json(entry.manifest())));
+      object.add("definition", JsonParser.parseString(TrainingSets.json(entry.manifest())));
       array.add(object);
     }
     return array;

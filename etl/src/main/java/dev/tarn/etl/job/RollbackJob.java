@@ -122,7 +122,7 @@ public final class RollbackJob {
   /** The rollback itself needs no Iceberg, so it is not undone by one that is away. */
   private static void takeHistory(Settings settings, VersionStore versions, Console console) {
     try (Lake lake = Lake.open(settings)) {
-      ReleaseHistory.open(lake).take(versions);
+      ReleaseHistory.open(lake.catalog()).take(versions);
     } catch (RuntimeException e) {
       console.say(
           "the release history can't be written now (%s); the next push will", Failures.reason(e));

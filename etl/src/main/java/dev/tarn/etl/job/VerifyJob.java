@@ -4,13 +4,13 @@ import dev.tarn.cli.CommandLine;
 import dev.tarn.cli.Settings;
 import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;
+import dev.tarn.etl.catalog.Ledger;
 import dev.tarn.etl.console.Console;
 import dev.tarn.etl.console.Failures;
 import dev.tarn.etl.definition.Definitions;
 import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.etl.lake.Lake;
 import dev.tarn.etl.redis.RedisServers;
-import dev.tarn.etl.release.ReleaseHistory;
 import dev.tarn.etl.verify.Report;
 import dev.tarn.etl.verify.ReportFile;
 import dev.tarn.etl.verify.Verification;
@@ -64,14 +64,14 @@ public final class VerifyJob {
             .formatted(text));
   }
 
-  /** What was found stands, also where it can't be noted. */
+  /** Notes what was found; that stands, also where it can't be noted. */
   private static void note(Lake lake, Verification verification, Console console) {
     try {
-      VerificationHistory.add(lake, verification);
-    } catch (Exception e) { // Scala does not declare what it throws
+      VerificationHistory.add(lake.catalog(), verification);
+    } catch (RuntimeException e) {
       console.say(
           "the verification could not be noted in %s: %s",
-          lake.sqlName(ReleaseHistory.VERIFICATIONS), Failures.reason(e));
+          lake.sqlName(Ledger.VERIFICATIONS), Failures.reason(e));
     }
   }
 }

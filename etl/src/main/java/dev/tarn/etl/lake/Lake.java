@@ -1,42 +1,27 @@
 package dev.tarn.etl.lake;
 
-import com.typesafe.config.Config;
-import com.typesafe.config.ConfigUtil;
 import dev.tarn.cli.Settings;
 import dev.tarn.cli.TarnException;
-import dev.tarn.etl.console.Failures;
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.util.Map;
-import java.util.TreeMap;
-import org.apache.iceberg.catalog.Catalog;
-import org.apache.iceberg.catalog.Namespace;
-import org.apache.iceberg.catalog.SupportsNamespaces;
-import org.apache.iceberg.catalog.TableIdentifier;
-import org.apache.iceberg.exceptions.AlreadyExistsException;
+import dev.tarn.etl.catalog.IcebergCatalog;
+import java.util.function.BiConsumer;
 import org.apache.iceberg.spark.Spark3Util;
 import org.apache.spark.SparkConf;
 import org.apache.spark.sql.SparkSession;
 
 /**
- * The Spark session and, through it, the Iceberg catalog that holds the feature tables. In SQL the
- * catalog is called {@code tarn} and a view's table {@code tarn.features.VIEW}.
+ * Opens a Spark session over the lake and holds it together with the Iceberg catalog of the feature
+ * tables. In SQL the catalog is called {@code tarn} and a view's table {@code tarn.features.VIEW}.
  */
 public final class Lake implements AutoCloseable {
 
-  /** The catalog's name in Spark and, for JDBC catalogs, in the database. */
-  public static final String CATALOG = "tarn";
+  private static final String CATALOG = "spark.sql.catalog." + IcebergCatalog.NAME;
 
   private final SparkSession spark;
-  private final Namespace namespace;
-  private final String address;
+  private final IcebergCatalog catalog;
 
-  private Lake(SparkSession spark, Namespace namespace, String address) {
+  private Lake(SparkSession spark, IcebergCatalog catalog) {
     this.spark = spark;
-    this.namespace = namespace;
-    this.address = address;
+    this.catalog = catalog;
   }
 
   /**
@@ -45,7 +30,6 @@ public final class Lake implements AutoCloseable {
    * @throws TarnException if the catalog can't be reached
    */
   public static Lake open(Settings settings) {
-    Config tarn = settings.read(config -> config);
     SparkConf conf = new SparkConf();
     if (!conf.contains("spark.master")) {
       conf.setMaster("local[*]");
@@ -58,7 +42,7 @@ public final class Lake implements AutoCloseable {
       conf.setIfMissing("spark.driver.host", "127.0.0.1");
       conf.setIfMissing("spark.driver.bindAddress", "127.0.0.1");
     }
-    flat(tarn.getConfig("spark")).forEach((key, value) -> conf.set("spark." + key, value));
+    IcebergCatalog.spark(settings).forEach(conf::set);
     conf.setIfMissing("spark.app.name", "tarn");
     // A session's time zone decides what a date or a plain time means; features must not depend on
     // where the job happens to run.
@@ -70,30 +54,14 @@ public final class Lake implements AutoCloseable {
       String others = conf.get("spark.sql.extensions", "");
       conf.set("spark.sql.extensions", others.isEmpty() ? extensions : others + "," + extensions);
     }
-    String prefix = "spark.sql.catalog." + CATALOG;
-    conf.set(prefix, "org.apache.iceberg.spark.SparkCatalog");
-    // Jobs must see what other jobs published a moment ago.
-    conf.set(prefix + ".cache-enabled", "false");
-    Map<String, String> catalog = flat(tarn.getConfig("catalog"));
-    catalog.forEach((key, value) -> conf.set(prefix + "." + key, value));
-    makeParentOfSqlite(catalog.getOrDefault("uri", ""));
+    addCatalog(settings, conf::set);
     SparkSession spark = SparkSession.builder().config(conf).getOrCreate();
-    String address = catalog.getOrDefault("uri", catalog.getOrDefault("type", "?"));
-    Lake lake = new Lake(spark, Namespace.of(tarn.getString("database").split("\\.")), address);
     try {
-      lake.makeNamespace();
+      return new Lake(spark, catalogOf(spark, settings));
     } catch (RuntimeException e) {
       spark.stop();
-      throw unusable(address, e);
+      throw e;
     }
-    return lake;
-  }
-
-  private static TarnException unusable(String address, RuntimeException e) {
-    return new TarnException(
-        "can't use the Iceberg catalog at %s (settings below 'catalog'): %s"
-            .formatted(address, Failures.reason(e)),
-        e);
   }
 
   /**
@@ -103,47 +71,24 @@ public final class Lake implements AutoCloseable {
    * @throws TarnException if the catalog can't be reached
    */
   public static Lake attach(SparkSession spark, Settings settings) {
-    Config tarn = settings.read(config -> config);
-    String prefix = "spark.sql.catalog." + CATALOG;
-    Map<String, String> catalog = flat(tarn.getConfig("catalog"));
-    if (spark.conf().getOption(prefix).isEmpty()) {
-      spark.conf().set(prefix, "org.apache.iceberg.spark.SparkCatalog");
-      spark.conf().set(prefix + ".cache-enabled", "false");
-      catalog.forEach((key, value) -> spark.conf().set(prefix + "." + key, value));
-      makeParentOfSqlite(catalog.getOrDefault("uri", ""));
+    if (spark.conf().getOption(CATALOG).isEmpty()) {
+      addCatalog(settings, spark.conf()::set);
     }
-    String address = catalog.getOrDefault("uri", catalog.getOrDefault("type", "?"));
-    Lake lake = new Lake(spark, Namespace.of(tarn.getString("database").split("\\.")), address);
-    try {
-      lake.makeNamespace();
-      return lake;
-    } catch (RuntimeException e) {
-      throw unusable(address, e);
-    }
+    return new Lake(spark, catalogOf(spark, settings));
   }
 
   public SparkSession spark() {
     return spark;
   }
 
-  /** The Iceberg catalog, for what SQL can't do. */
-  public Catalog catalog() {
-    return Spark3Util.loadIcebergCatalog(spark, CATALOG);
+  /** The catalog of the session, for what needs no rows. */
+  public IcebergCatalog catalog() {
+    return catalog;
   }
 
-  /** Where a view's feature table is in the catalog. */
-  public TableIdentifier table(String view) {
-    return TableIdentifier.of(namespace, view);
-  }
-
-  /** The same table as SQL names it, e.g. {@code tarn.features.user_activity}. */
-  public String sqlName(String view) {
-    return CATALOG + "." + namespace + "." + view;
-  }
-
-  /** Where the catalog is, for messages. */
-  public String address() {
-    return address;
+  /** The name of a table in SQL, e.g. {@code tarn.features.user_activity}. */
+  public String sqlName(String table) {
+    return catalog.sqlName(table);
   }
 
   @Override
@@ -151,43 +96,19 @@ public final class Lake implements AutoCloseable {
     spark.stop();
   }
 
-  private void makeNamespace() {
-    if (catalog() instanceof SupportsNamespaces namespaces
-        && !namespaces.namespaceExists(namespace)) {
-      try {
-        namespaces.createNamespace(namespace);
-      } catch (AlreadyExistsException e) {
-        // Another job was quicker.
-      }
-    }
+  private static void addCatalog(Settings settings, BiConsumer<String, String> conf) {
+    conf.accept(CATALOG, "org.apache.iceberg.spark.SparkCatalog");
+    // Jobs must see what other jobs published a moment ago.
+    conf.accept(CATALOG + ".cache-enabled", "false");
+    IcebergCatalog.properties(settings)
+        .forEach((name, value) -> conf.accept(CATALOG + "." + name, value));
   }
 
-  /** SQLite makes its file but not the folder for it. */
-  private static void makeParentOfSqlite(String uri) {
-    String scheme = "jdbc:sqlite:";
-    if (!uri.startsWith(scheme)) {
-      return;
-    }
-    Path parent = Path.of(uri.substring(scheme.length())).toAbsolutePath().getParent();
-    try {
-      Files.createDirectories(parent);
-    } catch (IOException e) {
-      throw new TarnException(
-          "can't make the folder %s for the catalog (setting catalog.uri): %s"
-              .formatted(parent, Failures.reason(e)),
-          new UncheckedIOException(e));
-    }
-  }
-
-  private static Map<String, String> flat(Config config) {
-    Map<String, String> flat = new TreeMap<>();
-    config
-        .entrySet()
-        .forEach(
-            entry ->
-                flat.put(
-                    String.join(".", ConfigUtil.splitPath(entry.getKey())),
-                    entry.getValue().unwrapped().toString()));
-    return flat;
+  /** The session's own catalog, so that SQL and what is done without it share its connections. */
+  private static IcebergCatalog catalogOf(SparkSession spark, Settings settings) {
+    return IcebergCatalog.of(
+        settings,
+        spark.sessionState().newHadoopConf(),
+        () -> Spark3Util.loadIcebergCatalog(spark, IcebergCatalog.NAME));
   }
 }

@@ -2,6 +2,8 @@ package dev.tarn.etl.push;
 
 import com.google.protobuf.util.Timestamps;
 import dev.tarn.etl.catalog.FeatureTable;
+import dev.tarn.etl.catalog.FileAsOfs;
+import dev.tarn.etl.catalog.IcebergCatalog;
 import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.etl.lake.EntityIds;
 import dev.tarn.etl.lake.Lake;
@@ -9,21 +11,15 @@ import dev.tarn.etl.lake.SnapshotRows;
 import dev.tarn.manifest.Manifest;
 import dev.tarn.manifest.StoredFeature;
 import dev.tarn.row.Values;
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.ByteBuffer;
+import java.time.Instant;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import org.apache.iceberg.DataOperations;
-import org.apache.iceberg.FileScanTask;
 import org.apache.iceberg.Snapshot;
 import org.apache.iceberg.SnapshotSummary;
 import org.apache.iceberg.Table;
-import org.apache.iceberg.io.CloseableIterable;
-import org.apache.iceberg.types.Conversions;
-import org.apache.iceberg.types.Types;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
@@ -180,8 +176,8 @@ final class Delta {
                 "CALL %s.system.create_changelog_view(table => '%s', changelog_view => '%s',"
                     + " options => map('start-snapshot-id', '%d', 'end-snapshot-id', '%d'),"
                     + " net_changes => true)",
-                Lake.CATALOG,
-                table.sqlName().substring(Lake.CATALOG.length() + 1),
+                IcebergCatalog.NAME,
+                table.sqlName().substring(IcebergCatalog.NAME.length() + 1),
                 name,
                 base.getSnapshotId(),
                 to.snapshotId()));
@@ -190,30 +186,9 @@ final class Delta {
 
   /** Whether all files that were added have as-ofs after the base's only. */
   private boolean isAllNewer() {
-    int field = table.iceberg().schema().findField(FeatureView.EVENT_TIMESTAMP).fieldId();
-    long newest = Timestamps.toMicros(base.getAsOf());
-    try (CloseableIterable<FileScanTask> files =
-        table
-            .iceberg()
-            .newIncrementalAppendScan()
-            .fromSnapshotExclusive(base.getSnapshotId())
-            .toSnapshot(to.snapshotId())
-            .includeColumnStats(List.of(FeatureView.EVENT_TIMESTAMP))
-            .planFiles()) {
-      for (FileScanTask task : files) {
-        Map<Integer, ByteBuffer> bounds = task.file().lowerBounds();
-        if (bounds == null || !bounds.containsKey(field)) {
-          return false;
-        }
-        long first = Conversions.fromByteBuffer(Types.TimestampType.withZone(), bounds.get(field));
-        if (first <= newest) {
-          return false;
-        }
-      }
-      return true;
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
+    Instant newest = Values.instant(Timestamps.toMicros(base.getAsOf()));
+    return FileAsOfs.appended(table.iceberg(), base.getSnapshotId(), to.snapshotId()).stream()
+        .allMatch(file -> file.first().filter(newest::isBefore).isPresent());
   }
 
   /** Whether a row of the one can be read as a row of the other. */

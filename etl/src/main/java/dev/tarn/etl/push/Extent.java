@@ -1,21 +1,15 @@
 package dev.tarn.etl.push;
 
 import dev.tarn.etl.catalog.FeatureTable;
+import dev.tarn.etl.catalog.FileAsOfs;
 import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.etl.lake.EntityIds;
-import dev.tarn.row.Values;
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.ByteBuffer;
 import java.time.Instant;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
-import org.apache.iceberg.FileScanTask;
 import org.apache.iceberg.Snapshot;
-import org.apache.iceberg.io.CloseableIterable;
-import org.apache.iceberg.types.Conversions;
-import org.apache.iceberg.types.Types;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.functions;
@@ -38,29 +32,13 @@ record Extent(long entities, Instant newest) {
    * holds one as-of, as builds write them, and the largest as-of has most of the entities.
    */
   static Extent of(FeatureTable table, Snapshot snapshot, FeatureView view, Dataset<Row> rows) {
-    int field = table.schemaOf(snapshot).findField(FeatureView.EVENT_TIMESTAMP).fieldId();
-    Map<Long, Long> rowsByAsOf = new HashMap<>();
+    Map<Instant, Long> rowsByAsOf = new HashMap<>();
     long all = 0;
     boolean isTold = true;
-    try (CloseableIterable<FileScanTask> files =
-        table
-            .iceberg()
-            .newScan()
-            .useSnapshot(snapshot.snapshotId())
-            .includeColumnStats()
-            .planFiles()) {
-      for (FileScanTask task : files) {
-        ByteBuffer lower = bound(task.file().lowerBounds(), field);
-        ByteBuffer upper = bound(task.file().upperBounds(), field);
-        isTold &= lower != null && lower.equals(upper) && task.deletes().isEmpty();
-        if (isTold) {
-          long asOf = Conversions.fromByteBuffer(Types.TimestampType.withZone(), upper);
-          rowsByAsOf.merge(asOf, task.file().recordCount(), Long::sum);
-        }
-        all += task.file().recordCount();
-      }
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
+    for (FileAsOfs file : FileAsOfs.of(table.iceberg(), snapshot.snapshotId())) {
+      isTold &= file.only().isPresent() && !file.hasDeletes();
+      file.only().ifPresent(asOf -> rowsByAsOf.merge(asOf, file.rows(), Long::sum));
+      all += file.rows();
     }
     if (all == 0) {
       return new Extent(0, Instant.EPOCH);
@@ -74,11 +52,11 @@ record Extent(long entities, Instant newest) {
     return told(isTold, all, rowsByAsOf).orElseGet(() -> count(view, rows));
   }
 
-  private static Optional<Extent> told(boolean isTold, long all, Map<Long, Long> rowsByAsOf) {
+  private static Optional<Extent> told(boolean isTold, long all, Map<Instant, Long> rowsByAsOf) {
     long largest = rowsByAsOf.values().stream().mapToLong(Long::longValue).max().orElse(0);
     if (isTold && all <= SLACK * largest) {
-      long newest = rowsByAsOf.keySet().stream().mapToLong(Long::longValue).max().orElseThrow();
-      return Optional.of(new Extent(largest, Values.instant(newest)));
+      Instant newest = Collections.max(rowsByAsOf.keySet());
+      return Optional.of(new Extent(largest, newest));
     }
     return Optional.empty();
   }
@@ -92,9 +70,5 @@ record Extent(long entities, Instant newest) {
     return counted.isNullAt(1)
         ? new Extent(0, Instant.EPOCH)
         : new Extent(counted.getLong(0), counted.getInstant(1));
-  }
-
-  private static ByteBuffer bound(Map<Integer, ByteBuffer> bounds, int field) {
-    return bounds == null ? null : bounds.get(field);
   }
 }

@@ -122,7 +122,7 @@ public final class Push {
   public List<Outcome> push(
       List<FeatureView> views, List<StoredService> services, Request request) {
     Outcomes outcomes = new Outcomes(console);
-    Supplier<List<StoredService>> fitted = () -> new Fits(lake).apply(services);
+    Supplier<List<StoredService>> fitted = () -> new Fits(lake.catalog()).apply(services);
     Map<FeatureView, FeatureTable> tables = new LinkedHashMap<>();
     views.forEach(view -> tables.put(view, built(view)));
 
@@ -175,7 +175,7 @@ public final class Push {
   }
 
   private FeatureTable built(FeatureView view) {
-    return FeatureTable.find(lake, view.name())
+    return FeatureTable.find(lake.catalog(), view.name())
         .filter(found -> found.main().isPresent())
         .orElseThrow(
             () ->
@@ -189,7 +189,7 @@ public final class Push {
       for (Map.Entry<FeatureView, FeatureTable> entry : tables.entrySet()) {
         retention.prune(entry.getKey().name(), entry.getValue(), settings.keep(), settings.grace());
       }
-      ReleaseHistory.open(lake).take(versions);
+      ReleaseHistory.open(lake.catalog()).take(versions);
     } catch (RuntimeException e) {
       // The push is done: to fail it now would only have it retried.
       console.say(

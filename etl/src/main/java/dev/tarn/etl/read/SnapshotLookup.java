@@ -51,7 +51,7 @@ public final class SnapshotLookup {
   public GetOnlineFeaturesResponse get(
       FeatureView view, String snapshotOrTag, List<String> ids, List<String> features) {
     FeatureTable table =
-        FeatureTable.find(lake, view.name())
+        FeatureTable.find(lake.catalog(), view.name())
             .orElseThrow(
                 () -> new UsageException("nothing has been built of '%s'".formatted(view.name())));
     Snapshot snapshot = table.published(snapshotOrTag);
@@ -82,7 +82,10 @@ public final class SnapshotLookup {
     for (FeatureView view : definitions.views()) {
       boolean asked =
           line.optional("entity").map(name -> name.equals(view.entity().name())).orElse(true);
-      if (asked && FeatureTable.find(lake, view.name()).filter(t -> t.has(snapshot)).isPresent()) {
+      if (asked
+          && FeatureTable.find(lake.catalog(), view.name())
+              .filter(t -> t.has(snapshot))
+              .isPresent()) {
         having.add(view);
       }
     }

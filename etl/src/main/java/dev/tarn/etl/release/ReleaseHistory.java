@@ -4,7 +4,9 @@ import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.Timestamp;
 import com.google.protobuf.util.Timestamps;
 import dev.tarn.cli.TarnException;
-import dev.tarn.etl.lake.Lake;
+import dev.tarn.etl.catalog.Commits;
+import dev.tarn.etl.catalog.IcebergCatalog;
+import dev.tarn.etl.catalog.Ledger;
 import dev.tarn.etl.redis.VersionStore;
 import dev.tarn.manifest.Manifest;
 import dev.tarn.manifest.ReleaseEvent;
@@ -17,52 +19,32 @@ import java.time.OffsetDateTime;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.Comparator;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
-import java.util.UUID;
+import java.util.stream.Collectors;
 import org.apache.iceberg.DataFile;
-import org.apache.iceberg.FileFormat;
 import org.apache.iceberg.FileScanTask;
 import org.apache.iceberg.OverwriteFiles;
 import org.apache.iceberg.Schema;
 import org.apache.iceberg.Snapshot;
 import org.apache.iceberg.Table;
-import org.apache.iceberg.catalog.TableIdentifier;
-import org.apache.iceberg.data.GenericRecord;
-import org.apache.iceberg.data.IcebergGenerics;
 import org.apache.iceberg.data.Record;
-import org.apache.iceberg.data.parquet.GenericParquetWriter;
-import org.apache.iceberg.exceptions.AlreadyExistsException;
-import org.apache.iceberg.exceptions.CommitFailedException;
-import org.apache.iceberg.exceptions.ValidationException;
 import org.apache.iceberg.expressions.Expressions;
 import org.apache.iceberg.io.CloseableIterable;
-import org.apache.iceberg.io.DataWriter;
-import org.apache.iceberg.io.OutputFile;
-import org.apache.iceberg.parquet.Parquet;
 import org.apache.iceberg.types.Types;
 
 /**
- * The Iceberg table that says what was live when: a row for each release of each view, from when to
- * when, of which version and snapshot, with what its push cost. It is what a training read "as
- * served" joins against.
+ * The ledger that says which version was released when: a row for each release of each view, from
+ * when to when, of which version and snapshot, with what its push cost. Training sets "as served"
+ * are joined against it.
  *
  * <p>Redis notes a release in the instant in which it happens; {@link #take} brings the notes over.
- * A job that dies in between loses none: the next one takes them. A row is closed by the release
- * that follows it, so open rows are kept in files of their own, and taking a release rewrites no
- * more than those.
+ * A job that dies in between loses none: the next one takes them. The release that follows closes a
+ * row, so open rows are kept in files of their own, and taking a release rewrites only those.
  */
 public final class ReleaseHistory {
 
-  /** The table's name, beside the feature tables. */
-  public static final String TABLE = "tarn_releases";
-
-  /** The table of verifications beside it, which {@code verify} writes. */
-  public static final String VERIFICATIONS = "tarn_verifications";
-
-  private static final int ATTEMPTS = 20;
   private static final String VIEW = "feature_view";
   private static final String VERSION = "version";
   private static final String RELEASED_AT = "released_at";
@@ -88,9 +70,9 @@ public final class ReleaseHistory {
           Types.NestedField.optional(14, MANIFEST, Types.StringType.get()));
 
   /**
-   * A version while it was live.
+   * A version while it was released.
    *
-   * @param retiredAt empty: it is live still
+   * @param retiredAt the end of the release; empty: it is released still
    * @param manifest how it is answered; empty for a release from before that was noted
    */
   public record Released(
@@ -100,50 +82,28 @@ public final class ReleaseHistory {
       Optional<Instant> retiredAt,
       Optional<Manifest> manifest) {}
 
+  private final Ledger ledger;
   private final Table table;
 
-  private ReleaseHistory(Table table) {
-    this.table = table;
+  private ReleaseHistory(Ledger ledger) {
+    this.ledger = ledger;
+    this.table = ledger.open();
   }
 
-  /** The history of a lake; its table is made if it is not there. */
-  public static ReleaseHistory open(Lake lake) {
-    TableIdentifier name = lake.table(TABLE);
-    if (!lake.catalog().tableExists(name)) {
-      try {
-        lake.catalog().createTable(name, SCHEMA);
-      } catch (AlreadyExistsException e) {
-        // Another job was quicker.
-      }
-    }
-    Table table = lake.catalog().loadTable(name);
-    if (table.schema().findField(MANIFEST) == null) {
-      // Made before releases noted how they are answered.
-      table.updateSchema().addColumn(MANIFEST, Types.StringType.get()).commit();
-    }
-    return new ReleaseHistory(table);
+  /** Opens the history of a catalog; its table is made if it is not there. */
+  public static ReleaseHistory open(IcebergCatalog catalog) {
+    return new ReleaseHistory(new Ledger(catalog, Ledger.RELEASES, SCHEMA));
   }
 
   /** The releases of a view, the oldest first. */
   public List<Released> of(String view) {
-    table.refresh();
-    List<Released> releases = new ArrayList<>();
-    try (CloseableIterable<Record> records =
-        IcebergGenerics.read(table).where(Expressions.equal(VIEW, view)).build()) {
-      records.forEach(record -> releases.add(released(record)));
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
-    releases.sort(Comparator.comparing(Released::releasedAt));
-    return releases;
+    return ledger.read(Expressions.equal(VIEW, view)).stream()
+        .map(ReleaseHistory::released)
+        .sorted(Comparator.comparing(Released::releasedAt))
+        .toList();
   }
 
-  /** The table itself, e.g. to expire its snapshots. */
-  public Table iceberg() {
-    return table;
-  }
-
-  /** An event of a version, to be completed with what its push cost. */
+  /** Begins the event of a release, which lacks what its push cost. */
   public static ReleaseEvent.Builder event(Manifest manifest, Instant at, String action) {
     return ReleaseEvent.newBuilder()
         .setFeatureView(manifest.getFeatureView())
@@ -156,7 +116,7 @@ public final class ReleaseHistory {
         .setManifest(manifest);
   }
 
-  /** Takes the releases that Redis has noted. */
+  /** Takes the releases that Redis has noted, also where another job takes some of the same. */
   public void take(VersionStore versions) {
     List<String> events = versions.events();
     if (events.isEmpty()) {
@@ -165,36 +125,22 @@ public final class ReleaseHistory {
     List<ReleaseEvent> releases =
         new ArrayList<>(events.stream().map(ReleaseHistory::parse).toList());
     releases.sort(Comparator.comparing(ReleaseEvent::getReleasedAt, Timestamps.comparator()));
-    for (int attempt = 1; ; attempt++) {
-      try {
-        add(releases);
-        break;
-      } catch (CommitFailedException | ValidationException e) {
-        // Another job took some of the same.
-        if (attempt == ATTEMPTS) {
-          throw e;
-        }
-      } catch (IOException e) {
-        throw new UncheckedIOException(e);
-      }
-    }
+    Commits.retryConflicts(() -> add(releases));
     versions.removeEvents(events);
   }
 
-  private void add(List<ReleaseEvent> releases) throws IOException {
+  private void add(List<ReleaseEvent> releases) {
     table.refresh();
     Optional<Snapshot> before = Optional.ofNullable(table.currentSnapshot());
     Set<String> known = known(releases);
-    List<Record> open = new ArrayList<>();
     List<DataFile> read = new ArrayList<>();
     try (CloseableIterable<FileScanTask> files =
         table.newScan().filter(Expressions.isNull(RETIRED_AT)).planFiles()) {
       files.forEach(task -> read.add(task.file()));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
     }
-    try (CloseableIterable<Record> records =
-        IcebergGenerics.read(table).where(Expressions.isNull(RETIRED_AT)).build()) {
-      records.forEach(open::add);
-    }
+    List<Record> open = new ArrayList<>(Ledger.read(table, Expressions.isNull(RETIRED_AT)));
     List<Record> closed = new ArrayList<>();
     for (ReleaseEvent release : releases) {
       if (known.contains(key(release.getFeatureView(), release.getVersion(), at(release)))) {
@@ -216,57 +162,32 @@ public final class ReleaseHistory {
     change.validateNoConflictingDeletes();
     read.forEach(change::deleteFile);
     if (!closed.isEmpty()) {
-      change.addFile(write(closed));
+      change.addFile(Ledger.write(table, closed));
     }
-    change.addFile(write(open));
+    change.addFile(Ledger.write(table, open));
     change.commit();
   }
 
-  /** Which of the releases the table has, by {@link #key}. */
-  private Set<String> known(List<ReleaseEvent> releases) throws IOException {
+  /** The {@link #key} of each release that the table has, of those since the first of these. */
+  private Set<String> known(List<ReleaseEvent> releases) {
     OffsetDateTime first = at(releases.get(0));
-    Set<String> known = new HashSet<>();
-    try (CloseableIterable<Record> records =
-        IcebergGenerics.read(table)
-            .where(Expressions.greaterThanOrEqual(RELEASED_AT, first.toString()))
-            .build()) {
-      records.forEach(
-          record ->
-              known.add(
-                  key(
-                      (String) record.getField(VIEW),
-                      (String) record.getField(VERSION),
-                      (OffsetDateTime) record.getField(RELEASED_AT))));
-    }
-    return known;
+    return Ledger.read(table, Expressions.greaterThanOrEqual(RELEASED_AT, first.toString()))
+        .stream()
+        .map(
+            record ->
+                key(
+                    (String) record.getField(VIEW),
+                    (String) record.getField(VERSION),
+                    (OffsetDateTime) record.getField(RELEASED_AT)))
+        .collect(Collectors.toSet());
   }
 
   private static String key(String view, String version, OffsetDateTime releasedAt) {
     return String.join(" ", view, version, releasedAt.toInstant().toString());
   }
 
-  private DataFile write(List<Record> records) throws IOException {
-    OutputFile file =
-        table
-            .io()
-            .newOutputFile(
-                table
-                    .locationProvider()
-                    .newDataLocation(
-                        FileFormat.PARQUET.addExtension(UUID.randomUUID().toString())));
-    DataWriter<Record> writer =
-        Parquet.writeData(file)
-            .forTable(table)
-            .createWriterFunc(GenericParquetWriter::create)
-            .build();
-    try (writer) {
-      records.forEach(writer::write);
-    }
-    return writer.toDataFile();
-  }
-
-  private static Record record(ReleaseEvent release) {
-    Record record = GenericRecord.create(SCHEMA);
+  private Record record(ReleaseEvent release) {
+    Record record = ledger.row();
     record.setField(VIEW, release.getFeatureView());
     record.setField(VERSION, release.getVersion());
     record.setField(SNAPSHOT_ID, release.getSnapshotId());
@@ -299,7 +220,8 @@ public final class ReleaseHistory {
     try {
       return ControlJson.parse(json, Manifest.newBuilder()).build();
     } catch (InvalidProtocolBufferException e) {
-      throw new TarnException("a manifest in %s can't be read: %s".formatted(TABLE, json), e);
+      throw new TarnException(
+          "a version record in %s can't be read: %s".formatted(Ledger.RELEASES, json), e);
     }
   }
 

@@ -11,7 +11,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.apache.iceberg.SnapshotRef;
-import org.apache.iceberg.Table;
 
 /**
  * Which versions stay, and that Iceberg keeps their snapshots: each version has a tag from before
@@ -27,9 +26,7 @@ public final class Retention {
 
   /** Keeps a snapshot for a version. */
   public void tag(FeatureTable table, String version, long snapshotId) {
-    String tag = tagOf(version);
-    // Whatever age the table lets tags have.
-    table.changeRefs(refs -> refs.createTag(tag, snapshotId).setMaxRefAgeMs(tag, Long.MAX_VALUE));
+    table.refs().tag(tagOf(version), snapshotId);
   }
 
   /**
@@ -42,8 +39,7 @@ public final class Retention {
   public List<String> tagAgain(String view, FeatureTable table) {
     List<Manifest> kept = versions.manifests(view);
     Optional<String> released = versions.released(view).map(Release::version);
-    table.iceberg().refresh();
-    Map<String, SnapshotRef> refs = table.iceberg().refs();
+    Map<String, SnapshotRef> refs = table.refs().all();
     if (released.isPresent()
         && !refs.containsKey(tagOf(released.get()))
         && kept.stream().noneMatch(manifest -> manifest.getVersion().equals(released.get()))) {
@@ -59,7 +55,7 @@ public final class Retention {
       SnapshotRef ref = refs.get(tag);
       if (ref != null && ref.snapshotId() == snapshotId) {
         if (!Long.valueOf(Long.MAX_VALUE).equals(ref.maxRefAgeMs())) {
-          table.changeRefs(change -> change.setMaxRefAgeMs(tag, Long.MAX_VALUE));
+          table.refs().change(change -> change.setMaxRefAgeMs(tag, Long.MAX_VALUE));
         }
       } else if (table.iceberg().snapshot(snapshotId) != null) {
         if (ref != null) {
@@ -125,11 +121,7 @@ public final class Retention {
   }
 
   private static void untag(FeatureTable table, String version) {
-    Table iceberg = table.iceberg();
-    iceberg.refresh();
-    if (iceberg.refs().containsKey(tagOf(version))) {
-      table.changeRefs(refs -> refs.removeTag(tagOf(version)));
-    }
+    table.refs().untag(tagOf(version));
   }
 
   private static String tagOf(String version) {

@@ -7,6 +7,7 @@ import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;
 import dev.tarn.etl.catalog.FeatureTable;
 import dev.tarn.etl.catalog.Fits;
+import dev.tarn.etl.catalog.TrainingSets;
 import dev.tarn.etl.console.Console;
 import dev.tarn.etl.console.Moments;
 import dev.tarn.etl.console.TarnVersion;
@@ -83,7 +84,7 @@ final class Plan {
             .setTarnVersion(TarnVersion.current())
             .putAllArguments(request.arguments());
     Instant now = Instant.now().truncatedTo(ChronoUnit.MILLIS);
-    manifest.setId(Manifests.newId(now)).setCreatedAt(Timestamps.fromMillis(now.toEpochMilli()));
+    manifest.setId(TrainingSets.newId(now)).setCreatedAt(Timestamps.fromMillis(now.toEpochMilli()));
     for (FeatureView view : definitions.views()) {
       if (service.uses(view)) {
         FeatureTable table = built(view);
@@ -101,7 +102,8 @@ final class Plan {
     StoredService defined = service.stored();
     manifest.setServiceHash(hash(defined, manifest.getViewsList()));
     return manifest
-        .setService(request.vectors() ? new Fits(lake).apply(List.of(defined)).get(0) : defined)
+        .setService(
+            request.vectors() ? new Fits(lake.catalog()).apply(List.of(defined)).get(0) : defined)
         .build();
   }
 
@@ -136,7 +138,7 @@ final class Plan {
   }
 
   private FeatureTable built(FeatureView view) {
-    return FeatureTable.find(lake, view.name())
+    return FeatureTable.find(lake.catalog(), view.name())
         .filter(table -> table.main().isPresent())
         .orElseThrow(
             () ->

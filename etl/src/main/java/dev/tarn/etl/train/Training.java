@@ -3,6 +3,7 @@ package dev.tarn.etl.train;
 import dev.tarn.cli.CommandLine;
 import dev.tarn.cli.Settings;
 import dev.tarn.cli.UsageException;
+import dev.tarn.etl.catalog.TrainingSets;
 import dev.tarn.etl.console.Console;
 import dev.tarn.etl.console.Failures;
 import dev.tarn.etl.definition.Definitions;
@@ -129,7 +130,7 @@ public final class Training {
             "%s= is in the manifest already: a set is made again as it was".formatted(argument));
       }
     }
-    TrainingManifest manifest = new Manifests(lake).find(line.text("manifest"));
+    TrainingManifest manifest = new TrainingSets(lake.catalog()).find(line.text("manifest"));
     TrainingSpine stored = manifest.getSpine();
     if (given.isEmpty() && !line.has("spine") && stored.getLocation().isEmpty()) {
       throw new UsageException(
@@ -196,7 +197,7 @@ public final class Training {
 
   /** The history with all releases, also those that Redis alone has noted yet. */
   private ReleaseHistory releases() {
-    ReleaseHistory history = ReleaseHistory.open(lake);
+    ReleaseHistory history = ReleaseHistory.open(lake.catalog());
     history.take(new VersionStore(RedisServers.connect(settings)));
     return history;
   }

@@ -1,5 +1,6 @@
 package dev.tarn.etl.train;
 
+import dev.tarn.etl.catalog.TrainingSets;
 import dev.tarn.etl.lake.Lake;
 import dev.tarn.manifest.TrainingManifest;
 import org.apache.spark.sql.Dataset;
@@ -38,7 +39,7 @@ public final class TrainingSet {
 
   /** What says how the set is made, as JSON. Its snapshots are kept once the set is saved. */
   public String manifest() {
-    return Manifests.json(manifest);
+    return TrainingSets.json(manifest);
   }
 
   /** The set's id, for {@code ./tarn retire}. */
@@ -61,19 +62,19 @@ public final class TrainingSet {
    */
   public void save(String out, boolean overwrite) {
     Output output = Output.of(lake, out, overwrite);
-    Manifests manifests = new Manifests(lake);
+    TrainingSets sets = new TrainingSets(lake.catalog());
     if (isKept) {
       output.write(read::rowsInOrder, spine.count(), manifest.getId(), manifest());
       return;
     }
     try {
-      manifests.keep(manifest);
+      sets.keep(manifest);
       output.write(read::rowsInOrder, spine.count(), manifest.getId(), manifest());
-      manifests.made(manifest, out);
+      sets.made(manifest, out);
       isKept = true;
     } finally {
       if (!isKept) {
-        manifests.release(manifest);
+        sets.removeTags(manifest);
       }
     }
   }

@@ -27,7 +27,7 @@ record ViewTable(TrainingView view, Entity entity, FeatureTable table) {
    */
   static ViewTable of(Lake lake, TrainingView view) {
     FeatureTable table =
-        FeatureTable.find(lake, view.getFeatureView())
+        FeatureTable.find(lake.catalog(), view.getFeatureView())
             .orElseThrow(
                 () ->
                     new TarnException(

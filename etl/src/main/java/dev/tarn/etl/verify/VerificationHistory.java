@@ -1,27 +1,25 @@
 package dev.tarn.etl.verify;
 
 import com.google.protobuf.util.Timestamps;
-import dev.tarn.etl.lake.Lake;
-import dev.tarn.etl.release.ReleaseHistory;
+import dev.tarn.etl.catalog.IcebergCatalog;
+import dev.tarn.etl.catalog.Ledger;
+import dev.tarn.manifest.Manifest;
 import dev.tarn.row.FeatureTypes;
 import dev.tarn.row.Values;
+import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.OptionalDouble;
 import org.apache.iceberg.Schema;
-import org.apache.iceberg.catalog.TableIdentifier;
-import org.apache.iceberg.exceptions.AlreadyExistsException;
-import org.apache.iceberg.spark.SparkSchemaUtil;
+import org.apache.iceberg.data.GenericRecord;
+import org.apache.iceberg.data.Record;
 import org.apache.iceberg.types.Types;
-import org.apache.spark.sql.Row;
-import org.apache.spark.sql.RowFactory;
 
 /**
- * The Iceberg table of all verifications, beside the release history: a row for each feature, so
- * that a feature's figures over time are one plain query.
+ * The ledger of all verifications: a row for each feature, so that a feature's figures over time
+ * are one plain query.
  *
- * <p>It is a table of its own since a release is verified as often as somebody likes, and its row
- * in the history is written anew when the release ends.
+ * <p>They are not in the release history, since a release is verified as often as somebody likes,
+ * and its row there is written anew when the release ends.
  */
 public final class VerificationHistory {
 
@@ -47,40 +45,33 @@ public final class VerificationHistory {
   private VerificationHistory() {}
 
   /** Adds a verification. */
-  public static void add(Lake lake, Verification verification) throws Exception {
-    TableIdentifier name = lake.table(ReleaseHistory.VERIFICATIONS);
-    if (!lake.catalog().tableExists(name)) {
-      try {
-        lake.catalog().createTable(name, SCHEMA);
-      } catch (AlreadyExistsException e) {
-        // Another job was quicker.
-      }
-    }
-    List<Row> rows = new ArrayList<>();
+  public static void add(IcebergCatalog catalog, Verification verification) {
+    Ledger ledger = new Ledger(catalog, Ledger.VERIFICATIONS, SCHEMA);
+    Manifest manifest = verification.manifest();
+    List<Record> rows = new ArrayList<>();
     for (Verification.OfFeature feature : verification.features()) {
-      rows.add(
-          RowFactory.create(
-              verification.at(),
-              verification.manifest().getFeatureView(),
-              verification.manifest().getVersion(),
-              verification.manifest().getSnapshotId(),
-              Values.instant(Timestamps.toMicros(verification.manifest().getAsOf())),
-              verification.isReleased(),
-              verification.share(),
-              verification.isEqual(),
-              verification.online(),
-              verification.offline(),
-              verification.differing(),
-              feature.feature().getName(),
-              FeatureTypes.name(feature.feature().getType()),
-              feature.differing(),
-              row(feature.online()),
-              row(feature.offline())));
+      Record row = ledger.row();
+      row.setField("verified_at", verification.at().atOffset(ZoneOffset.UTC));
+      row.setField("feature_view", manifest.getFeatureView());
+      row.setField("version", manifest.getVersion());
+      row.setField("snapshot_id", manifest.getSnapshotId());
+      row.setField(
+          "as_of",
+          Values.instant(Timestamps.toMicros(manifest.getAsOf())).atOffset(ZoneOffset.UTC));
+      row.setField("released", verification.isReleased());
+      row.setField("sample", verification.share());
+      row.setField("equal", verification.isEqual());
+      row.setField("entities_online", verification.online());
+      row.setField("entities_offline", verification.offline());
+      row.setField("entities_differing", verification.differing());
+      row.setField("feature", feature.feature().getName());
+      row.setField("type", FeatureTypes.name(feature.feature().getType()));
+      row.setField("differing", feature.differing());
+      row.setField("online", record(feature.online()));
+      row.setField("offline", record(feature.offline()));
+      rows.add(row);
     }
-    lake.spark()
-        .createDataFrame(rows, SparkSchemaUtil.convert(SCHEMA))
-        .writeTo(lake.sqlName(ReleaseHistory.VERIFICATIONS))
-        .append();
+    ledger.append("the verification", rows);
   }
 
   private static Types.StructType statistics(int firstId) {
@@ -102,22 +93,22 @@ public final class VerificationHistory {
     return Types.StructType.of(fields);
   }
 
-  private static Row row(Statistics statistics) {
-    List<Object> values = new ArrayList<>();
-    values.add(statistics.rows());
-    values.add(statistics.nulls());
-    values.add(statistics.nullRate());
-    values.add(statistics.distinct());
-    values.add(statistics.isNumeric() ? statistics.notFinite() : null);
-    List<OptionalDouble> numbers =
-        new ArrayList<>(List.of(statistics.mean(), statistics.variance(), statistics.min()));
+  private static Record record(Statistics statistics) {
+    Record record = GenericRecord.create(statistics(1));
+    record.setField("rows", statistics.rows());
+    record.setField("nulls", statistics.nulls());
+    record.setField("null_rate", statistics.nullRate());
+    record.setField("distinct", statistics.distinct());
+    record.setField("not_finite", statistics.isNumeric() ? statistics.notFinite() : null);
+    statistics.mean().ifPresent(mean -> record.setField("mean", mean));
+    statistics.variance().ifPresent(variance -> record.setField("variance", variance));
+    statistics.min().ifPresent(min -> record.setField("min", min));
     for (double share : VerifySummary.QUANTILES) {
-      numbers.add(statistics.quantile(share));
+      statistics
+          .quantile(share)
+          .ifPresent(quantile -> record.setField(Numbers.quantileName(share), quantile));
     }
-    numbers.add(statistics.max());
-    for (OptionalDouble number : numbers) {
-      values.add(number.isPresent() ? (Object) number.getAsDouble() : null);
-    }
-    return RowFactory.create(values.toArray());
+    statistics.max().ifPresent(max -> record.setField("max", max));
+    return record;
   }
 }

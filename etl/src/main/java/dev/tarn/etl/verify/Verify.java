@@ -86,7 +86,8 @@ public final class Verify {
     // 1. Pin the version: whatever is released from here on is not part of this.
     Optional<Release> released = versions.released(view.name());
     Manifest manifest = chosen(view, released, request);
-    FeatureTable table = FeatureTable.find(lake, view.name()).orElseThrow(() -> gone(manifest));
+    FeatureTable table =
+        FeatureTable.find(lake.catalog(), view.name()).orElseThrow(() -> gone(manifest));
     Snapshot snapshot = table.iceberg().snapshot(manifest.getSnapshotId());
     if (snapshot == null) {
       throw gone(manifest);

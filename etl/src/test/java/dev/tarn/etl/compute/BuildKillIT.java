@@ -92,7 +92,7 @@ class BuildKillIT {
 
   /** The as-ofs that main has. */
   private static int published(Orders orders) {
-    if (FeatureTable.find(orders.bench().lake(), "spending").isEmpty()) {
+    if (FeatureTable.find(orders.bench().lake().catalog(), "spending").isEmpty()) {
       return 0;
     }
     return (int) orders.rows().stream().map(row -> row.split(",", -1)[1]).distinct().count();

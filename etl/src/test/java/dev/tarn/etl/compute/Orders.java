@@ -78,7 +78,7 @@ final class Orders {
   }
 
   Table table() {
-    return FeatureTable.find(bench.lake(), "spending").orElseThrow().iceberg();
+    return FeatureTable.find(bench.lake().catalog(), "spending").orElseThrow().iceberg();
   }
 
   String name() {

@@ -192,7 +192,7 @@ class TestAudit {
         .hasMessage(
             "build of spending as of %s: 1 check failed; main stays at nothing\n  %s",
             JAN_3, "min-rows (features/users.conf:12): 2 rows, and at least 9 are expected");
-    assertThat(FeatureTable.find(other.bench().lake(), "spending")).isEmpty();
+    assertThat(FeatureTable.find(other.bench().lake().catalog(), "spending")).isEmpty();
   }
 
   @Test

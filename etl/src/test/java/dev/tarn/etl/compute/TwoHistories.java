@@ -82,7 +82,7 @@ final class TwoHistories {
   }
 
   FeatureTable table(String view) {
-    return FeatureTable.find(bench.lake(), view).orElseThrow();
+    return FeatureTable.find(bench.lake().catalog(), view).orElseThrow();
   }
 
   Snapshot newest(String view) {

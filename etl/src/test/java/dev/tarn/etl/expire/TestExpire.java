@@ -199,9 +199,9 @@ class TestExpire {
     OnlineCopy.assertNoForeignKeys(bench, VIEW);
     // A build that has only begun: main is old, and its branch has just been made.
     Instant later = Instant.now().plus(Duration.ofDays(40));
-    FeatureTable features = FeatureTable.find(bench.lake(), VIEW).orElseThrow();
+    FeatureTable features = FeatureTable.find(bench.lake().catalog(), VIEW).orElseThrow();
     assertThat(
-            features.removeDeadBuilds(
+            features.audits().removeDead(
                 later, Instant.ofEpochMilli(main(bench).timestampMillis() - 1)))
         .isEmpty();
     assertThat(table(bench).refs()).containsKey(branch);
@@ -374,6 +374,6 @@ class TestExpire {
   }
 
   private static Table table(Workbench bench) {
-    return FeatureTable.find(bench.lake(), VIEW).orElseThrow().iceberg();
+    return FeatureTable.find(bench.lake().catalog(), VIEW).orElseThrow().iceberg();
   }
 }

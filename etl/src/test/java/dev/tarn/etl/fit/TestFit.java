@@ -141,7 +141,7 @@ class TestFit {
 
   private static long build(Workbench bench, String asOf) {
     bench.build("score", asOf);
-    return dev.tarn.etl.catalog.FeatureTable.find(bench.lake(), "score")
+    return dev.tarn.etl.catalog.FeatureTable.find(bench.lake().catalog(), "score")
         .orElseThrow()
         .main()
         .orElseThrow()

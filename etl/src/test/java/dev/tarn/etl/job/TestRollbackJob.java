@@ -248,6 +248,6 @@ class TestRollbackJob {
   }
 
   private static Table table(Workbench bench) {
-    return FeatureTable.find(bench.lake(), VIEW).orElseThrow().iceberg();
+    return FeatureTable.find(bench.lake().catalog(), VIEW).orElseThrow().iceberg();
   }
 }

@@ -129,7 +129,7 @@ public final class OnlineCopy {
   /** The newest row of each entity in a snapshot. */
   public static Map<String, Entry> inIceberg(Workbench bench, String view, long snapshotId) {
     List<String> keys = bench.definitions().view(view).entity().keyNames();
-    FeatureTable table = FeatureTable.find(bench.lake(), view).orElseThrow();
+    FeatureTable table = FeatureTable.find(bench.lake().catalog(), view).orElseThrow();
     Snapshot snapshot = table.iceberg().snapshot(snapshotId);
     Dataset<Row> rows =
         table.storesChanges(snapshot)

@@ -6,9 +6,9 @@ import static org.awaitility.Awaitility.await;
 
 import dev.tarn.cli.TarnException;
 import dev.tarn.etl.Workbench;
-import dev.tarn.etl.bench.TcpProxy;
 import dev.tarn.etl.catalog.FeatureTable;
 import dev.tarn.manifest.Manifest;
+import dev.tarn.redis.TcpProxy;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -68,7 +68,7 @@ class TestLimits {
                   + Pattern.quote("%.1f MB (maxmemory) in use".formatted(max / 1e6))
                   + "; nothing was written. Raise maxmemory, or keep fewer versions \\(push.keep\\)");
       assertThat(jedis.keys("*" + namespace(bench) + "*")).isEmpty();
-      assertThat(FeatureTable.find(bench.lake(), VIEW).orElseThrow().iceberg().refs())
+      assertThat(FeatureTable.find(bench.lake().catalog(), VIEW).orElseThrow().iceberg().refs())
           .containsOnlyKeys("main");
 
       // With what it says that is needed, and not much more, it does fit.

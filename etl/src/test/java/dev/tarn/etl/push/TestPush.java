@@ -768,7 +768,7 @@ class TestPush {
   }
 
   private static Table table(Workbench bench) {
-    return FeatureTable.find(bench.lake(), VIEW).orElseThrow().iceberg();
+    return FeatureTable.find(bench.lake().catalog(), VIEW).orElseThrow().iceberg();
   }
 
   private static String namespace(Workbench bench) {

@@ -6,11 +6,11 @@ import static org.assertj.core.api.Assertions.catchThrowable;
 
 import dev.tarn.cli.TarnException;
 import dev.tarn.etl.Workbench;
-import dev.tarn.etl.bench.TcpProxy;
 import dev.tarn.etl.catalog.FeatureTable;
 import dev.tarn.etl.console.Console;
 import dev.tarn.etl.definition.Definitions;
 import dev.tarn.manifest.Manifest;
+import dev.tarn.redis.TcpProxy;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -391,11 +391,20 @@ class TestPushFaults {
   }
 
   private static long main(Workbench bench) {
-    return FeatureTable.find(bench.lake(), VIEW).orElseThrow().main().orElseThrow().snapshotId();
+    return FeatureTable.find(bench.lake().catalog(), VIEW)
+        .orElseThrow()
+        .main()
+        .orElseThrow()
+        .snapshotId();
   }
 
   private static List<String> tags(Workbench bench) {
-    return FeatureTable.find(bench.lake(), VIEW).orElseThrow().iceberg().refs().keySet().stream()
+    return FeatureTable.find(bench.lake().catalog(), VIEW)
+        .orElseThrow()
+        .iceberg()
+        .refs()
+        .keySet()
+        .stream()
         .filter(ref -> !ref.equals("main"))
         .toList();
   }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.protobuf.util.Timestamps;
 import dev.tarn.etl.Workbench;
+import dev.tarn.etl.catalog.Ledger;
 import dev.tarn.etl.lake.Lake;
 import dev.tarn.etl.push.OnlineCopy;
 import dev.tarn.etl.push.Push;
@@ -132,7 +133,7 @@ class TestReleaseHistory {
   void theSameReleasesTakenTwiceAreThereOnce() {
     Workbench bench = new Workbench();
     VersionStore versions = bench.versions();
-    ReleaseHistory history = ReleaseHistory.open(bench.lake());
+    ReleaseHistory history = ReleaseHistory.open(bench.lake().catalog());
     history.take(versions);
     assertThat(rows(bench)).isEmpty();
     for (int i = 1; i <= 3; i++) {
@@ -165,7 +166,7 @@ class TestReleaseHistory {
         false,
         List.of());
     mintAndRelease(bench, "two", 8_000);
-    ReleaseHistory.open(bench.lake()).take(versions);
+    ReleaseHistory.open(bench.lake().catalog()).take(versions);
     List<Row> rows = rows(bench);
     assertThat(rows)
         .filteredOn(row -> at(row, "released_at").equals(Optional.of(at)))
@@ -194,7 +195,7 @@ class TestReleaseHistory {
                 () -> {
                   VersionStore versions = bench.versions();
                   barrier.await();
-                  ReleaseHistory.open(lake).take(versions);
+                  ReleaseHistory.open(lake.catalog()).take(versions);
                   return null;
                 }));
       }
@@ -239,7 +240,7 @@ class TestReleaseHistory {
   }
 
   private static String table(Workbench bench) {
-    return bench.lake().sqlName(ReleaseHistory.TABLE);
+    return bench.lake().sqlName(Ledger.RELEASES);
   }
 
   private static void mintAndRelease(Workbench bench, String view, long millis) {

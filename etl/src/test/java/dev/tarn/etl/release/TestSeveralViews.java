@@ -234,7 +234,7 @@ class TestSeveralViews {
     for (String view : VIEWS) {
       OnlineCopy.assertNoForeignKeys(bench, view);
       assertThat(bench.versions().manifests(view)).isEmpty();
-      assertThat(FeatureTable.find(bench.lake(), view).orElseThrow().iceberg().refs())
+      assertThat(FeatureTable.find(bench.lake().catalog(), view).orElseThrow().iceberg().refs())
           .containsOnlyKeys("main");
     }
     assertThat(bench.versions().events()).isEmpty();

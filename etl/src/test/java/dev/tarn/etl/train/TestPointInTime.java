@@ -242,7 +242,7 @@ class TestPointInTime {
 
   /** All as-ofs but the one that was built, at once. */
   private void append(String view, Instant built) throws Exception {
-    FeatureTable table = FeatureTable.find(bench.lake(), view).orElseThrow();
+    FeatureTable table = FeatureTable.find(bench.lake().catalog(), view).orElseThrow();
     bench
         .spark()
         .read()

@@ -13,6 +13,7 @@ import com.google.gson.JsonParser;
 import dev.tarn.cli.TarnException;
 import dev.tarn.etl.Workbench;
 import dev.tarn.etl.catalog.FeatureTable;
+import dev.tarn.etl.catalog.TrainingSets;
 import dev.tarn.etl.push.Scores;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -85,7 +86,10 @@ class TestTrainJob {
     build(bench, TUESDAY, "2, 12, 'x'");
     // A person has tidied the tags.
     String id = made.get("manifest").getAsString();
-    FeatureTable.find(bench.lake(), "score").orElseThrow().changeRefs(refs -> refs.removeTag(id));
+    FeatureTable.find(bench.lake().catalog(), "score")
+        .orElseThrow()
+        .refs()
+        .change(refs -> refs.removeTag(id));
     assertThat(bench.run("expire", "older-than=0s")).isZero();
     assertThat(bench.output())
         .contains("score: the tag of training set %s was missing; put back".formatted(id))
@@ -139,7 +143,7 @@ class TestTrainJob {
     // Saved twice, it is one set.
     set.save(bench.path("copy").toString());
     assertThat(files(bench.path("copy"))).isEqualTo(files(bench.path("set")));
-    assertThat(new Manifests(bench.lake()).all()).hasSize(1);
+    assertThat(new TrainingSets(bench.lake().catalog()).all()).hasSize(1);
   }
 
   @Test
@@ -222,7 +226,7 @@ class TestTrainJob {
         .isEqualTo("[[1,2026-01-05T00:00:00Z,10,a]]");
 
     // The table's rows of then.
-    String id = new Manifests(bench.lake()).all().get(1).manifest().getId();
+    String id = new TrainingSets(bench.lake().catalog()).all().get(1).manifest().getId();
     bench
         .spark()
         .sql("INSERT INTO %s VALUES (2, TIMESTAMP '2026-01-05T00:00:00Z')".formatted(table));
@@ -302,7 +306,7 @@ class TestTrainJob {
         .noneMatch(name -> name.startsWith(".out"));
     assertThat(bench.spark().catalog().tableExists(table)).isFalse();
     assertThat(refs(bench)).containsExactly("main");
-    assertThat(new Manifests(bench.lake()).all()).isEmpty();
+    assertThat(new TrainingSets(bench.lake().catalog()).all()).isEmpty();
   }
 
   /** A value while the spine is checked, and none while the set is written. */
@@ -397,7 +401,7 @@ class TestTrainJob {
 
   private static List<String> refs(Workbench bench) {
     return List.copyOf(
-        FeatureTable.find(bench.lake(), "score").orElseThrow().iceberg().refs().keySet());
+        FeatureTable.find(bench.lake().catalog(), "score").orElseThrow().iceberg().refs().keySet());
   }
 
   private static String database(Workbench bench) {

@@ -13,9 +13,9 @@ import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;
 import dev.tarn.etl.Workbench;
 import dev.tarn.etl.catalog.FeatureTable;
+import dev.tarn.etl.catalog.Ledger;
 import dev.tarn.etl.push.Push;
 import dev.tarn.etl.push.Scores;
-import dev.tarn.etl.release.ReleaseHistory;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
@@ -71,8 +71,8 @@ class TestTraining {
     // Monday again, and an older as-of that was not there before.
     build(bench, MONDAY, "1, 99, 'z'", "3, 30, 'z'");
     build(bench, "2026-01-04T00:00:00Z", "4, 40, 'z'");
-    FeatureTable table = FeatureTable.find(bench.lake(), "score").orElseThrow();
-    table.changeRefs(refs -> refs.createTag("audited", first));
+    FeatureTable table = FeatureTable.find(bench.lake().catalog(), "score").orElseThrow();
+    table.refs().change(refs -> refs.createTag("audited", first));
     Dataset<Row> spine =
         spine(
             bench,
@@ -194,7 +194,7 @@ class TestTraining {
     Workbench bench = TrainingScores.bench(Scores.FEATURES, "");
     build(bench, MONDAY, "1, 10, 'a'");
     Instant first = release(bench);
-    Table history = bench.lake().catalog().loadTable(bench.lake().table(ReleaseHistory.TABLE));
+    Table history = bench.lake().catalog().find(Ledger.RELEASES).orElseThrow();
     history.updateSchema().deleteColumn("manifest").commit();
     build(bench, TUESDAY, "1, 11, 'b'");
     Instant second = release(bench);

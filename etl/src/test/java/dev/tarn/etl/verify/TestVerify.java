@@ -9,12 +9,11 @@ import com.google.gson.JsonParser;
 import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;
 import dev.tarn.etl.Workbench;
-import dev.tarn.etl.bench.TcpProxy;
 import dev.tarn.etl.catalog.FeatureTable;
+import dev.tarn.etl.catalog.Ledger;
 import dev.tarn.etl.console.Console;
 import dev.tarn.etl.push.OnlineCopy;
 import dev.tarn.etl.push.Scores;
-import dev.tarn.etl.release.ReleaseHistory;
 import dev.tarn.etl.verify.Difference.FeatureDifference;
 import dev.tarn.etl.verify.Difference.Kind;
 import dev.tarn.etl.verify.Verify.Request;
@@ -22,6 +21,7 @@ import dev.tarn.manifest.Manifest;
 import dev.tarn.redis.RedisClusterFixture;
 import dev.tarn.redis.RedisKeys;
 import dev.tarn.redis.RedisSettings;
+import dev.tarn.redis.TcpProxy;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -209,7 +209,7 @@ class TestVerify {
             .spark()
             .sql(
                 "SELECT feature, equal, entities_online, entities_offline, entities_differing, differing, online.nulls, offline.rows, online.mean, version FROM %s ORDER BY verified_at, feature"
-                    .formatted(bench.lake().sqlName(ReleaseHistory.VERIFICATIONS)))
+                    .formatted(bench.lake().sqlName(Ledger.VERIFICATIONS)))
             .collectAsList();
     assertThat(rows).hasSize(8);
     assertThat(rows)
@@ -229,7 +229,7 @@ class TestVerify {
 
     assertThat(bench.run("expire", "older-than=0s")).isZero();
     assertThat(bench.output()).contains("tarn_verifications: 1 snapshots expired");
-    assertThat(bench.spark().table(bench.lake().sqlName(ReleaseHistory.VERIFICATIONS)).count())
+    assertThat(bench.spark().table(bench.lake().sqlName(Ledger.VERIFICATIONS)).count())
         .isEqualTo(8);
   }
 
@@ -376,7 +376,7 @@ class TestVerify {
     Manifest manifest = OnlineCopy.released(bench, VIEW);
     users(bench, "2026-01-06", 0, 10, 0);
     bench.build(VIEW, TUESDAY);
-    Table table = FeatureTable.find(bench.lake(), VIEW).orElseThrow().iceberg();
+    Table table = FeatureTable.find(bench.lake().catalog(), VIEW).orElseThrow().iceberg();
     table.manageSnapshots().removeTag("tarn-" + manifest.getVersion()).commit();
     table.expireSnapshots().expireSnapshotId(manifest.getSnapshotId()).commit();
     assertThatThrownBy(() -> verify(bench, Request.ALL))

@@ -1,0 +1,138 @@
+package dev.tarn.etl.catalog;
+
+import com.google.common.collect.Lists;
+import java.time.Instant;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.apache.iceberg.HasTableOperations;
+import org.apache.iceberg.Snapshot;
+import org.apache.iceberg.SnapshotRef;
+import org.apache.iceberg.Table;
+import org.apache.iceberg.TableMetadata;
+import org.apache.iceberg.TableMetadataParser;
+import org.apache.iceberg.Transaction;
+import org.apache.iceberg.exceptions.CommitFailedException;
+
+/**
+ * The branches of a feature table on which builds write their rows and have them checked, until
+ * main moves there.
+ */
+public final class AuditBranches {
+
+  /** Begins the names of these branches. */
+  private static final String PREFIX = "audit_";
+
+  private final FeatureTable features;
+  private final Table table;
+
+  AuditBranches(FeatureTable features) {
+    this.features = features;
+    this.table = features.iceberg();
+  }
+
+  /**
+   * Moves main to a branch, which ends with that, in one commit. The as-ofs go to the table's
+   * properties as well: see {@link SnapshotAsOfs}.
+   *
+   * @param snapshotId what the branch is at; if it is not, another build has written there
+   * @throws CommitFailedException if the branch is not there, or others commit all the time
+   */
+  public void publish(String branch, long snapshotId) {
+    AtomicBoolean isOurs = new AtomicBoolean();
+    Commits.retry(
+        () -> {
+          table.refresh();
+          Snapshot snapshot = table.snapshot(branch);
+          isOurs.set(snapshot != null && snapshot.snapshotId() == snapshotId);
+          if (isOurs.get()) {
+            moveMain(branch, snapshot);
+          }
+        });
+    if (!isOurs.get()) {
+      throw new CommitFailedException(
+          "another build uses branch %s of %s", branch, features.sqlName());
+    }
+  }
+
+  private void moveMain(String branch, Snapshot snapshot) {
+    Transaction transaction = table.newTransaction();
+    transaction
+        .manageSnapshots()
+        .fastForwardBranch(SnapshotRef.MAIN_BRANCH, branch)
+        .removeBranch(branch)
+        .commit();
+    if (snapshot.summary().containsKey(FeatureTable.AS_OFS)) {
+      SnapshotAsOfs.publish(snapshot, transaction.updateProperties());
+    }
+    transaction.commitTransaction();
+  }
+
+  /** Whether a branch has just one build's snapshots on top of the one that it was made of. */
+  public boolean isNextTo(Snapshot base, String branch) {
+    table.refresh();
+    Snapshot last = table.snapshot(branch);
+    if (last == null || last.parentId() == null) {
+      return false;
+    }
+    Snapshot parent = table.snapshot(last.parentId());
+    boolean isStep =
+        parent.summary().containsKey(FeatureTable.REPLACES) && parent.parentId() != null;
+    return base.snapshotId() == (isStep ? parent.parentId() : parent.snapshotId());
+  }
+
+  /** Whether no build is under way: one would need the schema as it has found it. */
+  public boolean areNone() {
+    return table.refs().keySet().stream().noneMatch(name -> name.startsWith(PREFIX));
+  }
+
+  /** Removes the branch of a build that was killed, and the schema that it made if it was alone. */
+  public void remove(String branch) {
+    features.refs().change(refs -> refs.removeBranch(branch));
+    Optional<Snapshot> main = features.main();
+    if (main.isPresent() && areNone()) {
+      SchemaEvolution.restore(table, main.get().schemaId());
+    }
+  }
+
+  /**
+   * Removes the branches that killed builds have left, and the schema that such a build may have
+   * changed for its rows. A branch of a build that has only begun may be at an old snapshot, so the
+   * branch itself must have stood still for a while, too.
+   *
+   * @param before the branch is at a snapshot from before then
+   * @param stillSince the branch has not moved since then
+   * @return the names of the branches
+   */
+  public List<String> removeDead(Instant before, Instant stillSince) {
+    List<String> dead =
+        features.refs().all().keySet().stream()
+            .filter(
+                name ->
+                    name.startsWith(PREFIX)
+                        && table.snapshot(name).timestampMillis() < before.toEpochMilli()
+                        && hasStoodStill(name, stillSince))
+            .sorted()
+            .toList();
+    dead.forEach(this::remove);
+    return dead;
+  }
+
+  private boolean hasStoodStill(String branch, Instant since) {
+    TableMetadata current = ((HasTableOperations) table).operations().current();
+    if (current.lastUpdatedMillis() <= since.toEpochMilli()) {
+      return true;
+    }
+    SnapshotRef now = current.ref(branch);
+    for (TableMetadata.MetadataLogEntry entry : Lists.reverse(current.previousFiles())) {
+      SnapshotRef then = TableMetadataParser.read(table.io(), entry.file()).ref(branch);
+      if (then == null || then.snapshotId() != now.snapshotId()) {
+        return false;
+      }
+      if (entry.timestampMillis() <= since.toEpochMilli()) {
+        return true;
+      }
+    }
+    return false;
+  }
+}

@@ -1,0 +1,141 @@
+package dev.tarn.serving.lookup;
+
+import com.github.benmanes.caffeine.cache.Cache;
+import com.github.benmanes.caffeine.cache.Caffeine;
+import dev.tarn.manifest.StoredFeature;
+import dev.tarn.serving.access.Caller;
+import dev.tarn.serving.lookup.Selection.Place;
+import dev.tarn.serving.rpc.Failures;
+import dev.tarn.serving.world.ServedView;
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.stream.Stream;
+
+/** An entity with the features of all its released views, by plain and by full name. */
+public final class ServedEntity {
+
+  private static final int MAX_SELECTED = 100;
+
+  private final String name;
+  private final Optional<Caller> caller;
+  private final Map<String, Place> byFullName = new TreeMap<>();
+  private final Map<String, Place> byPlainName = new TreeMap<>();
+
+  /** Plain names that are in several views: their full names. */
+  private final Map<String, List<String>> ambiguous = new TreeMap<>();
+
+  private final List<String> names;
+  private final Selection all;
+
+  /** By the names that were asked for: clients ask for the same ones again and again. */
+  private final Cache<List<String>, Selection> selected =
+      Caffeine.newBuilder().maximumSize(MAX_SELECTED).executor(Runnable::run).build();
+
+  /**
+   * An entity of some views.
+   *
+   * @param caller who sees no others; empty: these are all that there are
+   */
+  public ServedEntity(String name, Collection<ServedView> views, Optional<Caller> caller) {
+    this.name = name;
+    this.caller = caller;
+    Map<String, List<String>> fullNames = new TreeMap<>();
+    for (ServedView view : views) {
+      for (int i = 0; i < view.features().size(); i++) {
+        StoredFeature feature = view.features().get(i);
+        String fullName = view.name() + "." + feature.getName();
+        byFullName.put(fullName, new Place(view, i));
+        fullNames.merge(feature.getName(), List.of(fullName), ServedEntity::joined);
+      }
+    }
+    Map<String, Place> chosen = new LinkedHashMap<>();
+    fullNames.forEach(
+        (plainName, full) -> {
+          if (full.size() == 1) {
+            Place place = byFullName.get(full.get(0));
+            byPlainName.put(plainName, place);
+            chosen.put(plainName, place);
+          } else {
+            ambiguous.put(plainName, full);
+            full.forEach(fullName -> chosen.put(fullName, byFullName.get(fullName)));
+          }
+        });
+    names = List.copyOf(chosen.keySet());
+    all = Selection.of(chosen);
+  }
+
+  String name() {
+    return name;
+  }
+
+  /** All features: by plain name, or by full name where several views have the plain one. */
+  Selection all() {
+    return all;
+  }
+
+  /** The feature of a full name, {@code view.feature}. */
+  public Optional<Place> place(String fullName) {
+    return Optional.ofNullable(byFullName.get(fullName));
+  }
+
+  /**
+   * The features of a request's {@code feature_names}.
+   *
+   * @throws io.grpc.StatusRuntimeException INVALID_ARGUMENT for a name that no view has or several
+   *     have; PERMISSION_DENIED for a name that the caller sees no view with
+   */
+  Selection select(List<String> names) {
+    Selection known = selected.getIfPresent(names);
+    if (known != null) {
+      return known;
+    }
+    Selection selection = selectAnew(names);
+    // A longer list has names twice, and may be as long as a request.
+    if (names.size() <= byPlainName.size() + byFullName.size()) {
+      selected.put(List.copyOf(names), selection);
+    }
+    return selection;
+  }
+
+  private Selection selectAnew(List<String> names) {
+    Map<String, Place> chosen = new LinkedHashMap<>();
+    for (int i = 0; i < names.size(); i++) {
+      String asked = names.get(i);
+      Place place = byPlainName.get(asked);
+      if (place == null) {
+        place = byFullName.get(asked);
+      }
+      if (place == null && caller.isPresent() && !ambiguous.containsKey(asked)) {
+        throw Failures.denied(
+            "feature_names[%d]".formatted(i), caller.get(), "feature " + Failures.quote(asked));
+      }
+      if (place == null) {
+        throw Failures.invalid("feature_names[%d]".formatted(i), problemOf(asked));
+      }
+      chosen.put(asked, place);
+    }
+    return Selection.of(chosen);
+  }
+
+  private String problemOf(String asked) {
+    if (asked.isEmpty()) {
+      return "is empty";
+    }
+    List<String> fullNames = ambiguous.get(asked);
+    if (fullNames != null) {
+      return "'%s' is in several feature views: ask for %s"
+          .formatted(asked, String.join(" or ", fullNames));
+    }
+    Collection<String> known = asked.contains(".") ? byFullName.keySet() : names;
+    return "no feature %s of entity '%s'%s"
+        .formatted(Failures.quote(asked), name, Failures.suggest(asked, known));
+  }
+
+  private static List<String> joined(List<String> some, List<String> more) {
+    return Stream.of(some, more).flatMap(List::stream).toList();
+  }
+}

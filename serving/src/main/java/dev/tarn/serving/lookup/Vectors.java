@@ -1,0 +1,91 @@
+package dev.tarn.serving.lookup;
+
+import com.google.protobuf.UnsafeByteOperations;
+import dev.tarn.api.v1.GetFeatureVectorsResponse;
+import dev.tarn.row.CorruptRowException;
+import dev.tarn.row.RowReader;
+import dev.tarn.row.Values;
+import dev.tarn.serving.lookup.Lookup.AskedId;
+import dev.tarn.serving.lookup.Lookup.AskedIds;
+import dev.tarn.serving.lookup.Selection.ViewColumns;
+import dev.tarn.serving.world.Layer;
+import dev.tarn.serving.world.ServedView;
+import dev.tarn.transform.Vectorizer;
+import java.time.InstantSource;
+import java.util.List;
+
+/**
+ * Turns stored rows into the rows of a feature service's matrix, as {@link Answers} turns them into
+ * maps. Defaults have no part in it: what a model gets for an absent value is the transforms' to
+ * say.
+ */
+public final class Vectors {
+
+  private final InstantSource clock;
+  private final CorruptRows corruptRows;
+
+  public Vectors(InstantSource clock, CorruptRows corruptRows) {
+    this.clock = clock;
+    this.corruptRows = corruptRows;
+  }
+
+  /** The answer to one request. */
+  GetFeatureVectorsResponse of(VectorPlan plan, AskedIds asked, FetchedRows rows) {
+    long now = Values.micros(clock.instant());
+    List<AskedId> ids = asked.distinct();
+    int[] places = asked.places();
+    int width = plan.vectorizer().width();
+    int rowBytes = width * Vectorizer.FLOAT_BYTES;
+    byte[] matrix = new byte[places.length * rowBytes];
+    boolean[] found = new boolean[ids.size()];
+    float[] vector = new float[width];
+    boolean isEachOnce = ids.size() == places.length;
+    byte[] distinct = isEachOnce ? matrix : new byte[ids.size() * rowBytes];
+    for (int i = 0; i < ids.size(); i++) {
+      found[i] = put(plan, ids.get(i), i, rows, now, vector);
+      Vectorizer.write(vector, distinct, i * rowBytes);
+    }
+    GetFeatureVectorsResponse.Builder answer =
+        GetFeatureVectorsResponse.newBuilder()
+            .setWidth(width)
+            .addAllFeatureNames(plan.vectorizer().columnNames());
+    for (int i = 0; i < places.length; i++) {
+      answer.addFound(found[places[i]]);
+      if (!isEachOnce) {
+        System.arraycopy(distinct, places[i] * rowBytes, matrix, i * rowBytes, rowBytes);
+      }
+    }
+    for (ViewColumns columns : plan.selection().views()) {
+      answer.addVersions(columns.view().viewVersion());
+    }
+    return answer.setValues(UnsafeByteOperations.unsafeWrap(matrix)).build();
+  }
+
+  /** Fills the vector of one entity; false if no view has a row of it that can be read. */
+  private boolean put(
+      VectorPlan plan, AskedId id, int index, FetchedRows rows, long now, float[] vector) {
+    boolean isFound = false;
+    plan.vectorizer().clear(vector);
+    List<ViewColumns> views = plan.selection().views();
+    for (int v = 0; v < views.size(); v++) {
+      byte[] row = rows.row(v, index);
+      if (row == null) {
+        continue;
+      }
+      ServedView view = views.get(v).view();
+      Layer layer = rows.layer(v, index);
+      try {
+        RowReader reader = new RowReader(row);
+        long eventMicros = layer.readEventTimestamp(reader);
+        if (!view.isTooOld(eventMicros, now)) {
+          plan.put(v, reader, vector);
+        }
+        isFound = true;
+      } catch (CorruptRowException e) {
+        corruptRows.found(view.name(), layer, id.utf8(), e);
+        plan.clear(v, vector);
+      }
+    }
+    return isFound;
+  }
+}

@@ -1,0 +1,231 @@
+package dev.tarn.serving.redis;
+
+import dev.tarn.redis.RedisSettings;
+import io.lettuce.core.RedisException;
+import io.lettuce.core.RedisURI;
+import io.lettuce.core.api.StatefulRedisConnection;
+import io.lettuce.core.cluster.RedisClusterClient;
+import io.lettuce.core.cluster.SlotHash;
+import io.lettuce.core.cluster.api.StatefulRedisClusterConnection;
+import io.lettuce.core.cluster.models.partitions.RedisClusterNode;
+import io.lettuce.core.codec.ByteArrayCodec;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.stream.Stream;
+
+/**
+ * The masters of a Redis Cluster. Lettuce knows the topology and holds the connections; the routing
+ * is here, because Lettuce's own flushes once for each slot, which for a lookup of a thousand
+ * entities is a thousand times, and waits for connections.
+ *
+ * <p>A node that is down fails the commands for its keys and no others. Its connection was lost, so
+ * this object is not open any more and the next one begins without that node; each command for its
+ * keys then tries to connect. Commands that fail ask for the topology, which is how a failover is
+ * noticed.
+ */
+final class ClusterNodes implements Nodes, KeyedCommand.Redirects {
+
+  /** A topology is asked of all nodes, so not by each lookup that fails. */
+  private static final long REFRESH_INTERVAL = Duration.ofMillis(250).toNanos();
+
+  /** Where a node is: as it is announced to clients. */
+  private record Address(String host, int port) {
+
+    static Address of(RedisURI uri) {
+      return new Address(uri.getHost(), uri.getPort());
+    }
+
+    @Override
+    public String toString() {
+      return host + ":" + port;
+    }
+  }
+
+  private final RedisClusterClient client;
+  private final StatefulRedisClusterConnection<byte[], byte[]> pool;
+  private final String seedHost;
+  private final Map<Address, StatefulRedisConnection<byte[], byte[]>> connected =
+      new ConcurrentHashMap<>();
+  private final AtomicLong nextRefresh = new AtomicLong(System.nanoTime());
+
+  private ClusterNodes(
+      RedisClusterClient client,
+      StatefulRedisClusterConnection<byte[], byte[]> pool,
+      String seedHost) {
+    this.client = client;
+    this.pool = pool;
+    this.seedHost = seedHost;
+  }
+
+  /**
+   * Reads the topology and connects to the masters, waiting for those that answer.
+   *
+   * @throws RedisException if no node answers
+   */
+  static ClusterNodes connect(RedisClusterClient client, RedisSettings settings) {
+    client.refreshPartitions();
+    ClusterNodes nodes =
+        new ClusterNodes(client, client.connect(ByteArrayCodec.INSTANCE), settings.host());
+    CompletableFuture.allOf(
+            nodes.pool.getPartitions().stream()
+                .filter(ClusterNodes::isMaster)
+                // A node that is down fails the lookups that need it, and stops no other.
+                .map(node -> nodes.node(Address.of(node.getUri())).exceptionally(e -> null))
+                .toArray(CompletableFuture<?>[]::new))
+        .join();
+    for (StatefulRedisConnection<byte[], byte[]> connection : nodes.connected.values()) {
+      try {
+        var unused = RedisConnector.first(() -> ThreadQuestion.ask(connection));
+      } catch (RedisException e) {
+        // It was lost already, which is seen by isOpen.
+      }
+    }
+    return nodes;
+  }
+
+  @Override
+  public boolean isOpen() {
+    return pool.isOpen()
+        && pool.getPartitions().stream()
+            .filter(ClusterNodes::isMaster)
+            .map(node -> connected.get(Address.of(node.getUri())))
+            .allMatch(connection -> connection == null || connection.isOpen());
+  }
+
+  @Override
+  public int connections() {
+    return Math.toIntExact(
+        connected.values().stream().filter(StatefulRedisConnection::isOpen).count());
+  }
+
+  @Override
+  public void send(List<? extends KeyedCommand> commands) {
+    Map<Address, List<KeyedCommand>> byNode = new HashMap<>();
+    for (KeyedCommand command : commands) {
+      int slot = SlotHash.getSlot(command.key());
+      RedisClusterNode owner = pool.getPartitions().getMasterBySlot(slot);
+      if (owner == null) {
+        command.failed(new ClusterNodeException("no node has slot %d".formatted(slot), null));
+        continue;
+      }
+      command.onRedirect(this);
+      byNode.computeIfAbsent(Address.of(owner.getUri()), address -> new ArrayList<>()).add(command);
+    }
+    byNode.forEach((address, ofNode) -> send(address, ofNode, List.of()));
+  }
+
+  @Override
+  public boolean follow(KeyedCommand command, String error) {
+    boolean isMoved = error.startsWith("MOVED ");
+    if (!isMoved && !error.startsWith("ASK ")) {
+      return false;
+    }
+    // MOVED SLOT HOST:PORT; no host means the one that was asked.
+    String target = error.substring(error.lastIndexOf(' ') + 1);
+    int colon = target.lastIndexOf(':');
+    String host = target.substring(0, colon);
+    Address address =
+        new Address(
+            host.isEmpty() ? seedHost : host, Integer.parseInt(target.substring(colon + 1)));
+    if (isMoved) {
+      failed();
+    }
+    send(address, List.of(command), isMoved ? List.of() : List.of(new Asking()));
+    return true;
+  }
+
+  @Override
+  public void failed() {
+    long now = System.nanoTime();
+    long due = nextRefresh.get();
+    if (now - due >= 0 && nextRefresh.compareAndSet(due, now + REFRESH_INTERVAL)) {
+      var unused = client.refreshPartitionsAsync();
+    }
+  }
+
+  @Override
+  public void close() {
+    pool.close();
+  }
+
+  private void send(
+      Address address, List<? extends KeyedCommand> commands, List<WireCommand> before) {
+    var unused =
+        node(address)
+            .whenComplete(
+                (connection, failure) -> {
+                  if (failure == null) {
+                    dispatch(address, connection, commands, before);
+                  } else {
+                    fail(address, commands, failure);
+                  }
+                });
+  }
+
+  private void dispatch(
+      Address address,
+      StatefulRedisConnection<byte[], byte[]> connection,
+      List<? extends KeyedCommand> commands,
+      List<WireCommand> before) {
+    try {
+      var unused =
+          connection.dispatch(
+              new Bundle(Stream.concat(before.stream(), commands.stream()).toList()));
+    } catch (RedisException e) {
+      fail(address, commands, e);
+    }
+  }
+
+  private void fail(Address address, List<? extends KeyedCommand> commands, Throwable failure) {
+    ClusterNodeException ofNode =
+        new ClusterNodeException("node %s does not answer".formatted(address), failure);
+    commands.forEach(command -> command.failed(ofNode));
+  }
+
+  /** The connection to a node, made if there is none yet; it may be lost. */
+  private CompletableFuture<StatefulRedisConnection<byte[], byte[]>> node(Address address) {
+    StatefulRedisConnection<byte[], byte[]> made = connected.get(address);
+    if (made != null) {
+      return CompletableFuture.completedFuture(made);
+    }
+    try {
+      return pool.getConnectionAsync(address.host(), address.port())
+          .whenComplete(
+              (connection, failure) -> {
+                if (connection != null) {
+                  connected.put(address, connection);
+                }
+              });
+    } catch (RuntimeException e) {
+      // What a pool throws that is closed meanwhile: of many kinds, NullPointerException among
+      // them.
+      return CompletableFuture.failedFuture(new RedisException("connection lost"));
+    }
+  }
+
+  private static boolean isMaster(RedisClusterNode node) {
+    return !node.hasNoSlots();
+  }
+
+  /** Makes a node answer for a slot that it is only just taking over. */
+  private static final class Asking extends WireCommand {
+
+    Asking() {
+      super("ASKING".getBytes(StandardCharsets.US_ASCII));
+    }
+
+    /** What matters is the answer to the command after it. */
+    @Override
+    void answered(Object answer) {}
+
+    @Override
+    void failed(Throwable failure) {}
+  }
+}

@@ -1,0 +1,115 @@
+package dev.tarn.serving.redis;
+
+import dev.tarn.redis.RedisSettings;
+import io.lettuce.core.api.StatefulConnection;
+import io.netty.util.Timeout;
+import io.netty.util.Timer;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+
+/**
+ * An open connection to Redis, with a second one for the notices of releases. {@link #hashes} and
+ * {@link #field} block; {@link #fill} does not.
+ */
+public final class RedisConnection implements AutoCloseable {
+
+  private final RedisSettings settings;
+  private final Nodes nodes;
+  private final StatefulConnection<String, String> notices;
+  private final Timer timer;
+
+  /** Not the connection itself, so that who keeps it keeps nothing alive. */
+  private final Object identity = new Object();
+
+  RedisConnection(
+      RedisSettings settings,
+      Nodes nodes,
+      StatefulConnection<String, String> notices,
+      Timer timer) {
+    this.settings = settings;
+    this.nodes = nodes;
+    this.notices = notices;
+    this.timer = timer;
+  }
+
+  public boolean isOpen() {
+    return nodes.isOpen() && notices.isOpen();
+  }
+
+  /** How many connections are open: for rows, one to each node, and for notices. */
+  public int connections() {
+    return nodes.connections() + (notices.isOpen() ? 1 : 0);
+  }
+
+  /** Stands for this connection and for no other, before or after it. */
+  public Object identity() {
+    return identity;
+  }
+
+  /**
+   * All fields of some hashes of text, which are in one slot; none of a key that is not there. They
+   * go out in one write, so no other client's command comes between.
+   */
+  public List<Map<String, String>> hashes(List<String> keys) throws RedisUnavailableException {
+    List<ControlRead<Map<String, String>>> reads = keys.stream().map(ControlRead::hash).toList();
+    nodes.send(reads);
+    List<Map<String, String>> hashes = new ArrayList<>();
+    for (ControlRead<Map<String, String>> read : reads) {
+      hashes.add(await(read));
+    }
+    return hashes;
+  }
+
+  /** One field of a hash of text. */
+  public Optional<String> field(String key, String field) throws RedisUnavailableException {
+    ControlRead<Optional<String>> read = ControlRead.field(key, field);
+    nodes.send(List.of(read));
+    return await(read);
+  }
+
+  /**
+   * Sends a batch and completes when it is filled. Fails with a {@link RedisUnavailableException}
+   * if the connection is lost, or after {@code redis.timeout}.
+   */
+  public CompletableFuture<Void> fill(RowBatch batch) {
+    CompletableFuture<Void> filled = batch.filled();
+    // Not by orTimeout, which wakes a thread for nearly every lookup.
+    Timeout late =
+        timer.newTimeout(
+            now -> filled.completeExceptionally(new TimeoutException()),
+            settings.timeout().toMillis(),
+            TimeUnit.MILLISECONDS);
+    batch.sendTo(nodes);
+    return filled
+        .whenComplete((done, failure) -> late.cancel())
+        .exceptionallyCompose(e -> CompletableFuture.failedFuture(failure(e)));
+  }
+
+  @Override
+  public void close() {
+    nodes.close();
+    notices.close();
+  }
+
+  private <T> T await(ControlRead<T> read) throws RedisUnavailableException {
+    try {
+      return read.answer().get(settings.timeout().toMillis(), TimeUnit.MILLISECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw RedisUnavailableException.of(settings, e);
+    } catch (ExecutionException | TimeoutException e) {
+      throw failure(e);
+    }
+  }
+
+  private RedisUnavailableException failure(Throwable e) {
+    nodes.failed();
+    return RedisUnavailableException.of(settings, e);
+  }
+}

@@ -1,0 +1,96 @@
+package dev.tarn.serving.redis;
+
+import io.lettuce.core.RedisException;
+import io.lettuce.core.api.StatefulRedisConnection;
+import io.netty.channel.EventLoop;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Supplier;
+
+/**
+ * A plain Redis: all keys on one server. Each thread of the network has a connection of its own, so
+ * that a lookup stays with the thread that began it.
+ */
+final class SingleNode implements Nodes {
+
+  /** A connection and the thread that reads and writes it. */
+  private record Lane(StatefulRedisConnection<byte[], byte[]> connection, EventLoop thread) {}
+
+  private final List<Lane> lanes;
+
+  private SingleNode(List<Lane> lanes) {
+    this.lanes = List.copyOf(lanes);
+  }
+
+  /**
+   * Connects each of the threads.
+   *
+   * @param first a connection that is made already
+   * @throws RedisException if one can't be made; then none is left
+   */
+  static SingleNode connect(
+      StatefulRedisConnection<byte[], byte[]> first,
+      Supplier<StatefulRedisConnection<byte[], byte[]>> connector,
+      int threads) {
+    List<Lane> lanes = new ArrayList<>();
+    StatefulRedisConnection<byte[], byte[]> next = first;
+    try {
+      // They get threads in turn, clients' connections among them. A thread that goes without
+      // shares.
+      for (int tries = 1; ; tries++) {
+        StatefulRedisConnection<byte[], byte[]> made = next;
+        Lane lane = new Lane(made, RedisConnector.first(() -> ThreadQuestion.ask(made)));
+        if (lanes.stream().noneMatch(other -> other.thread() == lane.thread())) {
+          lanes.add(lane);
+        } else {
+          next.close();
+        }
+        if (lanes.size() == threads || tries == 2 * threads) {
+          return new SingleNode(lanes);
+        }
+        next = connector.get();
+      }
+    } catch (RedisException e) {
+      next.close();
+      lanes.forEach(lane -> lane.connection().close());
+      throw e;
+    }
+  }
+
+  @Override
+  public boolean isOpen() {
+    return lanes.stream().allMatch(lane -> lane.connection().isOpen());
+  }
+
+  @Override
+  public int connections() {
+    return Math.toIntExact(lanes.stream().filter(lane -> lane.connection().isOpen()).count());
+  }
+
+  @Override
+  public void send(List<? extends KeyedCommand> commands) {
+    try {
+      var unused = own().dispatch(new Bundle(commands));
+    } catch (RedisException e) {
+      commands.forEach(command -> command.failed(e));
+    }
+  }
+
+  /** The connection of this thread; any one, if it has none. */
+  private StatefulRedisConnection<byte[], byte[]> own() {
+    for (Lane lane : lanes) {
+      if (lane.thread().inEventLoop()) {
+        return lane.connection();
+      }
+    }
+    return lanes.get(0).connection();
+  }
+
+  @Override
+  public void failed() {}
+
+  @Override
+  public void close() {
+    lanes.forEach(lane -> lane.connection().close());
+  }
+}

@@ -1,0 +1,50 @@
+package dev.tarn.serving.rpc;
+
+import dev.tarn.serving.ops.CallRecord;
+import io.grpc.Context;
+import io.grpc.stub.ServerCallStreamObserver;
+import io.grpc.stub.StreamObserver;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.Supplier;
+
+/** Ends a call with the one message, or the failure, that a future brings. */
+final class Replies {
+
+  private Replies() {}
+
+  /**
+   * Sends it when it is there. A call that the client cancels, or lets expire, cancels the work.
+   */
+  static <T> void send(StreamObserver<T> observer, Supplier<CompletableFuture<T>> work) {
+    ServerCallStreamObserver<T> call = (ServerCallStreamObserver<T>) observer;
+    Optional<CallRecord> record = CallRecord.current();
+    record.ifPresent(CallRecord::started);
+    CompletableFuture<T> reply;
+    try {
+      Failures.requireTime(Context.current());
+      reply = work.get();
+    } catch (RuntimeException e) {
+      record.ifPresent(CallRecord::failing);
+      call.onError(Failures.of(e));
+      return;
+    }
+    call.setOnCancelHandler(() -> reply.cancel(false));
+    var unused =
+        reply.whenComplete(
+            (message, failure) -> {
+              if (call.isCancelled()) {
+                return;
+              }
+              if (failure != null) {
+                record.ifPresent(CallRecord::failing);
+                call.onError(Failures.of(failure));
+                return;
+              }
+              record.ifPresent(CallRecord::decoded);
+              call.onNext(message);
+              call.onCompleted();
+              record.ifPresent(CallRecord::encoded);
+            });
+  }
+}

@@ -1,0 +1,156 @@
+package dev.tarn.serving.world;
+
+import com.google.protobuf.InvalidProtocolBufferException;
+import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.StoredService;
+import dev.tarn.redis.ControlJson;
+import dev.tarn.redis.RedisKeys;
+import dev.tarn.redis.Release;
+import dev.tarn.serving.redis.RedisConnection;
+import dev.tarn.serving.redis.RedisUnavailableException;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Reads what is released. One bad view or service stops no other: it stays as it was served before,
+ * or is left out if it was not, and is tried again with each read.
+ *
+ * <p>For one thread.
+ */
+final class WorldReader {
+
+  private static final Logger log = LoggerFactory.getLogger(WorldReader.class);
+
+  /** A release that changes oftener than that while it is read is taken as it was last seen. */
+  private static final int MAX_READS = 10;
+
+  private final RedisKeys keys;
+
+  /** What is wrong with the last read, by view or service, to say it once. */
+  private final Map<String, String> warned = new HashMap<>();
+
+  private World last;
+  private Control lastControl = new Control(Map.of(), Map.of());
+
+  /** What is released, and the services that go with it. */
+  private record Control(Map<String, String> released, Map<String, String> services) {}
+
+  WorldReader(RedisKeys keys) {
+    this.keys = keys;
+  }
+
+  /** The world of now; the same object as the last one if nothing has changed. */
+  World read(RedisConnection redis) throws RedisUnavailableException {
+    Control control = control(redis);
+    boolean isSameRedis = last != null && last.redis() == redis;
+    if (isSameRedis && warned.isEmpty() && control.equals(lastControl)) {
+      return last;
+    }
+    // Redis may have lost its data in an outage, and may have other data under the same names.
+    Map<String, ServedView> known = isSameRedis ? last.views() : Map.of();
+    Map<String, ServedView> before = last == null ? Map.of() : last.views();
+    Map<String, String> warnedBefore = Map.copyOf(warned);
+    warned.clear();
+    Map<String, ServedView> views = views(redis, control.released(), known, before);
+    for (int reads = 1; reads < MAX_READS; reads++) {
+      // A version that was replaced meanwhile may have been pruned before its manifest was read.
+      Control again = control(redis);
+      if (again.released().equals(control.released())) {
+        break;
+      }
+      control = again;
+      warned.clear();
+      views = views(redis, control.released(), views, before);
+    }
+    last = new World(redis, views, services(control.services()));
+    lastControl = control;
+    warned.forEach(
+        (what, message) -> {
+          if (!message.equals(warnedBefore.get(what))) {
+            log.warn(message);
+          }
+        });
+    return last;
+  }
+
+  /**
+   * Both at once: a release may change both in one instant, and a service of the next one may have
+   * features that this one lacks.
+   */
+  private Control control(RedisConnection redis) throws RedisUnavailableException {
+    List<Map<String, String>> hashes = redis.hashes(List.of(keys.release(), keys.services()));
+    return new Control(hashes.get(0), hashes.get(1));
+  }
+
+  private Map<String, ServedView> views(
+      RedisConnection redis,
+      Map<String, String> released,
+      Map<String, ServedView> known,
+      Map<String, ServedView> before)
+      throws RedisUnavailableException {
+    Map<String, ServedView> views = new HashMap<>();
+    for (Map.Entry<String, String> entry : released.entrySet()) {
+      String name = entry.getKey();
+      try {
+        views.put(name, view(redis, name, Release.parse(entry.getValue()), known));
+      } catch (IllegalArgumentException | InvalidProtocolBufferException e) {
+        ServedView old = before.get(name);
+        String instead =
+            old == null
+                ? "it is left out"
+                : "answering from '%s'".formatted(old.release().version());
+        warned.put(
+            "view " + name,
+            "feature view '%s', released as '%s', can't be served: %s; %s"
+                .formatted(name, entry.getValue(), e.getMessage(), instead));
+        if (old != null) {
+          views.put(name, old);
+        }
+      }
+    }
+    return views;
+  }
+
+  private ServedView view(
+      RedisConnection redis, String name, Release release, Map<String, ServedView> known)
+      throws RedisUnavailableException, InvalidProtocolBufferException {
+    ServedView same = known.get(name);
+    if (same != null && same.release().version().equals(release.version())) {
+      return same.release().equals(release) ? same : same.with(release);
+    }
+    String json =
+        redis
+            .field(keys.manifests(name), release.version())
+            .orElseThrow(() -> new IllegalArgumentException("it has no manifest"));
+    Manifest manifest = ControlJson.parse(json, Manifest.newBuilder()).build();
+    if (!manifest.getFeatureView().equals(name)
+        || !manifest.getVersion().equals(release.version())) {
+      throw new IllegalArgumentException(
+          "its manifest is that of '%s', version '%s'"
+              .formatted(manifest.getFeatureView(), manifest.getVersion()));
+    }
+    return new ServedView(keys, manifest, release);
+  }
+
+  private Map<String, StoredService> services(Map<String, String> texts) {
+    Map<String, StoredService> services = new HashMap<>();
+    texts.forEach(
+        (name, json) -> {
+          try {
+            services.put(name, ControlJson.parse(json, StoredService.newBuilder()).build());
+          } catch (InvalidProtocolBufferException e) {
+            warned.put(
+                "service " + name,
+                "feature service '%s' can't be read: %s".formatted(name, e.getMessage()));
+            StoredService old = last == null ? null : last.services().get(name);
+            if (old != null) {
+              services.put(name, old);
+            }
+          }
+        });
+    return services;
+  }
+}

@@ -1,0 +1,146 @@
+package dev.tarn.serving.lookup;
+
+import com.google.protobuf.Timestamp;
+import com.google.protobuf.Value;
+import dev.tarn.api.v1.FeatureSet;
+import dev.tarn.api.v1.FeatureStatus;
+import dev.tarn.api.v1.GetOnlineFeaturesResponse;
+import dev.tarn.manifest.StoredFeature;
+import dev.tarn.row.CorruptRowException;
+import dev.tarn.row.RowReader;
+import dev.tarn.row.Values;
+import dev.tarn.serving.lookup.Lookup.AskedId;
+import dev.tarn.serving.lookup.Selection.Column;
+import dev.tarn.serving.lookup.Selection.ViewColumns;
+import dev.tarn.serving.world.Layer;
+import dev.tarn.serving.world.ServedView;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.util.List;
+
+/**
+ * What {@link Answers} writes, built as protobuf's objects, the ordinary way: tests hold the one
+ * against the other, and benchmarks measure by it.
+ */
+final class ObjectAnswers {
+
+  private final InstantSource clock;
+  private final CorruptRows corruptRows;
+
+  ObjectAnswers(InstantSource clock, CorruptRows corruptRows) {
+    this.clock = clock;
+    this.corruptRows = corruptRows;
+  }
+
+  /** The answer to one request. */
+  GetOnlineFeaturesResponse of(
+      Selection selection, List<AskedId> ids, FetchedRows rows, boolean withEventTimestamps) {
+    long now = Values.micros(clock.instant());
+    List<ViewColumns> views = selection.views();
+    GetOnlineFeaturesResponse.Builder answer = GetOnlineFeaturesResponse.newBuilder();
+    for (int i = 0; i < ids.size(); i++) {
+      if (!rows.isKnown(i)) {
+        FeatureSet.Builder unknown = FeatureSet.newBuilder();
+        views.forEach(columns -> putCorrupt(unknown, columns));
+        answer.putResults(ids.get(i).text(), unknown.build());
+        continue;
+      }
+      FeatureSet.Builder set = FeatureSet.newBuilder();
+      for (int v = 0; v < views.size(); v++) {
+        byte[] row = rows.row(v, i);
+        if (row == null) {
+          putMissing(set, views.get(v), FeatureStatus.FEATURE_STATUS_NOT_FOUND);
+        } else {
+          Layer layer = rows.layer(v, i);
+          try {
+            putRow(set, views.get(v), layer, row, now, withEventTimestamps);
+          } catch (CorruptRowException e) {
+            corruptRows.found(views.get(v).view().name(), layer, ids.get(i).utf8(), e);
+            putCorrupt(set, views.get(v));
+          }
+        }
+      }
+      answer.putResults(ids.get(i).text(), set.build());
+    }
+    views.forEach(columns -> answer.addVersions(columns.view().viewVersion()));
+    return answer.build();
+  }
+
+  private static void putRow(
+      FeatureSet.Builder set,
+      ViewColumns columns,
+      Layer layer,
+      byte[] row,
+      long now,
+      boolean withEventTimestamps)
+      throws CorruptRowException {
+    ServedView view = columns.view();
+    RowReader reader = new RowReader(row);
+    long eventMicros = layer.readEventTimestamp(reader);
+    if (view.isTooOld(eventMicros, now)) {
+      putMissing(set, columns, FeatureStatus.FEATURE_STATUS_OUTSIDE_MAX_AGE);
+    } else {
+      Value[] values = reader.readValues(view.types());
+      for (Column column : columns.columns()) {
+        Value value = values[column.index()];
+        if (value.hasNullValue()) {
+          set.putFeatures(column.name(), standIn(view, column));
+          set.putStatuses(column.name(), FeatureStatus.FEATURE_STATUS_NULL_VALUE);
+        } else {
+          set.putFeatures(column.name(), value);
+        }
+      }
+    }
+    if (withEventTimestamps) {
+      Instant event = Values.instant(eventMicros);
+      set.putEventTimestamps(
+          view.name(),
+          Timestamp.newBuilder()
+              .setSeconds(event.getEpochSecond())
+              .setNanos(event.getNano())
+              .build());
+    }
+  }
+
+  private static void putMissing(
+      FeatureSet.Builder set, ViewColumns columns, FeatureStatus status) {
+    for (Column column : columns.columns()) {
+      if (feature(columns.view(), column).hasDefaultValue()) {
+        set.putFeatures(column.name(), standIn(columns.view(), column));
+      }
+      set.putStatuses(column.name(), status);
+    }
+  }
+
+  /** Without defaults: they are for values that are missing, not for those that were damaged. */
+  private static void putCorrupt(FeatureSet.Builder set, ViewColumns columns) {
+    for (Column column : columns.columns()) {
+      set.putStatuses(column.name(), FeatureStatus.FEATURE_STATUS_NOT_FOUND);
+    }
+  }
+
+  private static StoredFeature feature(ServedView view, Column column) {
+    return view.features().get(column.index());
+  }
+
+  private static Value standIn(ServedView view, Column column) {
+    StoredFeature feature = feature(view, column);
+    return feature.hasDefaultValue() ? feature.getDefaultValue() : Values.NULL;
+  }
+
+  /** What the older service answers of it. */
+  static dev.tarn.api.legacy.GetOnlineFeaturesResponse legacy(GetOnlineFeaturesResponse answer) {
+    dev.tarn.api.legacy.GetOnlineFeaturesResponse.Builder legacy =
+        dev.tarn.api.legacy.GetOnlineFeaturesResponse.newBuilder();
+    answer
+        .getResultsMap()
+        .forEach(
+            (id, set) ->
+                legacy.putResults(
+                    id,
+                    dev.tarn.api.legacy.FeatureSet.newBuilder()
+                        .putAllFeatures(set.getFeaturesMap())
+                        .build()));
+    return legacy.build();
+  }
+}
