@@ -1,9 +1,7 @@
 package dev.tarn.etl.lake;
 
 import dev.tarn.etl.definition.Entity;
-import dev.tarn.redis.RedisKeys;
 import dev.tarn.row.EntityId;
-import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.List;
 import org.apache.spark.sql.Column;
@@ -14,7 +12,7 @@ import org.apache.spark.sql.types.DataTypes;
 import scala.collection.JavaConverters;
 import scala.collection.mutable.WrappedArray;
 
-/** Entity ids as columns: what {@link EntityId} and {@link RedisKeys} say, over key columns. */
+/** Entity ids as columns: what {@link EntityId} says, over key columns. */
 public final class EntityIds {
 
   private EntityIds() {}
@@ -33,14 +31,6 @@ public final class EntityIds {
         values -> EntityId.of(JavaConverters.seqAsJavaList(values));
     UserDefinedFunction udf = functions.udf(join, DataTypes.StringType);
     return udf.apply(functions.array(keys));
-  }
-
-  /** The bucket of each row's entity id. */
-  public static Column bucket(Column entityId, int buckets) {
-    UDF1<String, Integer> bucket =
-        id -> RedisKeys.bucketOf(id.getBytes(StandardCharsets.UTF_8), buckets);
-    UserDefinedFunction udf = functions.udf(bucket, DataTypes.IntegerType);
-    return udf.apply(entityId);
   }
 
   /** Whether a row's entity is one of these; the first key lets Iceberg pass over files. */

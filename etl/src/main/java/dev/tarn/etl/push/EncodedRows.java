@@ -2,6 +2,8 @@ package dev.tarn.etl.push;
 
 import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.etl.lake.EntityIds;
+import dev.tarn.layer.Buckets;
+import dev.tarn.layer.Layer;
 import dev.tarn.manifest.Manifest;
 import dev.tarn.redis.RedisKeys;
 import java.util.ArrayList;
@@ -43,7 +45,7 @@ final class EncodedRows {
   static final int ID = 2;
   static final int ROW = 3;
 
-  private static final int PLACE_BITS_BELOW_CRC = 31;
+  private static final int PLACE_BITS_BELOW_CHECKSUM = 31;
   private static final String ID_COLUMN = "_tarn_id";
   private static final String RECORDED_COLUMN = "_tarn_recorded";
 
@@ -92,7 +94,7 @@ final class EncodedRows {
   }
 
   /** The rows by bucket, each bucket whole in one partition and its rows side by side. */
-  static JavaRDD<InternalRow> byBucket(Dataset<Row> encoded, int buckets, int tasks) {
+  static JavaRDD<InternalRow> byBucket(Dataset<Row> encoded, Buckets buckets, int tasks) {
     return encoded
         .repartition(tasks, bucket(buckets))
         .sortWithinPartitions(functions.col("place"))
@@ -101,20 +103,20 @@ final class EncodedRows {
         .toJavaRDD();
   }
 
-  /** The bucket of each row. */
-  static Column bucket(int buckets) {
-    Column crc = functions.shiftright(functions.col("place"), PLACE_BITS_BELOW_CRC);
-    return functions.shiftright(crc.multiply(functions.lit((long) buckets)), 32);
+  /** The bucket of each row: {@link Buckets#of(long)} as an expression of Spark's. */
+  static Column bucket(Buckets buckets) {
+    Column checksum = functions.shiftright(functions.col("place"), PLACE_BITS_BELOW_CHECKSUM);
+    return functions.shiftright(checksum.multiply(functions.lit((long) buckets.count())), 32);
   }
 
   /** The bucket of a place. */
-  static int bucket(long place, int buckets) {
-    return (int) (((place >>> PLACE_BITS_BELOW_CRC) * buckets) >>> 32);
+  static int bucket(long place, Buckets buckets) {
+    return buckets.of(place >>> PLACE_BITS_BELOW_CHECKSUM);
   }
 
   private static long place(byte[] id) {
-    long below = hash(id, 0) & ((1L << PLACE_BITS_BELOW_CRC) - 1);
-    return RedisKeys.checksum(id) << PLACE_BITS_BELOW_CRC | below;
+    long below = hash(id, 0) & ((1L << PLACE_BITS_BELOW_CHECKSUM) - 1);
+    return RedisKeys.checksum(id) << PLACE_BITS_BELOW_CHECKSUM | below;
   }
 
   /** 64 bits of a fingerprint: any other bytes give others. */
@@ -139,7 +141,6 @@ final class EncodedRows {
     public Iterator<InternalRow> call(Iterator<InternalRow> rows) {
       RowEncoder encoder = features == null ? null : new RowEncoder(features, 2, asOfMicros);
       UnsafeRowWriter writer = new UnsafeRowWriter(4, 256);
-      byte[] none = new byte[0];
       return new Iterator<>() {
         @Override
         public boolean hasNext() {
@@ -150,7 +151,7 @@ final class EncodedRows {
         public InternalRow next() {
           InternalRow row = rows.next();
           byte[] id = row.getUTF8String(0).getBytes();
-          byte[] encoded = encoder == null ? none : encoder.encode(row);
+          byte[] encoded = encoder == null ? Layer.removed() : encoder.encode(row);
           writer.reset();
           writer.write(PLACE, place(id));
           writer.write(TIME, encoder == null ? Long.MIN_VALUE : row.getLong(1));

@@ -3,7 +3,7 @@ package dev.tarn.etl.push;
 import com.google.protobuf.util.Timestamps;
 import dev.tarn.etl.catalog.FeatureTable;
 import dev.tarn.etl.definition.FeatureView;
-import dev.tarn.manifest.Base;
+import dev.tarn.layer.Layers;
 import dev.tarn.manifest.Manifest;
 import dev.tarn.redis.Release;
 import dev.tarn.row.Values;
@@ -30,13 +30,7 @@ record PlannedVersion(
   Manifest planned() {
     Manifest.Builder planned =
         wanted.toBuilder().setAsOf(Timestamps.fromMicros(Values.micros(extent.newest())));
-    delta.ifPresent(
-        overlay ->
-            planned.setBase(
-                Base.newBuilder()
-                    .setVersion(overlay.base().getVersion())
-                    .setBuckets(overlay.base().getBuckets())
-                    .setAsOf(overlay.base().getAsOf())));
+    delta.ifPresent(overlay -> planned.setBase(Layers.asBase(overlay.base())));
     return planned.build();
   }
 

@@ -9,6 +9,8 @@ import dev.tarn.etl.lake.Lake;
 import dev.tarn.etl.lake.SnapshotRows;
 import dev.tarn.etl.redis.RedisServers;
 import dev.tarn.etl.redis.VersionStore;
+import dev.tarn.layer.Buckets;
+import dev.tarn.layer.Layers;
 import dev.tarn.manifest.Manifest;
 import java.time.Duration;
 import java.time.Instant;
@@ -83,17 +85,17 @@ final class VersionWriter {
     Manifest manifest = minted.manifest();
     Instant start = Instant.now();
     LongAccumulator progress = lake.spark().sparkContext().longAccumulator("rows pushed");
+    Buckets own = Layers.ownBuckets(redis.settings().keys(), manifest);
     BucketWriter writer =
         new BucketWriter(
             redis,
-            bucketPrefix(manifest),
-            manifest.getBuckets(),
-            new RestoreProbe(redis).isTaken(bucketPrefix(manifest)),
+            own,
+            new RestoreProbe(redis).isTaken(own.keyPrefix()),
             settings.expireUnreleased().toMillis(),
             settings.rowsPerSecond() / Math.min(minted.tasks(), defaultParallelism()),
             progress);
     JavaRDD<InternalRow> sorted =
-        EncodedRows.byBucket(minted.encoded(), manifest.getBuckets(), minted.tasks());
+        EncodedRows.byBucket(minted.encoded(), own, minted.tasks());
     List<WrittenBuckets> written;
     try (Pulse pulse = showWriting(minted, progress, start)) {
       written = sorted.mapPartitions(writer).collect();
@@ -124,9 +126,9 @@ final class VersionWriter {
     Manifest manifest = version.manifest();
     List<WrittenBuckets> written = version.written();
     String view = plan.view().name();
-    String basePrefix = plan.delta().map(overlay -> bucketPrefix(overlay.base())).orElse("");
     console.progress("%s: reading %,d rows back", view, manifest.getOwnRows());
-    ReadBack reader = new ReadBack(redis, bucketPrefix(manifest), basePrefix, manifest.getBase());
+    Layers layers = Layers.of(redis.settings().keys(), manifest);
+    ReadBack reader = new ReadBack(redis, layers);
     ReadBack.Result found =
         new JavaSparkContext(lake.spark().sparkContext())
                 .parallelize(written, Math.max(1, written.size()))
@@ -150,7 +152,7 @@ final class VersionWriter {
                   manifest.getVersion(),
                   String.join(
                       "\n  ",
-                      new Differences(redis, manifest, bucketPrefix(manifest))
+                      new Differences(redis, layers.get(0).buckets())
                           .describe(version.minted().encoded(), found.differing()))));
     }
     Manifest.Builder complete = manifest.toBuilder();
@@ -200,10 +202,6 @@ final class VersionWriter {
 
   private int defaultParallelism() {
     return lake.spark().sparkContext().defaultParallelism();
-  }
-
-  private String bucketPrefix(Manifest manifest) {
-    return redis.settings().keys().bucketPrefix(manifest.getFeatureView(), manifest.getVersion());
   }
 
   private Pulse showWriting(MintedVersion minted, LongAccumulator done, Instant start) {

@@ -2,6 +2,7 @@ package dev.tarn.etl.redis;
 
 import com.google.protobuf.InvalidProtocolBufferException;
 import dev.tarn.cli.TarnException;
+import dev.tarn.layer.Buckets;
 import dev.tarn.manifest.Manifest;
 import dev.tarn.manifest.ReleaseEvent;
 import dev.tarn.manifest.StoredService;
@@ -425,10 +426,10 @@ public final class VersionStore {
       int buckets,
       ProtocolCommand command,
       IntFunction<List<String>> arguments) {
-    String prefix = keys.bucketPrefix(view, version);
+    Buckets own = new Buckets(keys, view, version, buckets);
     try (BucketPipeline pipeline = new BucketPipeline(servers)) {
       for (int bucket = 0; bucket < buckets; bucket++) {
-        byte[] key = RedisKeys.bucket(prefix, bucket);
+        byte[] key = own.key(bucket);
         List<byte[]> words = new ArrayList<>(List.of(key));
         arguments
             .apply(bucket)

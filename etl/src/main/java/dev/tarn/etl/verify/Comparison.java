@@ -1,9 +1,10 @@
 package dev.tarn.etl.verify;
 
-import com.google.protobuf.util.Timestamps;
 import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.etl.verify.Difference.FeatureDifference;
 import dev.tarn.etl.verify.Difference.Kind;
+import dev.tarn.layer.Layer;
+import dev.tarn.layer.Layers;
 import dev.tarn.manifest.FeatureType;
 import dev.tarn.manifest.Manifest;
 import dev.tarn.manifest.StoredFeature;
@@ -29,13 +30,14 @@ final class Comparison implements FlatMapFunction<Iterator<InternalRow>, Finding
 
   private static final int ID = 0;
   private static final int BUCKET = 1;
-  private static final int AS_OF = 2;
+  private static final int LAYER = 2;
   private static final int SNAPSHOT = 4;
 
   private static final FeatureType TIMESTAMP =
       FeatureType.newBuilder().setKind(FeatureType.Kind.KIND_TIMESTAMP).build();
 
   private final Manifest manifest;
+  private final Layers layers;
   private final StructType snapshotType;
   private final ArrayList<Bins> bins;
   private final int show;
@@ -43,12 +45,14 @@ final class Comparison implements FlatMapFunction<Iterator<InternalRow>, Finding
   /**
    * A comparison.
    *
+   * @param layers of the version
    * @param snapshotType of the struct: event timestamp, then the manifest's features in its order
    * @param bins of each feature's histogram
    * @param show differing entities to name at the most
    */
-  Comparison(Manifest manifest, StructType snapshotType, List<Bins> bins, int show) {
+  Comparison(Manifest manifest, Layers layers, StructType snapshotType, List<Bins> bins, int show) {
     this.manifest = manifest;
+    this.layers = layers;
     this.snapshotType = snapshotType;
     this.bins = new ArrayList<>(bins);
     this.show = show;
@@ -108,7 +112,7 @@ final class Comparison implements FlatMapFunction<Iterator<InternalRow>, Finding
       online++;
       OnlineRow served;
       try {
-        served = read(row.getLong(AS_OF), row.getBinary(OnlineRows.ROW_AT));
+        served = read(layers.get(row.getInt(LAYER)), row.getBinary(OnlineRows.ROW_AT));
       } catch (CorruptRowException e) {
         found(id, Kind.UNREADABLE, e.getMessage(), List.of());
         if (wanted != null) {
@@ -172,13 +176,9 @@ final class Comparison implements FlatMapFunction<Iterator<InternalRow>, Finding
       }
     }
 
-    private OnlineRow read(long asOf, byte[] row) throws CorruptRowException {
+    private OnlineRow read(Layer layer, byte[] row) throws CorruptRowException {
       RowReader reader = new RowReader(row);
-      long eventTimestamp = reader.readEventTimestamp(asOf);
-      if (manifest.getCarriesForward() && eventTimestamp == asOf) {
-        eventTimestamp = Timestamps.toMicros(manifest.getAsOf());
-      }
-      return new OnlineRow(eventTimestamp, reader.readStored(types));
+      return new OnlineRow(layer.readEventTimestamp(reader), reader.readStored(types));
     }
 
     private void found(String id, Kind kind, String detail, List<FeatureDifference> of) {

@@ -14,6 +14,7 @@ import dev.tarn.etl.lake.Lake;
 import dev.tarn.etl.lake.TaskProgress;
 import dev.tarn.etl.redis.RedisServers;
 import dev.tarn.etl.redis.VersionStore;
+import dev.tarn.layer.Layers;
 import dev.tarn.manifest.FeatureType;
 import dev.tarn.manifest.Manifest;
 import dev.tarn.manifest.StoredFeature;
@@ -175,10 +176,11 @@ public final class Verify {
 
   private Findings compare(
       FeatureView view, FeatureTable table, Snapshot snapshot, Manifest manifest, Request request) {
+    Layers layers = Layers.of(redis.settings().keys(), manifest);
     Sample sample =
-        new Sample(request.share(), new SecureRandom().nextLong(), OnlineRows.buckets(manifest));
+        new Sample(request.share(), new SecureRandom().nextLong(), layers.base().buckets());
     Dataset<Row> online =
-        new OnlineRows(redis, manifest, sample).read(lake.spark(), manifest.getRows());
+        new OnlineRows(redis, layers, sample).read(lake.spark(), manifest.getRows());
     List<Column> stored = new ArrayList<>();
     stored.add(functions.col(FeatureView.EVENT_TIMESTAMP));
     for (StoredFeature feature : manifest.getFeaturesList()) {
@@ -195,8 +197,9 @@ public final class Verify {
     Comparison comparison =
         new Comparison(
             manifest,
+            layers,
             (StructType) offline.schema().apply("snapshot").dataType(),
-            bins(manifest),
+            bins(manifest, layers),
             request.show());
     Findings found =
         online
@@ -212,16 +215,15 @@ public final class Verify {
     if (found.online() + found.offline() == 0 && !sample.isAll()) {
       throw new UsageException(
           "sample=%s: of %,d entities in %,d buckets it took none; take more"
-              .formatted(request.share(), manifest.getRows(), sample.buckets()));
+              .formatted(request.share(), manifest.getRows(), sample.buckets().count()));
     }
     return found;
   }
 
   /** Of each feature, by the values of some entities as they are online. */
-  private List<Bins> bins(Manifest manifest) {
+  private List<Bins> bins(Manifest manifest, Layers layers) {
     double share = Math.min(1, (double) ROWS_FOR_BINS / Math.max(1, manifest.getRows()));
-    OnlineRows some =
-        new OnlineRows(redis, manifest, new Sample(share, 0, OnlineRows.buckets(manifest)));
+    OnlineRows some = new OnlineRows(redis, layers, new Sample(share, 0, layers.base().buckets()));
     List<FeatureType> types = Lists.transform(manifest.getFeaturesList(), StoredFeature::getType);
     List<List<Double>> numbers = new ArrayList<>();
     types.forEach(type -> numbers.add(new ArrayList<>()));
