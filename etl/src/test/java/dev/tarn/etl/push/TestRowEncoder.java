@@ -9,6 +9,7 @@ import dev.tarn.etl.definition.SparkTypes;
 import dev.tarn.etl.read.SparkValues;
 import dev.tarn.manifest.FeatureType;
 import dev.tarn.row.RowReader;
+import dev.tarn.row.RowValues;
 import dev.tarn.row.Values;
 import java.math.BigDecimal;
 import java.math.BigInteger;
@@ -226,7 +227,7 @@ class TestRowEncoder {
       try {
         assertThat(Values.instant(reader.readEventTimestamp(Values.micros(AS_OF))))
             .isEqualTo(row.getInstant(features.size()));
-        Value[] values = reader.readValues(types);
+        Value[] values = RowValues.read(reader, types);
         for (int c = 0; c < values.length; c++) {
           assertThat(values[c])
               .as("row %d, column %s", i, features.apply(c))
