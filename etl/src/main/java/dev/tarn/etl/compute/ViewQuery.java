@@ -1,7 +1,7 @@
 package dev.tarn.etl.compute;
 
 import dev.tarn.cli.Suggestion;
-import dev.tarn.etl.console.Failures;
+import dev.tarn.etl.console.Causes;
 import dev.tarn.etl.definition.Entity;
 import dev.tarn.etl.definition.Feature;
 import dev.tarn.etl.definition.FeatureView;
@@ -78,7 +78,7 @@ public final class ViewQuery {
     try {
       sources.show(Instant.EPOCH);
       StructType given = analyze(spark, view, Instant.EPOCH).schema();
-      for (Entity.Key key : view.entity().keys()) {
+      for (Entity.KeyColumn key : view.entity().keys()) {
         checkColumn(
             given, key.name(), key.type(), "key column", view, view.sqlPosition(), problems);
       }
@@ -162,7 +162,7 @@ public final class ViewQuery {
       return "%s is none of the view's sources%s"
           .formatted(table.replace('`', '\''), Suggestion.forName(table.replace("`", ""), sources));
     }
-    return Failures.reason(e)
+    return Causes.reason(e)
         .replaceFirst("^\\[[A-Z0-9_.]+] ", "")
         .replaceFirst("\\.? ?\\(line \\d+, pos \\d+\\)$", "")
         .replaceFirst("\\.?; line \\d+ pos \\d+;?$", "");

@@ -10,10 +10,10 @@ import org.apache.spark.sql.types.DataType;
  *     made of them
  */
 public record Entity(
-    String name, List<Key> keys, String description, String owner, Position position) {
+    String name, List<KeyColumn> keys, String description, String owner, Position position) {
 
   /** One key column; its type is string, int, bigint or date. */
-  public record Key(String name, DataType type) {}
+  public record KeyColumn(String name, DataType type) {}
 
   /** Stands in for an entity that is not defined, so that the rest of its view is checked. */
   static Entity unknown(Position position) {
@@ -25,6 +25,6 @@ public record Entity(
   }
 
   public List<String> keyNames() {
-    return keys.stream().map(Key::name).toList();
+    return keys.stream().map(KeyColumn::name).toList();
   }
 }

@@ -26,7 +26,7 @@ final class EntityReader {
   void read(Node file, Map<String, Entity> entities) {
     for (Map.Entry<String, Node> entry : file.named("entities")) {
       Node node = entry.getValue();
-      List<Entity.Key> keys = new ArrayList<>();
+      List<Entity.KeyColumn> keys = new ArrayList<>();
       for (Node key : node.list("keys", "[{ name = user_id, type = bigint }]")) {
         Optional<String> name = key.required("name", "user_id");
         Optional<DataType> type = DeclaredType.of(key, problems);
@@ -46,10 +46,10 @@ final class EntityReader {
         if (name.isPresent()
             && type.isPresent()
             && names.isName(name.get(), key.position("name"))) {
-          keys.add(new Entity.Key(name.get(), type.get()));
+          keys.add(new Entity.KeyColumn(name.get(), type.get()));
         }
       }
-      names.refuseDuplicates("key", keys, Entity.Key::name, key -> node.position("keys"));
+      names.refuseDuplicates("key", keys, Entity.KeyColumn::name, key -> node.position("keys"));
       if (!node.has("keys") || (keys.isEmpty() && problems.isEmpty())) {
         problems.add(
             node.position(), "keys is missing: keys = [{ name = user_id, type = bigint }]");

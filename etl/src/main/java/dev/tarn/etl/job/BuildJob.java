@@ -24,14 +24,14 @@ public final class BuildJob {
     boolean asJson = line.isJson();
     FeatureView view = Definitions.load(settings).view(line.text("view"));
     try (Lake lake = Lake.open(settings)) {
-      List<Build.Outcome> outcomes = new Build(lake, console).build(view, asOfs, skip);
+      List<Build.AsOfOutcome> outcomes = new Build(lake, console).build(view, asOfs, skip);
       if (asJson) {
         console.result(json(view, outcomes));
       }
     }
   }
 
-  private static String json(FeatureView view, List<Build.Outcome> outcomes) {
+  private static String json(FeatureView view, List<Build.AsOfOutcome> outcomes) {
     List<AsOf> asOfs =
         outcomes.stream()
             .map(
@@ -44,10 +44,10 @@ public final class BuildJob {
                         Long.toString(outcome.snapshotId()),
                         outcome.took().toMillis() / 1000.0))
             .toList();
-    return Json.of(new Result(view.name(), view.definitionHash(), asOfs));
+    return Json.of(new BuildResult(view.name(), view.definitionHash(), asOfs));
   }
 
-  private record Result(String featureView, String definitionHash, List<AsOf> asOfs) {}
+  private record BuildResult(String featureView, String definitionHash, List<AsOf> asOfs) {}
 
   private record AsOf(
       String asOf,

@@ -28,7 +28,7 @@ public final class ExpireJob {
     Duration orphans =
         olderThan.compareTo(Expire.LONGEST_BUILD) > 0 ? olderThan : Expire.LONGEST_BUILD;
     try (Lake lake = Lake.open(settings)) {
-      List<Expire.Outcome> outcomes =
+      List<Expire.TableOutcome> outcomes =
           new Expire(
                   lake,
                   redis,
@@ -44,11 +44,11 @@ public final class ExpireJob {
     }
   }
 
-  private static String json(List<Expire.Outcome> outcomes) {
-    return Json.of(new Result(outcomes.stream().map(ExpireJob::table).toList()));
+  private static String json(List<Expire.TableOutcome> outcomes) {
+    return Json.of(new ExpireResult(outcomes.stream().map(ExpireJob::table).toList()));
   }
 
-  private static TableResult table(Expire.Outcome outcome) {
+  private static TableResult table(Expire.TableOutcome outcome) {
     return new TableResult(
         outcome.table(),
         outcome.snapshots(),
@@ -68,7 +68,7 @@ public final class ExpireJob {
             .toList());
   }
 
-  private record Result(List<TableResult> tables) {}
+  private record ExpireResult(List<TableResult> tables) {}
 
   private record TableResult(
       String table,

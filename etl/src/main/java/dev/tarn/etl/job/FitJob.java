@@ -90,14 +90,14 @@ public final class FitJob {
                         .map(FitJob::print)
                         .map(JsonParser::parseString)
                         .toList()));
-    return Json.of(new Result(fitted.getName(), snapshots, transforms));
+    return Json.of(new FitResult(fitted.getName(), snapshots, transforms));
   }
 
   private static String print(Transform step) {
     return ControlJson.print(step.toBuilder().clearFit().build());
   }
 
-  private record Result(
+  private record FitResult(
       String featureService,
       Map<String, String> snapshots,
       Map<String, List<JsonElement>> transforms) {}

@@ -75,9 +75,9 @@ public final class TrainJob {
 
   private static String json(TrainingSet set, String out, double seconds) {
     return Json.of(
-        new Result(set.id(), out, set.count(), seconds, JsonParser.parseString(set.manifest())));
+        new TrainResult(set.id(), out, set.count(), seconds, JsonParser.parseString(set.manifest())));
   }
 
-  private record Result(
+  private record TrainResult(
       String manifest, String out, long rows, double seconds, JsonElement definition) {}
 }

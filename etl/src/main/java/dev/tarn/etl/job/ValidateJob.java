@@ -5,7 +5,7 @@ import dev.tarn.cli.Settings;
 import dev.tarn.cli.TarnException;
 import dev.tarn.etl.compute.ViewQuery;
 import dev.tarn.etl.console.Console;
-import dev.tarn.etl.console.Failures;
+import dev.tarn.etl.console.Causes;
 import dev.tarn.etl.console.Json;
 import dev.tarn.etl.console.TarnVersion;
 import dev.tarn.etl.definition.Definitions;
@@ -104,7 +104,7 @@ public final class ValidateJob {
       Files.writeString(half, text);
       Files.move(half, target, StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE);
     } catch (IOException e) {
-      throw new TarnException("can't write out=%s: %s".formatted(file, Failures.reason(e)), e);
+      throw new TarnException("can't write out=%s: %s".formatted(file, Causes.reason(e)), e);
     }
   }
 }

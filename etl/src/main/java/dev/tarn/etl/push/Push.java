@@ -5,7 +5,7 @@ import dev.tarn.cli.TarnException;
 import dev.tarn.etl.catalog.FeatureTable;
 import dev.tarn.etl.catalog.Fits;
 import dev.tarn.etl.console.Console;
-import dev.tarn.etl.console.Failures;
+import dev.tarn.etl.console.Causes;
 import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.etl.lake.Lake;
 import dev.tarn.etl.redis.RedisServers;
@@ -194,7 +194,7 @@ public final class Push {
       // The push is done: to fail it now would only have it retried.
       console.say(
           "older versions could not be removed, or the release history not be written, now (%s); the next push will",
-          Failures.reason(e));
+          Causes.reason(e));
     }
   }
 
@@ -223,7 +223,7 @@ public final class Push {
     } catch (RuntimeException e) {
       return Optional.of(
           "what had been written of %s could not be removed now (%s); the next push will"
-              .formatted(version.name(), Failures.reason(e)));
+              .formatted(version.name(), Causes.reason(e)));
     }
   }
 
@@ -234,20 +234,20 @@ public final class Push {
     String names = String.join(", ", views.stream().map(FeatureView::name).toList());
     String address = redis.settings().address();
     String served = "what was released is still served";
-    if (Failures.has(e, JedisConnectionException.class)
-        || Failures.reason(e).startsWith("LOADING")) {
+    if (Causes.has(e, JedisConnectionException.class)
+        || Causes.reason(e).startsWith("LOADING")) {
       return new TarnException(
           "%s: Redis at %s was lost during the push and did not come back for %d s (push.patience), so it was given up; %s: %s"
-              .formatted(names, address, redis.patience().toSeconds(), served, Failures.reason(e)),
+              .formatted(names, address, redis.patience().toSeconds(), served, Causes.reason(e)),
           e);
     }
-    if (Failures.has(e, JedisDataException.class) && Failures.reason(e).contains("OOM")) {
+    if (Causes.has(e, JedisDataException.class) && Causes.reason(e).contains("OOM")) {
       return new TarnException(
           "%s: Redis at %s is full (maxmemory), so the push was given up; %s. Raise maxmemory, or keep fewer versions (push.keep)"
               .formatted(names, address, served),
           e);
     }
     return new TarnException(
-        "push of %s failed; %s: %s".formatted(names, served, Failures.reason(e)), e);
+        "push of %s failed; %s: %s".formatted(names, served, Causes.reason(e)), e);
   }
 }

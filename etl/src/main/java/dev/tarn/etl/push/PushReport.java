@@ -36,7 +36,7 @@ public final class PushReport {
    */
   public static String json(List<Push.Outcome> outcomes, boolean isList) {
     List<ViewResult> views = outcomes.stream().map(PushReport::result).toList();
-    return Json.of(isList ? new Result(views) : views.get(0));
+    return Json.of(isList ? new PushResult(views) : views.get(0));
   }
 
   private static ViewResult result(Push.Outcome outcome) {
@@ -58,7 +58,7 @@ public final class PushReport {
         seconds(outcome.took()));
   }
 
-  private record Result(List<ViewResult> featureViews) {}
+  private record PushResult(List<ViewResult> featureViews) {}
 
   private record ViewResult(
       String featureView,

@@ -4,7 +4,7 @@ import dev.tarn.cli.TarnException;
 import dev.tarn.etl.push.Push.Request;
 import dev.tarn.etl.redis.RedisServers;
 import dev.tarn.etl.redis.VersionStore;
-import dev.tarn.etl.redis.VersionStore.Refusal;
+import dev.tarn.etl.redis.VersionStore.ReleaseRefusal;
 import dev.tarn.etl.release.ReleaseHistory;
 import dev.tarn.etl.release.Retention;
 import dev.tarn.etl.release.VersionRecords;
@@ -68,7 +68,7 @@ final class Releasing {
                       new VersionStore.Candidate(
                           version.manifest(), version.seen(), event(version, at, request)))
               .toList();
-      Optional<Refusal> refusal =
+      Optional<ReleaseRefusal> refusal =
           versions.release(candidates, at, request.isRollback(), services.get(), readBackFrom);
       // Complete although refused: the answer to the release was lost, and it was asked for again.
       if (refusal.isEmpty() || left.stream().allMatch(this::isComplete)) {

@@ -1,7 +1,7 @@
 package dev.tarn.etl.source;
 
 import com.google.common.base.Throwables;
-import dev.tarn.etl.console.Failures;
+import dev.tarn.etl.console.Causes;
 import dev.tarn.etl.definition.Source;
 import dev.tarn.etl.definition.Source.Format;
 import java.util.List;
@@ -22,9 +22,9 @@ public final class ReadFailures {
 
   private ReadFailures() {}
 
-  /** As {@link Failures#reason}, with more to go by where a text file does not fit its schema. */
+  /** As {@link Causes#reason}, with more to go by where a text file does not fit its schema. */
   public static String reason(List<Source> sources, Throwable failure) {
-    String innermost = Failures.reason(failure);
+    String innermost = Causes.reason(failure);
     for (Throwable cause : Throwables.getCausalChain(failure)) {
       List<String> lines =
           Optional.ofNullable(cause.getMessage()).orElse("").strip().lines().toList();

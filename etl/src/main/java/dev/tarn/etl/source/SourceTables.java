@@ -3,7 +3,7 @@ package dev.tarn.etl.source;
 import com.google.common.hash.Hasher;
 import com.google.common.hash.Hashing;
 import com.google.gson.JsonObject;
-import dev.tarn.etl.console.Failures;
+import dev.tarn.etl.console.Causes;
 import dev.tarn.etl.definition.Source;
 import dev.tarn.etl.definition.Source.Format;
 import java.nio.charset.StandardCharsets;
@@ -95,7 +95,7 @@ public final class SourceTables {
         throw new SourceException(
             source,
             "source '%s' can't be read at %s: %s"
-                .formatted(source.name(), source.location(), Failures.reason(e)),
+                .formatted(source.name(), source.location(), Causes.reason(e)),
             e);
       }
     }

@@ -32,10 +32,10 @@ record ViewTable(TrainingView view, Entity entity, FeatureTable table) {
                 () ->
                     new TarnException(
                         "the feature table of '%s' is gone".formatted(view.getFeatureView())));
-    List<Entity.Key> keys = new ArrayList<>();
+    List<Entity.KeyColumn> keys = new ArrayList<>();
     for (String key : view.getEntityKeysList()) {
       keys.add(
-          new Entity.Key(key, SparkSchemaUtil.convert(table.iceberg().schema().findType(key))));
+          new Entity.KeyColumn(key, SparkSchemaUtil.convert(table.iceberg().schema().findType(key))));
     }
     return new ViewTable(
         view, new Entity(view.getEntity(), keys, "", "", new Position("", 0)), table);

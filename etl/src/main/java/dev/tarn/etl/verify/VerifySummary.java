@@ -3,7 +3,7 @@ package dev.tarn.etl.verify;
 import com.google.protobuf.util.Timestamps;
 import dev.tarn.cli.TextTable;
 import dev.tarn.etl.console.Json;
-import dev.tarn.etl.verify.Difference.Kind;
+import dev.tarn.etl.verify.Difference.DifferenceKind;
 import dev.tarn.manifest.Manifest;
 import dev.tarn.row.FeatureTypes;
 import java.nio.file.Path;
@@ -108,11 +108,11 @@ public final class VerifySummary {
   public static String json(Verification verification, Optional<Path> report) {
     Manifest manifest = verification.manifest();
     Map<String, Long> counts = new LinkedHashMap<>();
-    for (Kind kind : Kind.values()) {
+    for (DifferenceKind kind : DifferenceKind.values()) {
       counts.put(kind.word(), verification.counts().getOrDefault(kind, 0L));
     }
     return Json.of(
-        new Result(
+        new VerifyResult(
             manifest.getFeatureView(),
             verification.isEqual() ? "equal" : "different",
             manifest.getVersion(),
@@ -167,7 +167,7 @@ public final class VerifySummary {
     return figures;
   }
 
-  private record Result(
+  private record VerifyResult(
       String featureView,
       String state,
       String version,

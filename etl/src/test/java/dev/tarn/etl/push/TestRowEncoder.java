@@ -214,10 +214,10 @@ class TestRowEncoder {
     List<Row> external = dataset.collectAsList();
     assertThat(internal).hasSize(rows.size());
 
-    List<RowEncoder.Column> columns = new ArrayList<>();
+    List<RowEncoder.Input> columns = new ArrayList<>();
     List<FeatureType> types = new ArrayList<>();
     for (int c = 0; c < features.size(); c++) {
-      columns.add(new RowEncoder.Column(c, features.apply(c).dataType()));
+      columns.add(new RowEncoder.Input(c, features.apply(c).dataType()));
       types.add(SparkTypes.stored(features.apply(c).dataType()).orElseThrow());
     }
     RowEncoder encoder = new RowEncoder(columns, features.size(), Values.micros(AS_OF));

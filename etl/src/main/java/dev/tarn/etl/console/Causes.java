@@ -4,9 +4,9 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** Says in one line why something failed, of exceptions that wrap each other many times over. */
-public final class Failures {
+public final class Causes {
 
-  private Failures() {}
+  private Causes() {}
 
   /**
    * The message of the innermost cause that has one, in one line, with the name of its class where
