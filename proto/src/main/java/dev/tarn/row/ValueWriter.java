@@ -9,9 +9,8 @@ import java.nio.charset.StandardCharsets;
 import java.util.Base64;
 
 /**
- * Writes a row's values of one type as {@code google.protobuf.Value}s: the bytes that {@link
- * RowReader#readValues} and protobuf would come to, without an object for each value. It refuses
- * the rows that they refuse. Immutable.
+ * Writes a row's values of one type as {@code google.protobuf.Value}s: the bytes that protobuf
+ * gives for {@link Values}, without an object for each value. Immutable.
  */
 final class ValueWriter {
 

@@ -26,7 +26,7 @@ final class Audit {
    * @param rows rows of the as-of
    * @param failures a line for each check that failed, with where it is defined and which rows
    */
-  record Result(long rows, List<String> failures) {}
+  record AuditResult(long rows, List<String> failures) {}
 
   /** A condition that no row may meet, with what to say of the rows that do. */
   private record RowRule(String name, Position position, Column isBroken, Optional<String> shown) {}
@@ -49,7 +49,7 @@ final class Audit {
   }
 
   /** One pass over the rows for all counts, then one more for each check that failed. */
-  Result run() {
+  AuditResult run() {
     List<RowRule> rules = rowRules();
     List<Column> counts = new ArrayList<>();
     Column[] keys = keys();
@@ -72,7 +72,7 @@ final class Audit {
     for (Check check : view.checks()) {
       checkOfWhole(check, total).ifPresent(failures::add);
     }
-    return new Result(total, failures);
+    return new AuditResult(total, failures);
   }
 
   private List<RowRule> rowRules() {

@@ -92,7 +92,7 @@ final class Changes {
   /** What the build of an as-of computed, put together again. */
   private Dataset<Row> rowsAt(Instant asOf) {
     Column isThere = functions.col(FeatureView.EVENT_TIMESTAMP).leq(at(asOf));
-    return NewestRows.of(stored.filter(isThere), view.entity())
+    return NewestRows.of(stored.filter(isThere), view.entity().keyNames())
         .filter(functions.col(FeatureView.PRESENT_UNTIL).isNull());
   }
 

@@ -117,6 +117,11 @@ final class Node {
     return texts;
   }
 
+  /** The texts in the list at a key. */
+  List<String> names(String key) {
+    return texts(key).stream().map(Map.Entry::getKey).toList();
+  }
+
   /**
    * An element of a list that has texts and objects.
    *

@@ -71,7 +71,7 @@ public final class Expire {
    * @param pruned versions that were pruned, because a push had not done it
    * @param tagged versions and training sets whose tag was missing
    */
-  public record Outcome(
+  public record TableOutcome(
       String table,
       int snapshots,
       long files,
@@ -124,11 +124,11 @@ public final class Expire {
    * @throws TarnException if it can't be told which snapshots Redis has; the tables from there on
    *     are untouched
    */
-  public List<Outcome> expire(List<String> views) {
+  public List<TableOutcome> expire(List<String> views) {
     // The history must have every release before its own snapshots are cleaned up.
     ReleaseHistory history = ReleaseHistory.open(lake.catalog());
     history.take(versions);
-    List<Outcome> outcomes = new ArrayList<>();
+    List<TableOutcome> outcomes = new ArrayList<>();
     for (String view : views) {
       Optional<FeatureTable> table = FeatureTable.find(lake.catalog(), view);
       if (table.isEmpty()) {
@@ -143,7 +143,7 @@ public final class Expire {
     return outcomes;
   }
 
-  private Outcome expire(String view, FeatureTable table) {
+  private TableOutcome expire(String view, FeatureTable table) {
     // 1. Remove what dead pushes and builds left behind, and prune what a push could not.
     retention.removeAbandoned(view, table, grace);
     List<String> pruned = retention.prune(view, table, keep, grace);
@@ -176,11 +176,11 @@ public final class Expire {
     return expire(view, table.iceberg(), deadBuilds, pruned, tagged, kept);
   }
 
-  private Outcome expired(String name, Table table) {
+  private TableOutcome expired(String name, Table table) {
     return expire(name, table, List.of(), List.of(), List.of(), List.of());
   }
 
-  private Outcome expire(
+  private TableOutcome expire(
       String name,
       Table table,
       List<String> deadBuilds,
@@ -190,7 +190,7 @@ public final class Expire {
     if (!PropertyUtil.propertyAsBoolean(
         table.properties(), TableProperties.GC_ENABLED, TableProperties.GC_ENABLED_DEFAULT)) {
       console.say("%s: the table says gc.enabled = false, so nothing is expired", name);
-      return new Outcome(name, 0, 0, 0, deadBuilds, pruned, tagged, kept);
+      return new TableOutcome(name, 0, 0, 0, deadBuilds, pruned, tagged, kept);
     }
     table.refresh();
     Set<Long> snapshots = new HashSet<>();
@@ -220,7 +220,7 @@ public final class Expire {
         kept.isEmpty()
             ? ""
             : "; kept for " + String.join(", ", kept.stream().map(Expire::text).toList()));
-    return new Outcome(name, snapshots.size(), files, orphans, deadBuilds, pruned, tagged, kept);
+    return new TableOutcome(name, snapshots.size(), files, orphans, deadBuilds, pruned, tagged, kept);
   }
 
   private long deleteOrphans(Table table, Instant before) {

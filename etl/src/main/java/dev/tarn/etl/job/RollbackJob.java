@@ -7,7 +7,7 @@ import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;
 import dev.tarn.etl.catalog.IcebergCatalog;
 import dev.tarn.etl.console.Console;
-import dev.tarn.etl.console.Failures;
+import dev.tarn.etl.console.Causes;
 import dev.tarn.etl.definition.Definitions;
 import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.etl.lake.Lake;
@@ -101,11 +101,11 @@ public final class RollbackJob {
             manifest,
             Optional.of(released),
             ReleaseHistory.event(manifest, at, "rollback").setMode("kept").build());
-    Optional<VersionStore.Refusal> refusal =
+    Optional<VersionStore.ReleaseRefusal> refusal =
         versions.release(List.of(candidate), at, true, List.of());
     if (refusal.isPresent()) {
       throw new TarnException(
-          refusal.get() == VersionStore.Refusal.GONE
+          refusal.get() == VersionStore.ReleaseRefusal.GONE
               ? "%s: version %s has been pruned in this moment; go back with snapshot=%d"
                   .formatted(
                       manifest.getFeatureView(), manifest.getVersion(), manifest.getSnapshotId())
@@ -127,7 +127,7 @@ public final class RollbackJob {
       ReleaseHistory.open(catalog).take(versions);
     } catch (RuntimeException e) {
       console.say(
-          "the release history can't be written now (%s); the next push will", Failures.reason(e));
+          "the release history can't be written now (%s); the next push will", Causes.reason(e));
     }
   }
 

@@ -4,6 +4,7 @@ import dev.tarn.etl.catalog.FeatureTable;
 import dev.tarn.etl.definition.FeatureView;
 import java.sql.Timestamp;
 import java.time.Instant;
+import java.util.List;
 import java.util.Optional;
 import org.apache.iceberg.Snapshot;
 import org.apache.spark.sql.Column;
@@ -26,10 +27,16 @@ public final class CurrentRows {
   /** The newest rows of the whole snapshot. */
   public static Dataset<Row> of(
       Lake lake, FeatureView view, FeatureTable table, Snapshot snapshot) {
-    Dataset<Row> rows = SnapshotRows.of(lake, view.name(), snapshot.snapshotId());
+    return of(lake, view.name(), view.entity().keyNames(), table, snapshot);
+  }
+
+  /** The newest rows of all, of a view by its name and its entity's key columns. */
+  public static Dataset<Row> of(
+      Lake lake, String view, List<String> keys, FeatureTable table, Snapshot snapshot) {
+    Dataset<Row> rows = SnapshotRows.of(lake, view, snapshot.snapshotId());
     return table.storesChanges(snapshot)
-        ? effective(view, rows, table.asOfs(snapshot).newest())
-        : NewestRows.of(rows, view.entity());
+        ? effective(keys, rows, table.asOfs(snapshot).newest())
+        : NewestRows.of(rows, keys);
   }
 
   /** The newest rows at a moment: those of as-ofs after it don't count. */
@@ -37,8 +44,8 @@ public final class CurrentRows {
       Lake lake, FeatureView view, FeatureTable table, Snapshot snapshot, Instant moment) {
     Dataset<Row> rows = SnapshotRows.of(lake, view.name(), snapshot.snapshotId());
     return table.storesChanges(snapshot)
-        ? effective(view, rows, table.asOfs(snapshot).newestAt(moment))
-        : NewestRows.of(rows.filter(eventTimestamp().leq(at(moment))), view.entity());
+        ? effective(view.entity().keyNames(), rows, table.asOfs(snapshot).newestAt(moment))
+        : NewestRows.of(rows.filter(eventTimestamp().leq(at(moment))), view.entity().keyNames());
   }
 
   /**
@@ -58,12 +65,12 @@ public final class CurrentRows {
   }
 
   private static Dataset<Row> effective(
-      FeatureView view, Dataset<Row> records, Optional<Instant> asOf) {
+      List<String> keys, Dataset<Row> records, Optional<Instant> asOf) {
     Column isThere = asOf.map(last -> eventTimestamp().leq(at(last))).orElse(functions.lit(false));
     Column given =
         functions.coalesce(
             functions.col(FeatureView.PRESENT_UNTIL), at(asOf.orElse(Instant.EPOCH)));
-    return NewestRows.of(records.filter(isThere), view.entity())
+    return NewestRows.of(records.filter(isThere), keys)
         .withColumn(FeatureView.EVENT_TIMESTAMP, given)
         .drop(FeatureView.PRESENT_UNTIL);
   }

@@ -76,9 +76,9 @@ final class EncodedRows {
         .getFeaturesList()
         .forEach(feature -> columns.add(functions.col("`" + feature.getName() + "`")));
     Dataset<Row> chosen = rows.select(columns.toArray(new Column[0]));
-    List<RowEncoder.Column> features = new ArrayList<>();
+    List<RowEncoder.Input> features = new ArrayList<>();
     for (int i = 3; i < columns.size(); i++) {
-      features.add(new RowEncoder.Column(i, chosen.schema().fields()[i].dataType()));
+      features.add(new RowEncoder.Input(i, chosen.schema().fields()[i].dataType()));
     }
     long asOfMicros = com.google.protobuf.util.Timestamps.toMicros(manifest.getAsOf());
     JavaRDD<InternalRow> encoded =
@@ -128,11 +128,11 @@ final class EncodedRows {
     private static final long serialVersionUID = 1L;
 
     /** Null: tombstones. */
-    private final ArrayList<RowEncoder.Column> features;
+    private final ArrayList<RowEncoder.Input> features;
 
     private final long asOfMicros;
 
-    Encode(List<RowEncoder.Column> features, long asOfMicros) {
+    Encode(List<RowEncoder.Input> features, long asOfMicros) {
       this.features = features == null ? null : new ArrayList<>(features);
       this.asOfMicros = asOfMicros;
     }

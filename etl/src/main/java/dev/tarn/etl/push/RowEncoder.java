@@ -33,7 +33,7 @@ final class RowEncoder {
   }
 
   /** The columns of the encoded row, by their place in the Spark row. */
-  record Column(int ordinal, DataType type) implements Serializable {}
+  record Input(int ordinal, DataType type) implements Serializable {}
 
   private final RowWriter out = new RowWriter();
   private final int[] ordinals;
@@ -48,8 +48,8 @@ final class RowEncoder {
    * @param eventTimestamp the place of the event timestamp in the Spark row
    * @param asOfMicros the version's as-of, microseconds since 1970 UTC
    */
-  RowEncoder(List<Column> columns, int eventTimestamp, long asOfMicros) {
-    this.ordinals = columns.stream().mapToInt(Column::ordinal).toArray();
+  RowEncoder(List<Input> columns, int eventTimestamp, long asOfMicros) {
+    this.ordinals = columns.stream().mapToInt(Input::ordinal).toArray();
     this.encoders =
         columns.stream().map(column -> encoder(column.type())).toArray(ValueEncoder[]::new);
     this.eventTimestamp = eventTimestamp;

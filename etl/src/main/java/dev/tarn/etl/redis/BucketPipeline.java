@@ -49,7 +49,7 @@ public final class BucketPipeline implements AutoCloseable {
   }
 
   /** A connection and the commands that are on the way over it. */
-  private static final class Lane {
+  private static final class ServerLane {
     private final Jedis jedis;
     private final Pipeline pipeline;
     private final List<Sent> sent = new ArrayList<>();
@@ -57,12 +57,12 @@ public final class BucketPipeline implements AutoCloseable {
     /** The reason why the connection is lost. Then nothing more is sent or read over it. */
     private JedisException lost;
 
-    private Lane(Jedis jedis) {
+    private ServerLane(Jedis jedis) {
       this.jedis = jedis;
       this.pipeline = jedis.pipelined();
     }
 
-    private Lane(JedisException lost) {
+    private ServerLane(JedisException lost) {
       this.jedis = null;
       this.pipeline = null;
       this.lost = lost;
@@ -98,7 +98,7 @@ public final class BucketPipeline implements AutoCloseable {
   }
 
   private final RedisServers servers;
-  private final Map<HostAndPort, Lane> lanes = new HashMap<>();
+  private final Map<HostAndPort, ServerLane> lanes = new HashMap<>();
   private final Map<Integer, HostAndPort> moved = new HashMap<>();
   private int bytesOnTheWay;
   private int commandsOnTheWay;
@@ -166,7 +166,7 @@ public final class BucketPipeline implements AutoCloseable {
    */
   @Override
   public void close() {
-    lanes.values().forEach(Lane::close);
+    lanes.values().forEach(ServerLane::close);
     lanes.clear();
   }
 
@@ -177,16 +177,16 @@ public final class BucketPipeline implements AutoCloseable {
           moved.isEmpty() ? null : moved.get(JedisClusterCRC16.getSlot(command.key));
       server = elsewhere == null ? servers.owner(command.key) : elsewhere;
     }
-    Lane lane = lanes.get(server);
+    ServerLane lane = lanes.get(server);
     if (lane == null) {
       try {
-        lane = new Lane(servers.open(server));
+        lane = new ServerLane(servers.open(server));
       } catch (JedisException e) {
         // The server may be there, and still be reading its data.
         if (!RedisServers.isPassing(e)) {
           throw e;
         }
-        lane = new Lane(e);
+        lane = new ServerLane(e);
       }
       lanes.put(server, lane);
     }
@@ -201,8 +201,8 @@ public final class BucketPipeline implements AutoCloseable {
    */
   private JedisException settle(List<Sent> again) {
     JedisException trouble = null;
-    for (Map.Entry<HostAndPort, Lane> entry : List.copyOf(lanes.entrySet())) {
-      Lane lane = entry.getValue();
+    for (Map.Entry<HostAndPort, ServerLane> entry : List.copyOf(lanes.entrySet())) {
+      ServerLane lane = entry.getValue();
       List<Object> answers = List.of();
       if (lane.lost == null && !lane.sent.isEmpty()) {
         try {

@@ -5,7 +5,7 @@ import com.redislabs.provider.redis.RedisEndpoint;
 import com.redislabs.provider.redis.RedisNode;
 import dev.tarn.cli.Settings;
 import dev.tarn.cli.TarnException;
-import dev.tarn.etl.console.Failures;
+import dev.tarn.etl.console.Causes;
 import dev.tarn.redis.RedisSettings;
 import java.io.Serializable;
 import java.nio.charset.StandardCharsets;
@@ -225,7 +225,7 @@ public final class RedisServers implements Serializable {
     return new TarnException(
         ("can't use Redis at %s (settings redis.host, redis.port): %s."
                 + " ./tarn up starts a local one")
-            .formatted(settings.address(), Failures.reason(e)),
+            .formatted(settings.address(), Causes.reason(e)),
         e);
   }
 }

@@ -39,7 +39,7 @@ import redis.clients.jedis.commands.ProtocolCommand;
 public final class VersionStore {
 
   /** A reason for which a set of versions was not released. */
-  public enum Refusal {
+  public enum ReleaseRefusal {
     /** Something else has been released since the caller looked. */
     MOVED,
     /** A rollback has pinned one of the views. */
@@ -247,7 +247,7 @@ public final class VersionStore {
    * @param services definitions to store in the same instant
    * @return why nothing was released; empty: all was
    */
-  public Optional<Refusal> release(
+  public Optional<ReleaseRefusal> release(
       List<Candidate> candidates, Instant at, boolean pins, List<StoredService> services) {
     return release(candidates, at, pins, services, Set.of());
   }
@@ -258,14 +258,14 @@ public final class VersionStore {
    *
    * @param runs the runs of the servers from before the rows were read back; empty: any
    */
-  public Optional<Refusal> release(
+  public Optional<ReleaseRefusal> release(
       List<Candidate> candidates,
       Instant at,
       boolean pins,
       List<StoredService> services,
       Set<String> runs) {
     if (!runs.isEmpty() && !servers.runs().equals(runs)) {
-      return Optional.of(Refusal.RESTARTED);
+      return Optional.of(ReleaseRefusal.RESTARTED);
     }
     List<String> keysUsed =
         new ArrayList<>(List.of(keys.release(), keys.services(), keys.pinned(), keys.events()));
@@ -295,7 +295,7 @@ public final class VersionStore {
                 // Over the connection that the release takes: one that lives sees no restart.
                 runs.isEmpty() || runs.contains(RedisServers.run(jedis))
                     ? (String) jedis.eval(RELEASE, keysUsed, values)
-                    : Refusal.RESTARTED.name());
+                    : ReleaseRefusal.RESTARTED.name());
     if (refusal.isEmpty()) {
       return Optional.empty();
     }
@@ -307,7 +307,7 @@ public final class VersionStore {
                 candidate ->
                     new Release(candidate.manifest().getVersion(), at)
                         .equals(released.get(candidate.manifest().getFeatureView())));
-    return isOurs ? Optional.empty() : Optional.of(Refusal.valueOf(refusal));
+    return isOurs ? Optional.empty() : Optional.of(ReleaseRefusal.valueOf(refusal));
   }
 
   /**

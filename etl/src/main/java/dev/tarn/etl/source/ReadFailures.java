@@ -1,7 +1,7 @@
 package dev.tarn.etl.source;
 
 import com.google.common.base.Throwables;
-import dev.tarn.etl.console.Failures;
+import dev.tarn.etl.console.Causes;
 import dev.tarn.etl.definition.Source.Format;
 import dev.tarn.etl.definition.Source;
 import java.util.List;
@@ -23,11 +23,11 @@ public final class ReadFailures {
   private ReadFailures() {}
 
   /**
-   * Says in one line why a build failed, as {@link Failures#reason} does, but says more where a text
+   * Says in one line why a build failed, as {@link Causes#reason} does, but says more where a text
    * file does not fit its schema.
    */
   public static String reason(List<Source> sources, Throwable failure) {
-    String innermost = Failures.reason(failure);
+    String innermost = Causes.reason(failure);
     for (Throwable cause : Throwables.getCausalChain(failure)) {
       List<String> lines =
           Optional.ofNullable(cause.getMessage()).orElse("").strip().lines().toList();

@@ -4,7 +4,7 @@ import com.google.common.hash.Hasher;
 import com.google.common.hash.Hashing;
 import com.google.gson.JsonObject;
 import dev.tarn.cli.TarnException;
-import dev.tarn.etl.console.Failures;
+import dev.tarn.etl.console.Causes;
 import dev.tarn.etl.definition.Source.Format;
 import dev.tarn.etl.definition.Source;
 import java.nio.charset.StandardCharsets;
@@ -54,7 +54,7 @@ public final class SourceTables {
   /**
    * Opens and pins the sources.
    *
-   * @throws TarnException if one is missing or can't be read, by its name and definition
+   * @throws SourceException if one is missing or can't be read, by its name and definition
    */
   public static SourceTables open(SparkSession spark, List<Source> sources) {
     Map<Source, Dataset<Row>> tables = new LinkedHashMap<>();
@@ -65,9 +65,10 @@ public final class SourceTables {
           Table table = Spark3Util.loadIcebergTable(spark, source.location());
           Snapshot snapshot = table.currentSnapshot();
           if (snapshot == null) {
-            throw new TarnException(
-                "%s: source '%s': table %s has no snapshot yet"
-                    .formatted(source.position(), source.name(), source.location()));
+            throw new SourceException(
+                source,
+                "source '%s': table %s has no snapshot yet"
+                    .formatted(source.name(), source.location()));
           }
           fingerprint.addProperty(source.name(), "snapshot " + snapshot.snapshotId());
           tables.put(
@@ -81,19 +82,21 @@ public final class SourceTables {
           Dataset<Row> files = files(spark, source);
           List<FileStatus> listed = listed(files);
           if (listed.isEmpty()) {
-            throw new TarnException(
-                "%s: source '%s': there are no files at %s"
-                    .formatted(source.position(), source.name(), source.location()));
+            throw new SourceException(
+                source,
+                "source '%s': there are no files at %s"
+                    .formatted(source.name(), source.location()));
           }
           fingerprint.addProperty(source.name(), fingerprint(listed));
           tables.put(source, files);
         }
-      } catch (TarnException e) {
+      } catch (SourceException e) {
         throw e;
       } catch (Exception e) { // Scala does not declare AnalysisException
-        throw new TarnException(
-            "%s: source '%s' can't be read at %s: %s"
-                .formatted(source.position(), source.name(), source.location(), Failures.reason(e)),
+        throw new SourceException(
+            source,
+            "source '%s' can't be read at %s: %s"
+                .formatted(source.name(), source.location(), Causes.reason(e)),
             e);
       }
     }

@@ -2,7 +2,7 @@ package dev.tarn.etl.train;
 
 import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;
-import dev.tarn.etl.console.Failures;
+import dev.tarn.etl.console.Causes;
 import dev.tarn.etl.lake.Lake;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -95,7 +95,7 @@ public final class Output {
     } catch (Exception e) { // Scala does not declare what it throws
       throw new TarnException(
           "the training set could not be written to %s; nothing is left there: %s"
-              .formatted(location, Failures.reason(e)),
+              .formatted(location, Causes.reason(e)),
           e);
     }
   }

@@ -71,7 +71,7 @@ final class Plan {
    * @throws UsageException if the request does not fit what there is
    */
   TrainingManifest of(
-      Spine spine, TrainingSpine stored, Request request, Optional<ReleaseHistory> history) {
+      Spine spine, TrainingSpine stored, TrainRequest request, Optional<ReleaseHistory> history) {
     FeatureService service = definitions.service(request.service());
     refuseClashes(spine, service, request.vectors());
     request.at().views().forEach(name -> requireUsed(service, name));
@@ -294,7 +294,7 @@ final class Plan {
    *
    * @param arguments as typed
    */
-  record Request(String service, At at, boolean vectors, Map<String, String> arguments) {}
+  record TrainRequest(String service, At at, boolean vectors, Map<String, String> arguments) {}
 
   /** The snapshots, tags or times that were asked for: of all views, and of each. */
   record At(Optional<String> all, Map<String, String> byView) {

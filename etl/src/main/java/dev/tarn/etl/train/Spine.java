@@ -123,7 +123,7 @@ record Spine(
                 .formatted(name, column));
       }
     }
-    for (Entity.Key key : entity.keys()) {
+    for (Entity.KeyColumn key : entity.keys()) {
       if (!columns.contains(key.name())) {
         throw new UsageException(
             "%s has no column '%s', a key of entity '%s'%s"
@@ -180,7 +180,7 @@ record Spine(
     List<Column> columns = new ArrayList<>();
     List<String> names = Columns.keyNames(keys);
     for (int i = 0; i < keys; i++) {
-      Entity.Key key = entity.keys().get(i);
+      Entity.KeyColumn key = entity.keys().get(i);
       columns.add(Columns.named(key.name()).cast(key.type()).as(names.get(i)));
     }
     return columns;

@@ -2,7 +2,7 @@ package dev.tarn.etl.train;
 
 import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;
-import dev.tarn.etl.console.Failures;
+import dev.tarn.etl.console.Causes;
 import dev.tarn.etl.definition.Entity;
 import java.util.List;
 import java.util.Locale;
@@ -62,7 +62,7 @@ record SpineSource(String location, long snapshotId, Dataset<Row> rows) {
 
   /** What to say of a spine whose rows can't be read. */
   static TarnException unreadable(String location, Throwable e) {
-    String reason = Failures.reason(e);
+    String reason = Causes.reason(e);
     String remedy =
         reason.contains("TIMESTAMP(NANOS")
             ? "; write times in microseconds: df.to_parquet(…, coerce_timestamps=\"us\", allow_truncated_timestamps=True)"
@@ -77,7 +77,7 @@ record SpineSource(String location, long snapshotId, Dataset<Row> rows) {
     } catch (Exception e) { // Scala does not declare what it throws
       throw new UsageException(
           "spine=%s: there is no such Iceberg table, nor such a file or folder (%s)"
-              .formatted(name, Failures.reason(e)),
+              .formatted(name, Causes.reason(e)),
           e);
     }
     Snapshot snapshot = snapshotId == 0 ? table.currentSnapshot() : table.snapshot(snapshotId);
@@ -103,7 +103,7 @@ record SpineSource(String location, long snapshotId, Dataset<Row> rows) {
     StructType schema = new StructType();
     for (var field : found.fields()) {
       var type = field.dataType();
-      for (Entity.Key key : entity.keys()) {
+      for (Entity.KeyColumn key : entity.keys()) {
         type = key.name().equals(field.name()) ? key.type() : type;
       }
       schema =

@@ -5,7 +5,7 @@ import dev.tarn.cli.Settings;
 import dev.tarn.cli.UsageException;
 import dev.tarn.etl.catalog.TrainingSets;
 import dev.tarn.etl.console.Console;
-import dev.tarn.etl.console.Failures;
+import dev.tarn.etl.console.Causes;
 import dev.tarn.etl.definition.Definitions;
 import dev.tarn.etl.definition.Entity;
 import dev.tarn.etl.lake.Lake;
@@ -95,8 +95,8 @@ public final class Training {
   /** A set as it is asked for; the spine is the one that is given, or that of {@code spine=}. */
   public TrainingSet join(CommandLine line, Optional<Dataset<Row>> given) {
     Definitions definitions = Definitions.load(settings);
-    Plan.Request request =
-        new Plan.Request(
+    Plan.TrainRequest request =
+        new Plan.TrainRequest(
             line.text("service"),
             new Plan.At(line.optional("at"), line.byView("at")),
             line.flag("vectors"),
@@ -179,7 +179,7 @@ public final class Training {
     } catch (Exception e) { // Scala does not declare AnalysisException and ParseException
       throw new UsageException(
           "where=%s is no condition on the spine's columns: %s"
-              .formatted(where.get(), Failures.reason(e)),
+              .formatted(where.get(), Causes.reason(e)),
           e);
     }
   }

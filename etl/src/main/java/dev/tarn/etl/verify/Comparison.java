@@ -2,7 +2,7 @@ package dev.tarn.etl.verify;
 
 import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.etl.verify.Difference.FeatureDifference;
-import dev.tarn.etl.verify.Difference.Kind;
+import dev.tarn.etl.verify.Difference.DifferenceKind;
 import dev.tarn.layer.Layer;
 import dev.tarn.layer.Layers;
 import dev.tarn.manifest.FeatureType;
@@ -82,7 +82,7 @@ final class Comparison implements FlatMapFunction<Iterator<InternalRow>, Finding
         manifest.getFeaturesList().stream().map(StoredFeature::getType).toList();
     private final List<FeatureFindings> features = new ArrayList<>();
     private final long[] differing = new long[types.size()];
-    private final Map<Kind, Long> counts = new EnumMap<>(Kind.class);
+    private final Map<DifferenceKind, Long> counts = new EnumMap<>(DifferenceKind.class);
     private List<Difference> differences = new ArrayList<>();
     private long online;
     private long offline;
@@ -96,7 +96,7 @@ final class Comparison implements FlatMapFunction<Iterator<InternalRow>, Finding
     void add(InternalRow row) {
       String id = new String(row.getBinary(ID), StandardCharsets.UTF_8);
       if (row.getInt(BUCKET) != OnlineRows.FOUND) {
-        found(id, Kind.MISPLACED, "bucket " + row.getInt(BUCKET), List.of());
+        found(id, DifferenceKind.MISPLACED, "bucket " + row.getInt(BUCKET), List.of());
         return;
       }
       List<Object> wanted = null;
@@ -105,7 +105,7 @@ final class Comparison implements FlatMapFunction<Iterator<InternalRow>, Finding
         wanted = StoredValues.fields(row.getStruct(SNAPSHOT, snapshotType.size()), snapshotType);
       }
       if (row.isNullAt(OnlineRows.ROW_AT)) {
-        found(id, Kind.MISSING, "", List.of());
+        found(id, DifferenceKind.MISSING, "", List.of());
         addOffline(wanted);
         return;
       }
@@ -114,14 +114,14 @@ final class Comparison implements FlatMapFunction<Iterator<InternalRow>, Finding
       try {
         served = read(layers.get(row.getInt(LAYER)), row.getBinary(OnlineRows.ROW_AT));
       } catch (CorruptRowException e) {
-        found(id, Kind.UNREADABLE, e.getMessage(), List.of());
+        found(id, DifferenceKind.UNREADABLE, e.getMessage(), List.of());
         if (wanted != null) {
           addOffline(wanted);
         }
         return;
       }
       if (wanted == null) {
-        found(id, Kind.FOREIGN, "", List.of());
+        found(id, DifferenceKind.FOREIGN, "", List.of());
         for (int i = 0; i < types.size(); i++) {
           features.get(i).onlyOnline().add(served.values().get(i));
         }
@@ -166,7 +166,7 @@ final class Comparison implements FlatMapFunction<Iterator<InternalRow>, Finding
         }
       }
       if (!found.isEmpty()) {
-        found(id, Kind.DIFFERENT, "", found);
+        found(id, DifferenceKind.DIFFERENT, "", found);
       }
     }
 
@@ -181,7 +181,7 @@ final class Comparison implements FlatMapFunction<Iterator<InternalRow>, Finding
       return new OnlineRow(layer.readEventTimestamp(reader), reader.readStored(types));
     }
 
-    private void found(String id, Kind kind, String detail, List<FeatureDifference> of) {
+    private void found(String id, DifferenceKind kind, String detail, List<FeatureDifference> of) {
       counts.merge(kind, 1L, Long::sum);
       differences.add(new Difference(id, kind, detail, new ArrayList<>(of)));
       if (differences.size() > 1_000 + 2 * show) {

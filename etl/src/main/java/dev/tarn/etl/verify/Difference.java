@@ -11,11 +11,11 @@ import java.util.Locale;
  * @param features of one whose values differ: which; else none
  */
 public record Difference(
-    String entityId, Kind kind, String detail, List<FeatureDifference> features)
+    String entityId, DifferenceKind kind, String detail, List<FeatureDifference> features)
     implements Serializable {
 
   /** In what way. */
-  public enum Kind {
+  public enum DifferenceKind {
     /** Another value of a feature, or another event timestamp. */
     DIFFERENT,
     /** In the snapshot and not online. */

@@ -1,6 +1,6 @@
 package dev.tarn.etl.verify;
 
-import dev.tarn.etl.verify.Difference.Kind;
+import dev.tarn.etl.verify.Difference.DifferenceKind;
 import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -21,14 +21,14 @@ import java.util.Map;
 record Findings(
     long online,
     long offline,
-    Map<Kind, Long> counts,
+    Map<DifferenceKind, Long> counts,
     List<Difference> first,
     int show,
     List<FeatureFindings> features)
     implements Serializable {
 
   Findings plus(Findings other) {
-    Map<Kind, Long> sum = new EnumMap<>(Kind.class);
+    Map<DifferenceKind, Long> sum = new EnumMap<>(DifferenceKind.class);
     sum.putAll(counts);
     other.counts.forEach((kind, count) -> sum.merge(kind, count, Long::sum));
     List<Difference> both = new ArrayList<>(first);

@@ -3,7 +3,7 @@ package dev.tarn.etl.verify;
 import com.google.common.io.Resources;
 import com.google.protobuf.util.Timestamps;
 import dev.tarn.etl.verify.Difference.FeatureDifference;
-import dev.tarn.etl.verify.Difference.Kind;
+import dev.tarn.etl.verify.Difference.DifferenceKind;
 import dev.tarn.manifest.Manifest;
 import dev.tarn.manifest.StoredFeature;
 import dev.tarn.row.FeatureTypes;
@@ -115,7 +115,7 @@ public final class Report {
     add("<h2>Entities that differ</h2>\n");
     add("<div class=\"panel narrow\"><table>\n");
     add("<tr><th>how</th><th class=\"number\">entities</th></tr>\n");
-    for (Map.Entry<Kind, Long> entry : verification.counts().entrySet()) {
+    for (Map.Entry<DifferenceKind, Long> entry : verification.counts().entrySet()) {
       add(
           "<tr><td>%s</td><td class=\"number\">%s</td></tr>\n",
           entry.getKey().sentence(entry.getValue()), count(entry.getValue()));

@@ -2,7 +2,7 @@ package dev.tarn.etl.verify;
 
 import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;
-import dev.tarn.etl.console.Failures;
+import dev.tarn.etl.console.Causes;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -43,7 +43,7 @@ public record ReportFile(Path path) {
       }
     } catch (IOException e) {
       throw new TarnException(
-          "the report could not be written to %s: %s".formatted(path, Failures.reason(e)), e);
+          "the report could not be written to %s: %s".formatted(path, Causes.reason(e)), e);
     }
   }
 }

@@ -1,6 +1,6 @@
 package dev.tarn.etl.verify;
 
-import dev.tarn.etl.verify.Difference.Kind;
+import dev.tarn.etl.verify.Difference.DifferenceKind;
 import dev.tarn.manifest.Manifest;
 import dev.tarn.manifest.StoredFeature;
 import java.time.Duration;
@@ -25,7 +25,7 @@ public record Verification(
     Duration took,
     long online,
     long offline,
-    Map<Kind, Long> counts,
+    Map<DifferenceKind, Long> counts,
     List<Difference> first,
     List<OfFeature> features) {
 

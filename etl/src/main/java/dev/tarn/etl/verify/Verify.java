@@ -5,7 +5,7 @@ import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;
 import dev.tarn.etl.catalog.FeatureTable;
 import dev.tarn.etl.console.Console;
-import dev.tarn.etl.console.Failures;
+import dev.tarn.etl.console.Causes;
 import dev.tarn.etl.console.Pulse;
 import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.etl.lake.CurrentRows;
@@ -56,10 +56,10 @@ public final class Verify {
    * @param share of the entities, over 0 and up to 1
    * @param show differing entities to name at the most
    */
-  public record Request(Optional<String> version, double share, int show) {
+  public record VerifyRequest(Optional<String> version, double share, int show) {
 
     /** All of the released version. */
-    public static final Request ALL = new Request(Optional.empty(), 1, 20);
+    public static final VerifyRequest ALL = new VerifyRequest(Optional.empty(), 1, 20);
   }
 
   private final Lake lake;
@@ -81,7 +81,7 @@ public final class Verify {
    * @throws TarnException if nothing is released, the snapshot is gone, Redis or Iceberg can't be
    *     read, or the version is pruned meanwhile
    */
-  public Verification verify(FeatureView view, Request request) {
+  public Verification verify(FeatureView view, VerifyRequest request) {
     Instant start = Instant.now();
 
     // 1. Pin the version: whatever is released from here on is not part of this.
@@ -104,7 +104,7 @@ public final class Verify {
           ? known
           : new TarnException(
               "%s: version %s could not be verified: %s"
-                  .formatted(view.name(), manifest.getVersion(), Failures.reason(e)),
+                  .formatted(view.name(), manifest.getVersion(), Causes.reason(e)),
               e);
     }
 
@@ -127,7 +127,7 @@ public final class Verify {
         findings);
   }
 
-  private Manifest chosen(FeatureView view, Optional<Release> released, Request request) {
+  private Manifest chosen(FeatureView view, Optional<Release> released, VerifyRequest request) {
     if (released.isEmpty()) {
       throw new TarnException(
           "nothing is released of '%s' yet: ./tarn push view=%s"
@@ -156,7 +156,7 @@ public final class Verify {
   }
 
   /** Why a version has no manifest in Redis. */
-  private TarnException missing(String view, String version, Release released, Request request) {
+  private TarnException missing(String view, String version, Release released, VerifyRequest request) {
     if (request.version().isPresent()) {
       return new UsageException(
           "version=%s: %s has %s in Redis"
@@ -175,7 +175,7 @@ public final class Verify {
   }
 
   private Findings compare(
-      FeatureView view, FeatureTable table, Snapshot snapshot, Manifest manifest, Request request) {
+      FeatureView view, FeatureTable table, Snapshot snapshot, Manifest manifest, VerifyRequest request) {
     Layers layers = Layers.of(redis.settings().keys(), manifest);
     Sample sample =
         new Sample(request.share(), new SecureRandom().nextLong(), layers.base().buckets());

@@ -12,7 +12,7 @@ import dev.tarn.cli.UsageException;
 import dev.tarn.etl.Workbench;
 import dev.tarn.etl.catalog.FeatureTable;
 import dev.tarn.etl.console.Console;
-import dev.tarn.etl.expire.Expire.Outcome;
+import dev.tarn.etl.expire.Expire.TableOutcome;
 import dev.tarn.etl.push.OnlineCopy;
 import dev.tarn.etl.push.Push;
 import dev.tarn.etl.push.Scores;

@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.google.protobuf.util.Timestamps;
 import dev.tarn.etl.Workbench;
 import dev.tarn.etl.push.OnlineCopy;
-import dev.tarn.etl.redis.VersionStore.Refusal;
+import dev.tarn.etl.redis.VersionStore.ReleaseRefusal;
 import dev.tarn.etl.release.ReleaseHistory;
 import dev.tarn.manifest.Base;
 import dev.tarn.manifest.Manifest;
@@ -49,7 +49,7 @@ class TestVersionStore {
         .containsExactly(new VersionStore.Abandoned(version, 3, false));
     // Its rows are being removed, and its push wakes up.
     assertThat(store.renew(VIEW, version, 3, LEASE)).isFalse();
-    assertThat(release(manifest, Optional.empty(), 1_000)).contains(Refusal.GONE);
+    assertThat(release(manifest, Optional.empty(), 1_000)).contains(ReleaseRefusal.GONE);
     // Whoever gave it up may have died, too.
     assertThat(store.claimAbandoned(VIEW))
         .extracting(VersionStore.Abandoned::version)
@@ -58,7 +58,7 @@ class TestVersionStore {
     store.removeEntry(VIEW, version);
     assertThat(store.claimAbandoned(VIEW)).isEmpty();
     assertThat(store.renew(VIEW, version, 3, LEASE)).isFalse();
-    assertThat(release(manifest, Optional.empty(), 1_000)).contains(Refusal.GONE);
+    assertThat(release(manifest, Optional.empty(), 1_000)).contains(ReleaseRefusal.GONE);
     assertThat(store.manifests(VIEW)).isEmpty();
     assertThat(store.releases()).isEmpty();
     assertThat(store.events()).isEmpty();
@@ -100,14 +100,14 @@ class TestVersionStore {
     Manifest two = mint(2);
     Release ofOne = new Release(one.getVersion(), Instant.ofEpochMilli(1_000));
     Release ofTwo = new Release(two.getVersion(), Instant.ofEpochMilli(2_000));
-    assertThat(release(one, Optional.of(ofTwo), 1_000)).contains(Refusal.MOVED);
+    assertThat(release(one, Optional.of(ofTwo), 1_000)).contains(ReleaseRefusal.MOVED);
     assertThat(release(one, Optional.empty(), 1_000, service("a"))).isEmpty();
-    assertThat(release(two, Optional.empty(), 2_000, service("b"))).contains(Refusal.MOVED);
+    assertThat(release(two, Optional.empty(), 2_000, service("b"))).contains(ReleaseRefusal.MOVED);
     assertThat(store.releases()).isEqualTo(Map.of(VIEW, ofOne));
     // The same version, released again in between, is another release.
     Release again = new Release(one.getVersion(), Instant.ofEpochMilli(1_001));
     assertThat(release(one, Optional.of(ofOne), 1_001)).isEmpty();
-    assertThat(release(two, Optional.of(ofOne), 2_000)).contains(Refusal.MOVED);
+    assertThat(release(two, Optional.of(ofOne), 2_000)).contains(ReleaseRefusal.MOVED);
     assertThat(release(two, Optional.of(again), 2_000)).isEmpty();
     assertThat(store.released(VIEW)).contains(ofTwo);
     try (Jedis jedis = OnlineCopy.jedis(bench)) {
@@ -139,7 +139,7 @@ class TestVersionStore {
                 at,
                 false,
                 List.of()))
-        .contains(Refusal.MOVED);
+        .contains(ReleaseRefusal.MOVED);
     assertThat(store.releases()).isEmpty();
     assertThat(store.manifests(VIEW)).isEmpty();
     assertThat(
@@ -169,7 +169,7 @@ class TestVersionStore {
         List.of(candidate(one, Optional.of(ofOne))), Instant.ofEpochMilli(2_000), true, List.of());
     Release pinned = store.released(VIEW).orElseThrow();
     assertThat(store.pins()).isEqualTo(Map.of(VIEW, pinned));
-    assertThat(release(two, Optional.of(pinned), 3_000)).contains(Refusal.PINNED);
+    assertThat(release(two, Optional.of(pinned), 3_000)).contains(ReleaseRefusal.PINNED);
     assertThat(store.unpin(VIEW)).isTrue();
     assertThat(store.unpin(VIEW)).isFalse();
     assertThat(release(two, Optional.of(pinned), 3_000)).isEmpty();
@@ -179,7 +179,7 @@ class TestVersionStore {
   void aVersionThatIsGoneCanNotBeReleased() {
     Manifest manifest = kept(1);
     assertThat(store.prune(manifest)).isTrue();
-    assertThat(release(manifest, store.released(VIEW), 3_000)).contains(Refusal.GONE);
+    assertThat(release(manifest, store.released(VIEW), 3_000)).contains(ReleaseRefusal.GONE);
     // A pruned version is left to whoever comes next, at once.
     assertThat(store.claimAbandoned(VIEW))
         .containsExactly(new VersionStore.Abandoned(manifest.getVersion(), 3, true));
@@ -192,7 +192,7 @@ class TestVersionStore {
     List<VersionStore.Candidate> candidates = List.of(candidate(manifest, Optional.empty()));
     Instant at = Instant.ofEpochMilli(1_000);
     assertThat(store.release(candidates, at, false, List.of(), Set.of("another run")))
-        .contains(Refusal.RESTARTED);
+        .contains(ReleaseRefusal.RESTARTED);
     assertThat(store.releases()).isEmpty();
     assertThat(store.release(candidates, at, false, List.of(), bench.redis().runs())).isEmpty();
     assertThat(store.manifests(VIEW)).containsExactly(manifest);
@@ -210,7 +210,7 @@ class TestVersionStore {
     assertThat(store.prune(overlay)).isTrue();
     assertThat(store.prune(base)).isTrue();
     Manifest late = overlay(mint(4), base);
-    assertThat(release(late, store.released(VIEW), 5_000)).contains(Refusal.GONE);
+    assertThat(release(late, store.released(VIEW), 5_000)).contains(ReleaseRefusal.GONE);
   }
 
   @Test
@@ -236,7 +236,7 @@ class TestVersionStore {
     assertThat(store.storeServices(VIEW, List.of(service("a"), changed))).containsExactly("b");
   }
 
-  private Optional<Refusal> release(
+  private Optional<ReleaseRefusal> release(
       Manifest manifest, Optional<Release> seen, long millis, StoredService... services) {
     return store.release(
         List.of(candidate(manifest, seen)), Instant.ofEpochMilli(millis), false, List.of(services));

@@ -15,8 +15,8 @@ import dev.tarn.etl.console.Console;
 import dev.tarn.etl.push.OnlineCopy;
 import dev.tarn.etl.push.Scores;
 import dev.tarn.etl.verify.Difference.FeatureDifference;
-import dev.tarn.etl.verify.Difference.Kind;
-import dev.tarn.etl.verify.Verify.Request;
+import dev.tarn.etl.verify.Difference.DifferenceKind;
+import dev.tarn.etl.verify.Verify.VerifyRequest;
 import dev.tarn.manifest.Manifest;
 import dev.tarn.redis.RedisClusterFixture;
 import dev.tarn.redis.RedisKeys;
@@ -127,11 +127,11 @@ class TestVerify {
     assertThat(found.counts())
         .isEqualTo(
             Map.of(
-                Kind.DIFFERENT, 3L,
-                Kind.MISSING, 1L,
-                Kind.UNREADABLE, 1L,
-                Kind.FOREIGN, 1L,
-                Kind.MISPLACED, 1L));
+                DifferenceKind.DIFFERENT, 3L,
+                DifferenceKind.MISSING, 1L,
+                DifferenceKind.UNREADABLE, 1L,
+                DifferenceKind.FOREIGN, 1L,
+                DifferenceKind.MISPLACED, 1L));
     assertThat(found.first())
         .extracting(Difference::entityId)
         .containsExactly("13", "14", "15", "21", "22", "31", "<nobody>");
@@ -142,7 +142,7 @@ class TestVerify {
         .containsExactly(
             new FeatureDifference("ratio", "NaN (0x7ff8000000000001)", "NaN (0x7ff8000000000000)"));
     assertThat(found.first().get(4).detail()).contains("the row ends at byte");
-    assertThat(found.first().get(5).kind()).isEqualTo(Kind.MISPLACED);
+    assertThat(found.first().get(5).kind()).isEqualTo(DifferenceKind.MISPLACED);
     assertThat(found.features())
         .extracting(Verification.OfFeature::differing)
         .containsExactly(0L, 3L, 0L, 0L);
@@ -428,7 +428,7 @@ class TestVerify {
         }
       }
       Verification found = verify(bench, Request.ALL);
-      assertThat(found.counts()).isEqualTo(Map.of(Kind.MISSING, 3L));
+      assertThat(found.counts()).isEqualTo(Map.of(DifferenceKind.MISSING, 3L));
       assertThat(found.first()).extracting(Difference::entityId).containsExactly("7", "70", "700");
     }
   }

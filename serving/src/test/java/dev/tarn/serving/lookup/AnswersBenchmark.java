@@ -4,6 +4,7 @@ import com.google.protobuf.Value;
 import dev.tarn.row.CorruptRowException;
 import dev.tarn.row.EntriesWriter;
 import dev.tarn.row.RowReader;
+import dev.tarn.row.RowValues;
 import dev.tarn.row.WireBuffer;
 import java.time.InstantSource;
 import org.openjdk.jmh.annotations.Benchmark;
@@ -65,6 +66,6 @@ public class AnswersBenchmark extends RowsBenchmark {
   public Value[] rowAsObjects() throws CorruptRowException {
     RowReader reader = new RowReader(row);
     reader.readEventTimestamp(BenchmarkRows.AS_OF);
-    return reader.readValues(data.view().types());
+    return RowValues.read(reader, data.view().types());
   }
 }

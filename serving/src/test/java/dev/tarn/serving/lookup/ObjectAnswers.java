@@ -9,6 +9,7 @@ import dev.tarn.layer.Layer;
 import dev.tarn.manifest.StoredFeature;
 import dev.tarn.row.CorruptRowException;
 import dev.tarn.row.RowReader;
+import dev.tarn.row.RowValues;
 import dev.tarn.row.Values;
 import dev.tarn.serving.lookup.Selection.Column;
 import dev.tarn.serving.lookup.Selection.ViewColumns;
@@ -79,7 +80,7 @@ final class ObjectAnswers {
     if (view.isTooOld(eventMicros, now)) {
       putMissing(set, columns, FeatureStatus.FEATURE_STATUS_OUTSIDE_MAX_AGE);
     } else {
-      Value[] values = reader.readValues(view.types());
+      Value[] values = RowValues.read(reader, view.types());
       for (Column column : columns.columns()) {
         Value value = values[column.index()];
         if (value.hasNullValue()) {

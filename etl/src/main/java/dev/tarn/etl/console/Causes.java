@@ -4,9 +4,9 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** Says in one line why something failed, where exceptions wrap each other many times over. */
-public final class Failures {
+public final class Causes {
 
-  private Failures() {}
+  private Causes() {}
 
   /**
    * Finds the message of the innermost cause that has one. The result is one line, with the name of
