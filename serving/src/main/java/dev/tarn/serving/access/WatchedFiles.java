@@ -26,7 +26,7 @@ final class WatchedFiles {
     /**
      * Reads the contents.
      *
-     * @param contents of the files, in their order
+     * @param contents the contents of the files, in their order
      * @throws TarnException if they can't be used; the message names the file
      */
     void read(List<byte[]> contents);

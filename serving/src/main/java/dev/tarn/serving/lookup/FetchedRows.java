@@ -23,7 +23,7 @@ final class FetchedRows {
   /** The index at which each view's rows begin, and at the end the number of all rows. */
   private final int[] begins;
 
-  /** Whether the near cache had each row; null if it was not asked. */
+  /** Tells for each row whether the near cache had it; null if it was not asked. */
   private boolean[] isNear;
 
   private NearCache.Key[] keys;

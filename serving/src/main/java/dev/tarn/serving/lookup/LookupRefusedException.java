@@ -12,7 +12,7 @@ import java.util.Collection;
 public final class LookupRefusedException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 
-  /** What the client can do about the refusal. */
+  /** Tells what the client can do about the refusal. */
   public enum Reason {
     /** The request is wrong: change it. */
     INVALID,

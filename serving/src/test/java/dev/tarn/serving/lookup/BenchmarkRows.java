@@ -20,13 +20,13 @@ import java.util.Map;
 import java.util.Random;
 import java.util.function.IntPredicate;
 
-/** Rows of one feature view, the same in each run, with the features that users have most of. */
+/** Makes rows of one feature view with usual features, the same in each run. */
 final class BenchmarkRows {
 
   static final Instant NOW = Instant.parse("2026-11-21T12:00:00Z");
   static final long AS_OF = Values.micros(NOW);
 
-  /** Of ten features; of more, again and again. */
+  /** The types of ten features, repeated for more. */
   private static final List<Kind> KINDS =
       List.of(
           Kind.KIND_DOUBLE,
@@ -85,7 +85,7 @@ final class BenchmarkRows {
     return rows;
   }
 
-  /** Features by their names. */
+  /** Returns features by their names. */
   Map<String, Place> places(IntPredicate which) {
     Map<String, Place> places = new LinkedHashMap<>();
     for (int i = 0; i < view.features().size(); i++) {

@@ -19,8 +19,8 @@ import java.time.InstantSource;
 import java.util.List;
 
 /**
- * What {@link Answers} writes, built as protobuf's objects, the ordinary way: tests hold the one
- * against the other, and benchmarks measure by it.
+ * Builds what {@link Answers} writes as protobuf's objects, the ordinary way. Tests and benchmarks
+ * compare the two.
  */
 final class ObjectAnswers {
 
@@ -32,7 +32,7 @@ final class ObjectAnswers {
     this.corruptRows = corruptRows;
   }
 
-  /** The answer to one request. */
+  /** Makes the answer to one request. */
   GetOnlineFeaturesResponse of(
       Selection selection, List<AskedId> ids, FetchedRows rows, boolean withEventTimestamps) {
     long now = Values.micros(clock.instant());
@@ -112,7 +112,7 @@ final class ObjectAnswers {
     }
   }
 
-  /** Without defaults: they are for values that are missing, not for those that were damaged. */
+  /** Leaves out defaults, which are for missing values and not for damaged ones. */
   private static void putCorrupt(FeatureSet.Builder set, ViewColumns columns) {
     for (Column column : columns.columns()) {
       set.putStatuses(column.name(), FeatureStatus.FEATURE_STATUS_NOT_FOUND);
@@ -128,7 +128,7 @@ final class ObjectAnswers {
     return feature.hasDefaultValue() ? feature.getDefaultValue() : Values.NULL;
   }
 
-  /** What the older service answers of it. */
+  /** Returns the part of an answer that the older service has. */
   static dev.tarn.api.legacy.GetOnlineFeaturesResponse legacy(GetOnlineFeaturesResponse answer) {
     dev.tarn.api.legacy.GetOnlineFeaturesResponse.Builder legacy =
         dev.tarn.api.legacy.GetOnlineFeaturesResponse.newBuilder();

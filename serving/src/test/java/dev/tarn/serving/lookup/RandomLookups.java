@@ -22,7 +22,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 
-/** Random lookups, with all that a row of them may be: of an overlay, missing, too old, damaged. */
+/** Makes random lookups, whose rows may be of an overlay, missing, too old or damaged. */
 final class RandomLookups {
 
   /** A lookup whose rows are fetched. */
@@ -116,7 +116,7 @@ final class RandomLookups {
     if (die == 2) {
       return new byte[0];
     }
-    // Of this age or, if the layer is the base, two hours older.
+    // The row is of this age or, if the layer is the base, two hours older.
     long age = random.nextInt(3) == 0 ? 0 : random.nextLong() >>> (20 + random.nextInt(40));
     byte[] row = rows.row(age, 0, view.types());
     return die == 3 ? rows.damaged(row) : row;

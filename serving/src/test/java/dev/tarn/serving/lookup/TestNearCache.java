@@ -27,7 +27,7 @@ import java.util.concurrent.Future;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
-/** Hot rows in the server's own memory. Redis's own count of HGETs says what it was asked. */
+/** Checks hot rows in the server's memory. Redis counts the HGETs that it gets. */
 class TestNearCache extends ServingTest {
 
   private static final String VIEW = "activity";
@@ -119,7 +119,7 @@ class TestNearCache extends ServingTest {
       assertThat(number(answer, "new")).isEqualTo(2);
       assertThat(answer.getResultsOrThrow("gone").getFeaturesMap()).isEmpty();
     }
-    // The overlay's other three, once; those of the base are here from before.
+    // Only the overlay's other three rows are read; those of the base are here already.
     assertThat(hgets() - asked).isEqualTo(3);
   }
 
@@ -171,7 +171,7 @@ class TestNearCache extends ServingTest {
       executor.shutdownNow();
     }
 
-    // Before it is asked how full it is, as it would see to that then.
+    // This comes before asking how full the cache is, because asking makes it evict.
     assertThat(cache.evictions()).isPositive();
     assertThat(cache.bytes()).isLessThanOrEqualTo(100_000);
   }
@@ -191,11 +191,11 @@ class TestNearCache extends ServingTest {
     long before = cache.hits();
     fill(cache, "hot: ", 50);
 
-    // It is asked for them twice.
+    // The cache is asked for them twice.
     assertThat(cache.hits() - before).isGreaterThan(90);
   }
 
-  /** As a lookup does: asks for rows, and gives the cache those that it did not have. */
+  /** Asks for rows and gives the cache those that it did not have, as a lookup does. */
   private static void fill(NearCache cache, String prefix, int count) {
     NearCache.Key[] keys =
         IntStream.range(0, count)
