@@ -57,7 +57,8 @@ public final class EntriesWriter {
     List<List<NamedEntry>> byIndex = new ArrayList<>();
     types.forEach(type -> byIndex.add(new ArrayList<>()));
     names.forEach(name -> byIndex.get(name.index()).add(new NamedEntry(name)));
-    entries = byIndex.stream().map(list -> list.toArray(NamedEntry[]::new)).toArray(NamedEntry[][]::new);
+    entries =
+        byIndex.stream().map(list -> list.toArray(NamedEntry[]::new)).toArray(NamedEntry[][]::new);
     WireBuffer numbers = new WireBuffer(64 * values.length);
     numberEnds = new int[values.length];
     for (int i = 0; i < values.length; i++) {

@@ -46,8 +46,8 @@ import org.apache.iceberg.util.PropertyUtil;
 public final class Expire {
 
   /**
-   * The longest time that a build may take. Younger files that belong to no snapshot may be those of
-   * a build that is still writing.
+   * The longest time that a build may take. Younger files that belong to no snapshot may be those
+   * of a build that is still writing.
    */
   public static final Duration LONGEST_BUILD = Duration.ofDays(3);
 
@@ -220,7 +220,8 @@ public final class Expire {
         kept.isEmpty()
             ? ""
             : "; kept for " + String.join(", ", kept.stream().map(Expire::text).toList()));
-    return new TableOutcome(name, snapshots.size(), files, orphans, deadBuilds, pruned, tagged, kept);
+    return new TableOutcome(
+        name, snapshots.size(), files, orphans, deadBuilds, pruned, tagged, kept);
   }
 
   private long deleteOrphans(Table table, Instant before) {

@@ -75,7 +75,8 @@ public final class TrainJob {
 
   private static String json(TrainingSet set, String out, double seconds) {
     return Json.of(
-        new TrainResult(set.id(), out, set.count(), seconds, JsonParser.parseString(set.manifest())));
+        new TrainResult(
+            set.id(), out, set.count(), seconds, JsonParser.parseString(set.manifest())));
   }
 
   private record TrainResult(

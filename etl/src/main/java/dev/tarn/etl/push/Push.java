@@ -4,8 +4,8 @@ import dev.tarn.cli.Settings;
 import dev.tarn.cli.TarnException;
 import dev.tarn.etl.catalog.FeatureTable;
 import dev.tarn.etl.catalog.Fits;
-import dev.tarn.etl.console.Console;
 import dev.tarn.etl.console.Causes;
+import dev.tarn.etl.console.Console;
 import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.etl.lake.Lake;
 import dev.tarn.etl.redis.RedisServers;
@@ -234,8 +234,7 @@ public final class Push {
     String names = String.join(", ", views.stream().map(FeatureView::name).toList());
     String address = redis.settings().address();
     String served = "what was released is still served";
-    if (Causes.has(e, JedisConnectionException.class)
-        || Causes.reason(e).startsWith("LOADING")) {
+    if (Causes.has(e, JedisConnectionException.class) || Causes.reason(e).startsWith("LOADING")) {
       return new TarnException(
           "%s: Redis at %s was lost during the push and did not come back for %d s (push.patience), so it was given up; %s: %s"
               .formatted(names, address, redis.patience().toSeconds(), served, Causes.reason(e)),

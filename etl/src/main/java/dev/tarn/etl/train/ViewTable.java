@@ -35,7 +35,8 @@ record ViewTable(TrainingView view, Entity entity, FeatureTable table) {
     List<Entity.KeyColumn> keys = new ArrayList<>();
     for (String key : view.getEntityKeysList()) {
       keys.add(
-          new Entity.KeyColumn(key, SparkSchemaUtil.convert(table.iceberg().schema().findType(key))));
+          new Entity.KeyColumn(
+              key, SparkSchemaUtil.convert(table.iceberg().schema().findType(key))));
     }
     return new ViewTable(
         view, new Entity(view.getEntity(), keys, "", "", new Position("", 0)), table);

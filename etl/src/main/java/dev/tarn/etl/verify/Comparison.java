@@ -1,8 +1,8 @@
 package dev.tarn.etl.verify;
 
 import dev.tarn.etl.definition.FeatureView;
-import dev.tarn.etl.verify.Difference.FeatureDifference;
 import dev.tarn.etl.verify.Difference.DifferenceKind;
+import dev.tarn.etl.verify.Difference.FeatureDifference;
 import dev.tarn.layer.Layer;
 import dev.tarn.layer.Layers;
 import dev.tarn.manifest.FeatureType;

@@ -2,8 +2,8 @@ package dev.tarn.etl.verify;
 
 import com.google.common.io.Resources;
 import com.google.protobuf.util.Timestamps;
-import dev.tarn.etl.verify.Difference.FeatureDifference;
 import dev.tarn.etl.verify.Difference.DifferenceKind;
+import dev.tarn.etl.verify.Difference.FeatureDifference;
 import dev.tarn.manifest.Manifest;
 import dev.tarn.manifest.StoredFeature;
 import dev.tarn.row.FeatureTypes;

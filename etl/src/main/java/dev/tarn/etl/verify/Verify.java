@@ -4,8 +4,8 @@ import com.google.common.collect.Lists;
 import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;
 import dev.tarn.etl.catalog.FeatureTable;
-import dev.tarn.etl.console.Console;
 import dev.tarn.etl.console.Causes;
+import dev.tarn.etl.console.Console;
 import dev.tarn.etl.console.Pulse;
 import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.etl.lake.CurrentRows;
@@ -156,7 +156,8 @@ public final class Verify {
   }
 
   /** Why a version has no manifest in Redis. */
-  private TarnException missing(String view, String version, Release released, VerifyRequest request) {
+  private TarnException missing(
+      String view, String version, Release released, VerifyRequest request) {
     if (request.version().isPresent()) {
       return new UsageException(
           "version=%s: %s has %s in Redis"
@@ -175,7 +176,11 @@ public final class Verify {
   }
 
   private Findings compare(
-      FeatureView view, FeatureTable table, Snapshot snapshot, Manifest manifest, VerifyRequest request) {
+      FeatureView view,
+      FeatureTable table,
+      Snapshot snapshot,
+      Manifest manifest,
+      VerifyRequest request) {
     Layers layers = Layers.of(redis.settings().keys(), manifest);
     Sample sample =
         new Sample(request.share(), new SecureRandom().nextLong(), layers.base().buckets());

@@ -11,8 +11,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * The entries of one request, view by view, layer by layer, id by id. It says which entries to fetch
- * and, once they are there, which row an entity has by the rule of {@link Layers}.
+ * The entries of one request, view by view, layer by layer, id by id. It says which entries to
+ * fetch and, once they are there, which row an entity has by the rule of {@link Layers}.
  */
 final class FetchedRows {
 
