@@ -105,8 +105,7 @@ public final class Ledger {
       table.newAppend().appendFile(write(table, rows)).commit();
     } catch (RuntimeException e) {
       throw new TarnException(
-          "%s can't be stored in %s: %s".formatted(what, catalog.table(name), Causes.reason(e)),
-          e);
+          "%s can't be stored in %s: %s".formatted(what, catalog.table(name), Causes.reason(e)), e);
     }
   }
 

@@ -3,7 +3,7 @@ package dev.tarn.etl.console;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Says in one line why something failed, of exceptions that wrap each other many times over. */
+/** Explains in one line why something failed, from exceptions that wrap each other many times. */
 public final class Causes {
 
   private Causes() {}

@@ -5,8 +5,8 @@ import java.io.PrintStream;
 import java.util.Locale;
 
 /**
- * What a job says to the person or the scheduler that started it: progress on stderr, results on
- * stdout. Spark's own log goes elsewhere (conf/log4j2.properties).
+ * Speaks to the person or the scheduler that started a job: progress on stderr, results on stdout.
+ * Spark's own log goes elsewhere (conf/log4j2.properties).
  */
 public final class Console {
 
@@ -23,28 +23,28 @@ public final class Console {
     this.err = err;
   }
 
-  /** One that says nothing, for what is done many times over. */
+  /** A console that says nothing, for steps that are repeated many times. */
   public static Console silent() {
     PrintStream nowhere = new PrintStream(OutputStream.nullOutputStream());
     return new Console(nowhere, nowhere);
   }
 
-  /** A result. */
+  /** Prints a result. */
   public synchronized void result(String text) {
     closeLine();
     out.println(text);
     out.flush();
   }
 
-  /** A step that is done, or something to know. */
+  /** Prints a step that is done, or something to know. */
   public synchronized void say(String format, Object... values) {
     closeLine();
     err.println(String.format(Locale.ROOT, format, values));
   }
 
   /**
-   * How far a step has come. On a terminal each call overwrites the one before; elsewhere, where
-   * nobody watches, nothing is written.
+   * Shows how far a step has come. On a terminal each call overwrites the one before; elsewhere
+   * nothing is written.
    */
   public synchronized void progress(String format, Object... values) {
     if (WATCHED) {

@@ -216,7 +216,8 @@ public final class Expire {
         kept.isEmpty()
             ? ""
             : "; kept for " + String.join(", ", kept.stream().map(Expire::text).toList()));
-    return new TableOutcome(name, snapshots.size(), files, orphans, deadBuilds, pruned, tagged, kept);
+    return new TableOutcome(
+        name, snapshots.size(), files, orphans, deadBuilds, pruned, tagged, kept);
   }
 
   private long deleteOrphans(Table table, Instant before) {

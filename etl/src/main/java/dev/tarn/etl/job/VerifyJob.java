@@ -5,8 +5,8 @@ import dev.tarn.cli.Settings;
 import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;
 import dev.tarn.etl.catalog.Ledger;
-import dev.tarn.etl.console.Console;
 import dev.tarn.etl.console.Causes;
+import dev.tarn.etl.console.Console;
 import dev.tarn.etl.definition.Definitions;
 import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.etl.lake.Lake;
@@ -57,7 +57,7 @@ public final class VerifyJob {
         return share;
       }
     } catch (NumberFormatException e) {
-      // Said below, with the same words as a number that is out of range.
+      // Reported below, like a number that is out of range.
     }
     throw new UsageException(
         "sample=%s is not a share of the entities: write 0.01 for one of a hundred"

@@ -94,8 +94,7 @@ final class VersionWriter {
             settings.expireUnreleased().toMillis(),
             settings.rowsPerSecond() / Math.min(minted.tasks(), defaultParallelism()),
             progress);
-    JavaRDD<InternalRow> sorted =
-        EncodedRows.byBucket(minted.encoded(), own, minted.tasks());
+    JavaRDD<InternalRow> sorted = EncodedRows.byBucket(minted.encoded(), own, minted.tasks());
     List<WrittenBuckets> written;
     try (Pulse pulse = showWriting(minted, progress, start)) {
       written = sorted.mapPartitions(writer).collect();

@@ -29,8 +29,8 @@ import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 
 /**
- * The command {@code get … snapshot=…}: what a lookup would answer if it came from this snapshot,
- * read from Iceberg. Only a row's age is left out of account, since it depends on when one asks.
+ * Answers a lookup from a snapshot in Iceberg, as the server would from a version of that snapshot.
+ * It ignores only a row's age, which depends on the time of the question.
  */
 public final class SnapshotLookup {
 

@@ -14,8 +14,8 @@ import scala.collection.JavaConverters;
 import scala.collection.Seq;
 
 /**
- * A value of a Spark row as it would be answered online. It does not go through the row encoding,
- * so that comparing the two means something.
+ * Converts values of Spark rows to the form in which they are answered online. It does not use the
+ * row encoding, so that a comparison is independent of it.
  */
 public final class SparkValues {
 

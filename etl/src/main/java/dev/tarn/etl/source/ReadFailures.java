@@ -10,7 +10,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
-/** Says what is wrong with a source when it is only found while its rows are read. */
+/** Explains what is wrong with a source whose fault is found only while its rows are read. */
 public final class ReadFailures {
 
   private static final Pattern MALFORMED =
@@ -44,7 +44,7 @@ public final class ReadFailures {
     return innermost;
   }
 
-  /** Spark does not say which one it was reading. */
+  /** Names the text sources: Spark does not say which one it was reading. */
   private static String textSources(List<Source> sources) {
     return sources.stream()
         .filter(source -> source.format() == Format.CSV || source.format() == Format.JSON)

@@ -134,7 +134,7 @@ public final class SourceTables {
 
   private static Column isBefore(StructField timestamp, Instant asOf) {
     Column moment = functions.lit(Timestamp.from(asOf));
-    // Of a day that is not over at the as-of, no row may be seen: it may have come after.
+    // No row of a day that is not over at the as-of may be seen: it may have come after.
     boolean isDate = timestamp.dataType().equals(DataTypes.DateType);
     return functions
         .col("`" + timestamp.name() + "`")
@@ -154,8 +154,8 @@ public final class SourceTables {
   }
 
   /**
-   * What the sources were when they were pinned, as JSON: by name the snapshot id, or the number of
-   * files, their bytes and a SHA-256 of their names, sizes and times.
+   * The pinned state of the sources as JSON: by name the snapshot id, or the number of files, their
+   * bytes and a SHA-256 of their names, sizes and times.
    */
   public String fingerprint() {
     return fingerprint;

@@ -12,7 +12,6 @@ import dev.tarn.cli.UsageException;
 import dev.tarn.etl.Workbench;
 import dev.tarn.etl.catalog.FeatureTable;
 import dev.tarn.etl.console.Console;
-import dev.tarn.etl.expire.Expire.TableOutcome;
 import dev.tarn.etl.push.OnlineCopy;
 import dev.tarn.etl.push.Push;
 import dev.tarn.etl.push.Scores;
@@ -201,8 +200,9 @@ class TestExpire {
     Instant later = Instant.now().plus(Duration.ofDays(40));
     FeatureTable features = FeatureTable.find(bench.lake().catalog(), VIEW).orElseThrow();
     assertThat(
-            features.audits().removeDead(
-                later, Instant.ofEpochMilli(main(bench).timestampMillis() - 1)))
+            features
+                .audits()
+                .removeDead(later, Instant.ofEpochMilli(main(bench).timestampMillis() - 1)))
         .isEmpty();
     assertThat(table(bench).refs()).containsKey(branch);
 

@@ -14,9 +14,8 @@ import dev.tarn.etl.catalog.Ledger;
 import dev.tarn.etl.console.Console;
 import dev.tarn.etl.push.OnlineCopy;
 import dev.tarn.etl.push.Scores;
-import dev.tarn.etl.verify.Difference.FeatureDifference;
 import dev.tarn.etl.verify.Difference.DifferenceKind;
-import dev.tarn.etl.verify.Verify.VerifyRequest;
+import dev.tarn.etl.verify.Difference.FeatureDifference;
 import dev.tarn.manifest.Manifest;
 import dev.tarn.redis.RedisClusterFixture;
 import dev.tarn.redis.RedisKeys;
@@ -362,7 +361,7 @@ class TestVerify {
       assertThatThrownBy(() -> verify(bench, Request.ALL))
           .isInstanceOf(TarnException.class)
           .hasMessage(
-              "score: version %s was pruned while it was verified, so this says nothing of what is served; verify again"
+              "score: version %s was pruned while it was verified, so this says nothing of what is released; verify again"
                   .formatted(old.getVersion()));
     }
     Verification found = verify(bench, Request.ALL);
