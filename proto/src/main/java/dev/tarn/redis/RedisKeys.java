@@ -16,9 +16,11 @@ import java.util.zip.CRC32C;
  * {tarn}:services            hash    feature service → StoredService, JSON
  * {tarn}:events              list    releases, JSON, that the history in Iceberg does not have yet
  * {tarn}:manifests:VIEW      hash    version → Manifest, JSON: the versions that are complete
- * {tarn}:writing:VIEW        hash    version → number of buckets: the versions being written
- * tarn:VIEW:VERSION:BUCKET   hash    entity id → row; in an overlay, empty for an entity of the
- *                                    base that is no longer there
+ * {tarn}:writing:VIEW        hash    version → BUCKETS@LEASE, the number of buckets and the moment
+ *                                    until which the version is its push's (Unix milliseconds; 0:
+ *                                    it is being removed): the versions without a manifest
+ * tarn:VIEW:VERSION:BUCKET   hash    entity id → row: the values; in an overlay an empty row is
+ *                                    an entity of the base that is no longer there
  * </pre>
  *
  * <p>The braces are a hash tag: in Redis Cluster the control keys share one slot, so one script can

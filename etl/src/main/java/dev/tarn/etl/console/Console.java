@@ -5,25 +5,25 @@ import java.io.PrintStream;
 import java.util.Locale;
 
 /**
- * Speaks to the person or the scheduler that started a job: progress on stderr, results on stdout.
- * Spark's own log goes elsewhere (conf/log4j2.properties).
+ * Talks to the person or the scheduler that started a job: progress goes to stderr, results go to
+ * stdout. Spark's own log goes elsewhere (conf/log4j2.properties).
  */
 public final class Console {
 
-  /** Whether stderr is a terminal: the launcher knows. */
+  /** Whether stderr is a terminal. The launcher says so. */
   private static final boolean WATCHED = Boolean.getBoolean("tarn.terminal");
 
   private final PrintStream out;
   private final PrintStream err;
   private boolean lineIsOpen;
 
-  /** A console of the process's own streams, or of a test's. */
+  /** Makes a console of the process's own streams, or of a test's. */
   public Console(PrintStream out, PrintStream err) {
     this.out = out;
     this.err = err;
   }
 
-  /** A console that says nothing, for steps that are repeated many times. */
+  /** Makes a console that says nothing, for what is done many times over. */
   public static Console silent() {
     PrintStream nowhere = new PrintStream(OutputStream.nullOutputStream());
     return new Console(nowhere, nowhere);
@@ -36,15 +36,15 @@ public final class Console {
     out.flush();
   }
 
-  /** Prints a step that is done, or something to know. */
+  /** Says that a step is done, or something to know. */
   public synchronized void say(String format, Object... values) {
     closeLine();
     err.println(String.format(Locale.ROOT, format, values));
   }
 
   /**
-   * Shows how far a step has come. On a terminal each call overwrites the one before; elsewhere
-   * nothing is written.
+   * Shows how far a step has come. On a terminal each call overwrites the one before; elsewhere,
+   * where nobody watches, nothing is written.
    */
   public synchronized void progress(String format, Object... values) {
     if (WATCHED) {

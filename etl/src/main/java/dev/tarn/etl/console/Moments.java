@@ -8,7 +8,7 @@ import java.time.LocalDateTime;
 import java.time.OffsetDateTime;
 import java.time.ZoneOffset;
 
-/** Reads moments as they are typed. */
+/** Reads moments as people type them. */
 public final class Moments {
 
   private Moments() {}

@@ -4,14 +4,14 @@ import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Repeats an action twice a second during a long step, until it is closed. */
+/** Does something twice a second during a long step, until it is closed. */
 public final class Pulse implements AutoCloseable {
 
   private static final Logger LOG = LoggerFactory.getLogger(Pulse.class);
 
   private final Thread thread;
 
-  /** Starts. An exception of {@code beat} is logged, and the next beat follows. */
+  /** Starts. If {@code beat} throws, that is logged, and the next beat comes all the same. */
   public Pulse(Runnable beat) {
     thread = new Thread(() -> run(beat), "pulse");
     thread.setDaemon(true);

@@ -8,6 +8,7 @@ import dev.tarn.etl.definition.Definitions;
 import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.etl.expire.Expire;
 import dev.tarn.etl.lake.Lake;
+import dev.tarn.etl.push.PushSettings;
 import dev.tarn.etl.redis.RedisServers;
 import java.time.Duration;
 import java.util.Collection;
@@ -20,6 +21,7 @@ public final class ExpireJob {
 
   public static void run(CommandLine line, Settings settings, Console console) {
     boolean asJson = line.isJson();
+    PushSettings push = settings.read(PushSettings::of);
     Duration olderThan = line.duration("older-than", Duration.ofDays(30));
     Definitions definitions = Definitions.load(settings);
     Collection<FeatureView> views =
@@ -33,8 +35,8 @@ public final class ExpireJob {
                   lake,
                   redis,
                   console,
-                  settings.read(tarn -> Math.max(1, tarn.getInt("push.keep"))),
-                  settings.read(tarn -> tarn.getDuration("push.grace")),
+                  push.keep(),
+                  push.grace(),
                   olderThan,
                   orphans)
               .expire(views.stream().map(FeatureView::name).toList());

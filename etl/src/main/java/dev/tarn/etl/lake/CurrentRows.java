@@ -13,18 +13,18 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.functions;
 
 /**
- * The newest row of every entity in a snapshot, the same for both kinds of history: key columns,
- * event timestamp and features, under the snapshot's schema and in its order.
+ * Reads the newest row of every entity in a snapshot, the same for both kinds of history: key
+ * columns, event timestamp and features, under the snapshot's schema and in its order.
  *
- * <p>An entity's event timestamp is the newest as-of that gave a row of it. Where a table stores
- * changes, that is not the as-of of its newest record: a row that stayed the same goes on being
- * given.
+ * <p>An entity's event timestamp is the newest as-of that has a row of it. Where a table stores
+ * changes, that may be later than the as-of of its newest record: a row that stays the same is not
+ * stored again.
  */
 public final class CurrentRows {
 
   private CurrentRows() {}
 
-  /** The newest rows of all. */
+  /** The newest rows of the whole snapshot. */
   public static Dataset<Row> of(
       Lake lake, FeatureView view, FeatureTable table, Snapshot snapshot) {
     return of(lake, view.name(), view.entity().keyNames(), table, snapshot);
@@ -39,7 +39,7 @@ public final class CurrentRows {
         : NewestRows.of(rows, keys);
   }
 
-  /** The newest rows that the snapshot has for a moment: those of an as-of after it don't count. */
+  /** The newest rows at a moment: those of as-ofs after it don't count. */
   public static Dataset<Row> asOf(
       Lake lake, FeatureView view, FeatureTable table, Snapshot snapshot, Instant moment) {
     Dataset<Row> rows = SnapshotRows.of(lake, view.name(), snapshot.snapshotId());
@@ -50,7 +50,7 @@ public final class CurrentRows {
 
   /**
    * The newest as-of of a snapshot; empty if there is none. Where every row is stored, an as-of
-   * that has no rows is not seen.
+   * without rows is not seen.
    */
   public static Optional<Instant> newestAsOf(
       Lake lake, FeatureView view, FeatureTable table, Snapshot snapshot) {

@@ -7,14 +7,14 @@ import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.functions;
 
-/** Picks the row with the newest event timestamp of each entity. */
+/** Finds the row of each entity that has the newest event timestamp. */
 public final class NewestRows {
 
   private static final String ROW = "_tarn_row";
 
   private NewestRows() {}
 
-  /** The rows, one an entity, with their columns as they are; one shuffle by key. */
+  /** The newest rows, one for each entity, with the same columns. Costs one shuffle by key. */
   public static Dataset<Row> of(Dataset<Row> rows, List<String> keys) {
     Column[] all = columns(List.of(rows.columns()));
     return rows.groupBy(columns(keys))

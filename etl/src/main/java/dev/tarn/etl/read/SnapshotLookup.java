@@ -29,8 +29,8 @@ import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 
 /**
- * Answers a lookup from a snapshot in Iceberg, as the server would from a version of that snapshot.
- * It ignores only a row's age, which depends on the time of the question.
+ * Answers lookups from a snapshot in Iceberg, as the server would if it had released this snapshot.
+ * Only the age of a row is left out of account, since it depends on when one asks.
  */
 public final class SnapshotLookup {
 
@@ -45,7 +45,7 @@ public final class SnapshotLookup {
   /**
    * Reads entities from a snapshot.
    *
-   * @param features names, plain or with the view; empty for all
+   * @param features names, plain or with the view; empty: all features
    * @throws UsageException if the table has no such published snapshot or no such feature
    */
   public GetOnlineFeaturesResponse get(
@@ -73,7 +73,7 @@ public final class SnapshotLookup {
         .build();
   }
 
-  /** The view that is named, or else the only one whose table has the snapshot. */
+  /** Finds the view that is named, or else the only one whose table has the snapshot. */
   public FeatureView viewOf(Definitions definitions, CommandLine line, String snapshot) {
     if (line.has("view")) {
       return definitions.view(line.text("view"));

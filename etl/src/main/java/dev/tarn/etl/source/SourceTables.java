@@ -4,8 +4,8 @@ import com.google.common.hash.Hasher;
 import com.google.common.hash.Hashing;
 import com.google.gson.JsonObject;
 import dev.tarn.etl.console.Causes;
-import dev.tarn.etl.definition.Source;
 import dev.tarn.etl.definition.Source.Format;
+import dev.tarn.etl.definition.Source;
 import java.nio.charset.StandardCharsets;
 import java.sql.Timestamp;
 import java.time.Instant;
@@ -134,7 +134,7 @@ public final class SourceTables {
 
   private static Column isBefore(StructField timestamp, Instant asOf) {
     Column moment = functions.lit(Timestamp.from(asOf));
-    // No row of a day that is not over at the as-of may be seen: it may have come after.
+    // No row of a day that is not over at the as-of may be seen: it may have come later.
     boolean isDate = timestamp.dataType().equals(DataTypes.DateType);
     return functions
         .col("`" + timestamp.name() + "`")
@@ -154,8 +154,8 @@ public final class SourceTables {
   }
 
   /**
-   * The pinned state of the sources as JSON: by name the snapshot id, or the number of files, their
-   * bytes and a SHA-256 of their names, sizes and times.
+   * Describes the sources as they were pinned, in JSON: by name the snapshot id, or the number of
+   * files, their bytes and a SHA-256 of their names, sizes and times.
    */
   public String fingerprint() {
     return fingerprint;

@@ -168,7 +168,7 @@ class TestExpire {
 
     // No longer than it is needed.
     table(bench).manageSnapshots().removeTag("tarn-" + compacted.getVersion()).commit();
-    assertThat(bench.versions().retire(compacted)).isTrue();
+    assertThat(bench.versions().prune(compacted)).isTrue();
     expire(bench, Duration.ZERO, Duration.ofHours(1));
     assertThat(table(bench).refs().keySet()).noneMatch(ref -> ref.startsWith("tarn-as-ofs-"));
     assertThat(snapshots(bench)).containsExactly(main(bench).snapshotId());

@@ -36,7 +36,7 @@ class TestVersionStore {
     String version = store.mint(VIEW, 3, LEASE);
     assertThat(store.manifests(VIEW)).isEmpty();
     assertThat(store.releases()).isEmpty();
-    assertThat(store.giveUpAbandoned(VIEW)).isEmpty();
+    assertThat(store.claimAbandoned(VIEW)).isEmpty();
     assertThat(store.renew(VIEW, version, 3, LEASE)).isTrue();
   }
 
@@ -45,18 +45,18 @@ class TestVersionStore {
     Manifest manifest = mint(1);
     String version = manifest.getVersion();
     OnlineCopy.expireLeases(bench, VIEW);
-    assertThat(store.giveUpAbandoned(VIEW))
+    assertThat(store.claimAbandoned(VIEW))
         .containsExactly(new VersionStore.Abandoned(version, 3, false));
     // Its rows are being removed, and its push wakes up.
     assertThat(store.renew(VIEW, version, 3, LEASE)).isFalse();
     assertThat(release(manifest, Optional.empty(), 1_000)).contains(ReleaseRefusal.GONE);
     // Whoever gave it up may have died, too.
-    assertThat(store.giveUpAbandoned(VIEW))
+    assertThat(store.claimAbandoned(VIEW))
         .extracting(VersionStore.Abandoned::version)
         .containsExactly(version);
     store.remove(VIEW, version, 3);
-    store.forget(VIEW, version);
-    assertThat(store.giveUpAbandoned(VIEW)).isEmpty();
+    store.removeEntry(VIEW, version);
+    assertThat(store.claimAbandoned(VIEW)).isEmpty();
     assertThat(store.renew(VIEW, version, 3, LEASE)).isFalse();
     assertThat(release(manifest, Optional.empty(), 1_000)).contains(ReleaseRefusal.GONE);
     assertThat(store.manifests(VIEW)).isEmpty();
@@ -69,7 +69,7 @@ class TestVersionStore {
     Manifest manifest = mint(1);
     OnlineCopy.expireLeases(bench, VIEW);
     assertThat(store.renew(VIEW, manifest.getVersion(), 3, LEASE)).isTrue();
-    assertThat(store.giveUpAbandoned(VIEW)).isEmpty();
+    assertThat(store.claimAbandoned(VIEW)).isEmpty();
     assertThat(release(manifest, Optional.empty(), 1_000)).isEmpty();
     assertThat(store.manifests(VIEW)).containsExactly(manifest);
   }
@@ -86,7 +86,7 @@ class TestVersionStore {
       jedis.hset(first, Map.of("a".getBytes(UTF_8), new byte[] {1}));
       jedis.hset(last, Map.of("a".getBytes(UTF_8), new byte[] {1}));
 
-      store.expire(VIEW, version, buckets, Duration.ofMinutes(1));
+      store.removeLater(VIEW, version, buckets, Duration.ofMinutes(1));
 
       long ofLast = jedis.pttl(last);
       assertThat(ofLast - jedis.pttl(first)).isGreaterThan(900);
@@ -178,12 +178,12 @@ class TestVersionStore {
   @Test
   void aVersionThatIsGoneCanNotBeReleased() {
     Manifest manifest = kept(1);
-    assertThat(store.retire(manifest)).isTrue();
+    assertThat(store.prune(manifest)).isTrue();
     assertThat(release(manifest, store.released(VIEW), 3_000)).contains(ReleaseRefusal.GONE);
-    // A retired version is left to whoever comes next, at once.
-    assertThat(store.giveUpAbandoned(VIEW))
+    // A pruned version is left to whoever comes next, at once.
+    assertThat(store.claimAbandoned(VIEW))
         .containsExactly(new VersionStore.Abandoned(manifest.getVersion(), 3, true));
-    assertThat(store.retire(manifest)).isFalse();
+    assertThat(store.prune(manifest)).isFalse();
   }
 
   @Test
@@ -199,22 +199,22 @@ class TestVersionStore {
   }
 
   @Test
-  void anOverlayWhoseBaseIsGoneCanNotBeReleasedAndABaseInUseCanNotBeRetired() {
+  void anOverlayWhoseBaseIsGoneCanNotBeReleasedAndABaseInUseCanNotBePruned() {
     Manifest base = kept(1);
     Manifest overlay = overlay(mint(2), base);
     assertThat(release(overlay, store.released(VIEW), 3_000)).isEmpty();
-    assertThat(store.retire(base)).isFalse();
+    assertThat(store.prune(base)).isFalse();
     Manifest next = mint(3);
     assertThat(release(next, store.released(VIEW), 4_000)).isEmpty();
-    assertThat(store.retire(base)).isFalse();
-    assertThat(store.retire(overlay)).isTrue();
-    assertThat(store.retire(base)).isTrue();
+    assertThat(store.prune(base)).isFalse();
+    assertThat(store.prune(overlay)).isTrue();
+    assertThat(store.prune(base)).isTrue();
     Manifest late = overlay(mint(4), base);
     assertThat(release(late, store.released(VIEW), 5_000)).contains(ReleaseRefusal.GONE);
   }
 
   @Test
-  void theReleasedVersionCanNotBeRetiredAndOneWhoseNameItBeginsWithCan() {
+  void theReleasedVersionCanNotBePrunedAndOneWhoseNameItBeginsWithCan() {
     Manifest shorter = kept(1);
     Manifest longer = manifest(shorter.getVersion() + "0", 1);
     try (Jedis jedis = OnlineCopy.jedis(bench)) {
@@ -222,8 +222,8 @@ class TestVersionStore {
           bench.redis().settings().keys().writing(VIEW), longer.getVersion(), "3@9999999999999");
     }
     assertThat(release(longer, store.released(VIEW), 3_000)).isEmpty();
-    assertThat(store.retire(longer)).isFalse();
-    assertThat(store.retire(shorter)).isTrue();
+    assertThat(store.prune(longer)).isFalse();
+    assertThat(store.prune(shorter)).isTrue();
     assertThat(store.manifests(VIEW)).contains(longer).doesNotContain(shorter);
   }
 
