@@ -6,7 +6,7 @@ import java.util.regex.Pattern;
 import java.util.zip.CRC32C;
 
 /**
- * Every key that Tarn has in Redis. With {@code tarn} as the namespace they are:
+ * Makes every key that Tarn has in Redis. With {@code tarn} as the namespace they are:
  *
  * <pre>
  * {tarn}:release             hash    feature view → {@link Release}: what lookups answer from

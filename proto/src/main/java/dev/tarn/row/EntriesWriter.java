@@ -18,10 +18,10 @@ import java.util.Map;
 public final class EntriesWriter {
 
   /**
-   * A name under which a value is written.
+   * A name to write a value under.
    *
    * @param index the value's place in the row
-   * @param whenNull what is written where the row has a null: whole fields of the message around
+   * @param whenNull bytes to write if the row has a null: whole fields of the message around
    */
   public record Name(int index, String name, ByteString whenNull) {}
 
@@ -42,8 +42,8 @@ public final class EntriesWriter {
   private final byte[] numbers;
 
   /**
-   * Where a value's entry ends in {@link #numbers}; it begins where that of the value before ends.
-   * Nothing is between the two if it is no such number.
+   * The end of each value's entry in {@link #numbers}. It begins at the end of the value before; a
+   * value that is no such number has no bytes there.
    */
   private final int[] numberEnds;
 
@@ -72,7 +72,7 @@ public final class EntriesWriter {
 
   static EntriesWriter ofStruct(FeatureType type) {
     List<StructField> fields = type.getFieldsList();
-    // Of two fields of one name the later one counts: a map has each key once.
+    // If two fields have one name the later one counts, since a map has each key once.
     Map<String, Integer> last = new HashMap<>();
     for (int i = 0; i < fields.size(); i++) {
       last.put(fields.get(i).getName(), i);
@@ -168,7 +168,7 @@ public final class EntriesWriter {
     private final String name;
     private final byte[] whenNull;
 
-    /** What comes between an entry's length and that of its value. */
+    /** The bytes between an entry's length and its value's length. */
     private final byte[] key;
 
     NamedEntry(Name name) {

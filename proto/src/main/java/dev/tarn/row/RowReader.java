@@ -41,7 +41,7 @@ public final class RowReader {
   /**
    * The row's event timestamp, microseconds since 1970 UTC.
    *
-   * @param asOfMicros the version's as-of, from its manifest
+   * @param asOfMicros the version's as-of, from its version record
    */
   public long readEventTimestamp(long asOfMicros) throws CorruptRowException {
     return asOfMicros - readLong();
@@ -219,12 +219,12 @@ public final class RowReader {
     return position;
   }
 
-  /** Back to where a value begins, to read it once more. */
+  /** Goes back to the beginning of a value, to read it once more. */
   void goTo(int position) {
     this.position = position;
   }
 
-  /** Into an array or a struct. */
+  /** Enters an array or a struct. */
   void enter() throws CorruptRowException {
     if (++depth > MAX_DEPTH) {
       throw new CorruptRowException("types are nested deeper than " + MAX_DEPTH);

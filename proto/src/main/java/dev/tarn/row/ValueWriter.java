@@ -32,10 +32,10 @@ final class ValueWriter {
   private final Kind kind;
   private final FeatureType type;
 
-  /** Of an array, else null. */
+  /** Writer of an array's elements, else null. */
   private final ValueWriter element;
 
-  /** Of a struct, else null. */
+  /** Writer of a struct's fields, else null. */
   private final EntriesWriter fields;
 
   ValueWriter(FeatureType type) {
@@ -157,7 +157,7 @@ final class ValueWriter {
       out.putVarint(length);
       out.putBytes(bytes, at, length);
     } else {
-      // Protobuf's strings are UTF-8, and a client would refuse the whole answer for this one.
+      // Protobuf's strings are UTF-8: a client would refuse the whole answer because of this one.
       byte[] mended =
           new String(bytes, at, length, StandardCharsets.UTF_8).getBytes(StandardCharsets.UTF_8);
       out.putVarint(mended.length);

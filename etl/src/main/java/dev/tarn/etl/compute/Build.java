@@ -50,16 +50,18 @@ import org.apache.spark.storage.StorageLevel;
  */
 public final class Build {
 
-  /** Tries when another build publishes to the same table in between. */
+  /**
+   * Attempts; more than one is needed only if another build publishes to the same table in between.
+   */
   private static final int ATTEMPTS = 10;
 
   private static final DateTimeFormatter BRANCH =
       DateTimeFormatter.ofPattern("'audit_'yyyyMMdd'T'HHmmss'Z'").withZone(ZoneOffset.UTC);
 
   /**
-   * What became of one as-of.
+   * The result for one as-of.
    *
-   * @param rows what the SQL gave
+   * @param rows number of rows that the SQL gave
    * @param changed where changes are stored: the entities that differ from the as-of before
    * @param snapshotId what main moved to; the newest snapshot of main if nothing was to be done
    */
@@ -275,7 +277,7 @@ public final class Build {
     if (there.isEmpty()) {
       return;
     }
-    // A snapshot of its own, from which nobody is to read.
+    // This is a snapshot of its own that nobody may read.
     CommitMetadata.withCommitProperties(
         Map.of(FeatureTable.REPLACES, asOfs.get(0).toString()),
         () ->

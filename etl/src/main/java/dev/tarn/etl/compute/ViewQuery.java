@@ -62,7 +62,7 @@ public final class ViewQuery {
       } else if (timestamp.isPresent()
           && !isMoment(entry.getValue().apply(timestamp.get()).dataType())) {
         sourcesFit = false;
-        // Spark would compare it all the same, and leave out what it can't turn into a moment.
+        // Spark would compare it anyway and leave out what it can't convert to a moment.
         problems.add(
             entry.getKey().position(),
             "source '%s': its timestamp '%s' is %s; it must be timestamp or date"
@@ -153,7 +153,7 @@ public final class ViewQuery {
     }
   }
 
-  /** What Spark says, without its error class and without the line within the SQL. */
+  /** Spark's message without its error class and without the line within the SQL. */
   private static String reason(FeatureView view, Exception e) {
     if (e instanceof AnalysisException analysis
         && "TABLE_OR_VIEW_NOT_FOUND".equals(analysis.getErrorClass())) {

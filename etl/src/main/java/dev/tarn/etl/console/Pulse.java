@@ -18,7 +18,7 @@ public final class Pulse implements AutoCloseable {
     thread.start();
   }
 
-  /** Stops; no beat begins after this. */
+  /** Stops; no beat begins afterwards. */
   @Override
   public void close() {
     thread.interrupt();

@@ -22,8 +22,8 @@ final class DefinitionFiles {
   /**
    * The files of a folder in the order of their names.
    *
-   * @param base what positions are told relative to
-   * @param substitutions what {@code ${…}} may refer to besides the files themselves
+   * @param base folder that positions are relative to
+   * @param substitutions values that {@code ${…}} may refer to besides the files themselves
    * @throws UsageException if there is none, or one is not HOCON
    */
   static List<Node> read(Path base, Path folder, Config substitutions, Problems problems) {

@@ -40,8 +40,8 @@ public final class Definitions {
   /**
    * Reads a folder.
    *
-   * @param base what positions are told relative to
-   * @param substitutions what {@code ${…}} may refer to besides the files themselves
+   * @param base folder that positions are relative to
+   * @param substitutions values that {@code ${…}} may refer to besides the files themselves
    */
   static Definitions load(Path base, Path folder, Config substitutions) {
     Problems problems = new Problems();

@@ -69,7 +69,7 @@ final class FeatureReader {
     return features;
   }
 
-  /** A column can be renamed to one feature only, and not while it is needed under its name. */
+  /** Refuses to rename a column to two features, or while it is needed under its own name. */
   private void refuseWrongWas(List<Feature> features, Optional<Entity> entity) {
     Set<String> taken =
         features.stream().map(Feature::name).collect(Collectors.toCollection(HashSet::new));

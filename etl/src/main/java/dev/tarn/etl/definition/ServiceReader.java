@@ -86,7 +86,7 @@ final class ServiceReader {
         view.flatMap(of -> of.feature(name.substring(name.indexOf('.') + 1)))
             .flatMap(feature -> SparkTypes.stored(feature.type()));
     if (type.isEmpty()) {
-      // Said already; what its transforms may be depends on it.
+      // The problem is noted already, and the type decides which transforms are allowed.
       return Optional.empty();
     }
     FeatureTransforms transforms =

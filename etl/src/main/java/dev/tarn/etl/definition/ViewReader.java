@@ -68,7 +68,7 @@ final class ViewReader {
     }
   }
 
-  /** A feature is asked for by entity and name, so an entity can't have two of one name. */
+  /** Refuses two features of one name for an entity, since lookups ask by entity and name. */
   void refuseAmbiguousFeatures(Collection<FeatureView> views) {
     Map<String, FeatureView> first = new HashMap<>();
     for (FeatureView view : views) {

@@ -23,8 +23,8 @@ import java.time.Instant;
 import java.util.Optional;
 
 /**
- * The command {@code train}: a training set of a spine and a feature service, or one that was made
- * before, from its manifest.
+ * Runs the command {@code train}: makes a training set of a spine and a feature service, or makes
+ * one again from its manifest.
  */
 public final class TrainJob {
 
@@ -40,7 +40,7 @@ public final class TrainJob {
     }
     Instant start = Instant.now();
     try (Lake lake = Lake.open(settings)) {
-      // Before anything is read, too: a set takes long.
+      // Checked before anything is read, since a set takes long.
       Output unused = Output.of(lake, out, overwrite);
       Training training = new Training(lake, settings, console);
       TrainingSet set;

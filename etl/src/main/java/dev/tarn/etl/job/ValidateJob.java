@@ -19,8 +19,9 @@ import java.nio.file.StandardCopyOption;
 import java.util.List;
 
 /**
- * The command {@code validate}: all definitions against each other and each view's SQL against its
- * features. Spark analyses the SQL and reads nothing but the schemas of sources that declare none.
+ * Runs the command {@code validate}: checks all definitions against each other and each view's SQL
+ * against its features. Spark analyses the SQL and reads nothing but the schemas of sources that
+ * declare none.
  */
 public final class ValidateJob {
 
@@ -96,7 +97,7 @@ public final class ValidateJob {
   private record ServiceSummary(
       String name, String entity, String description, String owner, List<String> featureViews) {}
 
-  /** Whole or not at all: a scheduler may read the file at any moment. */
+  /** Writes the file whole or not at all, since a scheduler may read it at any moment. */
   private static void write(Path file, String text) {
     Path target = file.toAbsolutePath();
     Path half = target.resolveSibling("." + target.getFileName() + ".half");

@@ -57,7 +57,7 @@ public final class VerifyJob {
         return share;
       }
     } catch (NumberFormatException e) {
-      // Said below, with the same words as a number that is out of range.
+      // Reported below, like a number that is out of range.
     }
     throw new UsageException(
         "sample=%s is not a share of the entities: write 0.01 for one of a hundred"

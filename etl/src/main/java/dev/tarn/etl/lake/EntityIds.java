@@ -12,7 +12,7 @@ import org.apache.spark.sql.types.DataTypes;
 import scala.collection.JavaConverters;
 import scala.collection.mutable.WrappedArray;
 
-/** Columns with entity ids, as {@link EntityId} defines them. */
+/** Makes columns with entity ids, as {@link EntityId} defines them. */
 public final class EntityIds {
 
   private EntityIds() {}

@@ -24,9 +24,9 @@ import org.apache.spark.sql.types.StructType;
 import org.apache.spark.unsafe.Platform;
 
 /**
- * Rows of a feature table as they will be stored, on their way to their buckets: encoded where they
- * are read, so that what is shuffled and sorted is a third of the size and has two columns to look
- * at.
+ * Encodes rows of a feature table as they will be stored and brings them to their buckets. They are
+ * encoded where they are read, so that the rows to shuffle and sort are a third of the size and
+ * have only two columns to compare.
  *
  * <pre>
  * place   bigint  where in the order of buckets: the id's CRC-32C, then 31 bits of another hash
@@ -86,14 +86,16 @@ final class EncodedRows {
     return spark.internalCreateDataFrame(encoded.rdd(), SCHEMA, false);
   }
 
-  /** Entities that are no longer there, for an overlay. */
+  /** Encodes entities that an overlay takes away. */
   static Dataset<Row> tombstones(Dataset<Row> ids) {
     JavaRDD<InternalRow> encoded =
         ids.queryExecution().toRdd().toJavaRDD().mapPartitions(new Encode(null, 0));
     return ids.sparkSession().internalCreateDataFrame(encoded.rdd(), SCHEMA, false);
   }
 
-  /** The rows by bucket, each bucket whole in one partition and its rows side by side. */
+  /**
+   * Groups the rows by bucket: each bucket is whole in one partition, with its rows side by side.
+   */
   static JavaRDD<InternalRow> byBucket(Dataset<Row> encoded, Buckets buckets, int tasks) {
     return encoded
         .repartition(tasks, bucket(buckets))
@@ -119,7 +121,7 @@ final class EncodedRows {
     return RedisKeys.checksum(id) << PLACE_BITS_BELOW_CHECKSUM | below;
   }
 
-  /** 64 bits of a fingerprint: any other bytes give others. */
+  /** Computes a fingerprint of 64 bits. */
   static long hash(byte[] bytes, long seed) {
     return XXH64.hashUnsafeBytes(bytes, Platform.BYTE_ARRAY_OFFSET, bytes.length, seed);
   }
@@ -127,7 +129,7 @@ final class EncodedRows {
   private static final class Encode implements FlatMapFunction<Iterator<InternalRow>, InternalRow> {
     private static final long serialVersionUID = 1L;
 
-    /** Null: tombstones. */
+    /** The features to encode; null to encode tombstones. */
     private final ArrayList<RowEncoder.Input> features;
 
     private final long asOfMicros;

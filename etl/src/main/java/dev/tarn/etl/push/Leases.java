@@ -45,7 +45,7 @@ final class Leases implements AutoCloseable {
   /** The failure of a push whose version another push discarded. */
   static TarnException lost(String view, String version, Duration lease) {
     return new TarnException(
-        "%s: this push stalled for over %d s, so another one removed its version %s; what was released is still served"
+        "%s: this push stalled for over %d s, so another one removed its version %s; what was released stays released"
             .formatted(view, lease.toSeconds(), version));
   }
 

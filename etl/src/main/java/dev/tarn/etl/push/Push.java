@@ -62,7 +62,7 @@ public final class Push {
   }
 
   /**
-   * A wish to push.
+   * A request to push.
    *
    * @param snapshotOrTag empty: the newest snapshot of main
    * @param isRollback whether an older snapshot than the released one may be released, which then
@@ -79,7 +79,7 @@ public final class Push {
    *
    * @param manifest version record of what is released now
    * @param mode {@code full} or {@code delta}; empty if nothing was written
-   * @param bytes of entity ids and encoded rows
+   * @param bytes size of entity ids and encoded rows
    */
   public record Outcome(
       Manifest manifest,
@@ -233,20 +233,20 @@ public final class Push {
     }
     String names = String.join(", ", views.stream().map(FeatureView::name).toList());
     String address = redis.settings().address();
-    String served = "what was released is still served";
+    String stays = "what was released stays released";
     if (Causes.has(e, JedisConnectionException.class) || Causes.reason(e).startsWith("LOADING")) {
       return new TarnException(
-          "%s: Redis at %s was lost during the push and did not come back for %d s (push.patience), so it was given up; %s: %s"
-              .formatted(names, address, redis.patience().toSeconds(), served, Causes.reason(e)),
+          "%s: Redis at %s was lost during the push and did not come back for %d s (push.patience), so it was stopped; %s: %s"
+              .formatted(names, address, redis.patience().toSeconds(), stays, Causes.reason(e)),
           e);
     }
     if (Causes.has(e, JedisDataException.class) && Causes.reason(e).contains("OOM")) {
       return new TarnException(
-          "%s: Redis at %s is full (maxmemory), so the push was given up; %s. Raise maxmemory, or keep fewer versions (push.keep)"
-              .formatted(names, address, served),
+          "%s: Redis at %s is full (maxmemory), so the push was stopped; %s. Raise maxmemory, or keep fewer versions (push.keep)"
+              .formatted(names, address, stays),
           e);
     }
     return new TarnException(
-        "push of %s failed; %s: %s".formatted(names, served, Causes.reason(e)), e);
+        "push of %s failed; %s: %s".formatted(names, stays, Causes.reason(e)), e);
   }
 }

@@ -79,7 +79,7 @@ final class Releasing {
       switch (refusal.get()) {
         case GONE ->
             throw new TarnException(
-                "this push stalled for over %d s and another one removed its version, or the version that its delta is laid over was pruned; what was released is still served"
+                "this push stalled for over %d s and another one removed its version, or the version that its delta is laid over was pruned; what was released stays released"
                     .formatted(settings.lease().toSeconds()));
         case RESTARTED -> {
           // A server that comes back may have lost its last second, or a replica not have got it.

@@ -22,8 +22,8 @@ import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 
 /**
- * Encodes Spark's own rows as {@link RowWriter} describes, without a detour over objects: a push
- * encodes every row of a table. Not thread-safe.
+ * Encodes Spark's own rows as {@link RowWriter} describes. It makes no objects on the way, since a
+ * push encodes every row of a table. It is not thread-safe.
  */
 final class RowEncoder {
 
@@ -32,7 +32,7 @@ final class RowEncoder {
     void encode(SpecializedGetters from, int ordinal, RowWriter out);
   }
 
-  /** The columns of the encoded row, by their place in the Spark row. */
+  /** A column to encode, by its place in the Spark row. */
   record Input(int ordinal, DataType type) implements Serializable {}
 
   private final RowWriter out = new RowWriter();

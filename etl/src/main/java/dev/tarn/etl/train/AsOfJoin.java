@@ -21,10 +21,10 @@ final class AsOfJoin {
 
   private static final String AS_OF = Columns.PREFIX + "as_of";
 
-  /** Below this many rows for each of the spine's, a filter costs more than it leaves out. */
+  /** Rows for each row of the spine from which on a filter saves more than it costs. */
   private static final int WORTH_FILTERING = 2;
 
-  /** Of one side of the join, in one task's memory. */
+  /** Bytes of one side of the join in one task's memory. */
   private static final long BYTES_AT_ONCE = 16 << 20;
 
   /** A history whose as-ofs are known. */
@@ -114,7 +114,7 @@ final class AsOfJoin {
     return asking.repartition(partitions, keys);
   }
 
-  /** Of rows that were joined: whether one might get an older row of a history. */
+  /** Whether a joined row might get an older row of a history. */
   Column lacks(AsOfHistory history) {
     AsOfHistory first = histories.stream().filter(history::asksLike).findFirst().orElseThrow();
     Column asOf = functions.col(first.asOf());
@@ -124,7 +124,7 @@ final class AsOfJoin {
         : isAbsent.and(functions.col(Columns.MICROS).minus(asOf).leq(history.oldest));
   }
 
-  /** Histories that have the same as-ofs are asked for the same. */
+  /** One history for each set of as-ofs: those with the same as-ofs share a shuffle. */
   private List<AsOfHistory> firstOfEach() {
     List<AsOfHistory> firsts = new ArrayList<>();
     for (AsOfHistory history : histories) {

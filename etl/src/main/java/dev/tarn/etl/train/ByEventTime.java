@@ -64,7 +64,7 @@ final class ByEventTime {
       if (!storesChanges && stored.asOfs().isPresent()) {
         Long floor = AsOfFloor.of(stored.asOfs().get(), spine.earliest());
         long first = floor == null ? Long.MIN_VALUE : floor;
-        // Views that differ in others than these are asked for the same.
+        // Only these as-ofs matter: views that share them share a shuffle.
         long[] asOfs =
             Arrays.stream(stored.asOfs().get())
                 .filter(asOf -> asOf >= first && asOf <= spine.latest())
@@ -143,7 +143,7 @@ final class ByEventTime {
         rows, table.keys(), functions.unix_micros(eventTimestamp), v, columns);
   }
 
-  /** What a view is read from, by event time. */
+  /** The snapshot that a view is read from, by event time. */
   static Snapshot snapshot(ViewTable table) {
     return table.snapshot(table.view().getReadings(0).getSnapshotId());
   }

@@ -21,7 +21,7 @@ import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructField;
 
 /**
- * The rows that features are joined to, checked: each has an entity and a moment.
+ * A checked spine: the rows that features are joined to. Each has an entity and a moment.
  *
  * @param rows as they were given
  * @param keys how many key columns the entity has
@@ -38,7 +38,7 @@ record Spine(
     long latest,
     String fingerprint) {
 
-  /** What the types of keys may widen to, as text. */
+  /** Pairs of types, as text: a key of the first may be widened to the second. */
   private static final Set<String> WIDENINGS =
       Set.of("tinyint int", "smallint int", "tinyint bigint", "smallint bigint", "int bigint");
 
@@ -209,7 +209,8 @@ record Spine(
   }
 
   /**
-   * What orders packed rows: entity, time, then all that they have, so that it is always the same.
+   * Columns that order packed rows: entity, time, then all their columns, so that the order is
+   * always the same.
    */
   Column[] order() {
     Stream<Column> entityAndTime =

@@ -21,9 +21,9 @@ import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 
 /**
- * Where a spine is read from.
+ * The source of a spine, and its rows.
  *
- * @param snapshotId of a table, the snapshot that is read; 0 of files
+ * @param snapshotId the snapshot of a table that is read; 0 for files
  */
 record SpineSource(String location, long snapshotId, Dataset<Row> rows) {
 
@@ -35,7 +35,7 @@ record SpineSource(String location, long snapshotId, Dataset<Row> rows) {
    * Opens a file, a folder or a table.
    *
    * @param location a path, or a table as SQL names it
-   * @param snapshotId of a table; 0: the newest
+   * @param snapshotId the snapshot of a table; 0: the newest
    * @throws UsageException if it is not there
    */
   static SpineSource open(
@@ -60,7 +60,7 @@ record SpineSource(String location, long snapshotId, Dataset<Row> rows) {
     }
   }
 
-  /** What to say of a spine whose rows can't be read. */
+  /** The failure of a spine whose rows can't be read. */
   static TarnException unreadable(String location, Throwable e) {
     String reason = Causes.reason(e);
     String remedy =
@@ -94,7 +94,10 @@ record SpineSource(String location, long snapshotId, Dataset<Row> rows) {
         spark.sql("SELECT * FROM %s VERSION AS OF %d".formatted(name, snapshot.snapshotId())));
   }
 
-  /** Types are found by looking, but for the keys, which are the entity's, and the time. */
+  /**
+   * Reads CSV. Types are inferred, except for the keys, which have the entity's types, and the
+   * time.
+   */
   private static Dataset<Row> csv(
       SparkSession spark, String location, Entity entity, String timeColumn) {
     Map<String, String> options = new TreeMap<>(Map.of("header", "true", "mode", "FAILFAST"));

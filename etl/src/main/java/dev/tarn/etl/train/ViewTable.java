@@ -63,9 +63,9 @@ record ViewTable(TrainingView view, Entity entity, FeatureTable table) {
   }
 
   /**
-   * The features that are taken, as columns of a snapshot's rows, of the types and under the names
-   * that the training set has; null where the snapshot is from before the feature. They are found
-   * by field id, so a feature that had another name is the same one.
+   * The features that are taken, as columns of a snapshot's rows, with the types and names of the
+   * training set; null if the snapshot is from before the feature. They are found by field id, so a
+   * feature that had another name is the same one.
    */
   List<Column> features(Snapshot snapshot) {
     Schema schema = table.schemaOf(snapshot);

@@ -46,7 +46,8 @@ final class Comparison implements FlatMapFunction<Iterator<InternalRow>, Finding
    * A comparison.
    *
    * @param layers of the version
-   * @param snapshotType of the struct: event timestamp, then the manifest's features in its order
+   * @param snapshotType type of the struct: event timestamp, then the version record's features in
+   *     its order
    * @param bins of each feature's histogram
    * @param show differing entities to name at the most
    */
@@ -58,7 +59,7 @@ final class Comparison implements FlatMapFunction<Iterator<InternalRow>, Finding
     this.show = show;
   }
 
-  /** One of no rows at all. */
+  /** Findings of no rows at all. */
   Findings none() {
     return new Comparing().finish();
   }
@@ -72,10 +73,10 @@ final class Comparison implements FlatMapFunction<Iterator<InternalRow>, Finding
     return List.of(comparing.finish()).iterator();
   }
 
-  /** A row of Redis, read. */
+  /** A decoded row of Redis. */
   private record OnlineRow(long eventTimestamp, List<Object> values) {}
 
-  /** One partition under way. */
+  /** The comparison of one partition. */
   private final class Comparing {
 
     private final List<FeatureType> types =
@@ -110,9 +111,9 @@ final class Comparison implements FlatMapFunction<Iterator<InternalRow>, Finding
         return;
       }
       online++;
-      OnlineRow served;
+      OnlineRow inRedis;
       try {
-        served = read(layers.get(row.getInt(LAYER)), row.getBinary(OnlineRows.ROW_AT));
+        inRedis = read(layers.get(row.getInt(LAYER)), row.getBinary(OnlineRows.ROW_AT));
       } catch (CorruptRowException e) {
         found(id, DifferenceKind.UNREADABLE, e.getMessage(), List.of());
         if (wanted != null) {
@@ -123,11 +124,11 @@ final class Comparison implements FlatMapFunction<Iterator<InternalRow>, Finding
       if (wanted == null) {
         found(id, DifferenceKind.FOREIGN, "", List.of());
         for (int i = 0; i < types.size(); i++) {
-          features.get(i).onlyOnline().add(served.values().get(i));
+          features.get(i).onlyOnline().add(inRedis.values().get(i));
         }
         return;
       }
-      compare(id, served, wanted);
+      compare(id, inRedis, wanted);
     }
 
     Findings finish() {
@@ -145,16 +146,16 @@ final class Comparison implements FlatMapFunction<Iterator<InternalRow>, Finding
           online, offline, counts, Findings.smallest(differences, show), show, finished);
     }
 
-    private void compare(String id, OnlineRow served, List<Object> wanted) {
+    private void compare(String id, OnlineRow inRedis, List<Object> wanted) {
       List<FeatureDifference> found = new ArrayList<>();
       Object eventTimestamp = wanted.get(0);
-      if (!eventTimestamp.equals(served.eventTimestamp())) {
+      if (!eventTimestamp.equals(inRedis.eventTimestamp())) {
         found.add(
             difference(
-                FeatureView.EVENT_TIMESTAMP, TIMESTAMP, served.eventTimestamp(), eventTimestamp));
+                FeatureView.EVENT_TIMESTAMP, TIMESTAMP, inRedis.eventTimestamp(), eventTimestamp));
       }
       for (int i = 0; i < types.size(); i++) {
-        Object one = served.values().get(i);
+        Object one = inRedis.values().get(i);
         Object other = wanted.get(1 + i);
         if (one == null ? other == null : one.equals(other)) {
           features.get(i).same().add(one);

@@ -19,8 +19,8 @@ import java.util.OptionalDouble;
 import java.util.function.Function;
 
 /**
- * A verification as one page that needs nothing else: no script, no font, no picture from anywhere.
- * It is HTML and well-formed XML at once.
+ * Writes a verification as one page that needs no script, font or picture from elsewhere. The page
+ * is both HTML and well-formed XML.
  */
 public final class Report {
 
@@ -185,7 +185,7 @@ public final class Report {
         "<p class=\"legend\"><span><i class=\"area\"></i>in the snapshot</span><span><i class=\"stroke\"></i>online</span></p>\n");
   }
 
-  /** A cell with one figure where both sides have the same, else with both. */
+  /** Adds a cell with one figure if both sides have the same, else with both. */
   private void both(Verification.OfFeature feature, Function<Statistics, String> figure) {
     String online = figure.apply(feature.online());
     String offline = figure.apply(feature.offline());

@@ -8,13 +8,13 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 
-/** Where a report goes. It is there whole or not at all. */
+/** The file of a report. It is there whole or not at all. */
 public record ReportFile(Path path) {
 
   /**
-   * A file that can be written, as far as can be told before there is something to write.
+   * Checks, as far as possible beforehand, that a file can be written.
    *
-   * @throws UsageException if not
+   * @throws UsageException if it can't
    */
   public static ReportFile at(Path path) {
     Path absolute = path.toAbsolutePath().normalize();

@@ -11,8 +11,8 @@ import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.DataTypes;
 
 /**
- * A choice of entities, by the bucket that an entity falls into. So Redis is asked for whole
- * buckets and for no others, and as a hash spreads ids over buckets, it is a fair choice.
+ * A sample of entities, chosen by their buckets. So Redis is asked only for whole buckets. The
+ * sample is fair, since a hash spreads ids over buckets.
  *
  * @param share of the buckets, over 0 and up to 1
  * @param seed another one chooses others

@@ -15,10 +15,10 @@ import org.apache.spark.sql.catalyst.util.QuantileSummaries;
 public final class Statistics implements Serializable {
   private static final long serialVersionUID = 1L;
 
-  /** A quantile's place among the values is off by this share of them at the most. */
+  /** Greatest error of a quantile's place among the values, as a share of them. */
   private static final double QUANTILE_ERROR = 0.001;
 
-  /** Values that are held before they go into the quantiles' summary. */
+  /** Number of values that are held before they are summarized. */
   private static final int HELD = 8_192;
 
   private final FeatureType type;
@@ -159,7 +159,7 @@ public final class Statistics implements Serializable {
     return known(numbers > 0, max);
   }
 
-  /** The value that a share of the others, from 0 to 1, is not above. */
+  /** The quantile at a share from 0 to 1. */
   OptionalDouble quantile(double share) {
     if (share == 0 || share == 1) {
       return share == 0 ? min() : max();
@@ -179,7 +179,7 @@ public final class Statistics implements Serializable {
     return bars[bin];
   }
 
-  /** The sums of numbers near a double's limit are beyond it. */
+  /** The value, if it is known and finite: sums of numbers near a double's limit are not. */
   private static OptionalDouble known(boolean isKnown, double value) {
     return isKnown && Double.isFinite(value) ? OptionalDouble.of(value) : OptionalDouble.empty();
   }

@@ -37,28 +37,28 @@ import org.apache.spark.sql.types.StructType;
 import scala.collection.JavaConverters;
 
 /**
- * Compares what is served with the snapshot that it names: every row of Redis, decoded, bit for bit
- * with what Iceberg gives, and what the values look like on both sides.
+ * Compares a version in Redis with its snapshot: every decoded row, bit for bit, with what Iceberg
+ * gives, and the statistics of the values on both sides.
  *
- * <p>The version is chosen once, at the beginning, and stays the one that is verified, whatever is
- * released meanwhile. One shuffle of the snapshot by key, one of both sides by entity id; memory
+ * <p>The version is chosen once, at the beginning, and stays the same whatever is released
+ * meanwhile. There is one shuffle of the snapshot by key and one of both sides by entity id. Memory
  * does not grow with the rows.
  */
 public final class Verify {
 
-  /** Entities whose values tell where the bins of the histograms are to be. */
+  /** Number of entities whose values decide the bins of the histograms. */
   private static final long ROWS_FOR_BINS = 20_000;
 
   /**
-   * What to verify.
+   * A request to verify.
    *
    * @param version empty: the released one
    * @param share of the entities, over 0 and up to 1
-   * @param show differing entities to name at the most
+   * @param show largest number of differing entities to name
    */
   public record VerifyRequest(Optional<String> version, double share, int show) {
 
-    /** All of the released version. */
+    /** Verifies all of the released version. */
     public static final VerifyRequest ALL = new VerifyRequest(Optional.empty(), 1, 20);
   }
 
@@ -155,7 +155,7 @@ public final class Verify {
     return manifest;
   }
 
-  /** Why a version has no manifest in Redis. */
+  /** The failure of a version that has no version record in Redis. */
   private TarnException missing(
       String view, String version, Release released, VerifyRequest request) {
     if (request.version().isPresent()) {
@@ -225,7 +225,7 @@ public final class Verify {
     return found;
   }
 
-  /** Of each feature, by the values of some entities as they are online. */
+  /** Chooses the bins of each feature by the online values of some entities. */
   private List<Bins> bins(Manifest manifest, Layers layers) {
     double share = Math.min(1, (double) ROWS_FOR_BINS / Math.max(1, manifest.getRows()));
     OnlineRows some = new OnlineRows(redis, layers, new Sample(share, 0, layers.base().buckets()));
@@ -245,7 +245,7 @@ public final class Verify {
                   }
                 }
               } catch (CorruptRowException e) {
-                // The comparison says so.
+                // The comparison reports it.
               }
             });
     return Lists.transform(
@@ -260,11 +260,13 @@ public final class Verify {
 
   private static TarnException pruned(String view, String version) {
     return new TarnException(
-        "%s: version %s was pruned while it was verified, so this says nothing of what is served; verify again"
+        "%s: version %s was pruned while it was verified, so this says nothing of what is released; verify again"
             .formatted(view, version));
   }
 
-  /** Of a version without a snapshot, which is kept as long as the version is. */
+  /**
+   * The failure of a version without a snapshot. Tarn keeps the snapshot as long as the version.
+   */
   private TarnException gone(Manifest manifest) {
     requireKept(manifest);
     return new TarnException(

@@ -17,15 +17,15 @@ import java.util.OptionalDouble;
 /** Describes what a verification found: a screen for people, JSON for Airflow. */
 public final class VerifySummary {
 
-  /** The quantiles that are told. */
+  /** Quantiles that are reported. */
   static final double[] QUANTILES = {0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99};
 
-  /** More features than this don't fit a screen. */
+  /** Largest number of features that fit a screen. */
   private static final int ROWS = 40;
 
   private VerifySummary() {}
 
-  /** One screen. */
+  /** Formats one screen. */
   public static String text(Verification verification) {
     Manifest manifest = verification.manifest();
     List<String> lines = new ArrayList<>();
@@ -74,7 +74,7 @@ public final class VerifySummary {
     return String.join("\n", lines);
   }
 
-  /** Why a verification fails: what differs, and the first entities by name. */
+  /** Describes why a verification fails: what differs, and the first entities by name. */
   public static String failure(Verification verification) {
     Manifest manifest = verification.manifest();
     String which =
@@ -101,7 +101,7 @@ public final class VerifySummary {
   }
 
   /**
-   * The verification as JSON.
+   * Formats the verification as JSON.
    *
    * @param report the file with the report, if one was written
    */
@@ -198,7 +198,7 @@ public final class VerifySummary {
       Map<String, Object> online,
       Map<String, Object> offline) {}
 
-  /** One line where both sides look the same, else two. */
+  /** Adds one line if both sides look the same, else two. */
   private static void add(TextTable table, Verification.OfFeature feature) {
     List<String> online = cells(feature.online());
     List<String> offline = cells(feature.offline());

@@ -361,7 +361,7 @@ class TestVerify {
       assertThatThrownBy(() -> verify(bench, VerifyRequest.ALL))
           .isInstanceOf(TarnException.class)
           .hasMessage(
-              "score: version %s was pruned while it was verified, so this says nothing of what is served; verify again"
+              "score: version %s was pruned while it was verified, so this says nothing of what is released; verify again"
                   .formatted(old.getVersion()));
     }
     Verification found = verify(bench, VerifyRequest.ALL);
