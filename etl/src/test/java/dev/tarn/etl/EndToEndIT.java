@@ -17,7 +17,7 @@ import dev.tarn.api.v1.ViewVersion;
 import dev.tarn.cli.AnswerPrinter;
 import dev.tarn.etl.catalog.FeatureTable;
 import dev.tarn.etl.read.SnapshotLookup;
-import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.VersionRecord;
 import dev.tarn.row.EntityId;
 import dev.tarn.row.Values;
 import java.math.BigDecimal;
@@ -169,7 +169,7 @@ class EndToEndIT {
 
       writeScores(bench, "(1, 11), (3, 30)");
       bench.build("score", MONDAY);
-      Manifest pushed = bench.push("score").manifest();
+      VersionRecord pushed = bench.push("score").record();
       await()
           .atMost(Duration.ofSeconds(2))
           .untilAsserted(
@@ -416,7 +416,7 @@ class EndToEndIT {
       Workbench bench, Map<ViewVersion, ?> answers, String select, String features) {
     defineScores(bench, select, features, "");
     bench.build("score", MONDAY);
-    Manifest pushed = bench.push("score").manifest();
+    VersionRecord pushed = bench.push("score").record();
     await()
         .until(
             () ->

@@ -14,7 +14,7 @@ import dev.tarn.api.v1.GetOnlineFeaturesResponse;
 import dev.tarn.api.v1.ViewVersion;
 import dev.tarn.etl.compute.Build;
 import dev.tarn.etl.push.OnlineCopy;
-import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.VersionRecord;
 import dev.tarn.row.Values;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
@@ -150,7 +150,7 @@ class OnlineSchemaEvolutionIT {
   @Test
   void aRollbackBringsBackNamesTypesAndValuesOfTheOlderVersion() throws Exception {
     writeUsers();
-    Manifest older = release(POINTS, RATIO, PRICE, LEVEL);
+    VersionRecord older = release(POINTS, RATIO, PRICE, LEVEL);
     try (LookupProcess server = LookupProcess.start(bench)) {
       List<Client> clients = List.of(new AllFeatures(server), new SteadyFeature(server));
       List<Thread> threads = start(clients);
@@ -396,7 +396,7 @@ class OnlineSchemaEvolutionIT {
         .names();
   }
 
-  private Manifest release(Column... columns) {
+  private VersionRecord release(Column... columns) {
     build(columns);
     return push();
   }
@@ -443,8 +443,8 @@ class OnlineSchemaEvolutionIT {
     }
   }
 
-  private Manifest push() {
-    Manifest pushed = bench.push(VIEW).manifest();
+  private VersionRecord push() {
+    VersionRecord pushed = bench.push(VIEW).record();
     assertThat(expected).containsKey(pushed.getSnapshotId());
     return pushed;
   }

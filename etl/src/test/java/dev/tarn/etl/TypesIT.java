@@ -173,7 +173,7 @@ class TypesIT {
             .verify(bench.definitions().view(view), Verify.VerifyRequest.ALL);
     assertThat(verification.first()).isEmpty();
     assertThat(verification.isEqual()).isTrue();
-    assertThat(verification.online()).isEqualTo(verification.manifest().getRows());
+    assertThat(verification.online()).isEqualTo(verification.record().getRows());
   }
 
   /** The promise of docs/contracts.md, from nothing but the generated value and its type. */

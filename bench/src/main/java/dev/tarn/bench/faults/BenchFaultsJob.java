@@ -16,7 +16,7 @@ import dev.tarn.etl.lake.Lake;
 import dev.tarn.etl.push.Push;
 import dev.tarn.etl.redis.RedisServers;
 import dev.tarn.etl.redis.VersionStore;
-import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.VersionRecord;
 import dev.tarn.redis.RedisSettings;
 import dev.tarn.redis.Release;
 import dev.tarn.redis.TcpProxy;
@@ -458,8 +458,8 @@ public final class BenchFaultsJob {
   private Set<Long> rollBack(long served, long wanted) {
     boolean isUnderWay = random.nextBoolean();
     Driver rollback = drivers.take();
-    List<Manifest> kept = versions().manifests(Truth.VIEW);
-    Set<Long> allowed = new HashSet<>(kept.stream().map(Manifest::getSnapshotId).toList());
+    List<VersionRecord> kept = versions().records(Truth.VIEW);
+    Set<Long> allowed = new HashSet<>(kept.stream().map(VersionRecord::getSnapshotId).toList());
     if (isUnderWay) {
       allowed.add(wanted);
       Driver push = drivers.take();
@@ -487,7 +487,7 @@ public final class BenchFaultsJob {
 
   /** What is released is one of these snapshots, and the server answers from it, right. */
   private void checkServed(Fault fault, Set<Long> allowed) {
-    Manifest serving = serving();
+    VersionRecord serving = serving();
     if (!allowed.contains(serving.getSnapshotId())) {
       note(
           "after %s: snapshot %d is released, not one of %s"
@@ -516,7 +516,7 @@ public final class BenchFaultsJob {
     versions().unpin(Truth.VIEW);
     awaitLeases();
     push();
-    Manifest serving = serving();
+    VersionRecord serving = serving();
     if (serving.getSnapshotId() != snapshots.get(snapshots.size() - 1)) {
       note("the newest snapshot is not released");
       report.mustBeNone("pushes after a fault that failed", 1);
@@ -612,7 +612,7 @@ public final class BenchFaultsJob {
     return snapshotId;
   }
 
-  private Manifest serving() {
+  private VersionRecord serving() {
     return versions()
         .serving(Truth.VIEW)
         .orElseThrow(

@@ -4,7 +4,7 @@ import dev.tarn.etl.catalog.FeatureTable;
 import dev.tarn.etl.lake.Lake;
 import dev.tarn.etl.redis.RedisServers;
 import dev.tarn.etl.redis.VersionStore;
-import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.VersionRecord;
 import dev.tarn.redis.RedisKeys;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -30,9 +30,9 @@ record Leftovers(int keys, int leases, int tags) {
     RedisKeys names = redis.settings().keys();
     Map<String, Integer> complete = new HashMap<>();
     Set<String> tags = new HashSet<>();
-    for (Manifest manifest : new VersionStore(redis).manifests(view)) {
-      complete.put(names.bucketPrefix(view, manifest.getVersion()), manifest.getBuckets());
-      tags.add("tarn-" + manifest.getVersion());
+    for (VersionRecord record : new VersionStore(redis).records(view)) {
+      complete.put(names.bucketPrefix(view, record.getVersion()), record.getBuckets());
+      tags.add("tarn-" + record.getVersion());
     }
     int keys = 0;
     String all = names.bucketPrefix(view, "*") + "*";
