@@ -6,6 +6,7 @@ import dev.tarn.cli.Suggestion;
 import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;
 import dev.tarn.etl.catalog.IcebergCatalog;
+import dev.tarn.etl.console.Causes;
 import dev.tarn.etl.console.Console;
 import dev.tarn.etl.definition.Definitions;
 import dev.tarn.etl.definition.FeatureView;
