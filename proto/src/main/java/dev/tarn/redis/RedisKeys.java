@@ -18,9 +18,9 @@ import java.util.zip.CRC32C;
  * {tarn}:manifests:VIEW      hash    version → Manifest, JSON: the versions that are complete
  * {tarn}:writing:VIEW        hash    version → BUCKETS@LEASE, the number of buckets and the moment
  *                                    until which the version is its push's (Unix milliseconds; 0:
- *                                    it is being removed): the versions without a manifest
- * tarn:VIEW:VERSION:BUCKET   hash    entity id → row: the values; in an overlay an empty row is
- *                                    an entity of the base that is no longer there
+ *                                    it is being removed): the versions without a record
+ * tarn:VIEW:VERSION:BUCKET   hash    entity id → row; in an overlay, empty for an entity of the
+ *                                    base that is no longer there
  * </pre>
  *
  * <p>The braces are a hash tag: in Redis Cluster the control keys share one slot, so one script can

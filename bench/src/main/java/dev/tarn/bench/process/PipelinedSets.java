@@ -1,6 +1,5 @@
 package dev.tarn.bench.process;
 
-import dev.tarn.serving.ops.Logs;
 import io.lettuce.core.LettuceFutures;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisFuture;

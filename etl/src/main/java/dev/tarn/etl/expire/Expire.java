@@ -46,8 +46,8 @@ import org.apache.iceberg.util.PropertyUtil;
 public final class Expire {
 
   /**
-   * The longest time that a build may take. Younger files that belong to no snapshot may be those of
-   * a build that is still writing.
+   * The longest time that a build may take. Younger files that belong to no snapshot may be those
+   * of a build that is still writing.
    */
   public static final Duration LONGEST_BUILD = Duration.ofDays(3);
 

@@ -31,14 +31,7 @@ public final class ExpireJob {
         olderThan.compareTo(Expire.LONGEST_BUILD) > 0 ? olderThan : Expire.LONGEST_BUILD;
     try (Lake lake = Lake.open(settings)) {
       List<Expire.TableOutcome> outcomes =
-          new Expire(
-                  lake,
-                  redis,
-                  console,
-                  push.keep(),
-                  push.grace(),
-                  olderThan,
-                  orphans)
+          new Expire(lake, redis, console, push.keep(), push.grace(), olderThan, orphans)
               .expire(views.stream().map(FeatureView::name).toList());
       if (asJson) {
         console.result(json(outcomes));

@@ -22,8 +22,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Runs the command {@code rollback}: releases an older version again, at once if Redis still has it,
- * and pins the view to it, so that the next scheduled push does not bring back what was just
+ * Runs the command {@code rollback}: releases an older version again, at once if Redis still has
+ * it, and pins the view to it, so that the next scheduled push does not bring back what was just
  * rejected. Spark starts only if the version has to be pushed again.
  */
 public final class RollbackJob {

@@ -33,7 +33,10 @@ public final class EntityIds {
     return udf.apply(functions.array(keys));
   }
 
-  /** Whether a row's entity is one of these; the first key lets Iceberg pass over files. */
+  /**
+   * A condition that holds for the rows of some entities. Where the entity has one key, Iceberg can
+   * skip files by it.
+   */
   public static Column isOneOf(Entity entity, List<String> ids) {
     Column given = of(entity).isin(ids.toArray());
     if (entity.keys().size() > 1) {

@@ -28,8 +28,8 @@ import redis.clients.jedis.exceptions.JedisRedirectionException;
 
 /**
  * The Redis servers as jobs reach them, through spark-redis, which knows which server has which key
- * and pools the connections, in the driver and in each executor. Jobs wait for a server that is lost
- * ({@code push.patience}): it may be restarting, or a replica may be taking over.
+ * and pools the connections, in the driver and in each executor. Jobs wait for a server that is
+ * lost ({@code push.patience}): it may be restarting, or a replica may be taking over.
  */
 public final class RedisServers implements Serializable {
   private static final long serialVersionUID = 1L;

@@ -85,8 +85,8 @@ public final class VersionStore {
       """;
 
   /**
-   * KEYS writing; ARGV now. Claims the versions whose lease ran out, by a lease of 0, which can't be
-   * renewed; the result is their names, numbers of buckets and leases.
+   * KEYS writing; ARGV now. Claims the versions whose lease ran out, by a lease of 0, which can't
+   * be renewed; the result is their names, numbers of buckets and leases.
    */
   private static final String CLAIM =
       """
@@ -253,8 +253,8 @@ public final class VersionStore {
   }
 
   /**
-   * Releases as {@link #release(List, Instant, boolean, List)} does, unless Redis may have lost what
-   * it had confirmed.
+   * Releases as {@link #release(List, Instant, boolean, List)} does, unless Redis may have lost
+   * what it had confirmed.
    *
    * @param runs the runs of the servers from before the rows were read back; empty: any
    */
@@ -350,8 +350,8 @@ public final class VersionStore {
   }
 
   /**
-   * Claims the versions that dead pushes left behind, so that their rows may be removed: should such
-   * a push be alive after all, it can no longer complete its version.
+   * Claims the versions that dead pushes left behind, so that their rows may be removed: should
+   * such a push be alive after all, it can no longer complete its version.
    *
    * @return those claimed now, and those claimed or pruned before that are not removed yet
    */
@@ -359,8 +359,7 @@ public final class VersionStore {
     return atControl(
         jedis -> {
           String now = Long.toString(millis(jedis));
-          List<?> claimed =
-              (List<?>) jedis.eval(CLAIM, List.of(keys.writing(view)), List.of(now));
+          List<?> claimed = (List<?>) jedis.eval(CLAIM, List.of(keys.writing(view)), List.of(now));
           List<Abandoned> abandoned = new ArrayList<>();
           for (int i = 0; i < claimed.size(); i += 3) {
             abandoned.add(
@@ -385,8 +384,8 @@ public final class VersionStore {
 
   /**
    * Removes all rows of a version that nobody looks up any more, a while from now and little by
-   * little. While Redis removes keys that have expired, everybody waits; with many such keys at once
-   * that takes up to a quarter of its time.
+   * little. While Redis removes keys that have expired, everybody waits; with many such keys at
+   * once that takes up to a quarter of its time.
    */
   public void removeLater(String view, String version, int buckets, Duration grace) {
     eachBucket(

@@ -30,8 +30,8 @@ public final class Retention {
   }
 
   /**
-   * Restores the tags of a view's versions that are not as {@link #tag} left them: a person may have
-   * dropped or moved one.
+   * Restores the tags of a view's versions that are not as {@link #tag} left them: a person may
+   * have dropped or moved one.
    *
    * @return the versions whose tag was missing
    * @throws TarnException if nothing says of which snapshot the released version is

@@ -26,9 +26,9 @@ public final class VersionRecords {
   private VersionRecords() {}
 
   /**
-   * Makes the record of a snapshot. It lacks what only the push itself knows: version, as-of, times,
-   * rows and buckets. Its features are those of the snapshot, in the same order; the definition adds
-   * what it says of them, by name.
+   * Makes the record of a snapshot. It lacks what only the push itself knows: version, as-of,
+   * times, rows and buckets. Its features are those of the snapshot, in the same order; the
+   * definition adds what it says of them, by name.
    *
    * @throws UsageException if the definition gives a feature another type than the snapshot has
    */

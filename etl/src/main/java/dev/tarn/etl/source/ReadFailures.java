@@ -2,8 +2,8 @@ package dev.tarn.etl.source;
 
 import com.google.common.base.Throwables;
 import dev.tarn.etl.console.Causes;
-import dev.tarn.etl.definition.Source.Format;
 import dev.tarn.etl.definition.Source;
+import dev.tarn.etl.definition.Source.Format;
 import java.util.List;
 import java.util.Optional;
 import java.util.regex.Matcher;

@@ -9,6 +9,7 @@ import com.google.gson.JsonParser;
 import dev.tarn.api.v1.GetOnlineFeaturesResponse;
 import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;
+import dev.tarn.etl.expire.Expire.TableOutcome;
 import dev.tarn.etl.Workbench;
 import dev.tarn.etl.catalog.FeatureTable;
 import dev.tarn.etl.console.Console;
@@ -69,7 +70,7 @@ class TestExpire {
     Path orphan = orphan(table, Instant.now().minus(Duration.ofDays(1)));
     Path fresh = orphan(table, Instant.now());
 
-    Outcome outcome = expire(bench, Duration.ZERO, Duration.ofHours(1)).get(0);
+    TableOutcome outcome = expire(bench, Duration.ZERO, Duration.ofHours(1)).get(0);
 
     long head = main(bench).snapshotId();
     assertThat(snapshots(bench))
@@ -112,7 +113,7 @@ class TestExpire {
             "has no published snapshot or tag of that name (expired, or of another table?)");
 
     // Once more, there is nothing left to do.
-    Outcome again = expire(bench, Duration.ZERO, Duration.ofHours(1)).get(0);
+    TableOutcome again = expire(bench, Duration.ZERO, Duration.ofHours(1)).get(0);
     assertThat(again.snapshots()).isZero();
     assertThat(again.orphans()).isZero();
     assertThat(again.tagged()).isEmpty();
@@ -236,7 +237,7 @@ class TestExpire {
       jedis.hset(manifests, served.getVersion(), json);
     }
     table(bench).expireSnapshots().expireSnapshotId(served.getSnapshotId()).commit();
-    Outcome outcome = expire(bench, Duration.ZERO, Duration.ofHours(1)).get(0);
+    TableOutcome outcome = expire(bench, Duration.ZERO, Duration.ofHours(1)).get(0);
     assertThat(outcome.kept())
         .containsExactly(new Expire.Kept(served.getVersion(), served.getSnapshotId(), true, true));
     assertThat(said())
@@ -255,7 +256,7 @@ class TestExpire {
     }
     bench.set("push.keep", "2");
 
-    Outcome outcome = expire(bench, Duration.ZERO, Duration.ofHours(1)).get(0);
+    TableOutcome outcome = expire(bench, Duration.ZERO, Duration.ofHours(1)).get(0);
 
     assertThat(outcome.pruned()).containsExactly(pushed.get(0));
     assertThat(outcome.kept())
@@ -317,7 +318,7 @@ class TestExpire {
   }
 
   /** The first outcome is the view's. */
-  private List<Outcome> expire(Workbench bench, Duration olderThan, Duration orphansOlderThan) {
+  private List<TableOutcome> expire(Workbench bench, Duration olderThan, Duration orphansOlderThan) {
     PrintStream stream = new PrintStream(said, true, StandardCharsets.UTF_8);
     return new Expire(
             bench.lake(),
