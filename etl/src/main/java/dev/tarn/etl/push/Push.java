@@ -39,7 +39,7 @@ import redis.clients.jedis.exceptions.JedisDataException;
  */
 public final class Push {
 
-  /** How much of a snapshot a push writes. */
+  /** Amount of a snapshot that a push writes. */
   public enum Mode {
     /** A delta where that is possible and small, else every row. */
     AUTO,
