@@ -201,8 +201,9 @@ class TestExpire {
     Instant later = Instant.now().plus(Duration.ofDays(40));
     FeatureTable features = FeatureTable.find(bench.lake().catalog(), VIEW).orElseThrow();
     assertThat(
-            features.audits().removeDead(
-                later, Instant.ofEpochMilli(main(bench).timestampMillis() - 1)))
+            features
+                .audits()
+                .removeDead(later, Instant.ofEpochMilli(main(bench).timestampMillis() - 1)))
         .isEmpty();
     assertThat(table(bench).refs()).containsKey(branch);
 
