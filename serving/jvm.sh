@@ -8,7 +8,7 @@
 serving_jvm_options() {
   local java=$1 jar=$2 archives=$3 own=$4 release version major archive
   release=$(dirname "$(dirname "$(readlink -f "$(command -v "$java")")")")/release
-  # A file, as asking java for its version takes a tenth of a second.
+  # Read from a file, because asking java for its version takes a tenth of a second.
   version=$(sed -n 's/^JAVA_VERSION="\(.*\)"/\1/p' "$release" 2>/dev/null || true)
   [ -n "$version" ] || version=$("$java" -version 2>&1 | sed -n '1s/.*"\(.*\)".*/\1/p')
   major=${version%%[!0-9]*}
@@ -24,11 +24,11 @@ serving_jvm_options() {
     fi
   fi
   if [ "$major" -ge 24 ]; then
-    # For Netty and protobuf: without it each start warns on the terminal.
+    # Netty and protobuf need this; without it each start warns on the terminal.
     echo --sun-misc-unsafe-memory-access=allow
   fi
   printf '%s\n' -XX:+PerfDisableSharedMem -XX:+ExitOnOutOfMemoryError
-  # Netty would load the Flight Recorder with each start, for events that nobody reads.
+  # Netty would load the Flight Recorder at each start, for events that nobody reads.
   echo -Dio.netty.jfr.enabled=false
 
   mkdir -p "$archives" 2>/dev/null || true
@@ -39,7 +39,7 @@ serving_jvm_options() {
     elif [ -f "$archive" ]; then
       echo "-XX:SharedArchiveFile=$archive"
     else
-      # Written when this server stops.
+      # The archive is written when this server stops.
       rm -f "$archives"/serving-"$version"-*.jsa
       echo "-XX:ArchiveClassesAtExit=$archive"
     fi

@@ -410,7 +410,7 @@ class OnlineSchemaEvolutionIT {
     define(all);
     // Only the first build makes the older as-of: later schemas must read its rows as they are.
     String[] asOfs = step == 0 ? new String[] {MONDAY, TUESDAY} : new String[] {TUESDAY};
-    List<Build.Outcome> outcomes = bench.build(VIEW, asOfs);
+    List<Build.AsOfOutcome> outcomes = bench.build(VIEW, asOfs);
     long snapshot = outcomes.get(outcomes.size() - 1).snapshotId();
 
     Set<String> names = all.stream().map(Column::name).collect(Collectors.toSet());

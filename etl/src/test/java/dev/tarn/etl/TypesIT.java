@@ -170,7 +170,7 @@ class TypesIT {
   private static void assertVerified(String view) {
     Verification verification =
         new Verify(bench.lake(), bench.redis(), Console.silent())
-            .verify(bench.definitions().view(view), Verify.Request.ALL);
+            .verify(bench.definitions().view(view), Verify.VerifyRequest.ALL);
     assertThat(verification.first()).isEmpty();
     assertThat(verification.isEqual()).isTrue();
     assertThat(verification.online()).isEqualTo(verification.manifest().getRows());

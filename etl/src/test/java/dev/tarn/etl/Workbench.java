@@ -140,7 +140,7 @@ public final class Workbench {
   }
 
   /** Builds a view as a single-as-of build does: what is there is replaced. */
-  public List<Build.Outcome> build(String view, String... asOfs) {
+  public List<Build.AsOfOutcome> build(String view, String... asOfs) {
     List<Instant> instants = List.of(asOfs).stream().map(Instant::parse).toList();
     return new Build(lake(), console).build(definitions().view(view), instants, false);
   }

@@ -28,7 +28,7 @@ public final class AnswerPrinter {
   private AnswerPrinter() {}
 
   /**
-   * A table: what the answer was read from, then a line for each entity and feature.
+   * Prints a table: what the answer was read from, then a line for each entity and feature.
    *
    * @param ids in the order in which to print them
    * @param now for the age of rows
@@ -166,7 +166,7 @@ public final class AnswerPrinter {
         if (isLong(number)) {
           yield new JsonPrimitive((long) number);
         }
-        // As a number and not as a BigDecimal, which has no −0.0.
+        // Printed as a number and not as a BigDecimal, which has no −0.0.
         yield Double.isFinite(number)
             ? new JsonPrimitive(number)
             : new JsonPrimitive(Double.toString(number));

@@ -16,9 +16,9 @@ import java.util.TreeMap;
 import java.util.stream.Stream;
 
 /**
- * What was typed after {@code ./tarn}: a command, its arguments and, under any other name, settings
- * that override conf/tarn.conf. A value in brackets, braces or quotes is HOCON; any other is taken
- * as the text that it is, so that times and host:port need no quotes.
+ * The words typed after {@code ./tarn}: a command, its arguments and, under any other name,
+ * settings that override conf/tarn.conf. A value in brackets, braces or quotes is HOCON; any other
+ * value is plain text, so that times and host:port need no quotes.
  */
 public final class CommandLine {
 
@@ -173,7 +173,7 @@ public final class CommandLine {
         return number;
       }
     } catch (NumberFormatException e) {
-      // Said below, with the same words as a number that is too small.
+      // Reported below, like a number that is too small.
     }
     throw new UsageException(
         "%s=%s is not a whole number from %d up".formatted(name, text.get(), least));
@@ -187,13 +187,13 @@ public final class CommandLine {
     }
     try {
       Duration duration = ConfigFactory.parseMap(Map.of("v", text.get())).getDuration("v");
-      // HOCON takes a bare number for milliseconds, and whoever types 30 means something else.
+      // HOCON reads a bare number as milliseconds, but whoever types 30 means something else.
       boolean hasUnit = !Character.isDigit(text.get().charAt(text.get().length() - 1));
       if (hasUnit && !duration.isNegative()) {
         return duration;
       }
     } catch (ConfigException e) {
-      // Said below, with the same words as one that is negative or has no unit.
+      // Reported below, like one that is negative or has no unit.
     }
     throw new UsageException(
         "%s=%s is not a length of time: write 30d, 12h or 0s".formatted(name, text.get()));

@@ -16,12 +16,15 @@ import java.util.function.Function;
 
 /**
  * The settings of one run: those typed, over those of conf/tarn.conf (or the file that {@code
- * TARN_CONF} names), over the defaults of reference.conf. All of them live below {@code tarn};
- * every default and its meaning stands in reference.conf.
+ * TARN_CONF} names), over the defaults of reference.conf. All of them are below {@code tarn};
+ * reference.conf has every default and its meaning.
  */
 public final class Settings {
 
-  /** Handed on as they are, to Iceberg's catalog and to Spark, so any key may stand there. */
+  /**
+   * Sections that are passed on as they are, to Iceberg's catalog and to Spark, so that any key is
+   * allowed.
+   */
   private static final List<String> OPEN = List.of("catalog", "spark");
 
   private static final Config REFERENCE = ConfigFactory.parseResources("reference.conf");
@@ -41,7 +44,10 @@ public final class Settings {
     return load(line.settings());
   }
 
-  /** As {@link #load(CommandLine)}, with overrides that begin with {@code tarn.}. */
+  /**
+   * Reads the settings with overrides that begin with {@code tarn.}; see {@link
+   * #load(CommandLine)}.
+   */
   public static Settings load(Config overrides) {
     return load(overrides, confFile());
   }
@@ -87,7 +93,7 @@ public final class Settings {
     }
   }
 
-  /** On a command line everybody who may list processes would see it. */
+  /** Refuses a password on a command line: everybody who may list processes would see it. */
   static void refusePassword(String name, String value) {
     if (name.equals("redis.password") && !value.isEmpty()) {
       throw new UsageException(
@@ -117,7 +123,10 @@ public final class Settings {
     return List.of(path);
   }
 
-  /** By the tree and not by its leaves, so that an empty section with a misspelt name is seen. */
+  /**
+   * Refuses settings that do not exist. It compares trees and not leaves, so that it finds an empty
+   * section with a misspelt name.
+   */
   private static void refuseUnknown(Config file) {
     Config resolved = file.resolveWith(file.withFallback(REFERENCE));
     for (Map.Entry<String, ConfigValue> entry : resolved.root().entrySet()) {

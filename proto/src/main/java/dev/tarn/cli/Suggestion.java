@@ -5,7 +5,7 @@ import java.util.Comparator;
 import java.util.Optional;
 import org.apache.commons.text.similarity.LevenshteinDistance;
 
-/** What the user may have meant. */
+/** Suggests what the user may have meant. */
 public final class Suggestion {
 
   private static final LevenshteinDistance DISTANCE = LevenshteinDistance.getDefaultInstance();
@@ -13,8 +13,8 @@ public final class Suggestion {
   private Suggestion() {}
 
   /**
-   * {@code "; did you mean 'x'?"} for the nearest of the known names, or else {@code "; there are:
-   * x, y"}, or nothing where nothing is known.
+   * {@code "; did you mean 'x'?"} for the nearest known name, else {@code "; there are: x, y"}, or
+   * nothing if no name is known.
    */
   public static String forName(String given, Collection<String> known) {
     Optional<String> nearest =

@@ -3,7 +3,7 @@ package dev.tarn.cli;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Rows of text under a heading, in columns as wide as they need to be. */
+/** Prints rows of text under a heading, in columns as wide as they need to be. */
 public final class TextTable {
 
   private final List<String[]> rows = new ArrayList<>();

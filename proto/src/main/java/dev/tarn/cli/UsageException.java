@@ -1,6 +1,6 @@
 package dev.tarn.cli;
 
-/** What was typed, set or defined can't be used as it is; nothing has been done yet. */
+/** A failure of what was typed, set or defined: it can't be used, and nothing has been done yet. */
 public final class UsageException extends TarnException {
   private static final long serialVersionUID = 1L;
 

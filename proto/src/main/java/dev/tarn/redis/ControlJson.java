@@ -5,9 +5,9 @@ import com.google.protobuf.Message;
 import com.google.protobuf.util.JsonFormat;
 
 /**
- * Manifests and services as Redis holds them: proto3 JSON on one line, which a person reads with
- * {@code redis-cli} and which a reader of another Tarn version takes, fields it does not know left
- * out.
+ * Prints and parses version records and services as Redis holds them: proto3 JSON on one line. A
+ * person can read it with {@code redis-cli}; a reader of another Tarn version ignores fields that
+ * it does not know.
  */
 public final class ControlJson {
 

@@ -6,7 +6,7 @@ import java.util.regex.Pattern;
 import java.util.zip.CRC32C;
 
 /**
- * Every key that Tarn has in Redis. In key order, with {@code tarn} as the namespace:
+ * Makes every key that Tarn has in Redis. With {@code tarn} as the namespace they are:
  *
  * <pre>
  * {tarn}:release             hash    feature view → {@link Release}: what lookups answer from
@@ -14,11 +14,13 @@ import java.util.zip.CRC32C;
  * {tarn}:pinned              hash    feature view → {@link Release} that a rollback pinned it to
  * {tarn}:sequence            counter of minted versions
  * {tarn}:services            hash    feature service → StoredService, JSON
- * {tarn}:events             list    releases, JSON, that the history in Iceberg does not have yet
+ * {tarn}:events              list    releases, JSON, that the history in Iceberg does not have yet
  * {tarn}:manifests:VIEW      hash    version → Manifest, JSON: the versions that are complete
- * {tarn}:writing:VIEW        hash    version → number of buckets: the versions being written
- * tarn:VIEW:VERSION:BUCKET   hash    entity id → row: the values; in an overlay an empty row is
- *                                    an entity of the base that is no longer there
+ * {tarn}:writing:VIEW        hash    version → BUCKETS@LEASE, the number of buckets and the moment
+ *                                    until which the version is its push's (Unix milliseconds; 0:
+ *                                    it is being removed): the versions without a record
+ * tarn:VIEW:VERSION:BUCKET   hash    entity id → row; in an overlay, empty for an entity of the
+ *                                    base that is no longer there
  * </pre>
  *
  * <p>The braces are a hash tag: in Redis Cluster the control keys share one slot, so one script can
@@ -82,7 +84,9 @@ public final class RedisKeys implements Serializable {
     return control("writing:" + view);
   }
 
-  /** What all buckets of a version begin with; {@link #bucket(String, int)} completes it. */
+  /**
+   * The beginning of the keys of a version's buckets; {@link #bucket(String, int)} completes it.
+   */
   public String bucketPrefix(String view, String version) {
     return namespace + ":" + view + ":" + version + ":";
   }
@@ -91,15 +95,20 @@ public final class RedisKeys implements Serializable {
     return (prefix + bucket).getBytes(StandardCharsets.ISO_8859_1);
   }
 
-  /**
-   * The bucket of an entity: CRC-32C of the id's UTF-8 bytes, scaled to {@code buckets}. The JDK
-   * computes it in hardware and both sides of Tarn run on the JDK.
-   */
+  /** The bucket of an entity, of {@code buckets}: that of the id's checksum. */
   public static int bucketOf(byte[] entityId, int buckets) {
-    return (int) ((checksum(entityId) * buckets) >>> 32);
+    return bucketOf(checksum(entityId), buckets);
   }
 
-  /** CRC-32C, 0 to 2^32 - 1. Buckets are in its order, however many there are. */
+  /** The bucket of a checksum: the checksum scaled down to {@code buckets}. */
+  public static int bucketOf(long checksum, int buckets) {
+    return (int) ((checksum * buckets) >>> 32);
+  }
+
+  /**
+   * The CRC-32C of an id's UTF-8 bytes, 0 to 2^32 - 1. Buckets are in its order, however many there
+   * are. The JDK computes it in hardware, and both sides of Tarn run on the JDK.
+   */
   public static long checksum(byte[] entityId) {
     CRC32C crc = new CRC32C();
     crc.update(entityId, 0, entityId.length);

@@ -4,7 +4,7 @@ import com.typesafe.config.Config;
 import java.io.Serializable;
 import java.time.Duration;
 
-/** Where Redis is: the {@code redis} section of the settings, the same for pushes and lookups. */
+/** The {@code redis} section of the settings, the same for pushes and lookups. */
 public record RedisSettings(
     String host,
     int port,
@@ -37,7 +37,7 @@ public record RedisSettings(
     return host + ":" + port;
   }
 
-  /** Without the password. */
+  /** Prints the settings without the password. */
   @Override
   public String toString() {
     return "RedisSettings[%s/%d]".formatted(address(), database);

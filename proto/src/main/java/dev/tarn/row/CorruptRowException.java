@@ -1,6 +1,6 @@
 package dev.tarn.row;
 
-/** A stored row does not decode under its version's manifest. */
+/** A failure to decode a stored row by its version record. */
 public final class CorruptRowException extends Exception {
   private static final long serialVersionUID = 1L;
 

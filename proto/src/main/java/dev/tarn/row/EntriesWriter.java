@@ -18,10 +18,10 @@ import java.util.Map;
 public final class EntriesWriter {
 
   /**
-   * A name under which a value is written.
+   * A name to write a value under.
    *
    * @param index the value's place in the row
-   * @param whenNull what is written where the row has a null: whole fields of the message around
+   * @param whenNull bytes to write if the row has a null: whole fields of the message around
    */
   public record Name(int index, String name, ByteString whenNull) {}
 
@@ -33,7 +33,7 @@ public final class EntriesWriter {
   private final ValueWriter[] values;
 
   /** The names of each value; some have none, and are only read. */
-  private final Entry[][] entries;
+  private final NamedEntry[][] entries;
 
   /**
    * The entries of all numbers that have one name, in their order, with zeros for the numbers: most
@@ -42,8 +42,8 @@ public final class EntriesWriter {
   private final byte[] numbers;
 
   /**
-   * Where a value's entry ends in {@link #numbers}; it begins where that of the value before ends.
-   * Nothing is between the two if it is no such number.
+   * The end of each value's entry in {@link #numbers}. It begins at the end of the value before; a
+   * value that is no such number has no bytes there.
    */
   private final int[] numberEnds;
 
@@ -54,10 +54,11 @@ public final class EntriesWriter {
    */
   public EntriesWriter(List<FeatureType> types, List<Name> names) {
     values = types.stream().map(ValueWriter::new).toArray(ValueWriter[]::new);
-    List<List<Entry>> byIndex = new ArrayList<>();
+    List<List<NamedEntry>> byIndex = new ArrayList<>();
     types.forEach(type -> byIndex.add(new ArrayList<>()));
-    names.forEach(name -> byIndex.get(name.index()).add(new Entry(name)));
-    entries = byIndex.stream().map(list -> list.toArray(Entry[]::new)).toArray(Entry[][]::new);
+    names.forEach(name -> byIndex.get(name.index()).add(new NamedEntry(name)));
+    entries =
+        byIndex.stream().map(list -> list.toArray(NamedEntry[]::new)).toArray(NamedEntry[][]::new);
     WireBuffer numbers = new WireBuffer(64 * values.length);
     numberEnds = new int[values.length];
     for (int i = 0; i < values.length; i++) {
@@ -71,7 +72,7 @@ public final class EntriesWriter {
 
   static EntriesWriter ofStruct(FeatureType type) {
     List<StructField> fields = type.getFieldsList();
-    // Of two fields of one name the later one counts: a map has each key once.
+    // If two fields have one name the later one counts, since a map has each key once.
     Map<String, Integer> last = new HashMap<>();
     for (int i = 0; i < fields.size(); i++) {
       last.put(fields.get(i).getName(), i);
@@ -86,8 +87,8 @@ public final class EntriesWriter {
   /**
    * Writes a whole row, of which the event timestamp was read.
    *
-   * @throws CorruptRowException exactly where {@link RowReader#readValues} throws it; part of the
-   *     row is written then
+   * @throws CorruptRowException if the row is not sound, whatever is asked for; part of it is
+   *     written then
    */
   public void writeRow(RowReader row, WireBuffer out) throws CorruptRowException {
     write(row, out);
@@ -139,9 +140,9 @@ public final class EntriesWriter {
 
   private void write(int index, boolean isNull, RowReader row, WireBuffer out)
       throws CorruptRowException {
-    Entry[] named = entries[index];
+    NamedEntry[] named = entries[index];
     if (isNull) {
-      for (Entry entry : named) {
+      for (NamedEntry entry : named) {
         out.putBytes(entry.whenNull);
       }
     } else if (named.length == 0) {
@@ -151,7 +152,7 @@ public final class EntriesWriter {
       out.cutBack(begin);
     } else {
       int begin = row.position();
-      for (Entry entry : named) {
+      for (NamedEntry entry : named) {
         row.goTo(begin);
         entry.write(values[index], row, out);
       }
@@ -162,15 +163,15 @@ public final class EntriesWriter {
     return Struct.newBuilder().putFields(name, value).build().toByteArray();
   }
 
-  private static final class Entry {
+  private static final class NamedEntry {
 
     private final String name;
     private final byte[] whenNull;
 
-    /** What comes between an entry's length and that of its value. */
+    /** The bytes between an entry's length and its value's length. */
     private final byte[] key;
 
-    Entry(Name name) {
+    NamedEntry(Name name) {
       this.name = name.name();
       whenNull = name.whenNull().toByteArray();
       WireBuffer key = new WireBuffer(64);

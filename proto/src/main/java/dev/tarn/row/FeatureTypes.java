@@ -3,13 +3,14 @@ package dev.tarn.row;
 import dev.tarn.manifest.FeatureType;
 import java.util.stream.Collectors;
 
-/** Names of the types that Tarn serves, as Spark SQL writes them. */
+/** Names the types that Tarn supports as Spark SQL writes them. */
 public final class FeatureTypes {
 
   private FeatureTypes() {}
 
   /**
-   * E.g. {@code decimal(10,2)}, {@code array<string>} or {@code struct<city:string,lat:double>}.
+   * Names a type, e.g. {@code decimal(10,2)}, {@code array<string>} or {@code
+   * struct<city:string,lat:double>}.
    */
   public static String name(FeatureType type) {
     return switch (type.getKind()) {

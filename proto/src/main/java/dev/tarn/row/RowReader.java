@@ -1,11 +1,7 @@
 package dev.tarn.row;
 
 import com.google.protobuf.ByteString;
-import com.google.protobuf.ListValue;
-import com.google.protobuf.Struct;
-import com.google.protobuf.Value;
 import dev.tarn.manifest.FeatureType;
-import dev.tarn.manifest.StructField;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.math.BigDecimal;
@@ -17,10 +13,10 @@ import java.util.List;
 import java.util.function.IntFunction;
 
 /**
- * Reads one row of the encoding that {@link RowWriter} describes, first {@link
- * #readEventTimestamp}, then {@link #readValues} or {@link EntriesWriter#writeRow}. Every length is
- * checked before it is trusted, so that garbage ends in a {@link CorruptRowException} and nothing
- * else.
+ * Reads one row of the encoding that {@link RowWriter} describes: first {@link
+ * #readEventTimestamp}, then {@link #readStored}, {@link #readNulls} or {@link
+ * EntriesWriter#writeRow}. Checks every length before it trusts it, so that garbage ends in a
+ * {@link CorruptRowException} and nothing else.
  */
 public final class RowReader {
 
@@ -45,25 +41,15 @@ public final class RowReader {
   /**
    * The row's event timestamp, microseconds since 1970 UTC.
    *
-   * @param asOfMicros the version's as-of, from its manifest
+   * @param asOfMicros the version's as-of, from its version record
    */
   public long readEventTimestamp(long asOfMicros) throws CorruptRowException {
     return asOfMicros - readLong();
   }
 
   /**
-   * The row's values as they are answered (see {@link Values}), in the order of {@code types}; an
-   * element is a null_value where the row has a null.
-   */
-  public Value[] readValues(List<FeatureType> types) throws CorruptRowException {
-    Value[] values = readAll(types.size(), types::get);
-    endValues();
-    return values;
-  }
-
-  /**
-   * The row's values as they are stored, in the order of {@code types}, in place of {@link
-   * #readValues}. Two of them are equal just if all their bits are:
+   * The row's values as they are stored, in the order of {@code types}. Two of them are equal just
+   * if all their bits are:
    *
    * <pre>
    * boolean                                  Boolean
@@ -74,8 +60,8 @@ public final class RowReader {
    * array struct                             List
    * </pre>
    *
-   * <p>A null is null. What {@link RowWriter} never writes is refused, though {@link #readValues}
-   * makes nothing of it: a boolean other than 0 and 1, null bits beyond the last feature.
+   * <p>A null is null. What {@link RowWriter} never writes is refused, though lookups ignore it: a
+   * boolean other than 0 and 1, null bits beyond the last feature.
    */
   public List<Object> readStored(List<FeatureType> types) throws CorruptRowException {
     List<Object> values = readAllStored(types.size(), types::get);
@@ -84,8 +70,8 @@ public final class RowReader {
   }
 
   /**
-   * Begins to read value by value, in place of {@link #readValues}: each of the {@code count}
-   * values that {@link #isNull} does not name is read or skipped, in their order.
+   * Begins to read value by value: each of the {@code count} values that {@link #isNull} does not
+   * name is read or skipped, in their order.
    *
    * @return where the null bits are
    */
@@ -128,9 +114,30 @@ public final class RowReader {
       case KIND_BOOLEAN -> skip(1);
       case KIND_FLOAT -> skip(4);
       case KIND_DOUBLE -> skip(8);
-      case KIND_INT, KIND_BIGINT, KIND_DATE, KIND_TIMESTAMP, KIND_TIMESTAMP_NTZ -> readUnsigned();
+      case KIND_INT, KIND_BIGINT, KIND_TIMESTAMP, KIND_TIMESTAMP_NTZ -> readUnsigned();
+      case KIND_DATE -> readDays();
+      case KIND_DECIMAL -> readDecimal(type);
       case KIND_STRING, KIND_BINARY -> skip(readLength());
-      default -> readValue(type);
+      case KIND_ARRAY -> {
+        enter();
+        skipAll(readArrayLength(), i -> type.getElement());
+        leave();
+      }
+      case KIND_STRUCT -> {
+        enter();
+        skipAll(type.getFieldsCount(), i -> type.getFields(i).getType());
+        leave();
+      }
+      default -> throw new CorruptRowException("unknown type " + type.getKind());
+    }
+  }
+
+  private void skipAll(int count, IntFunction<FeatureType> types) throws CorruptRowException {
+    int nulls = readNulls(count);
+    for (int i = 0; i < count; i++) {
+      if (!isNull(nulls, i)) {
+        skipValue(types.apply(i));
+      }
     }
   }
 
@@ -140,33 +147,6 @@ public final class RowReader {
       throw new CorruptRowException(
           "%d bytes are left after the last value".formatted(row.length - position));
     }
-  }
-
-  private Value[] readAll(int count, IntFunction<FeatureType> types) throws CorruptRowException {
-    int nulls = readNulls(count);
-    Value[] values = new Value[count];
-    for (int i = 0; i < count; i++) {
-      values[i] = isNull(nulls, i) ? Values.NULL : readValue(types.apply(i));
-    }
-    return values;
-  }
-
-  private Value readValue(FeatureType type) throws CorruptRowException {
-    return switch (type.getKind()) {
-      case KIND_BOOLEAN -> Values.ofBoolean(readBoolean());
-      case KIND_INT, KIND_BIGINT -> Values.ofLong(readLong());
-      case KIND_FLOAT -> Values.ofDouble(Double.longBitsToDouble(readFloatAsDoubleBits()));
-      case KIND_DOUBLE -> Values.ofDouble(Double.longBitsToDouble(readDoubleBits()));
-      case KIND_DECIMAL -> Values.ofDecimal(readDecimal(type));
-      case KIND_STRING -> readString();
-      case KIND_BINARY -> readBinary();
-      case KIND_DATE -> Values.ofDate(readDays());
-      case KIND_TIMESTAMP -> Values.ofTimestamp(readLong());
-      case KIND_TIMESTAMP_NTZ -> Values.ofTimestampNtz(readLong());
-      case KIND_ARRAY -> readArray(type.getElement());
-      case KIND_STRUCT -> readStruct(type.getFieldsList());
-      default -> throw new CorruptRowException("unknown type " + type.getKind());
-    };
   }
 
   private List<Object> readAllStored(int count, IntFunction<FeatureType> types)
@@ -231,40 +211,6 @@ public final class RowReader {
     return new BigDecimal(new BigInteger(row, at, length), type.getScale());
   }
 
-  private Value readString() throws CorruptRowException {
-    int length = readLength();
-    int at = skip(length);
-    return Values.ofString(new String(row, at, length, StandardCharsets.UTF_8));
-  }
-
-  private Value readBinary() throws CorruptRowException {
-    int length = readLength();
-    int at = skip(length);
-    return Values.ofBinary(row, at, length);
-  }
-
-  private Value readArray(FeatureType element) throws CorruptRowException {
-    enter();
-    int length = readArrayLength();
-    ListValue.Builder list = ListValue.newBuilder();
-    for (Value value : readAll(length, i -> element)) {
-      list.addValues(value);
-    }
-    leave();
-    return Value.newBuilder().setListValue(list).build();
-  }
-
-  private Value readStruct(List<StructField> fields) throws CorruptRowException {
-    enter();
-    Value[] values = readAll(fields.size(), i -> fields.get(i).getType());
-    Struct.Builder struct = Struct.newBuilder();
-    for (int i = 0; i < values.length; i++) {
-      struct.putFields(fields.get(i).getName(), values[i]);
-    }
-    leave();
-    return Value.newBuilder().setStructValue(struct).build();
-  }
-
   byte[] bytes() {
     return row;
   }
@@ -273,12 +219,12 @@ public final class RowReader {
     return position;
   }
 
-  /** Back to where a value begins, to read it once more. */
+  /** Goes back to the beginning of a value, to read it once more. */
   void goTo(int position) {
     this.position = position;
   }
 
-  /** Into an array or a struct. */
+  /** Enters an array or a struct. */
   void enter() throws CorruptRowException {
     if (++depth > MAX_DEPTH) {
       throw new CorruptRowException("types are nested deeper than " + MAX_DEPTH);

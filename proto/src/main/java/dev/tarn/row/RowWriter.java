@@ -28,7 +28,7 @@ import java.util.Arrays;
  */
 public final class RowWriter {
 
-  /** The manifest's {@code row_format} that this class writes. */
+  /** The version record's {@code row_format} that this class writes. */
   public static final int FORMAT = 1;
 
   private byte[] buffer = new byte[256];
@@ -68,12 +68,12 @@ public final class RowWriter {
     buffer[size++] = (byte) (value ? 1 : 0);
   }
 
-  /** A zigzag varint: 1 byte for −64 to 63, 10 bytes at the most. */
+  /** Puts a zigzag varint: 1 byte for −64 to 63, at most 10 bytes. */
   public void putLong(long value) {
     putUnsigned((value << 1) ^ (value >> 63));
   }
 
-  /** A varint: the length of a string, a binary or an array. */
+  /** Puts a varint: the length of a string, a binary or an array. */
   public void putLength(int length) {
     putUnsigned(length);
   }
@@ -94,7 +94,7 @@ public final class RowWriter {
     }
   }
 
-  /** A decimal's unscaled value; whether it is short is decided by the type, not by the value. */
+  /** Puts a decimal's unscaled value; the type and not the value decides whether it is short. */
   public void putDecimal(BigInteger unscaled, int precision) {
     if (precision <= RowReader.MAX_SHORT_DECIMAL) {
       putLong(unscaled.longValueExact());
@@ -103,7 +103,7 @@ public final class RowWriter {
     }
   }
 
-  /** The bytes of a string (UTF-8) or a binary, after their length. */
+  /** Puts the bytes of a string (UTF-8) or a binary, after their length. */
   public void putBytes(byte[] bytes) {
     putLength(bytes.length);
     reserve(bytes.length);

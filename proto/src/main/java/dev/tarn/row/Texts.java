@@ -3,7 +3,7 @@ package dev.tarn.row;
 import java.nio.charset.StandardCharsets;
 import java.time.LocalDate;
 
-/** The texts of {@link Values}, digit by digit into a buffer. */
+/** Writes the texts of {@link Values} digit by digit into a buffer. */
 final class Texts {
 
   private static final long MICROS_A_DAY = 86_400_000_000L;
@@ -12,7 +12,7 @@ final class Texts {
 
   private Texts() {}
 
-  /** As {@link Values#ofDate}. */
+  /** Puts a date as {@link Values#ofDate} does. */
   static void putDate(int daysSince1970, WireBuffer out) {
     LocalDate date = LocalDate.ofEpochDay(daysSince1970);
     if (date.getYear() < 0 || date.getYear() > 9999) {
@@ -22,7 +22,7 @@ final class Texts {
     }
   }
 
-  /** As {@link Values#ofTimestampNtz}. */
+  /** Puts a timestamp as {@link Values#ofTimestampNtz} does. */
   static void putTimestamp(long micros, WireBuffer out) {
     LocalDate date = LocalDate.ofEpochDay(Math.floorDiv(micros, MICROS_A_DAY));
     if (date.getYear() < 0 || date.getYear() > 9999) {
@@ -50,7 +50,7 @@ final class Texts {
   }
 
   /**
-   * As {@link Values#ofDecimal}.
+   * Puts a decimal as {@link Values#ofDecimal} does.
    *
    * @param unscaled not the smallest long, which has no positive counterpart
    * @param scale 0 to 18

@@ -9,9 +9,8 @@ import java.nio.charset.StandardCharsets;
 import java.util.Base64;
 
 /**
- * Writes a row's values of one type as {@code google.protobuf.Value}s: the bytes that {@link
- * RowReader#readValues} and protobuf would come to, without an object for each value. It refuses
- * the rows that they refuse. Immutable.
+ * Writes a row's values of one type as {@code google.protobuf.Value}s: the bytes that protobuf
+ * gives for {@link Values}, without an object for each value. Immutable.
  */
 final class ValueWriter {
 
@@ -33,10 +32,10 @@ final class ValueWriter {
   private final Kind kind;
   private final FeatureType type;
 
-  /** Of an array, else null. */
+  /** Writer of an array's elements, else null. */
   private final ValueWriter element;
 
-  /** Of a struct, else null. */
+  /** Writer of a struct's fields, else null. */
   private final EntriesWriter fields;
 
   ValueWriter(FeatureType type) {
@@ -158,7 +157,7 @@ final class ValueWriter {
       out.putVarint(length);
       out.putBytes(bytes, at, length);
     } else {
-      // Protobuf's strings are UTF-8, and a client would refuse the whole answer for this one.
+      // Protobuf's strings are UTF-8: a client would refuse the whole answer because of this one.
       byte[] mended =
           new String(bytes, at, length, StandardCharsets.UTF_8).getBytes(StandardCharsets.UTF_8);
       out.putVarint(mended.length);

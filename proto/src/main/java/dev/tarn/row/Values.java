@@ -15,8 +15,8 @@ import java.time.temporal.ChronoField;
 import java.util.Base64;
 
 /**
- * How a value of a Spark SQL type is answered as a {@code google.protobuf.Value}, without loss. The
- * one place of that rule: the server, the training read and the defaults all come here.
+ * Converts values of Spark SQL types to {@code google.protobuf.Value}s without loss. This is the
+ * only place of that rule: the server, the training read and the defaults use it.
  */
 public final class Values {
 
@@ -62,7 +62,7 @@ public final class Values {
     return Value.newBuilder().setStringValue(value).build();
   }
 
-  /** Base64, with padding. */
+  /** Converts bytes to Base64, with padding. */
   public static Value ofBinary(byte[] bytes, int offset, int length) {
     ByteBuffer encoded = Base64.getEncoder().encode(ByteBuffer.wrap(bytes, offset, length));
     return ofString(new String(encoded.array(), StandardCharsets.ISO_8859_1));

@@ -9,7 +9,7 @@ import java.nio.ByteOrder;
 import java.util.Arrays;
 
 /**
- * Protobuf's wire format, written into one array that grows.
+ * Writes Protobuf's wire format into one array that grows.
  *
  * <p>The length of a message stands before it and is known after it: {@link #beginMessage} leaves
  * room for the usual one, {@link #endMessage} fills it in and moves the message if it needs more or
@@ -28,23 +28,23 @@ public final class WireBuffer {
   /**
    * An empty buffer.
    *
-   * @param expected bytes that it will hold, as far as one knows
+   * @param expected number of bytes that it will probably hold
    */
   public WireBuffer(int expected) {
     buffer = new byte[Math.max(expected, 16)];
   }
 
-  /** Bytes so far. */
+  /** Number of bytes so far. */
   public int size() {
     return size;
   }
 
-  /** Copies bytes that are there, from an index on. */
+  /** Copies bytes of the buffer, from an index on. */
   public void copyTo(int from, byte[] target, int offset, int length) {
     System.arraycopy(buffer, from, target, offset, length);
   }
 
-  /** Forgets all bytes from there on. */
+  /** Removes all bytes from an index on. */
   public void cutBack(int size) {
     this.size = size;
   }
@@ -70,14 +70,14 @@ public final class WireBuffer {
     size += bytes.size();
   }
 
-  /** Of a value that is not negative. */
+  /** Puts a value that is not negative. */
   public void putVarint(int value) {
     reserve(MAX_VARINT);
     putVarint(size, value);
     size += varintSize(value);
   }
 
-  /** Bytes, and 64 bits after them, least significant byte first. */
+  /** Puts bytes, and 64 bits after them, least significant byte first. */
   void putFixed64(byte[] before, long bits) {
     int length = before.length;
     reserve(length + Long.BYTES);
@@ -94,8 +94,8 @@ public final class WireBuffer {
   /**
    * Begins a message, or a string, after its tag.
    *
-   * @param lengthBytes bytes that its length will have, most likely
-   * @return where it begins, for {@link #endMessage}
+   * @param lengthBytes number of bytes that its length probably takes
+   * @return its beginning, for {@link #endMessage}
    */
   public int beginMessage(int lengthBytes) {
     reserve(lengthBytes);
@@ -103,7 +103,7 @@ public final class WireBuffer {
     return size;
   }
 
-  /** Ends it, with what both parameters were at its beginning. */
+  /** Ends a message, with the parameters that both had at its beginning. */
   public void endMessage(int begin, int lengthBytes) {
     int length = size - begin;
     int needed = varintSize(length);
@@ -115,7 +115,10 @@ public final class WireBuffer {
     putVarint(begin - lengthBytes, length);
   }
 
-  /** Room for at most so many bytes, to be written from {@link #size} on, then {@link #added}. */
+  /**
+   * Makes room for at most this number of bytes, to be written from {@link #size} on and then
+   * {@link #added}.
+   */
   byte[] room(int bytes) {
     reserve(bytes);
     return buffer;

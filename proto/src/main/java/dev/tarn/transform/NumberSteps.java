@@ -11,8 +11,8 @@ import java.util.OptionalDouble;
 import java.util.function.DoubleUnaryOperator;
 
 /**
- * Steps from number to number, all of them in double. What Java's own arithmetic and StrictMath
- * give is the same on every machine.
+ * Applies steps from number to number, all in double. Java's own arithmetic and StrictMath give the
+ * same on every machine.
  */
 public final class NumberSteps {
 
@@ -24,7 +24,7 @@ public final class NumberSteps {
     this.absent = absent;
   }
 
-  /** Fitted steps, none of them one-hot or hash. */
+  /** Makes fitted steps, none of them one-hot or hash. */
   public static NumberSteps of(List<Transform> transforms) {
     List<DoubleUnaryOperator> steps = new ArrayList<>();
     OptionalDouble absent = OptionalDouble.empty();
@@ -44,7 +44,7 @@ public final class NumberSteps {
     return new NumberSteps(steps.toArray(DoubleUnaryOperator[]::new), absent);
   }
 
-  /** What a value becomes. */
+  /** Applies the steps to a value. */
   public double apply(double value) {
     double number = value;
     for (DoubleUnaryOperator step : steps) {
@@ -53,7 +53,7 @@ public final class NumberSteps {
     return number;
   }
 
-  /** What an absent value becomes; empty if no step fills it. */
+  /** Applies the steps to an absent value; empty if no step fills it. */
   public OptionalDouble absent() {
     return absent;
   }
@@ -75,7 +75,7 @@ public final class NumberSteps {
     };
   }
 
-  /** A feature of which all values are alike has no spread to divide by: 1 stands in for it. */
+  /** Scales by a spread; 1 stands in for the spread 0 of a feature whose values are all alike. */
   private static DoubleUnaryOperator scale(double from, double spread) {
     double divisor = spread == 0 ? 1 : spread;
     return x -> (x - from) / divisor;

@@ -1,6 +1,6 @@
 package dev.tarn.transform;
 
-/** Transforms that can't be applied as they are written. */
+/** A failure of transforms that can't be applied as they are written. */
 public final class TransformException extends IllegalArgumentException {
   private static final long serialVersionUID = 1L;
 
@@ -11,7 +11,7 @@ public final class TransformException extends IllegalArgumentException {
     this.step = step;
   }
 
-  /** Which step is wrong, from 0; −1 if it is all of them together. */
+  /** Index of the wrong step, from 0; −1 if all of them together are wrong. */
   public int step() {
     return step;
   }

@@ -14,12 +14,12 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 
-/** Which transforms a feature of a type may have, in which order and with which parameters. */
+/** Checks which transforms a feature of a type has, in which order and with which parameters. */
 final class TransformRules {
 
   static final int MAX_VALUES = 10_000;
 
-  /** Floats are exact up to here, so no two buckets become one. */
+  /** Largest number of buckets. Floats are exact up to it, so no two buckets become one. */
   static final int MAX_BUCKETS = 1 << 24;
 
   private static final Set<Kind> NUMBERS =
@@ -55,7 +55,7 @@ final class TransformRules {
     };
   }
 
-  /** As a definition writes it. */
+  /** Names a transform as definitions do. */
   static String name(Transform step) {
     return step.getKindCase().name().toLowerCase(Locale.ROOT).replace('_', '-');
   }

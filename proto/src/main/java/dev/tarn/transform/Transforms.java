@@ -12,8 +12,8 @@ import java.util.Map;
 import java.util.stream.IntStream;
 
 /**
- * The transforms of one feature: from its stored value to the floats that a model gets. The one
- * place where they are written, for the server and for training alike.
+ * Applies the transforms of one feature: from its stored value to the floats that a model gets.
+ * This is the only place of that rule, for the server and for training alike.
  *
  * <p>A feature is a <i>number</i> (boolean as 0 or 1, int, bigint, float, double, decimal) or, if
  * its transforms end with one-hot or hash, a <i>category</i> (string, boolean, int, bigint, by its
@@ -67,7 +67,7 @@ public abstract class Transforms {
       return new OfNumber(name, NumberSteps.of(steps));
     }
     Transform last = steps.get(steps.size() - 1);
-    // Fills are all that may come before: the first one counts.
+    // Only fills may come before, and the first one counts.
     String fill = steps.size() == 1 ? null : steps.get(0).getFill().getText();
     return last.hasOneHot()
         ? new OneHot(name, last.getOneHot().getValuesList(), fill)
@@ -88,7 +88,7 @@ public abstract class Transforms {
     return steps.stream().allMatch(TransformRules::isFitted);
   }
 
-  /** Of how many floats a value becomes. */
+  /** Number of floats that a value becomes. */
   public final int width() {
     return absent.length;
   }
@@ -194,7 +194,7 @@ public abstract class Transforms {
 
   private static final class Hashed extends OfCategory {
 
-    /** What scikit-learn's FeatureHasher and Spark's HashingTF are made of, too. */
+    /** The hash that scikit-learn's FeatureHasher and Spark's HashingTF use, too. */
     private static final HashFunction HASH = Hashing.murmur3_32_fixed();
 
     private final int buckets;

@@ -26,7 +26,7 @@ public final class Vectorizer {
 
   private final Transforms[] transforms;
 
-  /** Where each feature's floats begin, and at the end the width. */
+  /** The index of each feature's first float, and at the end the width. */
   private final int[] begins;
 
   private final List<String> columnNames;
@@ -85,7 +85,7 @@ public final class Vectorizer {
     return begins[transforms.length];
   }
 
-  /** Of each float of a row: see {@link Transforms#columnNames}. */
+  /** Names of the floats of a row; see {@link Transforms#columnNames}. */
   public List<String> columnNames() {
     return columnNames;
   }

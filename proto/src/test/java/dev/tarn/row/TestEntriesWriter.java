@@ -175,7 +175,7 @@ class TestEntriesWriter {
   private static Struct objects(byte[] row, List<FeatureType> types) throws CorruptRowException {
     RowReader reader = new RowReader(row);
     reader.readEventTimestamp(AS_OF);
-    Value[] values = reader.readValues(types);
+    Value[] values = RowValues.read(reader, types);
     Struct.Builder struct = Struct.newBuilder();
     for (int i = 0; i < values.length; i++) {
       struct.putFields("n" + i, values[i]);

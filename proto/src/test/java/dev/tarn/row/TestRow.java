@@ -634,7 +634,7 @@ class TestRow {
   private static Value[] read(byte[] row, List<FeatureType> types) throws CorruptRowException {
     RowReader reader = new RowReader(row);
     reader.readEventTimestamp(AS_OF);
-    return reader.readValues(types);
+    return RowValues.read(reader, types);
   }
 
   private static byte[] utf8(String text) {

@@ -15,7 +15,7 @@ import java.nio.file.Path;
 import java.util.Optional;
 import org.slf4j.LoggerFactory;
 
-/** The serving jar's commands: {@code serve} and {@code get}. */
+/** Runs the serving jar's commands: {@code serve} and {@code get}. */
 public final class Main {
 
   private static final PrintStream OUT = utf8(FileDescriptor.out);
@@ -23,7 +23,9 @@ public final class Main {
 
   private Main() {}
 
-  /** Exits with 0 done, 1 failed, 2 bad use; a server that SIGTERM or SIGINT stops has done. */
+  /**
+   * Exits with 0 for success, 1 for failure and 2 for bad use; a server that is stopped succeeds.
+   */
   public static void main(String[] args) {
     System.exit(run(args));
   }
@@ -39,7 +41,8 @@ public final class Main {
       log = Optional.of(Logs.open(settings.state(), line.get().command().word()));
       switch (line.get().command()) {
         case SERVE -> serve(settings);
-        case GET -> OUT.println(Get.run(line.get(), settings.read(ServingSettings::of).port()));
+        case GET ->
+            OUT.println(Get.run(line.get(), settings.read(ServingSettings::of).rpc().port()));
         default ->
             throw new UsageException(
                 "'%s' belongs to the etl jar, this is the serving jar: run it as ./tarn %1$s"
@@ -66,17 +69,17 @@ public final class Main {
     server.trouble().ifPresent(trouble -> ERR.println("tarn: no lookups yet: " + trouble));
     OUT.printf(
         "tarn: serving on %s:%d (Redis %s%s)%n",
-        serving.host(),
+        serving.rpc().host(),
         server.port(),
         redis.address(),
         server
             .httpPort()
-            .map(port -> ", metrics http://%s:%d/metrics".formatted(serving.host(), port))
+            .map(port -> ", metrics http://%s:%d/metrics".formatted(serving.rpc().host(), port))
             .orElse(""));
     server.awaitTermination();
   }
 
-  /** Ends the process itself: after a signal the JVM would exit with 143 or 130, not with 0. */
+  /** Stops the server and halts with 0; after a signal the JVM would exit with 143 or 130. */
   private static void stop(LookupServer server) {
     try {
       server.stop();
@@ -87,7 +90,7 @@ public final class Main {
     }
   }
 
-  /** UTF-8 whatever the terminal says, as programs read it. */
+  /** Opens a stream in UTF-8, whatever the terminal's encoding, because programs read it. */
   private static PrintStream utf8(FileDescriptor stream) {
     return new PrintStream(new FileOutputStream(stream), true, StandardCharsets.UTF_8);
   }

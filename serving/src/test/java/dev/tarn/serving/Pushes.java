@@ -71,7 +71,7 @@ public final class Pushes implements AutoCloseable {
     return redis;
   }
 
-  /** The as-of of all versions, a minute ago. */
+  /** Returns the as-of of all versions, a minute ago. */
   public Instant asOf() {
     return asOf;
   }
@@ -92,7 +92,7 @@ public final class Pushes implements AutoCloseable {
     return releasedAt;
   }
 
-  /** As {@link #release}, with the announcement lost. */
+  /** Releases as {@link #release} does, but loses the announcement. */
   public Instant releaseSilently(Map<String, String> versions) {
     Instant now = Instant.now().truncatedTo(ChronoUnit.MILLIS);
     Map<String, String> entries = new HashMap<>();
@@ -141,7 +141,7 @@ public final class Pushes implements AutoCloseable {
             .build());
   }
 
-  /** Puts any bytes where the row of an entity is. */
+  /** Replaces the row of an entity by any bytes. */
   public void overwriteRow(String view, String version, String id, byte[] row) {
     int bucket = RedisKeys.bucketOf(utf8(id), BUCKETS);
     rows.hset(RedisKeys.bucket(keys.bucketPrefix(view, version), bucket), utf8(id), row);
@@ -152,7 +152,7 @@ public final class Pushes implements AutoCloseable {
     client.shutdown(Duration.ZERO, Duration.ofSeconds(2));
   }
 
-  /** A version of a feature view in the making. */
+  /** A version of a feature view that is not written yet. */
   public final class View {
 
     private final Manifest.Builder manifest;
@@ -192,20 +192,20 @@ public final class Pushes implements AutoCloseable {
       return this;
     }
 
-    /** Anything else that a manifest may have. */
+    /** Changes anything else in the version record. */
     public View with(Consumer<Manifest.Builder> change) {
       change.accept(manifest);
       return this;
     }
 
-    /** The as-of of the version, before its rows, if it is not that of all others. */
+    /** Sets another as-of than that of the other versions; call it before adding rows. */
     public View asOf(Instant asOf) {
       versionAsOf = asOf;
       manifest.setAsOf(Timestamps.fromMicros(Values.micros(asOf)));
       return this;
     }
 
-    /** Makes it an overlay on a full version of that as-of. */
+    /** Makes the version an overlay on a full version of that as-of. */
     public View over(String version, Instant baseAsOf) {
       manifest
           .getBaseBuilder()
@@ -215,13 +215,13 @@ public final class Pushes implements AutoCloseable {
       return this;
     }
 
-    /** An entity that the base has and the overlay has not. */
+    /** Removes an entity that the base has. */
     public View removed(String id) {
       encoded.put(id, new byte[0]);
       return this;
     }
 
-    /** A row of the version's as-of; a null is a null. */
+    /** Adds a row of the version's as-of; a null value is a null. */
     public View row(String id, Object... values) {
       return rowAt(versionAsOf, id, values);
     }
@@ -241,7 +241,7 @@ public final class Pushes implements AutoCloseable {
       return this;
     }
 
-    /** Writes the version: rows first, then its manifest. It is not released by that. */
+    /** Writes the version, first the rows and then the record, without releasing it. */
     public View write(String version) {
       String prefix = keys.bucketPrefix(manifest.getFeatureView(), version);
       int buckets = manifest.getBuckets();

@@ -33,12 +33,12 @@ public final class RedisFixture implements AutoCloseable {
     restart();
   }
 
-  /** The one of this JVM, for tests that leave it running. It ends with the JVM. */
+  /** Returns the Redis of this JVM, for tests that leave it running. It ends with the JVM. */
   public static RedisFixture shared() {
     return SHARED;
   }
 
-  /** One for a test that stops it. */
+  /** Starts a Redis for a test that stops it. */
   public static RedisFixture start(String... settings) {
     return new RedisFixture(freePort(), List.of(settings));
   }
@@ -51,7 +51,7 @@ public final class RedisFixture implements AutoCloseable {
     }
   }
 
-  /** How to reach it, with a namespace that nobody has used before. */
+  /** Returns settings to reach it, with a namespace that nobody has used before. */
   public RedisSettings settings() {
     return settings(Duration.ofSeconds(2), "", 0);
   }
@@ -61,12 +61,12 @@ public final class RedisFixture implements AutoCloseable {
         "127.0.0.1", port, database, "", password, false, "", timeout, unusedKeys());
   }
 
-  /** How to reach any Redis of this machine, with a namespace that nobody has used before. */
+  /** Returns settings to reach any Redis of this machine, with an unused namespace. */
   public static RedisSettings settings(int port, Duration timeout) {
     return new RedisSettings("127.0.0.1", port, 0, "", "", false, "", timeout, unusedKeys());
   }
 
-  /** The same Redis and namespace, with another patience. */
+  /** Returns settings of the same Redis and namespace, with another timeout. */
   public static RedisSettings with(RedisSettings settings, Duration timeout) {
     return new RedisSettings(
         settings.host(),
@@ -88,7 +88,7 @@ public final class RedisFixture implements AutoCloseable {
     return new RedisKeys("test-" + NAMESPACES.incrementAndGet());
   }
 
-  /** Starts it, empty, on the same port as before. */
+  /** Starts Redis again, empty, on the same port as before. */
   public void restart() {
     try {
       RedisServerBuilder builder = RedisExecutable.newServer(port);
@@ -108,7 +108,7 @@ public final class RedisFixture implements AutoCloseable {
     }
   }
 
-  /** Makes it mute: connections stay, nothing is answered, until {@link #resume}. */
+  /** Suspends Redis until {@link #resume}: connections stay, and nothing is answered. */
   public void suspend() {
     suspended = askPid();
     signal("STOP");
@@ -119,7 +119,7 @@ public final class RedisFixture implements AutoCloseable {
     suspended = 0;
   }
 
-  /** Ends it where it is, suspended. */
+  /** Kills Redis while it is suspended. */
   public void killSuspended() {
     signal("KILL");
     suspended = 0;
@@ -167,7 +167,7 @@ public final class RedisFixture implements AutoCloseable {
     }
   }
 
-  /** For a client of what a push writes. */
+  /** Returns the address for a client that pushes. */
   public static RedisURI uri(RedisSettings settings) {
     RedisURI.Builder uri =
         RedisURI.builder()

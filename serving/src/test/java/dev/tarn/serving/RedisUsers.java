@@ -5,14 +5,14 @@ import dev.tarn.redis.RedisSettings;
 import java.util.ArrayList;
 import java.util.List;
 
-/** The user that docs/redis.md describes, with no permission beyond those that serving needs. */
+/** Makes the user that docs/redis.md describes, with only the permissions that serving needs. */
 public final class RedisUsers {
 
   public static final String PASSWORD = "hunter2-of-serving";
 
   private RedisUsers() {}
 
-  /** The command that makes it. */
+  /** Returns the command that makes the user. */
   public static String[] serving(RedisKeys keys, String... more) {
     String control = keys.release().replace("release", "");
     String namespace = control.replaceAll("[{}:]", "");

@@ -59,7 +59,7 @@ public final class ServerFixture implements AutoCloseable {
   public static final ServingSettings SETTINGS = settings("");
 
   static {
-    // What grpc-java logs belongs to the log, as in the server itself.
+    // Sends the lines of grpc-java to the log, as the server itself does.
     SLF4JBridgeHandler.removeHandlersForRootLogger();
     SLF4JBridgeHandler.install();
   }
@@ -87,7 +87,7 @@ public final class ServerFixture implements AutoCloseable {
             .build();
   }
 
-  /** The defaults on free ports, changed by HOCON below {@code serving}. */
+  /** Returns the defaults on free ports, changed by HOCON below {@code serving}. */
   public static ServingSettings settings(String changes) {
     return ServingSettings.of(
         ConfigFactory.parseString(changes)
@@ -137,7 +137,7 @@ public final class ServerFixture implements AutoCloseable {
     }
   }
 
-  /** By name with its labels. */
+  /** Returns the metrics by name with labels. */
   public Map<String, Double> metrics() {
     return http("/metrics")
         .body()
@@ -153,12 +153,12 @@ public final class ServerFixture implements AutoCloseable {
     return stub().getOnlineFeatures(request.build());
   }
 
-  /** All features of entities. */
+  /** Asks for all features of entities. */
   public GetOnlineFeaturesResponse ask(String... ids) {
     return ask(request(ids));
   }
 
-  /** Named features of one entity. */
+  /** Asks for some features of one entity. */
   public FeatureSet ask(String id, List<String> features) {
     return ask(request(id).addAllFeatureNames(features)).getResultsOrThrow(id);
   }
@@ -167,12 +167,12 @@ public final class ServerFixture implements AutoCloseable {
     return GetOnlineFeaturesRequest.newBuilder().addAllEntityIds(List.of(ids));
   }
 
-  /** Without waiting for the answer. */
+  /** Asks without waiting for the answer. */
   public ListenableFuture<GetOnlineFeaturesResponse> askLater(String... ids) {
     return FeatureStoreServiceGrpc.newFutureStub(channel).getOnlineFeatures(request(ids).build());
   }
 
-  /** Over a connection of its own. */
+  /** Asks over a connection of its own. */
   public GetOnlineFeaturesResponse askOver(ChannelCredentials credentials, String... ids) {
     ManagedChannel own = Grpc.newChannelBuilder("127.0.0.1:" + server.port(), credentials).build();
     try {
@@ -182,7 +182,7 @@ public final class ServerFixture implements AutoCloseable {
     }
   }
 
-  /** The services that there are, asked with some headers. */
+  /** Asks for the names of all services, with some headers. */
   public CompletableFuture<ServerReflectionResponse> reflection(Metadata headers) {
     CompletableFuture<ServerReflectionResponse> answer = new CompletableFuture<>();
     ServerReflectionGrpc.newStub(channel)
@@ -206,7 +206,7 @@ public final class ServerFixture implements AutoCloseable {
     return answer;
   }
 
-  /** The status that a request fails with. */
+  /** Returns the status with which a request fails. */
   public Status refusal(GetOnlineFeaturesRequest.Builder request) {
     return refusal(() -> ask(request));
   }
@@ -225,14 +225,14 @@ public final class ServerFixture implements AutoCloseable {
     assertThat(status.getCode()).isEqualTo(code);
   }
 
-  /** Values as Java has them: numbers, texts, flags; null for a null_value. */
+  /** Returns values as Java objects: numbers, texts, flags; null for a null_value. */
   public static Map<String, Object> values(FeatureSet set) {
     Map<String, Object> values = new HashMap<>();
     set.getFeaturesMap().forEach((name, value) -> values.put(name, java(value)));
     return values;
   }
 
-  /** Statuses without their prefix. */
+  /** Returns statuses without their prefix. */
   public static Map<String, String> statuses(FeatureSet set) {
     return set.getStatusesMap().entrySet().stream()
         .collect(Collectors.toMap(Map.Entry::getKey, entry -> word(entry.getValue())));
@@ -245,7 +245,7 @@ public final class ServerFixture implements AutoCloseable {
         .ignoreExceptionsInstanceOf(StatusRuntimeException.class);
   }
 
-  /** The lines of the log that have a text. */
+  /** Returns the lines of the log that have a text. */
   public static List<String> logged(String text) {
     try {
       return Files.readAllLines(Path.of("target", "test.log")).stream()

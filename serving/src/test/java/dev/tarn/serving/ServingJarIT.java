@@ -18,7 +18,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The jar as it is shipped, in a process of its own. */
+/** Checks the jar as it is shipped, in a process of its own. */
 class ServingJarIT {
 
   private static final Path JAR = Path.of("target", "tarn-serving.jar").toAbsolutePath();
@@ -28,7 +28,7 @@ class ServingJarIT {
 
   @TempDir private Path home;
 
-  /** What a process has left. */
+  /** The result of a process. */
   private record Ended(int status, String out, String err) {}
 
   @AfterEach
@@ -61,7 +61,7 @@ class ServingJarIT {
                 .formatted(target.split(":", -1)[1]));
     assertThat(second.status()).isEqualTo(1);
 
-    // Not Process.destroy, which also closes what is still to be read.
+    // Process.destroy would also close the output that is still to be read.
     server.toHandle().destroy();
     assertThat(server.waitFor(30, TimeUnit.SECONDS)).isTrue();
     assertThat(server.exitValue()).isZero();
@@ -186,7 +186,7 @@ class ServingJarIT {
     }
     command.add("redis.namespace=" + RedisFixture.namespace(redis));
     ProcessBuilder builder = new ProcessBuilder(command);
-    // As bare a terminal as there is: what is printed must be UTF-8 there too.
+    // The terminal is as bare as possible; the output must be UTF-8 there too.
     builder.environment().put("LC_ALL", "C");
     builder.environment().put("TARN_HOME", home.toString());
     builder.environment().keySet().removeAll(List.of("TARN_CONF", "JAVA_TOOL_OPTIONS"));

@@ -8,8 +8,8 @@ import org.awaitility.core.ConditionFactory;
 import org.junit.jupiter.api.AfterEach;
 
 /**
- * What a test of the server needs: a namespace in a real Redis, what is pushed there, and the
- * server that answers from it, which it starts itself.
+ * Gives a test of the server a namespace in a real Redis, pushes into it, and the server that
+ * answers from it, which the test starts itself.
  */
 public abstract class ServingTest {
 
@@ -20,12 +20,12 @@ public abstract class ServingTest {
   protected Pushes pushes;
   protected ServerFixture server;
 
-  /** With the Redis of all tests, which none of them stops. */
+  /** Uses the Redis of all tests, which no test stops. */
   protected ServingTest() {
     this(RedisFixture.shared());
   }
 
-  /** With one of its own, which ends with the test. */
+  /** Uses a Redis of its own, which ends with the test. */
   protected ServingTest(RedisFixture redis) {
     use(redis, redis.settings());
   }
@@ -41,13 +41,13 @@ public abstract class ServingTest {
     }
   }
 
-  /** Goes on with another Redis. */
+  /** Continues with another Redis. */
   protected final void useInstead(RedisFixture own, RedisSettings ownSettings) {
     endAll();
     use(own, ownSettings);
   }
 
-  /** How long the server, started after this, waits for Redis. */
+  /** Sets how long the server, started after this, waits for Redis. */
   protected final void redisTimeout(Duration timeout) {
     settings = RedisFixture.with(settings, timeout);
   }
@@ -63,22 +63,22 @@ public abstract class ServingTest {
     pushes.release("a", "v" + number);
   }
 
-  /** What the server answers of {@link #push}. */
+  /** Returns the number of {@link #push} that the server answers. */
   protected final double number() {
     return number(server.ask("u1"), "u1");
   }
 
-  /** The number that is feature {@code n} of an entity. */
+  /** Returns the number that is feature {@code n} of an entity. */
   protected static double number(GetOnlineFeaturesResponse answer, String id) {
     return answer.getResultsOrThrow(id).getFeaturesOrThrow("n").getNumberValue();
   }
 
-  /** How many rows Redis was asked for by now. */
+  /** Counts the rows that Redis was asked for by now. */
   protected final long hgets() {
     return stat("commandstats", "cmdstat_hget:calls=");
   }
 
-  /** A number of Redis's INFO; 0 if it isn't there yet. */
+  /** Returns a number of Redis's INFO; 0 if it isn't there yet. */
   protected final long stat(String section, String name) {
     return pushes
         .redis()
@@ -90,12 +90,12 @@ public abstract class ServingTest {
         .orElse(0L);
   }
 
-  /** A name that no other test has: all share the log. */
+  /** Returns a name that no other test has, because all tests share the log. */
   protected final String unique(String name) {
     return name + "_" + RedisFixture.namespace(settings).replaceAll("\\D", "");
   }
 
-  /** For what takes longer than a release: a connection, a file that is looked at. */
+  /** Waits longer than for a release: for a connection, or a file that is read again. */
   protected static ConditionFactory eventually() {
     return ServerFixture.soon().atMost(Duration.ofSeconds(30));
   }

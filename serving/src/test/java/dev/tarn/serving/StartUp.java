@@ -18,9 +18,9 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * How long a server takes from exec to its first answer, from a real Redis. Prints the milliseconds
- * of each run and their median; the first run of {@code ./tarn serve} has no archive of classes
- * yet.
+ * Measures how long a server takes from exec to its first answer, with a real Redis. It prints the
+ * milliseconds of each run and their median; the first run of {@code ./tarn serve} has no archive
+ * of classes yet.
  *
  * <pre>
  * mvn -q -pl proto,serving package dependency:build-classpath -DskipTests -Dmdep.outputFile=target/classpath
@@ -34,7 +34,7 @@ final class StartUp {
 
   private StartUp() {}
 
-  /** How many runs, and the command that starts a server. */
+  /** Takes the number of runs and the command that starts a server. */
   public static void main(String[] args) throws IOException, InterruptedException {
     long[] millis = new long[Integer.parseInt(args[0])];
     RedisSettings redis = RedisFixture.shared().settings();

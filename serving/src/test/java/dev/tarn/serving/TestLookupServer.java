@@ -32,7 +32,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What the server offers besides the lookup itself, and how it starts and stops. */
+/** Checks what the server offers besides lookups, and how it starts and stops. */
 class TestLookupServer extends ServingTest {
 
   @BeforeEach

@@ -6,7 +6,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
 import dev.tarn.serving.access.TlsSettings;
+import dev.tarn.serving.lookup.LookupSettings;
 import dev.tarn.serving.ops.TracingSettings;
+import dev.tarn.serving.rpc.RpcSettings;
 import java.time.Duration;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -22,24 +24,15 @@ class TestServingSettings {
     assertThat(ServingSettings.of(TARN))
         .isEqualTo(
             new ServingSettings(
-                "127.0.0.1",
-                50051,
-                "",
-                10_000,
-                1024,
-                0,
-                Duration.ZERO,
-                4 << 20,
-                200,
-                1000,
-                9464,
-                0.0,
-                new TracingSettings("", 0.01),
+                new RpcSettings("127.0.0.1", 50051, 4 << 20, 200, 1000, Duration.ofSeconds(10)),
+                new LookupSettings("", 10_000, 1024, 0, Duration.ZERO),
                 new TlsSettings("", "", ""),
                 "",
                 Duration.ofSeconds(10),
                 Duration.ofMillis(500),
-                Duration.ofSeconds(10)));
+                9464,
+                0.0,
+                new TracingSettings("", 0.01)));
   }
 
   @ParameterizedTest
@@ -80,6 +73,6 @@ class TestServingSettings {
   void portZeroIsAnyThatIsFree() {
     Config changed = ConfigFactory.parseString("serving.port = 0").withFallback(TARN);
 
-    assertThat(ServingSettings.of(changed).port()).isZero();
+    assertThat(ServingSettings.of(changed).rpc().port()).isZero();
   }
 }

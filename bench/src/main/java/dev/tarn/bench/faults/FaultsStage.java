@@ -9,7 +9,7 @@ import dev.tarn.cli.Settings;
 import dev.tarn.cli.TarnException;
 import dev.tarn.etl.compute.Build;
 import dev.tarn.etl.console.Console;
-import dev.tarn.etl.console.Failures;
+import dev.tarn.etl.console.Causes;
 import dev.tarn.etl.definition.Definitions;
 import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.etl.lake.Lake;
@@ -306,7 +306,7 @@ final class FaultsStage implements AutoCloseable {
         try {
           open.pop().close();
         } catch (Exception e) { // as AutoCloseable says; the others are to be closed still
-          console.say("could not be ended: %s", Failures.reason(e));
+          console.say("could not be ended: %s", Causes.reason(e));
         }
       }
     }

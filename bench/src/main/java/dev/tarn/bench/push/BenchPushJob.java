@@ -141,7 +141,7 @@ public final class BenchPushJob {
             .formatted(folder.resolve("users"), definition));
     for (int day = 0; day < AS_OFS.length; day++) {
       users(day).write().mode(SaveMode.Overwrite).parquet(folder.resolve("users").toString());
-      List<Build.Outcome> built =
+      List<Build.AsOfOutcome> built =
           new Build(lake, console).build(view(), List.of(Instant.parse(AS_OFS[day])), false);
       snapshots.add(built.get(0).snapshotId());
     }

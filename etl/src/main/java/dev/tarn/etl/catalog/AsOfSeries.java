@@ -15,7 +15,7 @@ import java.util.TreeSet;
  * The as-ofs that a snapshot has, in whole microseconds as event timestamps are. Where only changes
  * are stored, the rows can't tell: an as-of at which nothing changed has none.
  *
- * <p>As text, for a snapshot's summary: as-ofs at equal distances are one run {@code
+ * <p>A snapshot's summary has them as text: as-ofs at equal distances are one run {@code
  * FIRST/STEP/COUNT}, so that years of days stay a few bytes, e.g. {@code
  * 2026-01-01T00:00:00Z/PT24H/60,2026-03-02T06:00:00Z}.
  */
@@ -30,7 +30,7 @@ public final class AsOfSeries {
   }
 
   /**
-   * What {@link #toString} has written.
+   * Reads what {@link #toString} has written.
    *
    * @throws TarnException if it is anything else
    */
@@ -58,6 +58,7 @@ public final class AsOfSeries {
     return new AsOfSeries(asOfs);
   }
 
+  /** The same as-ofs and one more. */
   public AsOfSeries plus(Instant asOf) {
     NavigableSet<Instant> more = new TreeSet<>(asOfs);
     more.add(micros(asOf));
@@ -115,7 +116,7 @@ public final class AsOfSeries {
     return String.join(",", runs);
   }
 
-  /** Spark's timestamps have no finer parts: an as-of is what its rows say that it is. */
+  /** Cuts an as-of to microseconds, since the timestamps of its rows have no finer parts. */
   private static Instant micros(Instant instant) {
     return Values.instant(Values.micros(instant));
   }

@@ -4,7 +4,7 @@ import com.typesafe.config.Config;
 import com.typesafe.config.ConfigUtil;
 import dev.tarn.cli.Settings;
 import dev.tarn.cli.TarnException;
-import dev.tarn.etl.console.Failures;
+import dev.tarn.etl.console.Causes;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -86,7 +86,7 @@ public final class IcebergCatalog implements AutoCloseable {
     } catch (RuntimeException e) {
       throw new TarnException(
           "can't use the Iceberg catalog at %s (settings below 'catalog'): %s"
-              .formatted(address, Failures.reason(e)),
+              .formatted(address, Causes.reason(e)),
           e);
     }
   }
@@ -156,7 +156,7 @@ public final class IcebergCatalog implements AutoCloseable {
         closeable.close();
       } catch (Exception e) { // AutoCloseable declares every exception
         throw new TarnException(
-            "can't close the Iceberg catalog at %s: %s".formatted(address, Failures.reason(e)), e);
+            "can't close the Iceberg catalog at %s: %s".formatted(address, Causes.reason(e)), e);
       }
     }
   }
@@ -183,7 +183,7 @@ public final class IcebergCatalog implements AutoCloseable {
     } catch (IOException e) {
       throw new TarnException(
           "can't make the folder %s for the catalog (setting catalog.uri): %s"
-              .formatted(parent, Failures.reason(e)),
+              .formatted(parent, Causes.reason(e)),
           new UncheckedIOException(e));
     }
   }

@@ -1,7 +1,7 @@
 package dev.tarn.etl.catalog;
 
 import dev.tarn.cli.TarnException;
-import dev.tarn.etl.console.Failures;
+import dev.tarn.etl.console.Causes;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.ArrayList;
@@ -105,8 +105,7 @@ public final class Ledger {
       table.newAppend().appendFile(write(table, rows)).commit();
     } catch (RuntimeException e) {
       throw new TarnException(
-          "%s can't be stored in %s: %s".formatted(what, catalog.table(name), Failures.reason(e)),
-          e);
+          "%s can't be stored in %s: %s".formatted(what, catalog.table(name), Causes.reason(e)), e);
     }
   }
 

@@ -5,7 +5,7 @@ import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.util.Timestamps;
 import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;
-import dev.tarn.etl.console.Failures;
+import dev.tarn.etl.console.Causes;
 import dev.tarn.manifest.TrainingManifest;
 import dev.tarn.manifest.TrainingReading;
 import dev.tarn.manifest.TrainingView;
@@ -144,7 +144,7 @@ public final class TrainingSets {
       }
     } catch (IOException e) {
       throw new TarnException(
-          "manifest=%s can't be read: %s".formatted(idOrFile, Failures.reason(e)), e);
+          "manifest=%s can't be read: %s".formatted(idOrFile, Causes.reason(e)), e);
     }
   }
 
@@ -308,7 +308,7 @@ public final class TrainingSets {
       return manifest;
     } catch (InvalidProtocolBufferException e) {
       throw new UsageException(
-          "%s is not the manifest of a training set: %s".formatted(where, Failures.reason(e)), e);
+          "%s is not the manifest of a training set: %s".formatted(where, Causes.reason(e)), e);
     }
   }
 

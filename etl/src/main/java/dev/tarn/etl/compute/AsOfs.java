@@ -10,7 +10,7 @@ import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** The as-ofs that a build is asked for: one, or a range. */
+/** Reads the as-ofs that a build is asked for: one, or a range. */
 public final class AsOfs {
 
   private static final int MOST = 10_000;

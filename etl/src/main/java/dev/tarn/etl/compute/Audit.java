@@ -17,18 +17,18 @@ import org.apache.spark.sql.functions;
 /** Runs a view's checks on the rows of one as-of before they are published. */
 final class Audit {
 
-  /** Rows that are named of each check that fails. */
+  /** Number of rows to name for each check that fails. */
   private static final int EXAMPLES = 5;
 
   /**
-   * What the audit found.
+   * The findings of an audit.
    *
    * @param rows rows of the as-of
    * @param failures a line for each check that failed, with where it is defined and which rows
    */
-  record Result(long rows, List<String> failures) {}
+  record AuditResult(long rows, List<String> failures) {}
 
-  /** A condition that no row may meet, with what to say of the rows that do. */
+  /** A condition that no row may meet, and the column to show of the rows that do. */
   private record RowRule(String name, Position position, Column isBroken, Optional<String> shown) {}
 
   private final FeatureView view;
@@ -48,8 +48,8 @@ final class Audit {
     this.rowsBefore = rowsBefore;
   }
 
-  /** One pass over the rows for all counts, then one more for each check that failed. */
-  Result run() {
+  /** Runs the checks in one pass over the rows, and one more for each check that fails. */
+  AuditResult run() {
     List<RowRule> rules = rowRules();
     List<Column> counts = new ArrayList<>();
     Column[] keys = keys();
@@ -72,7 +72,7 @@ final class Audit {
     for (Check check : view.checks()) {
       checkOfWhole(check, total).ifPresent(failures::add);
     }
-    return new Result(total, failures);
+    return new AuditResult(total, failures);
   }
 
   private List<RowRule> rowRules() {

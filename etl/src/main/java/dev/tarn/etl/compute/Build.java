@@ -50,20 +50,22 @@ import org.apache.spark.storage.StorageLevel;
  */
 public final class Build {
 
-  /** Tries when another build publishes to the same table in between. */
+  /**
+   * Attempts; more than one is needed only if another build publishes to the same table in between.
+   */
   private static final int ATTEMPTS = 10;
 
   private static final DateTimeFormatter BRANCH =
       DateTimeFormatter.ofPattern("'audit_'yyyyMMdd'T'HHmmss'Z'").withZone(ZoneOffset.UTC);
 
   /**
-   * What became of one as-of.
+   * The result for one as-of.
    *
-   * @param rows what the SQL gave
+   * @param rows number of rows that the SQL gave
    * @param changed where changes are stored: the entities that differ from the as-of before
    * @param snapshotId what main moved to; the newest snapshot of main if nothing was to be done
    */
-  public record Outcome(
+  public record AsOfOutcome(
       Instant asOf,
       boolean built,
       long rows,
@@ -88,17 +90,17 @@ public final class Build {
    * @throws TarnException if the definition does not fit, a source can't be read or a check fails;
    *     the as-ofs before that one are published
    */
-  public List<Outcome> build(FeatureView view, List<Instant> asOfs, boolean skip) {
+  public List<AsOfOutcome> build(FeatureView view, List<Instant> asOfs, boolean skip) {
     SourceTables sources = SourceTables.open(spark, view.sources());
     Problems problems = new Problems();
     ViewQuery.check(spark, view, problems);
     problems.throwIfAny();
     boolean isNew = FeatureTable.find(lake.catalog(), view.name()).isEmpty();
     FeatureTable table = FeatureTable.findOrCreate(lake.catalog(), view, TableLayout.schema(view));
-    List<Outcome> outcomes = new ArrayList<>();
+    List<AsOfOutcome> outcomes = new ArrayList<>();
     try {
       for (Instant asOf : asOfs) {
-        Outcome outcome;
+        AsOfOutcome outcome;
         try (Pulse pulse = TaskProgress.show(lake, console, view.name() + " as of " + asOf)) {
           outcome = buildOne(view, table, sources, asOf, skip);
         }
@@ -115,19 +117,19 @@ public final class Build {
     return outcomes;
   }
 
-  private Outcome buildOne(
+  private AsOfOutcome buildOne(
       FeatureView view, FeatureTable table, SourceTables sources, Instant asOf, boolean skip) {
     Instant start = Instant.now();
     if (skip && table.isUpToDate(asOf, view.definitionHash())) {
       long snapshotId = table.main().orElseThrow().snapshotId();
-      return new Outcome(
+      return new AsOfOutcome(
           asOf, false, 0, Optional.empty(), snapshotId, Duration.between(start, Instant.now()));
     }
     for (int attempt = 1; ; attempt++) {
       try {
         Published published = writeAuditPublish(view, table, sources, asOf);
         Duration took = Duration.between(start, Instant.now());
-        return new Outcome(
+        return new AsOfOutcome(
             asOf, true, published.rows(), published.changed(), published.snapshotId(), took);
       } catch (TarnException e) {
         throw e;
@@ -275,7 +277,7 @@ public final class Build {
     if (there.isEmpty()) {
       return;
     }
-    // A snapshot of its own, from which nobody is to read.
+    // This is a snapshot of its own that nobody may read.
     CommitMetadata.withCommitProperties(
         Map.of(FeatureTable.REPLACES, asOfs.get(0).toString()),
         () ->
@@ -299,7 +301,7 @@ public final class Build {
       Instant asOf,
       Dataset<Row> rows,
       Supplier<Optional<Long>> rowsBefore) {
-    Audit.Result audited = new Audit(view, rows, rowsBefore).run();
+    Audit.AuditResult audited = new Audit(view, rows, rowsBefore).run();
     if (!audited.failures().isEmpty()) {
       throw new TarnException(
           "build of %s as of %s: %d %s failed; main stays at %s\n  %s"
@@ -321,14 +323,21 @@ public final class Build {
     return functions.col(FeatureView.EVENT_TIMESTAMP).equalTo(functions.lit(Timestamp.from(asOf)));
   }
 
-  /** Whether main moved while the rows were written: then they must be written on top of that. */
+  /**
+   * Whether another build moved main or the branch while the rows were written, so that they must
+   * be written again on top of that.
+   *
+   * <p>Iceberg has exceptions of its own for a commit that lost a race only. A branch that can't be
+   * fast-forwarded is an IllegalArgumentException and a delete whose branch was replaced is a
+   * ValidationException, both told from other mistakes by the message alone.
+   */
   private static boolean isConflict(Exception e) {
     boolean isRefused = e instanceof IllegalArgumentException || e instanceof ValidationException;
     return e instanceof CommitFailedException
         || (isRefused && String.valueOf(e.getMessage()).contains("ancestor"));
   }
 
-  private void report(FeatureView view, Outcome outcome, int number, int of) {
+  private void report(FeatureView view, AsOfOutcome outcome, int number, int of) {
     String progress = of == 1 ? "" : "[%d/%d] ".formatted(number, of);
     if (!outcome.built()) {
       console.say("%s%s as of %s is up to date", progress, view.name(), outcome.asOf());

@@ -89,10 +89,10 @@ final class Changes {
     return Optional.empty();
   }
 
-  /** What the build of an as-of computed, put together again. */
+  /** Restores the rows that the build of an as-of computed. */
   private Dataset<Row> rowsAt(Instant asOf) {
     Column isThere = functions.col(FeatureView.EVENT_TIMESTAMP).leq(at(asOf));
-    return NewestRows.of(stored.filter(isThere), view.entity())
+    return NewestRows.of(stored.filter(isThere), view.entity().keyNames())
         .filter(functions.col(FeatureView.PRESENT_UNTIL).isNull());
   }
 

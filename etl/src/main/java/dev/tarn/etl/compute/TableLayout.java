@@ -7,7 +7,7 @@ import org.apache.iceberg.spark.SparkSchemaUtil;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 
-/** The columns of a view's feature table, in order. */
+/** Defines the columns of a view's feature table, in order. */
 public final class TableLayout {
 
   private TableLayout() {}

@@ -1,8 +1,7 @@
 package dev.tarn.etl.compute;
 
 import dev.tarn.cli.Suggestion;
-import dev.tarn.cli.TarnException;
-import dev.tarn.etl.console.Failures;
+import dev.tarn.etl.console.Causes;
 import dev.tarn.etl.definition.Entity;
 import dev.tarn.etl.definition.Feature;
 import dev.tarn.etl.definition.FeatureView;
@@ -10,6 +9,7 @@ import dev.tarn.etl.definition.Position;
 import dev.tarn.etl.definition.Problems;
 import dev.tarn.etl.definition.Source;
 import dev.tarn.etl.definition.SparkTypes;
+import dev.tarn.etl.source.SourceException;
 import dev.tarn.etl.source.SourceTables;
 import java.sql.Timestamp;
 import java.time.Instant;
@@ -29,7 +29,7 @@ import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 import scala.Option;
 
-/** A view's SQL: whether it gives what the view promises, and what it gives for an as-of. */
+/** Checks a view's SQL against its definition and computes its rows for an as-of. */
 public final class ViewQuery {
 
   private ViewQuery() {}
@@ -42,8 +42,8 @@ public final class ViewQuery {
     SourceTables sources;
     try {
       sources = SourceTables.declare(spark, view.sources());
-    } catch (TarnException e) {
-      addSourceProblem(view, e, problems);
+    } catch (SourceException e) {
+      problems.add(e.position(), e.problem());
       return;
     }
     boolean sourcesFit = true;
@@ -62,7 +62,7 @@ public final class ViewQuery {
       } else if (timestamp.isPresent()
           && !isMoment(entry.getValue().apply(timestamp.get()).dataType())) {
         sourcesFit = false;
-        // Spark would compare it all the same, and leave out what it can't turn into a moment.
+        // Spark would compare it anyway and leave out what it can't convert to a moment.
         problems.add(
             entry.getKey().position(),
             "source '%s': its timestamp '%s' is %s; it must be timestamp or date"
@@ -78,7 +78,7 @@ public final class ViewQuery {
     try {
       sources.show(Instant.EPOCH);
       StructType given = analyze(spark, view, Instant.EPOCH).schema();
-      for (Entity.Key key : view.entity().keys()) {
+      for (Entity.KeyColumn key : view.entity().keys()) {
         checkColumn(
             given, key.name(), key.type(), "key column", view, view.sqlPosition(), problems);
       }
@@ -153,19 +153,7 @@ public final class ViewQuery {
     }
   }
 
-  /** A source's own problems begin with where it is defined. */
-  private static void addSourceProblem(FeatureView view, TarnException e, Problems problems) {
-    for (Source source : view.sources()) {
-      String prefix = source.position() + ": ";
-      if (e.getMessage().startsWith(prefix)) {
-        problems.add(source.position(), e.getMessage().substring(prefix.length()));
-        return;
-      }
-    }
-    problems.add(view.sqlPosition(), "view '%s': %s".formatted(view.name(), e.getMessage()));
-  }
-
-  /** What Spark says, without its error class and without the line within the SQL. */
+  /** Spark's message without its error class and without the line within the SQL. */
   private static String reason(FeatureView view, Exception e) {
     if (e instanceof AnalysisException analysis
         && "TABLE_OR_VIEW_NOT_FOUND".equals(analysis.getErrorClass())) {
@@ -174,7 +162,7 @@ public final class ViewQuery {
       return "%s is none of the view's sources%s"
           .formatted(table.replace('`', '\''), Suggestion.forName(table.replace("`", ""), sources));
     }
-    return Failures.reason(e)
+    return Causes.reason(e)
         .replaceFirst("^\\[[A-Z0-9_.]+] ", "")
         .replaceFirst("\\.? ?\\(line \\d+, pos \\d+\\)$", "")
         .replaceFirst("\\.?; line \\d+ pos \\d+;?$", "");

@@ -40,7 +40,7 @@ public final class CommandRun {
       return e.exitStatus();
     } catch (RuntimeException e) {
       LOG.error("failed", e);
-      console.say("tarn: unexpected: %s (the log has the details)", Failures.reason(e));
+      console.say("tarn: unexpected: %s (the log has the details)", Causes.reason(e));
       return 1;
     }
   }

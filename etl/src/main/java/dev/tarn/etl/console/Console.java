@@ -5,46 +5,46 @@ import java.io.PrintStream;
 import java.util.Locale;
 
 /**
- * What a job says to the person or the scheduler that started it: progress on stderr, results on
+ * Talks to the person or the scheduler that started a job: progress goes to stderr, results go to
  * stdout. Spark's own log goes elsewhere (conf/log4j2.properties).
  */
 public final class Console {
 
-  /** Whether stderr is a terminal: the launcher knows. */
+  /** Whether stderr is a terminal. The launcher says so. */
   private static final boolean WATCHED = Boolean.getBoolean("tarn.terminal");
 
   private final PrintStream out;
   private final PrintStream err;
   private boolean lineIsOpen;
 
-  /** A console of the process's own streams, or of a test's. */
+  /** Makes a console of the process's own streams, or of a test's. */
   public Console(PrintStream out, PrintStream err) {
     this.out = out;
     this.err = err;
   }
 
-  /** One that says nothing, for what is done many times over. */
+  /** Makes a console that says nothing, for what is done many times over. */
   public static Console silent() {
     PrintStream nowhere = new PrintStream(OutputStream.nullOutputStream());
     return new Console(nowhere, nowhere);
   }
 
-  /** A result. */
+  /** Prints a result. */
   public synchronized void result(String text) {
     closeLine();
     out.println(text);
     out.flush();
   }
 
-  /** A step that is done, or something to know. */
+  /** Says that a step is done, or something to know. */
   public synchronized void say(String format, Object... values) {
     closeLine();
     err.println(String.format(Locale.ROOT, format, values));
   }
 
   /**
-   * How far a step has come. On a terminal each call overwrites the one before; elsewhere, where
-   * nobody watches, nothing is written.
+   * Shows how far a step has come. On a terminal each call overwrites the one before; elsewhere,
+   * where nobody watches, nothing is written.
    */
   public synchronized void progress(String format, Object... values) {
     if (WATCHED) {

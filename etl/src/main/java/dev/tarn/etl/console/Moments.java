@@ -8,15 +8,15 @@ import java.time.LocalDateTime;
 import java.time.OffsetDateTime;
 import java.time.ZoneOffset;
 
-/** Moments as they are typed. */
+/** Reads moments as people type them. */
 public final class Moments {
 
   private Moments() {}
 
   /**
-   * A date is its midnight; a time without a zone is UTC.
+   * Reads a moment. A date means its midnight; a time without a zone is UTC.
    *
-   * @param name of the argument, for the message
+   * @param name the argument's name, for the message
    * @throws UsageException if it is no moment
    */
   public static Instant parse(String name, String text) {

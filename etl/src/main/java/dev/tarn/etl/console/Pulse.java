@@ -4,21 +4,21 @@ import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Does something twice a second beside a long step, until it is closed. */
+/** Does something twice a second during a long step, until it is closed. */
 public final class Pulse implements AutoCloseable {
 
   private static final Logger LOG = LoggerFactory.getLogger(Pulse.class);
 
   private final Thread thread;
 
-  /** Starts. What {@code beat} throws is logged; it goes on with the next. */
+  /** Starts. If {@code beat} throws, that is logged, and the next beat comes all the same. */
   public Pulse(Runnable beat) {
     thread = new Thread(() -> run(beat), "pulse");
     thread.setDaemon(true);
     thread.start();
   }
 
-  /** Stops; no beat begins after this. */
+  /** Stops; no beat begins afterwards. */
   @Override
   public void close() {
     thread.interrupt();

@@ -2,12 +2,12 @@ package dev.tarn.etl.console;
 
 import java.util.Optional;
 
-/** The version of Tarn that runs, as snapshots and manifests record it. */
+/** The version of Tarn that runs, as snapshots and version records note it. */
 public final class TarnVersion {
 
   private TarnVersion() {}
 
-  /** From the jar's manifest; {@code dev} where the classes are in no jar. */
+  /** The version in the jar's manifest; {@code dev} where the classes are in no jar. */
   public static String current() {
     return Optional.ofNullable(TarnVersion.class.getPackage().getImplementationVersion())
         .orElse("dev");

@@ -18,7 +18,10 @@ import org.apache.spark.sql.types.LongType;
 import org.apache.spark.sql.types.StringType;
 import org.apache.spark.sql.types.TimestampType;
 
-/** A feature's default, read as a value of the feature's type and answered as such values are. */
+/**
+ * Reads a feature's default as a value of the feature's type, in the form in which such values are
+ * answered.
+ */
 final class DefaultValues {
 
   private DefaultValues() {}
@@ -36,7 +39,7 @@ final class DefaultValues {
         || type instanceof TimestampType;
   }
 
-  /** Empty if the value is not one of the type, or if the type can have no default. */
+  /** Reads a value; empty if it is not of the type, or if the type can have no default. */
   static Optional<Value> of(ConfigValue value, DataType type) {
     Object given = value.unwrapped();
     try {
@@ -80,7 +83,10 @@ final class DefaultValues {
     }
   }
 
-  /** A number too large for its type would become infinite, which only a text may ask for. */
+  /**
+   * Whether the number is finite or was written as infinite: one that is too large for its type
+   * becomes infinite.
+   */
   private static boolean isExpected(double number, Object given) {
     return !Double.isInfinite(number) || given.toString().endsWith("Infinity");
   }

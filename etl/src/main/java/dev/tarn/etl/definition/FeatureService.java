@@ -24,7 +24,7 @@ public record FeatureService(
     return features.stream().anyMatch(feature -> feature.startsWith(view.name() + "."));
   }
 
-  /** The service as servers read it; transforms that are to be fitted are not fitted here. */
+  /** The service as servers read it. Transforms that are to be fitted are not fitted here. */
   public StoredService stored() {
     return StoredService.newBuilder()
         .setName(name)

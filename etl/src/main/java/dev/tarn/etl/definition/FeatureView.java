@@ -14,8 +14,8 @@ import java.util.stream.Stream;
  *
  * @param sql Spark SQL over the sources that gives the entity's key columns and the features, one
  *     row an entity; {@code :as_of} is the moment that it computes for
- * @param history what the feature table keeps of each as-of
- * @param maxAge how old a row may be when it is served; empty: any age
+ * @param history the rows of each as-of that the feature table keeps
+ * @param maxAge greatest age of a row that is answered; empty: any age
  */
 public record FeatureView(
     String name,
@@ -44,7 +44,7 @@ public record FeatureView(
   /** Columns that are Tarn's own, in tables of either history. */
   static final Set<String> RESERVED = Set.of(EVENT_TIMESTAMP, PRESENT_UNTIL);
 
-  /** What a feature table keeps of each as-of. */
+  /** The rows of each as-of that a feature table keeps. */
   public enum History {
     /** Every row. */
     FULL,
@@ -79,7 +79,7 @@ public record FeatureView(
                                     source.schema().map(schema -> schema.sql()).orElse("-"),
                                     source.timestamp().orElse("-"),
                                     new java.util.TreeMap<>(source.options()).toString())),
-                // Only where it is said: the hashes of older builds stay what they are.
+                // Only if it is declared, so that the hashes of older builds stay the same.
                 history == History.CHANGES ? Stream.of("history changes") : Stream.<String>empty())
             .flatMap(part -> part);
     return Hashing.sha256()

@@ -29,7 +29,7 @@ final class Node {
 
   private static final Pattern LINE = Pattern.compile("(\\d+)$");
 
-  /** How HOCON describes the origin of what it has merged within a file. */
+  /** The form in which HOCON describes the origin of a value that it merged within a file. */
   private static final Pattern LINES = Pattern.compile(": \\d+-(\\d+)$");
 
   private static final Pattern DURATION = Pattern.compile("(\\d+) ?(s|m|h|d)");
@@ -45,12 +45,12 @@ final class Node {
     this.object = object;
   }
 
-  /** Where this object begins. */
+  /** Position at which this object begins. */
   Position position() {
     return position(object);
   }
 
-  /** Where a key's value is, or else where this object begins. */
+  /** Position of a key's value, or else of this object. */
   Position position(String key) {
     return object.containsKey(key) ? position(object.get(key)) : position();
   }
@@ -117,10 +117,15 @@ final class Node {
     return texts;
   }
 
+  /** The texts in the list at a key. */
+  List<String> names(String key) {
+    return texts(key).stream().map(Map.Entry::getKey).toList();
+  }
+
   /**
    * An element of a list that has texts and objects.
    *
-   * @param text of an element that is no object
+   * @param text the text of an element that is no object
    */
   record Element(Optional<String> text, Optional<Node> node, Position position) {}
 
@@ -172,7 +177,7 @@ final class Node {
     return object.containsKey(key) ? asObject(key, object.get(key)) : Optional.empty();
   }
 
-  /** A text that must be there. */
+  /** Reads a text that must be there. */
   Optional<String> required(String key, String example) {
     Optional<String> text = text(key);
     if (text.isEmpty() && !object.containsKey(key)) {
@@ -248,7 +253,7 @@ final class Node {
     return object.keySet();
   }
 
-  /** To be called last: any key that nobody has asked for is one that does not exist. */
+  /** Refuses every key that nobody has asked for. Call this last. */
   void refuseUnknownKeys() {
     for (String key : object.keySet()) {
       if (!read.contains(key)) {
@@ -275,14 +280,15 @@ final class Node {
             : base.toAbsolutePath()
                 .relativize(Path.of(origin.filename()).toAbsolutePath())
                 .toString();
-    // Of a merged value only the description knows the lines: "merge of a.conf: 3,a.conf: 9".
+    // For a merged value only the description has the lines: "merge of a.conf: 3,a.conf: 9".
     Matcher last = LINE.matcher(origin.description());
     int line = origin.lineNumber() > 0 || !last.find() ? origin.lineNumber() : lineOf(last);
     return new Position(file, line - linesWithin(value));
   }
 
   /**
-   * HOCON takes a text in triple quotes to be where it ends; this is how much earlier it begins.
+   * Number of lines by which a text in triple quotes begins before the line that HOCON gives, which
+   * is its last.
    */
   private static int linesWithin(ConfigValue value) {
     String file = value.origin().filename();

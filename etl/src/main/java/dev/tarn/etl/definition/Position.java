@@ -1,6 +1,6 @@
 package dev.tarn.etl.definition;
 
-/** Where something is defined; printed as {@code file:line}. */
+/** The place of a definition, printed as {@code file:line}. */
 public record Position(String file, int line) {
   @Override
   public String toString() {

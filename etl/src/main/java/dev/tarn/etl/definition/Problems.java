@@ -4,7 +4,7 @@ import dev.tarn.cli.UsageException;
 import java.util.ArrayList;
 import java.util.List;
 
-/** What is wrong with the definitions: collected, so that one run shows all of it. */
+/** Collects what is wrong with the definitions, so that one run shows all of it. */
 public final class Problems {
 
   private record Problem(Position position, String message) {}
@@ -19,7 +19,7 @@ public final class Problems {
     return found.isEmpty();
   }
 
-  /** Throws what was found, a line each in the order of files and lines, if anything was. */
+  /** Throws the problems, if there are any: one line each, in the order of files and lines. */
   public void throwIfAny() {
     if (found.isEmpty()) {
       return;

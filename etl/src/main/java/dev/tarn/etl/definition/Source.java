@@ -5,7 +5,7 @@ import java.util.Optional;
 import org.apache.spark.sql.types.StructType;
 
 /**
- * Where a view's SQL reads from; the SQL sees it as a table of this name.
+ * A source that a view's SQL reads; the SQL sees it as a table of this name.
  *
  * @param location a path (file, folder, partitioned folder or glob), or the table of an Iceberg
  *     source

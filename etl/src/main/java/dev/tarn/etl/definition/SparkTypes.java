@@ -15,17 +15,20 @@ import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.DecimalType;
 import org.apache.spark.sql.types.StructType;
 
-/** The Spark SQL types that Tarn serves exactly; every other type is refused when it is defined. */
+/**
+ * Knows the Spark SQL types that Tarn answers exactly; every other type is refused when it is
+ * defined.
+ */
 public final class SparkTypes {
 
-  /** For messages. */
+  /** The supported types, for messages. */
   static final String SUPPORTED =
       "boolean, int, bigint, float, double, decimal(p,s), string, binary, date, timestamp,"
           + " timestamp_ntz, array<…>, struct<…>";
 
   /**
-   * Arrays and structs within each other. Protobuf's readers stop at 100 messages within each
-   * other, and a struct takes three.
+   * Greatest depth of arrays and structs within each other. Protobuf's readers stop at 100 messages
+   * within each other, and a struct takes three.
    */
   static final int MAX_DEPTH = 16;
 
@@ -44,7 +47,7 @@ public final class SparkTypes {
 
   private SparkTypes() {}
 
-  /** The type as a manifest has it; empty if Tarn does not serve it. */
+  /** The type as a version record has it; empty if Tarn does not support it. */
   public static Optional<FeatureType> stored(DataType type) {
     FeatureType.Builder stored = FeatureType.newBuilder();
     if (type instanceof DecimalType decimal) {
@@ -88,7 +91,7 @@ public final class SparkTypes {
     return 0;
   }
 
-  /** Whether both are the same type, whatever they say of nulls. */
+  /** Whether both are the same type; nullability does not matter. */
   public static boolean same(DataType one, DataType other) {
     return stored(one).isPresent() && stored(one).equals(stored(other));
   }

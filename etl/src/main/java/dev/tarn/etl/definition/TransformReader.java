@@ -29,7 +29,7 @@ final class TransformReader {
   private static final List<String> NAMES =
       List.of("fill", "standardize", "min-max", "log1p", "clip", "one-hot", "bucketize", "hash");
 
-  /** How many values and buckets are fitted where nothing else is said. */
+  /** Number of values that are fitted by default. */
   private static final int TOP = 100;
 
   private static final int BUCKETS = 10;
@@ -172,7 +172,7 @@ final class TransformReader {
         .map(value -> Fill.newBuilder().setText(value.toString()).build());
   }
 
-  /** 0, which nothing takes, for a number that is not whole. */
+  /** Converts to int; a number that is not whole becomes 0, which every transform refuses. */
   private static int whole(double number) {
     return number == Math.rint(number) && Math.abs(number) <= Integer.MAX_VALUE ? (int) number : 0;
   }

@@ -6,16 +6,16 @@ import org.apache.spark.sql.SaveMode;
 import org.apache.spark.sql.SparkSession;
 
 /**
- * Made-up card payments over 30 days: a few users with very many and many with few, more by day
- * than by night, amounts with a long tail, most of them in the user's home country. Every value is
- * a hash of the seed and the event's number, so the same arguments give the same events on any
- * number of cores.
+ * Makes up card payments over 30 days. A few users have very many payments and many users have few;
+ * there are more by day than by night; amounts have a long tail; most payments are in the user's
+ * home country. Every value is a hash of the seed and the event's number, so the same arguments
+ * give the same events on any number of cores.
  */
 public final class DemoEvents {
 
   public static final int DAYS = 30;
 
-  /** Events that one file holds at the most. */
+  /** Largest number of events in one file. */
   private static final long EVENTS_PER_FILE = 4_000_000;
 
   /** {@code uniform(k)}: a number from 0 to 1 that belongs to the event and to k. */
@@ -32,7 +32,7 @@ public final class DemoEvents {
       SparkSession spark, Path folder, long rows, long users, long seed, Instant end) {
     // The cube puts half of the events on an eighth of the users.
     String user = "1 + CAST(floor(%d * pow(%s, 3)) AS BIGINT)".formatted(users, uniform(seed, 1));
-    // Of two times of day the one nearer to noon: activity peaks there.
+    // The one of two times of day that is nearer to noon, so that activity peaks there.
     String hour =
         "IF(abs(%1$s - 0.5D) < abs(%2$s - 0.5D), %1$s, %2$s)"
             .formatted(uniform(seed, 2), uniform(seed, 3));
@@ -43,7 +43,7 @@ public final class DemoEvents {
     // Low indexes are likelier, so some countries have most of the users.
     String home = "pow((pmod(xxhash64(user_id, %d), 1000) + 0.5D) / 1000, 2)".formatted(seed);
     String abroad = "%s < 0.07D".formatted(uniform(seed, 6));
-    // 2 % of all, far more of a few users: something for a model to learn.
+    // 2 % of all payments, far more for a few users: something for a model to learn.
     String declinedShare =
         "0.15D * pow((pmod(xxhash64(user_id, %d, 10), 1000) + 0.5D) / 1000, 6)".formatted(seed);
     spark

@@ -34,21 +34,24 @@ import org.apache.iceberg.spark.actions.SparkActions;
 import org.apache.iceberg.util.PropertyUtil;
 
 /**
- * The command {@code expire}: lets go of what nobody needs any more. Of each feature table, of the
- * tables of releases, verifications and training sets it expires old snapshots, and deletes the
- * files that belong to none; of each view it removes what dead builds and pushes left behind, and
- * the versions that are no longer kept.
+ * Removes what nobody needs any more. In the feature tables and the ledgers of releases,
+ * verifications and training sets it expires old snapshots, and deletes the files that belong to
+ * none. For each view it removes what dead builds and pushes left behind, and prunes the versions
+ * that are no longer kept.
  *
- * <p>A snapshot that a version in Redis or a training set was made from stays, however old: before
+ * <p>A snapshot that a version in Redis or a training set was made from stays, however old. Before
  * each table Redis and the sets' manifests are asked which those are, and each gets its tag again
- * if that was dropped. So without Redis nothing is expired.
+ * if somebody has dropped it. So without Redis nothing is expired.
  */
 public final class Expire {
 
-  /** Files that belong to no snapshot may be those of a build that is still writing. */
+  /**
+   * The longest time that a build may take. Younger files that belong to no snapshot may be those
+   * of a build that is still writing.
+   */
   public static final Duration LONGEST_BUILD = Duration.ofDays(3);
 
-  /** Begins the tags of snapshots that are kept only since others' as-ofs are written there. */
+  /** Begins the tags of snapshots that are kept only because others' as-ofs are written there. */
   private static final String AS_OFS_TAG = "tarn-as-ofs-";
 
   /**
@@ -59,16 +62,16 @@ public final class Expire {
   public record Kept(String version, long snapshotId, boolean isReleased, boolean isLost) {}
 
   /**
-   * What was let go of one table.
+   * The result for one table.
    *
-   * @param snapshots that were expired
-   * @param files that were deleted with them
-   * @param orphans files of no snapshot that were deleted
+   * @param snapshots number of snapshots that were expired
+   * @param files number of files that were deleted with them
+   * @param orphans number of files of no snapshot that were deleted
    * @param deadBuilds audit branches that were removed
-   * @param pruned versions that were no longer to be kept, of which a push had left some
+   * @param pruned versions that were pruned, because a push had not done it
    * @param tagged versions and training sets whose tag was missing
    */
-  public record Outcome(
+  public record TableOutcome(
       String table,
       int snapshots,
       long files,
@@ -89,12 +92,12 @@ public final class Expire {
   private final Duration orphansOlderThan;
 
   /**
-   * A job.
+   * Prepares a run.
    *
-   * @param keep versions of each view that stay in Redis
-   * @param grace how long lookups that are under way may still read what was released once
-   * @param olderThan age of the snapshots to expire
-   * @param orphansOlderThan age of files that belong to no snapshot
+   * @param keep number of versions of each view that stay in Redis
+   * @param grace the time for which lookups may still read a version that was released once
+   * @param olderThan the age from which on snapshots are expired
+   * @param orphansOlderThan the age from which on files of no snapshot are deleted
    */
   public Expire(
       Lake lake,
@@ -118,13 +121,14 @@ public final class Expire {
   /**
    * Cleans the tables of views, the release history and the table of training sets.
    *
-   * @throws TarnException if it can't be told which snapshots Redis has; what follows is untouched
+   * @throws TarnException if it can't be told which snapshots Redis has; the tables from there on
+   *     are untouched
    */
-  public List<Outcome> expire(List<String> views) {
+  public List<TableOutcome> expire(List<String> views) {
     // The history must have every release before its own snapshots are cleaned up.
     ReleaseHistory history = ReleaseHistory.open(lake.catalog());
     history.take(versions);
-    List<Outcome> outcomes = new ArrayList<>();
+    List<TableOutcome> outcomes = new ArrayList<>();
     for (String view : views) {
       Optional<FeatureTable> table = FeatureTable.find(lake.catalog(), view);
       if (table.isEmpty()) {
@@ -139,8 +143,8 @@ public final class Expire {
     return outcomes;
   }
 
-  private Outcome expire(String view, FeatureTable table) {
-    // 1. Remove what dead pushes and builds left behind, and what a push could not prune.
+  private TableOutcome expire(String view, FeatureTable table) {
+    // 1. Remove what dead pushes and builds left behind, and prune what a push could not.
     retention.removeAbandoned(view, table, grace);
     List<String> pruned = retention.prune(view, table, keep, grace);
     pruned.forEach(version -> console.say("%s: version %s is no longer kept", view, version));
@@ -150,7 +154,7 @@ public final class Expire {
     deadBuilds.forEach(
         branch -> console.say("%s: branch %s of a dead build is removed", view, branch));
 
-    // 2. See to it that what Redis has is kept.
+    // 2. Make sure that the snapshots of the versions and training sets are kept.
     List<String> tagged = new ArrayList<>(retention.tagAgain(view, table));
     tagged.forEach(
         version -> console.say("%s: the tag of version %s was missing; put back", view, version));
@@ -172,11 +176,11 @@ public final class Expire {
     return expire(view, table.iceberg(), deadBuilds, pruned, tagged, kept);
   }
 
-  private Outcome expired(String name, Table table) {
+  private TableOutcome expired(String name, Table table) {
     return expire(name, table, List.of(), List.of(), List.of(), List.of());
   }
 
-  private Outcome expire(
+  private TableOutcome expire(
       String name,
       Table table,
       List<String> deadBuilds,
@@ -186,7 +190,7 @@ public final class Expire {
     if (!PropertyUtil.propertyAsBoolean(
         table.properties(), TableProperties.GC_ENABLED, TableProperties.GC_ENABLED_DEFAULT)) {
       console.say("%s: the table says gc.enabled = false, so nothing is expired", name);
-      return new Outcome(name, 0, 0, 0, deadBuilds, pruned, tagged, kept);
+      return new TableOutcome(name, 0, 0, 0, deadBuilds, pruned, tagged, kept);
     }
     table.refresh();
     Set<Long> snapshots = new HashSet<>();
@@ -216,7 +220,8 @@ public final class Expire {
         kept.isEmpty()
             ? ""
             : "; kept for " + String.join(", ", kept.stream().map(Expire::text).toList()));
-    return new Outcome(name, snapshots.size(), files, orphans, deadBuilds, pruned, tagged, kept);
+    return new TableOutcome(
+        name, snapshots.size(), files, orphans, deadBuilds, pruned, tagged, kept);
   }
 
   private long deleteOrphans(Table table, Instant before) {
@@ -232,8 +237,8 @@ public final class Expire {
   }
 
   /**
-   * Compaction makes snapshots whose as-ofs stand in the one before: where such a snapshot stays,
-   * that one has to stay too.
+   * Tags the snapshots in which the as-ofs of others stand. Compaction makes such snapshots: where
+   * one stays, the one before it has to stay too.
    */
   private void keepAsOfs(FeatureTable table) {
     Table iceberg = table.iceberg();

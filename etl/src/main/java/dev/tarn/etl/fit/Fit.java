@@ -30,10 +30,9 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.storage.StorageLevel;
 
 /**
- * The command {@code fit}: fits the transforms of a feature service on the newest row of every
- * entity, in one snapshot of each of its views, or on the rows of a spine, notes that in Iceberg
- * ({@link Fits}) and makes it known to the servers. From there on their vectors change in one
- * instant.
+ * Fits the transforms of a feature service on the newest row of every entity, in one snapshot of
+ * each of its views, or on the rows of a spine. It notes the result in Iceberg ({@link Fits}) and
+ * tells the servers, whose vectors then change in one instant.
  */
 public final class Fit {
 
@@ -78,7 +77,7 @@ public final class Fit {
                   .setFeatureView(view.name())
                   .setSnapshotId(snapshot.snapshotId()));
         });
-    // 3. Note it where it lasts, then tell the servers.
+    // 3. Note the fit in Iceberg, then tell the servers.
     return tell(fitted.addAllTransforms(transforms.values()).build());
   }
 

@@ -18,14 +18,12 @@ import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.DataTypes;
 
 /**
- * Fits the transforms of one feature on its values, step by step: each sees what the steps before
- * it, fitted by then, make of the values. NaN, ±Inf and nulls that nothing fills are left out.
+ * Fits the transforms of one feature on its values, step by step. Each step sees the values as the
+ * fitted steps before it leave them. NaN, ±Inf and nulls that nothing fills are left out.
  */
 final class Fitting {
 
-  /**
-   * A larger one gives quantiles nearer to the exact ones; 1 / 10,000 of the rows is their error.
-   */
+  /** Accuracy of quantiles: their error is 1 / 10,000 of the rows. */
   private static final int QUANTILE_ACCURACY = 10_000;
 
   private final Dataset<Row> rows;
@@ -33,10 +31,10 @@ final class Fitting {
   private final String featureName;
 
   /**
-   * Of one feature.
+   * Makes the fitting of one feature.
    *
-   * @param rows one an entity
-   * @param column the feature's
+   * @param rows one row for each entity
+   * @param column the feature's column
    */
   Fitting(Dataset<Row> rows, String column, String featureName) {
     this.rows = rows;
@@ -61,7 +59,7 @@ final class Fitting {
     Column input = input(before);
     switch (step.getKindCase()) {
       case STANDARDIZE -> {
-        // Of the whole population, as scikit-learn's StandardScaler has it.
+        // The deviation of the whole population, as in scikit-learn's StandardScaler.
         Row row = aggregate(functions.avg(input), functions.stddev_pop(input));
         fitted.getStandardizeBuilder().setMean(row.getDouble(0)).setStd(row.getDouble(1));
       }
@@ -82,7 +80,10 @@ final class Fitting {
     return fitted.build();
   }
 
-  /** In order of the values, so that a little more of one changes no place of another. */
+  /**
+   * The most frequent values in alphabetical order, so that small changes of their counts change no
+   * value's place.
+   */
   private Set<String> mostFrequent(List<Transform> before, int top) {
     Column text = functions.col("`" + column + "`").cast("string");
     Column filled =
@@ -135,7 +136,7 @@ final class Fitting {
     return functions.udf(new Apply(before), DataTypes.DoubleType).apply(number);
   }
 
-  /** The steps before, by the code that serves them; null for what is not to be fitted on. */
+  /** Applies the steps before by the server's code; null for values that are left out. */
   private static final class Apply implements UDF1<Double, Double> {
     private static final long serialVersionUID = 1L;
 

@@ -36,9 +36,8 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 
 /**
- * The command {@code demo}: the whole way of the data on made-up events, with the same jobs and the
- * same server that real data take, up to the comparison of an online answer with the snapshot that
- * it names.
+ * Runs the command {@code demo}: takes made-up events all the way, with the steps and the server
+ * that real data take, and compares an online answer with the snapshots that it names.
  */
 public final class DemoJob {
 
@@ -141,7 +140,7 @@ public final class DemoJob {
     }
   }
 
-  /** What {@code ./tarn get} answers, as JSON. */
+  /** Runs {@code ./tarn get} and returns its answer as JSON. */
   private JsonObject lookUp(String ids) {
     try {
       Path errors = Files.createTempFile("tarn-demo", ".err");

@@ -1,14 +1,14 @@
 package dev.tarn.etl.job;
 
-import com.google.gson.JsonArray;
-import com.google.gson.JsonObject;
 import dev.tarn.cli.CommandLine;
 import dev.tarn.cli.Settings;
 import dev.tarn.etl.console.Console;
+import dev.tarn.etl.console.Json;
 import dev.tarn.etl.definition.Definitions;
 import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.etl.expire.Expire;
 import dev.tarn.etl.lake.Lake;
+import dev.tarn.etl.push.PushSettings;
 import dev.tarn.etl.redis.RedisServers;
 import java.time.Duration;
 import java.util.Collection;
@@ -21,6 +21,7 @@ public final class ExpireJob {
 
   public static void run(CommandLine line, Settings settings, Console console) {
     boolean asJson = line.isJson();
+    PushSettings push = settings.read(PushSettings::of);
     Duration olderThan = line.duration("older-than", Duration.ofDays(30));
     Definitions definitions = Definitions.load(settings);
     Collection<FeatureView> views =
@@ -29,15 +30,8 @@ public final class ExpireJob {
     Duration orphans =
         olderThan.compareTo(Expire.LONGEST_BUILD) > 0 ? olderThan : Expire.LONGEST_BUILD;
     try (Lake lake = Lake.open(settings)) {
-      List<Expire.Outcome> outcomes =
-          new Expire(
-                  lake,
-                  redis,
-                  console,
-                  settings.read(tarn -> Math.max(1, tarn.getInt("push.keep"))),
-                  settings.read(tarn -> tarn.getDuration("push.grace")),
-                  olderThan,
-                  orphans)
+      List<Expire.TableOutcome> outcomes =
+          new Expire(lake, redis, console, push.keep(), push.grace(), olderThan, orphans)
               .expire(views.stream().map(FeatureView::name).toList());
       if (asJson) {
         console.result(json(outcomes));
@@ -45,37 +39,42 @@ public final class ExpireJob {
     }
   }
 
-  private static String json(List<Expire.Outcome> outcomes) {
-    JsonArray tables = new JsonArray();
-    for (Expire.Outcome outcome : outcomes) {
-      JsonObject table = new JsonObject();
-      table.addProperty("table", outcome.table());
-      table.addProperty("snapshots_expired", outcome.snapshots());
-      table.addProperty("files_deleted", outcome.files());
-      table.addProperty("orphan_files_deleted", outcome.orphans());
-      table.add("branches_removed", array(outcome.deadBuilds()));
-      table.add("versions_pruned", array(outcome.pruned()));
-      table.add("tags_put_back", array(outcome.tagged()));
-      JsonArray kept = new JsonArray();
-      for (Expire.Kept version : outcome.kept()) {
-        JsonObject object = new JsonObject();
-        object.addProperty("version", version.version());
-        object.addProperty("state", version.isReleased() ? "released" : "kept");
-        object.addProperty("snapshot_id", Long.toString(version.snapshotId()));
-        object.addProperty("snapshot_exists", !version.isLost());
-        kept.add(object);
-      }
-      table.add("kept", kept);
-      tables.add(table);
-    }
-    JsonObject whole = new JsonObject();
-    whole.add("tables", tables);
-    return whole.toString();
+  private static String json(List<Expire.TableOutcome> outcomes) {
+    return Json.of(new ExpireResult(outcomes.stream().map(ExpireJob::table).toList()));
   }
 
-  private static JsonArray array(List<String> texts) {
-    JsonArray array = new JsonArray();
-    texts.forEach(array::add);
-    return array;
+  private static TableResult table(Expire.TableOutcome outcome) {
+    return new TableResult(
+        outcome.table(),
+        outcome.snapshots(),
+        outcome.files(),
+        outcome.orphans(),
+        outcome.deadBuilds(),
+        outcome.pruned(),
+        outcome.tagged(),
+        outcome.kept().stream()
+            .map(
+                version ->
+                    new KeptVersion(
+                        version.version(),
+                        version.isReleased() ? "released" : "kept",
+                        Long.toString(version.snapshotId()),
+                        !version.isLost()))
+            .toList());
   }
+
+  private record ExpireResult(List<TableResult> tables) {}
+
+  private record TableResult(
+      String table,
+      long snapshotsExpired,
+      long filesDeleted,
+      long orphanFilesDeleted,
+      List<String> branchesRemoved,
+      List<String> versionsPruned,
+      List<String> tagsPutBack,
+      List<KeptVersion> kept) {}
+
+  private record KeptVersion(
+      String version, String state, String snapshotId, boolean snapshotExists) {}
 }

@@ -1,13 +1,13 @@
 package dev.tarn.etl.job;
 
-import com.google.gson.JsonArray;
-import com.google.gson.JsonObject;
+import com.google.gson.JsonElement;
 import com.google.gson.JsonParser;
 import dev.tarn.cli.CommandLine;
 import dev.tarn.cli.Settings;
 import dev.tarn.cli.TextTable;
 import dev.tarn.cli.UsageException;
 import dev.tarn.etl.console.Console;
+import dev.tarn.etl.console.Json;
 import dev.tarn.etl.definition.Definitions;
 import dev.tarn.etl.definition.FeatureService;
 import dev.tarn.etl.fit.Fit;
@@ -15,10 +15,12 @@ import dev.tarn.etl.lake.Lake;
 import dev.tarn.etl.redis.RedisServers;
 import dev.tarn.etl.redis.VersionStore;
 import dev.tarn.etl.train.TrainingRows;
-import dev.tarn.manifest.FeatureTransforms;
 import dev.tarn.manifest.StoredService;
+import dev.tarn.manifest.Transform;
 import dev.tarn.redis.ControlJson;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 
 /** Runs the command {@code fit}: fits the transforms of a feature service. */
 public final class FitJob {
@@ -67,37 +69,36 @@ public final class FitJob {
             feature ->
                 feature
                     .getStepsList()
-                    .forEach(
-                        step ->
-                            transforms.row(
-                                feature.getFeatureName(),
-                                ControlJson.print(step.toBuilder().clearFit().build()))));
+                    .forEach(step -> transforms.row(feature.getFeatureName(), print(step))));
     return snapshots + "\n\n" + transforms;
   }
 
   private static String json(StoredService fitted) {
-    JsonObject snapshots = new JsonObject();
+    Map<String, String> snapshots = new LinkedHashMap<>();
     // Snapshot ids are beyond what JSON readers keep exactly, so they go out as strings.
     fitted
         .getFittedOnList()
+        .forEach(on -> snapshots.put(on.getFeatureView(), Long.toString(on.getSnapshotId())));
+    Map<String, List<JsonElement>> transforms = new LinkedHashMap<>();
+    fitted
+        .getTransformsList()
         .forEach(
-            on -> snapshots.addProperty(on.getFeatureView(), Long.toString(on.getSnapshotId())));
-    JsonObject transforms = new JsonObject();
-    for (FeatureTransforms feature : fitted.getTransformsList()) {
-      JsonArray steps = new JsonArray();
-      feature
-          .getStepsList()
-          .forEach(
-              step ->
-                  steps.add(
-                      JsonParser.parseString(
-                          ControlJson.print(step.toBuilder().clearFit().build()))));
-      transforms.add(feature.getFeatureName(), steps);
-    }
-    JsonObject whole = new JsonObject();
-    whole.addProperty("feature_service", fitted.getName());
-    whole.add("snapshots", snapshots);
-    whole.add("transforms", transforms);
-    return whole.toString();
+            feature ->
+                transforms.put(
+                    feature.getFeatureName(),
+                    feature.getStepsList().stream()
+                        .map(FitJob::print)
+                        .map(JsonParser::parseString)
+                        .toList()));
+    return Json.of(new FitResult(fitted.getName(), snapshots, transforms));
   }
+
+  private static String print(Transform step) {
+    return ControlJson.print(step.toBuilder().clearFit().build());
+  }
+
+  private record FitResult(
+      String featureService,
+      Map<String, String> snapshots,
+      Map<String, List<JsonElement>> transforms) {}
 }

@@ -6,25 +6,28 @@ import com.google.gson.JsonParser;
 import dev.tarn.cli.CommandLine;
 import dev.tarn.cli.Settings;
 import dev.tarn.cli.TextTable;
+import dev.tarn.etl.catalog.IcebergCatalog;
 import dev.tarn.etl.catalog.TrainingSets;
 import dev.tarn.etl.console.Console;
-import dev.tarn.etl.lake.Lake;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.List;
 
-/** The commands {@code manifests} and {@code retire}: which training sets can be made again. */
+/**
+ * Runs the commands {@code manifests} and {@code retire}: lists the training sets that can be made
+ * again, and says that one need not be.
+ */
 public final class ManifestsJob {
 
   private ManifestsJob() {}
 
-  /** The command {@code manifests}. */
+  /** Runs the command {@code manifests}. */
   public static void list(CommandLine line, Settings settings, Console console) {
     boolean asJson = line.isJson();
     boolean all = line.flag("all");
-    try (Lake lake = Lake.open(settings)) {
+    try (IcebergCatalog catalog = IcebergCatalog.open(settings)) {
       List<TrainingSets.Entry> entries =
-          new TrainingSets(lake.catalog())
+          new TrainingSets(catalog)
               .all().stream().filter(entry -> all || entry.retiredAt().isEmpty()).toList();
       if (asJson) {
         console.result(json(entries).toString());
@@ -34,10 +37,10 @@ public final class ManifestsJob {
     }
   }
 
-  /** The command {@code retire}. */
+  /** Runs the command {@code retire}. */
   public static void retire(CommandLine line, Settings settings, Console console) {
-    try (Lake lake = Lake.open(settings)) {
-      TrainingSets sets = new TrainingSets(lake.catalog());
+    try (IcebergCatalog catalog = IcebergCatalog.open(settings)) {
+      TrainingSets sets = new TrainingSets(catalog);
       String id = sets.find(line.text("manifest")).getId();
       sets.retire(id);
       console.say("%s is retired: the next ./tarn expire may take its snapshots", id);

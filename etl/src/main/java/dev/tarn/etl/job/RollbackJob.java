@@ -5,8 +5,9 @@ import dev.tarn.cli.Settings;
 import dev.tarn.cli.Suggestion;
 import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;
+import dev.tarn.etl.catalog.IcebergCatalog;
+import dev.tarn.etl.console.Causes;
 import dev.tarn.etl.console.Console;
-import dev.tarn.etl.console.Failures;
 import dev.tarn.etl.definition.Definitions;
 import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.etl.lake.Lake;
@@ -21,8 +22,9 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * The command {@code rollback}: releases an older version again, at once if Redis still has it, and
- * pins the view to it, so that the next scheduled push does not bring back what was just rejected.
+ * Runs the command {@code rollback}: releases an older version again, at once if Redis still has
+ * it, and pins the view to it, so that the next scheduled push does not bring back what was just
+ * rejected. Spark starts only if the version has to be pushed again.
  */
 public final class RollbackJob {
 
@@ -57,7 +59,7 @@ public final class RollbackJob {
     }
   }
 
-  /** Without a version: the newest one from before the released one. */
+  /** Finds the version asked for; by default the newest one from before the released one. */
   private static Manifest kept(
       List<Manifest> kept, CommandLine line, String view, Release released) {
     List<String> names = kept.stream().map(Manifest::getVersion).toList();
@@ -99,11 +101,11 @@ public final class RollbackJob {
             manifest,
             Optional.of(released),
             ReleaseHistory.event(manifest, at, "rollback").setMode("kept").build());
-    Optional<VersionStore.Refusal> refusal =
+    Optional<VersionStore.ReleaseRefusal> refusal =
         versions.release(List.of(candidate), at, true, List.of());
     if (refusal.isPresent()) {
       throw new TarnException(
-          refusal.get() == VersionStore.Refusal.GONE
+          refusal.get() == VersionStore.ReleaseRefusal.GONE
               ? "%s: version %s has been pruned in this moment; go back with snapshot=%d"
                   .formatted(
                       manifest.getFeatureView(), manifest.getVersion(), manifest.getSnapshotId())
@@ -119,13 +121,13 @@ public final class RollbackJob {
         manifest.getFeatureView());
   }
 
-  /** The rollback itself needs no Iceberg, so it is not undone by one that is away. */
+  /** Takes the release into the history. The rollback stands, also where Iceberg is away. */
   private static void takeHistory(Settings settings, VersionStore versions, Console console) {
-    try (Lake lake = Lake.open(settings)) {
-      ReleaseHistory.open(lake.catalog()).take(versions);
+    try (IcebergCatalog catalog = IcebergCatalog.open(settings)) {
+      ReleaseHistory.open(catalog).take(versions);
     } catch (RuntimeException e) {
       console.say(
-          "the release history can't be written now (%s); the next push will", Failures.reason(e));
+          "the release history can't be written now (%s); the next push will", Causes.reason(e));
     }
   }
 

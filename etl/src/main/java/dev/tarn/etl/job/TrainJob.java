@@ -1,6 +1,6 @@
 package dev.tarn.etl.job;
 
-import com.google.gson.JsonObject;
+import com.google.gson.JsonElement;
 import com.google.gson.JsonParser;
 import com.google.protobuf.util.Timestamps;
 import dev.tarn.cli.CommandLine;
@@ -8,6 +8,7 @@ import dev.tarn.cli.Settings;
 import dev.tarn.cli.TextTable;
 import dev.tarn.cli.UsageException;
 import dev.tarn.etl.console.Console;
+import dev.tarn.etl.console.Json;
 import dev.tarn.etl.console.Pulse;
 import dev.tarn.etl.lake.Lake;
 import dev.tarn.etl.lake.TaskProgress;
@@ -22,8 +23,8 @@ import java.time.Instant;
 import java.util.Optional;
 
 /**
- * The command {@code train}: a training set of a spine and a feature service, or one that was made
- * before, from its manifest.
+ * Runs the command {@code train}: makes a training set of a spine and a feature service, or makes
+ * one again from its manifest.
  */
 public final class TrainJob {
 
@@ -39,7 +40,7 @@ public final class TrainJob {
     }
     Instant start = Instant.now();
     try (Lake lake = Lake.open(settings)) {
-      // Before anything is read, too: a set takes long.
+      // Checked before anything is read, since a set takes long.
       Output unused = Output.of(lake, out, overwrite);
       Training training = new Training(lake, settings, console);
       TrainingSet set;
@@ -54,7 +55,7 @@ public final class TrainJob {
       console.say(
           "%,d rows in %.1f s (%,.0f rows/s), manifest %s",
           set.count(), seconds, set.count() / seconds, set.id());
-      console.result(asJson ? json(set, out, seconds).toString() : table(set.stored()));
+      console.result(asJson ? json(set, out, seconds) : table(set.stored()));
     }
   }
 
@@ -72,13 +73,12 @@ public final class TrainJob {
     return table.toString();
   }
 
-  private static JsonObject json(TrainingSet set, String out, double seconds) {
-    JsonObject object = new JsonObject();
-    object.addProperty("manifest", set.id());
-    object.addProperty("out", out);
-    object.addProperty("rows", set.count());
-    object.addProperty("seconds", seconds);
-    object.add("definition", JsonParser.parseString(set.manifest()));
-    return object;
+  private static String json(TrainingSet set, String out, double seconds) {
+    return Json.of(
+        new TrainResult(
+            set.id(), out, set.count(), seconds, JsonParser.parseString(set.manifest())));
   }
+
+  private record TrainResult(
+      String manifest, String out, long rows, double seconds, JsonElement definition) {}
 }

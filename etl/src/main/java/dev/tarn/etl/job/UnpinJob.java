@@ -9,7 +9,7 @@ import dev.tarn.etl.redis.RedisServers;
 import dev.tarn.etl.redis.VersionStore;
 import java.util.Map;
 
-/** The command {@code unpin}: lets pushes release a view again after a rollback. */
+/** Runs the command {@code unpin}: lets pushes release a view again after a rollback. */
 public final class UnpinJob {
 
   private UnpinJob() {}

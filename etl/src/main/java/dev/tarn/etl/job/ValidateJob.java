@@ -1,18 +1,14 @@
 package dev.tarn.etl.job;
 
-import com.google.gson.Gson;
-import com.google.gson.GsonBuilder;
-import com.google.gson.JsonArray;
-import com.google.gson.JsonObject;
 import dev.tarn.cli.CommandLine;
 import dev.tarn.cli.Settings;
 import dev.tarn.cli.TarnException;
 import dev.tarn.etl.compute.ViewQuery;
+import dev.tarn.etl.console.Causes;
 import dev.tarn.etl.console.Console;
-import dev.tarn.etl.console.Failures;
+import dev.tarn.etl.console.Json;
 import dev.tarn.etl.console.TarnVersion;
 import dev.tarn.etl.definition.Definitions;
-import dev.tarn.etl.definition.FeatureService;
 import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.etl.definition.Problems;
 import dev.tarn.etl.lake.Lake;
@@ -20,30 +16,29 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.List;
 
 /**
- * The command {@code validate}: all definitions against each other and each view's SQL against its
- * features. Spark analyses the SQL and reads nothing but the schemas of sources that declare none.
+ * Runs the command {@code validate}: checks all definitions against each other and each view's SQL
+ * against its features. Spark analyses the SQL and reads nothing but the schemas of sources that
+ * declare none.
  */
 public final class ValidateJob {
-
-  private static final Gson GSON =
-      new GsonBuilder().setPrettyPrinting().disableHtmlEscaping().create();
 
   private ValidateJob() {}
 
   public static void run(CommandLine line, Settings settings, Console console) {
     Definitions definitions = Definitions.load(settings);
     Problems problems = new Problems();
-    JsonObject json;
+    Summary summary;
     try (Lake lake = Lake.open(settings)) {
       for (FeatureView view : definitions.views()) {
         ViewQuery.check(lake.spark(), view, problems);
       }
-      json = json(definitions, lake);
+      summary = summary(definitions, lake);
     }
     problems.throwIfAny();
-    line.optional("out").ifPresent(out -> write(Path.of(out), GSON.toJson(json) + "\n"));
+    line.optional("out").ifPresent(out -> write(Path.of(out), Json.pretty(summary) + "\n"));
     console.result(
         "All definitions are right: %d entities, %d sources, %d feature views, %d feature services."
             .formatted(
@@ -53,42 +48,56 @@ public final class ValidateJob {
                 definitions.services().size()));
   }
 
-  /** What a scheduler must know of the definitions: which views and services there are. */
-  private static JsonObject json(Definitions definitions, Lake lake) {
-    JsonArray views = new JsonArray();
-    for (FeatureView view : definitions.views()) {
-      JsonObject object = new JsonObject();
-      object.addProperty("name", view.name());
-      object.addProperty("table", lake.sqlName(view.name()));
-      object.addProperty("entity", view.entity().name());
-      object.addProperty("description", view.description());
-      object.addProperty("owner", view.owner());
-      JsonArray tags = new JsonArray();
-      view.tags().forEach(tags::add);
-      object.add("tags", tags);
-      object.addProperty("definition_hash", view.definitionHash());
-      views.add(object);
-    }
-    JsonArray services = new JsonArray();
-    for (FeatureService service : definitions.services()) {
-      JsonObject object = new JsonObject();
-      object.addProperty("name", service.name());
-      object.addProperty("entity", service.entity().name());
-      object.addProperty("description", service.description());
-      object.addProperty("owner", service.owner());
-      JsonArray used = new JsonArray();
-      definitions.views().stream().filter(service::uses).map(FeatureView::name).forEach(used::add);
-      object.add("feature_views", used);
-      services.add(object);
-    }
-    JsonObject whole = new JsonObject();
-    whole.addProperty("tarn_version", TarnVersion.current());
-    whole.add("feature_views", views);
-    whole.add("feature_services", services);
-    return whole;
+  /**
+   * Summarizes what a scheduler must know of the definitions: which views and services there are.
+   */
+  private static Summary summary(Definitions definitions, Lake lake) {
+    List<ViewSummary> views =
+        definitions.views().stream()
+            .map(
+                view ->
+                    new ViewSummary(
+                        view.name(),
+                        lake.sqlName(view.name()),
+                        view.entity().name(),
+                        view.description(),
+                        view.owner(),
+                        view.tags(),
+                        view.definitionHash()))
+            .toList();
+    List<ServiceSummary> services =
+        definitions.services().stream()
+            .map(
+                service ->
+                    new ServiceSummary(
+                        service.name(),
+                        service.entity().name(),
+                        service.description(),
+                        service.owner(),
+                        definitions.views().stream()
+                            .filter(service::uses)
+                            .map(FeatureView::name)
+                            .toList()))
+            .toList();
+    return new Summary(TarnVersion.current(), views, services);
   }
 
-  /** Whole or not at all: a scheduler may read the file at any moment. */
+  private record Summary(
+      String tarnVersion, List<ViewSummary> featureViews, List<ServiceSummary> featureServices) {}
+
+  private record ViewSummary(
+      String name,
+      String table,
+      String entity,
+      String description,
+      String owner,
+      List<String> tags,
+      String definitionHash) {}
+
+  private record ServiceSummary(
+      String name, String entity, String description, String owner, List<String> featureViews) {}
+
+  /** Writes the file whole or not at all, since a scheduler may read it at any moment. */
   private static void write(Path file, String text) {
     Path target = file.toAbsolutePath();
     Path half = target.resolveSibling("." + target.getFileName() + ".half");
@@ -96,7 +105,7 @@ public final class ValidateJob {
       Files.writeString(half, text);
       Files.move(half, target, StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE);
     } catch (IOException e) {
-      throw new TarnException("can't write out=%s: %s".formatted(file, Failures.reason(e)), e);
+      throw new TarnException("can't write out=%s: %s".formatted(file, Causes.reason(e)), e);
     }
   }
 }

@@ -1,13 +1,12 @@
 package dev.tarn.etl.job;
 
-import com.google.gson.JsonObject;
 import dev.tarn.cli.CommandLine;
 import dev.tarn.cli.Settings;
 import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;
 import dev.tarn.etl.catalog.Ledger;
+import dev.tarn.etl.console.Causes;
 import dev.tarn.etl.console.Console;
-import dev.tarn.etl.console.Failures;
 import dev.tarn.etl.definition.Definitions;
 import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.etl.lake.Lake;
@@ -28,8 +27,8 @@ public final class VerifyJob {
 
   public static void run(CommandLine line, Settings settings, Console console) {
     boolean asJson = line.isJson();
-    Verify.Request request =
-        new Verify.Request(
+    Verify.VerifyRequest request =
+        new Verify.VerifyRequest(
             line.optional("version"),
             line.optional("sample").map(VerifyJob::share).orElse(1.0),
             (int) Math.min(10_000, line.number("show", 0, 20)));
@@ -41,9 +40,7 @@ public final class VerifyJob {
       report.ifPresent(file -> file.write(Report.of(verification)));
       note(lake, verification, console);
       if (asJson) {
-        JsonObject json = VerifySummary.json(verification);
-        report.ifPresent(file -> json.addProperty("report", file.path().toString()));
-        console.result(json.toString());
+        console.result(VerifySummary.json(verification, report.map(ReportFile::path)));
       } else {
         console.result(VerifySummary.text(verification));
       }
@@ -60,7 +57,7 @@ public final class VerifyJob {
         return share;
       }
     } catch (NumberFormatException e) {
-      // Said below, with the same words as a number that is out of range.
+      // Reported below, like a number that is out of range.
     }
     throw new UsageException(
         "sample=%s is not a share of the entities: write 0.01 for one of a hundred"
@@ -74,7 +71,7 @@ public final class VerifyJob {
     } catch (RuntimeException e) {
       console.say(
           "the verification could not be noted in %s: %s",
-          lake.sqlName(Ledger.VERIFICATIONS), Failures.reason(e));
+          lake.sqlName(Ledger.VERIFICATIONS), Causes.reason(e));
     }
   }
 }

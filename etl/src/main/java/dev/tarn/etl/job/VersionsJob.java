@@ -1,7 +1,5 @@
 package dev.tarn.etl.job;
 
-import com.google.gson.JsonArray;
-import com.google.gson.JsonObject;
 import com.google.protobuf.util.Timestamps;
 import dev.tarn.cli.CommandLine;
 import dev.tarn.cli.Settings;
@@ -9,10 +7,12 @@ import dev.tarn.cli.Suggestion;
 import dev.tarn.cli.TextTable;
 import dev.tarn.cli.UsageException;
 import dev.tarn.etl.console.Console;
+import dev.tarn.etl.console.Json;
 import dev.tarn.etl.redis.RedisServers;
 import dev.tarn.etl.redis.VersionStore;
 import dev.tarn.manifest.Manifest;
 import dev.tarn.redis.Release;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -33,7 +33,7 @@ public final class VersionsJob {
           "nothing is released of a feature view '%s'%s"
               .formatted(only.get(), Suggestion.forName(only.get(), releases.keySet())));
     }
-    JsonArray json = new JsonArray();
+    List<VersionResult> results = new ArrayList<>();
     TextTable table =
         new TextTable(
             "feature view",
@@ -60,12 +60,12 @@ public final class VersionsJob {
                   "%,d".formatted(manifest.getRows()),
                   Timestamps.toString(manifest.getCreatedAt()),
                   releasedAt);
-              json.add(json(manifest, isReleased, releasedAt));
+              results.add(result(manifest, isReleased ? Optional.of(release) : Optional.empty()));
             }
           }
         });
     if (line.isJson()) {
-      console.result(json.toString());
+      console.result(Json.of(results));
     } else if (releases.isEmpty()) {
       console.result("Nothing is released yet: ./tarn push view=…");
     } else {
@@ -73,18 +73,25 @@ public final class VersionsJob {
     }
   }
 
-  private static JsonObject json(Manifest manifest, boolean isReleased, String releasedAt) {
-    JsonObject object = new JsonObject();
-    object.addProperty("feature_view", manifest.getFeatureView());
-    object.addProperty("version", manifest.getVersion());
-    object.addProperty("state", isReleased ? "released" : "kept");
-    object.addProperty("snapshot_id", Long.toString(manifest.getSnapshotId()));
-    object.addProperty("as_of", Timestamps.toString(manifest.getAsOf()));
-    object.addProperty("rows", manifest.getRows());
-    object.addProperty("pushed_at", Timestamps.toString(manifest.getCreatedAt()));
-    if (isReleased) {
-      object.addProperty("released_at", releasedAt);
-    }
-    return object;
+  private static VersionResult result(Manifest manifest, Optional<Release> release) {
+    return new VersionResult(
+        manifest.getFeatureView(),
+        manifest.getVersion(),
+        release.isPresent() ? "released" : "kept",
+        Long.toString(manifest.getSnapshotId()),
+        Timestamps.toString(manifest.getAsOf()),
+        manifest.getRows(),
+        Timestamps.toString(manifest.getCreatedAt()),
+        release.map(current -> current.releasedAt().toString()));
   }
+
+  private record VersionResult(
+      String featureView,
+      String version,
+      String state,
+      String snapshotId,
+      String asOf,
+      long rows,
+      String pushedAt,
+      Optional<String> releasedAt) {}
 }

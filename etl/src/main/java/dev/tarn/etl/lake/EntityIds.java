@@ -1,9 +1,7 @@
 package dev.tarn.etl.lake;
 
 import dev.tarn.etl.definition.Entity;
-import dev.tarn.redis.RedisKeys;
 import dev.tarn.row.EntityId;
-import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.List;
 import org.apache.spark.sql.Column;
@@ -14,7 +12,7 @@ import org.apache.spark.sql.types.DataTypes;
 import scala.collection.JavaConverters;
 import scala.collection.mutable.WrappedArray;
 
-/** Entity ids as columns: what {@link EntityId} and {@link RedisKeys} say, over key columns. */
+/** Makes columns with entity ids, as {@link EntityId} defines them. */
 public final class EntityIds {
 
   private EntityIds() {}
@@ -35,15 +33,10 @@ public final class EntityIds {
     return udf.apply(functions.array(keys));
   }
 
-  /** The bucket of each row's entity id. */
-  public static Column bucket(Column entityId, int buckets) {
-    UDF1<String, Integer> bucket =
-        id -> RedisKeys.bucketOf(id.getBytes(StandardCharsets.UTF_8), buckets);
-    UserDefinedFunction udf = functions.udf(bucket, DataTypes.IntegerType);
-    return udf.apply(entityId);
-  }
-
-  /** Whether a row's entity is one of these; the first key lets Iceberg pass over files. */
+  /**
+   * A condition that holds for the rows of some entities. Where the entity has one key, Iceberg can
+   * skip files by it.
+   */
   public static Column isOneOf(Entity entity, List<String> ids) {
     Column given = of(entity).isin(ids.toArray());
     if (entity.keys().size() > 1) {

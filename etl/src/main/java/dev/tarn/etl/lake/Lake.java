@@ -36,7 +36,7 @@ public final class Lake implements AutoCloseable {
     }
     if (conf.get("spark.master").startsWith("local")) {
       int cores = Runtime.getRuntime().availableProcessors();
-      // Spark's 200 are meant for a cluster: on a laptop they cost more than they divide.
+      // Spark's default of 200 is meant for a cluster; on a laptop each costs more than it saves.
       conf.setIfMissing("spark.sql.shuffle.partitions", Integer.toString(2 * cores));
       conf.setIfMissing("spark.ui.enabled", "false");
       conf.setIfMissing("spark.driver.host", "127.0.0.1");
@@ -65,8 +65,8 @@ public final class Lake implements AutoCloseable {
   }
 
   /**
-   * Uses a session that is somebody else's, such as a notebook's: only the catalog {@code tarn} is
-   * added to it, unless it has one. Not to be closed.
+   * Uses a session that is somebody else's, such as a notebook's. Only the catalog {@code tarn} is
+   * added to it, unless it has one. Don't close the result.
    *
    * @throws TarnException if the catalog can't be reached
    */

@@ -1,6 +1,5 @@
 package dev.tarn.etl.lake;
 
-import dev.tarn.etl.definition.Entity;
 import dev.tarn.etl.definition.FeatureView;
 import java.util.List;
 import org.apache.spark.sql.Column;
@@ -8,17 +7,17 @@ import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.functions;
 
-/** Of each entity the row with the newest event timestamp. */
+/** Finds the row of each entity that has the newest event timestamp. */
 public final class NewestRows {
 
   private static final String ROW = "_tarn_row";
 
   private NewestRows() {}
 
-  /** The rows, one an entity, with their columns as they are; one shuffle by key. */
-  public static Dataset<Row> of(Dataset<Row> rows, Entity entity) {
+  /** The newest rows, one for each entity, with the same columns. Costs one shuffle by key. */
+  public static Dataset<Row> of(Dataset<Row> rows, List<String> keys) {
     Column[] all = columns(List.of(rows.columns()));
-    return rows.groupBy(columns(entity.keyNames()))
+    return rows.groupBy(columns(keys))
         .agg(
             functions
                 .max_by(functions.struct(all), functions.col(FeatureView.EVENT_TIMESTAMP))
@@ -28,7 +27,7 @@ public final class NewestRows {
                 // The keys themselves, not the row's: a filter on them reaches the files.
                 .map(
                     name ->
-                        entity.keyNames().contains(name)
+                        keys.contains(name)
                             ? functions.col("`" + name + "`")
                             : functions.col(ROW).getField(name).as(name))
                 .toArray(Column[]::new));

@@ -11,8 +11,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 
 /**
- * A process that outlives the command that started it, found again by its process id in a file. The
- * start time stands beside it, since an id is used again for another process one day.
+ * A process that outlives the command that started it. Its process id is in a file, with its start
+ * time, since the system may give the id to another process later.
  */
 public final class LocalProcess {
 
@@ -22,7 +22,7 @@ public final class LocalProcess {
     this.pidFile = pidFile;
   }
 
-  /** Remembers a process that has been started. */
+  /** Writes down a process that has been started. */
   public void remember(ProcessHandle process) {
     try {
       Files.createDirectories(pidFile.toAbsolutePath().getParent());

@@ -12,8 +12,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 
 /**
- * The commands {@code up} and {@code down}: a real Redis from the embedded-redis package on this
- * machine, with its append-only file under {@code .tarn/redis}, so that its data outlive it.
+ * Runs the commands {@code up} and {@code down}: starts and stops a real Redis from the
+ * embedded-redis package on this machine. Its append-only file is under {@code .tarn/redis}, so
+ * that its data outlive it.
  */
 public final class LocalRedis {
 
@@ -62,12 +63,15 @@ public final class LocalRedis {
     console.say(wasRunning ? "Redis is stopped; its data stay" : "no local Redis was running");
   }
 
-  /** Where the process id of a server in the background is kept. */
+  /** The file with the process id of a server in the background. */
   public static Path serverPidFile(Settings settings) {
     return settings.state().resolve("serving.pid");
   }
 
-  /** Else up would wait for an answer on a port where nobody listens. */
+  /**
+   * Refuses another port than the running Redis has: up would wait for an answer on a port where
+   * nobody listens.
+   */
   private static void refuseOtherPort(RedisSettings redis, Path portFile) {
     try {
       String port = Files.readString(portFile).strip();
@@ -77,7 +81,7 @@ public final class LocalRedis {
                 .formatted(port, port));
       }
     } catch (IOException e) {
-      // It was only just started: then it is on the port that is asked for, or does not answer.
+      // Redis was only just started: it is on the port that is asked for, or does not answer.
     }
   }
 

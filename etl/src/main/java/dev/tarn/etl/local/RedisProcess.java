@@ -15,14 +15,14 @@ import redis.clients.jedis.exceptions.JedisException;
 import redis.embedded.core.ExecutableProvider;
 
 /**
- * The Redis of the embedded-redis package as a process on this machine, with its append-only file
- * in a folder, so that its data outlive it.
+ * Starts the Redis of the embedded-redis package as a process on this machine, with its append-only
+ * file in a folder, so that its data outlive it.
  */
 public final class RedisProcess {
 
   private RedisProcess() {}
 
-  /** Starts it; {@link #awaitAnswer} says when it is ready. */
+  /** Starts Redis; {@link #awaitAnswer} waits until it is ready. */
   public static Process start(RedisSettings redis, Path folder) throws IOException {
     Files.createDirectories(folder.resolve("bin"));
     File executable =

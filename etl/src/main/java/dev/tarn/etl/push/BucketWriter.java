@@ -3,7 +3,7 @@ package dev.tarn.etl.push;
 import com.google.common.util.concurrent.RateLimiter;
 import dev.tarn.etl.redis.BucketPipeline;
 import dev.tarn.etl.redis.RedisServers;
-import dev.tarn.redis.RedisKeys;
+import dev.tarn.layer.Buckets;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -15,47 +15,44 @@ import org.apache.spark.util.LongAccumulator;
 import redis.clients.jedis.Protocol;
 
 /**
- * Writes one Spark partition's rows to Redis, many buckets on the way before an answer is waited
- * for. Rows come as {@link EncodedRows#byBucket} gives them; the newest of each entity is written.
+ * Writes one Spark partition's rows to Redis. It sends many buckets before it waits for an answer.
+ * Rows come as {@link EncodedRows#byBucket} gives them; the newest row of each entity is written.
  *
- * <p>A bucket goes out whole, by RESTORE, which is the quickest; by HSET where Redis refuses that,
- * and a part at a time where its rows are so long that it would not fit the task's memory. Either
- * way it expires unless its version is released, and writing it again (a retried task) changes
- * nothing.
+ * <p>A bucket is sent whole by RESTORE, which is the quickest. It is sent by HSET if Redis refuses
+ * RESTORE, and in parts if its rows are too long for the task's memory. Either way a bucket expires
+ * unless its version is released, and a task that is retried writes the same once more.
  */
 final class BucketWriter implements FlatMapFunction<Iterator<InternalRow>, WrittenBuckets> {
   private static final long serialVersionUID = 1L;
 
-  /** A bucket that grows beyond this goes out in parts. */
+  /** Size from which on a bucket is sent in parts. */
   private static final int MAX_BUCKET_BYTES = 1 << 20;
 
   private static final byte[] REPLACE = "REPLACE".getBytes(StandardCharsets.ISO_8859_1);
 
   private final RedisServers servers;
-  private final String bucketPrefix;
-  private final int buckets;
+  private final Buckets buckets;
   private final boolean restores;
   private final byte[] expiryMillis;
   private final double rowsPerSecond;
   private final LongAccumulator progress;
 
   /**
-   * A writer of one version.
+   * A writer of one version's own buckets.
    *
-   * @param restores whether Redis takes RESTORE
-   * @param expiryMillis after how long the rows expire if nothing is done
-   * @param rowsPerSecond the most that this task may write; 0 for no limit
+   * @param restores whether Redis accepts RESTORE
+   * @param expiryMillis time after which the rows expire if the version is not released
+   * @param rowsPerSecond largest number of rows that this task may write; 0 for no limit
+   * @param progress counts the rows that Redis has confirmed
    */
   BucketWriter(
       RedisServers servers,
-      String bucketPrefix,
-      int buckets,
+      Buckets buckets,
       boolean restores,
       long expiryMillis,
       double rowsPerSecond,
       LongAccumulator progress) {
     this.servers = servers;
-    this.bucketPrefix = bucketPrefix;
     this.buckets = buckets;
     this.restores = restores;
     this.expiryMillis = ascii(expiryMillis);
@@ -77,7 +74,7 @@ final class BucketWriter implements FlatMapFunction<Iterator<InternalRow>, Writt
     return Long.toString(number).getBytes(StandardCharsets.ISO_8859_1);
   }
 
-  /** One partition on its way. */
+  /** The work on one partition. */
   private final class Writing implements AutoCloseable {
 
     private final BucketPipeline pipeline = new BucketPipeline(servers);
@@ -85,14 +82,14 @@ final class BucketWriter implements FlatMapFunction<Iterator<InternalRow>, Writt
     private final PackedHash packed = new PackedHash();
     private final RateLimiter limit = rowsPerSecond > 0 ? RateLimiter.create(rowsPerSecond) : null;
 
-    /** Of the bucket at hand, where it is not packed: fields and values in turn. */
+    /** Fields and values, in turn, of the current bucket if it is not packed. */
     private final List<byte[]> unpacked = new ArrayList<>();
 
     private int unpackedBytes;
     private boolean isPart;
     private int bucket = -1;
 
-    /** The entities at one place, which is nearly always one, each with its newest row. */
+    /** The place whose entities are collected. Nearly always it has one entity. */
     private long place = -1;
 
     private final List<byte[]> ids = new ArrayList<>();
@@ -170,9 +167,9 @@ final class BucketWriter implements FlatMapFunction<Iterator<InternalRow>, Writt
       isPart = false;
     }
 
-    /** Sends what there is of the bucket at hand. */
+    /** Sends the collected rows of the current bucket. */
     private void sendRows() {
-      byte[] key = RedisKeys.bucket(bucketPrefix, bucket);
+      byte[] key = buckets.key(bucket);
       if (packed.fields() > 0) {
         int rows = packed.fields();
         byte[] payload = packed.finish();

@@ -26,10 +26,9 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.functions;
 
 /**
- * What a delta push writes: the entities whose newest row is another one in the new snapshot than
- * in the full version that is to be overlaid. It reads what was committed in between. Only where
- * rows were deleted, or came in for an as-of that the base had already, does the table itself have
- * to tell what those entities' newest rows are now.
+ * Finds the rows of an overlay: the entities whose newest row differs between the new snapshot and
+ * the base. It reads what was committed in between. It asks the table itself for the newest rows
+ * only of entities that had rows deleted, or rows added to an as-of that the base had already.
  */
 final class Delta {
 
@@ -60,10 +59,10 @@ final class Delta {
     this.records = records;
   }
 
-  /** A delta, or why there can't be one. */
+  /** A delta, or the reason why there can't be one. */
   record Choice(Optional<Delta> delta, String refusal) {}
 
-  /** What a delta from a full version to a snapshot would be. */
+  /** Plans a delta from a base to a snapshot. */
   static Choice of(
       Lake lake,
       FeatureView view,
@@ -114,7 +113,7 @@ final class Delta {
     return base;
   }
 
-  /** Rows written and deleted in between: the most that the overlay can have. */
+  /** Number of rows written and deleted in between, which is the largest size of the overlay. */
   long records() {
     return records;
   }
@@ -154,7 +153,7 @@ final class Delta {
         .union(EncodedRows.tombstones(goneIds));
   }
 
-  /** The rows that were inserted and deleted, with {@link #CHANGE_TYPE}. */
+  /** Rows that were inserted and deleted, with {@link #CHANGE_TYPE}. */
   private Dataset<Row> changes() {
     Map<String, String> range =
         Map.of(
@@ -184,14 +183,14 @@ final class Delta {
     return lake.spark().table(name);
   }
 
-  /** Whether all files that were added have as-ofs after the base's only. */
+  /** Whether all files that were added have only as-ofs after the base's. */
   private boolean isAllNewer() {
     Instant newest = Values.instant(Timestamps.toMicros(base.getAsOf()));
     return FileAsOfs.appended(table.iceberg(), base.getSnapshotId(), to.snapshotId()).stream()
         .allMatch(file -> file.first().filter(newest::isBefore).isPresent());
   }
 
-  /** Whether a row of the one can be read as a row of the other. */
+  /** Whether the rows of both have the same layout. */
   private static boolean isSameRow(Manifest one, Manifest other) {
     return one.getRowFormat() == other.getRowFormat()
         && one.getEntity().equals(other.getEntity())

@@ -2,8 +2,7 @@ package dev.tarn.etl.push;
 
 import dev.tarn.etl.redis.BucketPipeline;
 import dev.tarn.etl.redis.RedisServers;
-import dev.tarn.manifest.Manifest;
-import dev.tarn.redis.RedisKeys;
+import dev.tarn.layer.Buckets;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -22,13 +21,11 @@ final class Differences {
   private static final int ROWS = 5;
 
   private final RedisServers redis;
-  private final Manifest manifest;
-  private final String bucketPrefix;
+  private final Buckets buckets;
 
-  Differences(RedisServers redis, Manifest manifest, String bucketPrefix) {
+  Differences(RedisServers redis, Buckets buckets) {
     this.redis = redis;
-    this.manifest = manifest;
-    this.bucketPrefix = bucketPrefix;
+    this.buckets = buckets;
   }
 
   /** A line for each entity: what of it differs, in which bucket. */
@@ -40,7 +37,7 @@ final class Differences {
         bucket -> {
           Map<String, byte[]> wanted = expected.getOrDefault(bucket, Map.of());
           Map<String, byte[]> found = found(bucket);
-          String key = bucketPrefix + bucket;
+          String key = buckets.keyPrefix() + bucket;
           wanted.forEach(
               (id, row) -> {
                 if (!found.containsKey(id)) {
@@ -62,17 +59,17 @@ final class Differences {
     return first;
   }
 
-  private Map<Integer, Map<String, byte[]>> expected(Dataset<Row> encoded, List<Integer> buckets) {
+  private Map<Integer, Map<String, byte[]>> expected(Dataset<Row> encoded, List<Integer> some) {
     Map<Integer, Map<String, byte[]>> expected = new TreeMap<>();
     for (Row row :
         encoded
-            .filter(EncodedRows.bucket(manifest.getBuckets()).isin(buckets.toArray(new Object[0])))
+            .filter(EncodedRows.bucket(buckets).isin(some.toArray(new Object[0])))
             .orderBy(functions.col("time"))
             .collectAsList()) {
       // The newest comes last.
       expected
           .computeIfAbsent(
-              EncodedRows.bucket(row.getLong(EncodedRows.PLACE), manifest.getBuckets()),
+              EncodedRows.bucket(row.getLong(EncodedRows.PLACE), buckets),
               bucket -> new TreeMap<>())
           .put(text(row.getAs(EncodedRows.ID)), row.getAs(EncodedRows.ROW));
     }
@@ -82,7 +79,7 @@ final class Differences {
   private Map<String, byte[]> found(int bucket) {
     Map<String, byte[]> found = new TreeMap<>();
     try (BucketPipeline pipeline = new BucketPipeline(redis)) {
-      byte[] key = RedisKeys.bucket(bucketPrefix, bucket);
+      byte[] key = buckets.key(bucket);
       pipeline.send(
           key,
           Protocol.Command.HGETALL,

@@ -2,6 +2,8 @@ package dev.tarn.etl.push;
 
 import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.etl.lake.EntityIds;
+import dev.tarn.layer.Buckets;
+import dev.tarn.layer.Layer;
 import dev.tarn.manifest.Manifest;
 import dev.tarn.redis.RedisKeys;
 import java.util.ArrayList;
@@ -22,9 +24,9 @@ import org.apache.spark.sql.types.StructType;
 import org.apache.spark.unsafe.Platform;
 
 /**
- * Rows of a feature table as they will be stored, on their way to their buckets: encoded where they
- * are read, so that what is shuffled and sorted is a third of the size and has two columns to look
- * at.
+ * Encodes rows of a feature table as they will be stored and brings them to their buckets. They are
+ * encoded where they are read, so that the rows to shuffle and sort are a third of the size and
+ * have only two columns to compare.
  *
  * <pre>
  * place   bigint  where in the order of buckets: the id's CRC-32C, then 31 bits of another hash
@@ -43,7 +45,7 @@ final class EncodedRows {
   static final int ID = 2;
   static final int ROW = 3;
 
-  private static final int PLACE_BITS_BELOW_CRC = 31;
+  private static final int PLACE_BITS_BELOW_CHECKSUM = 31;
   private static final String ID_COLUMN = "_tarn_id";
   private static final String RECORDED_COLUMN = "_tarn_recorded";
 
@@ -74,9 +76,9 @@ final class EncodedRows {
         .getFeaturesList()
         .forEach(feature -> columns.add(functions.col("`" + feature.getName() + "`")));
     Dataset<Row> chosen = rows.select(columns.toArray(new Column[0]));
-    List<RowEncoder.Column> features = new ArrayList<>();
+    List<RowEncoder.Input> features = new ArrayList<>();
     for (int i = 3; i < columns.size(); i++) {
-      features.add(new RowEncoder.Column(i, chosen.schema().fields()[i].dataType()));
+      features.add(new RowEncoder.Input(i, chosen.schema().fields()[i].dataType()));
     }
     long asOfMicros = com.google.protobuf.util.Timestamps.toMicros(manifest.getAsOf());
     JavaRDD<InternalRow> encoded =
@@ -84,15 +86,17 @@ final class EncodedRows {
     return spark.internalCreateDataFrame(encoded.rdd(), SCHEMA, false);
   }
 
-  /** Entities that are no longer there, for an overlay. */
+  /** Encodes entities that an overlay takes away. */
   static Dataset<Row> tombstones(Dataset<Row> ids) {
     JavaRDD<InternalRow> encoded =
         ids.queryExecution().toRdd().toJavaRDD().mapPartitions(new Encode(null, 0));
     return ids.sparkSession().internalCreateDataFrame(encoded.rdd(), SCHEMA, false);
   }
 
-  /** The rows by bucket, each bucket whole in one partition and its rows side by side. */
-  static JavaRDD<InternalRow> byBucket(Dataset<Row> encoded, int buckets, int tasks) {
+  /**
+   * Groups the rows by bucket: each bucket is whole in one partition, with its rows side by side.
+   */
+  static JavaRDD<InternalRow> byBucket(Dataset<Row> encoded, Buckets buckets, int tasks) {
     return encoded
         .repartition(tasks, bucket(buckets))
         .sortWithinPartitions(functions.col("place"))
@@ -101,23 +105,23 @@ final class EncodedRows {
         .toJavaRDD();
   }
 
-  /** The bucket of each row. */
-  static Column bucket(int buckets) {
-    Column crc = functions.shiftright(functions.col("place"), PLACE_BITS_BELOW_CRC);
-    return functions.shiftright(crc.multiply(functions.lit((long) buckets)), 32);
+  /** The bucket of each row: {@link Buckets#of(long)} as an expression of Spark's. */
+  static Column bucket(Buckets buckets) {
+    Column checksum = functions.shiftright(functions.col("place"), PLACE_BITS_BELOW_CHECKSUM);
+    return functions.shiftright(checksum.multiply(functions.lit((long) buckets.count())), 32);
   }
 
   /** The bucket of a place. */
-  static int bucket(long place, int buckets) {
-    return (int) (((place >>> PLACE_BITS_BELOW_CRC) * buckets) >>> 32);
+  static int bucket(long place, Buckets buckets) {
+    return buckets.of(place >>> PLACE_BITS_BELOW_CHECKSUM);
   }
 
   private static long place(byte[] id) {
-    long below = hash(id, 0) & ((1L << PLACE_BITS_BELOW_CRC) - 1);
-    return RedisKeys.checksum(id) << PLACE_BITS_BELOW_CRC | below;
+    long below = hash(id, 0) & ((1L << PLACE_BITS_BELOW_CHECKSUM) - 1);
+    return RedisKeys.checksum(id) << PLACE_BITS_BELOW_CHECKSUM | below;
   }
 
-  /** 64 bits of a fingerprint: any other bytes give others. */
+  /** Computes a fingerprint of 64 bits. */
   static long hash(byte[] bytes, long seed) {
     return XXH64.hashUnsafeBytes(bytes, Platform.BYTE_ARRAY_OFFSET, bytes.length, seed);
   }
@@ -125,12 +129,12 @@ final class EncodedRows {
   private static final class Encode implements FlatMapFunction<Iterator<InternalRow>, InternalRow> {
     private static final long serialVersionUID = 1L;
 
-    /** Null: tombstones. */
-    private final ArrayList<RowEncoder.Column> features;
+    /** The features to encode; null to encode tombstones. */
+    private final ArrayList<RowEncoder.Input> features;
 
     private final long asOfMicros;
 
-    Encode(List<RowEncoder.Column> features, long asOfMicros) {
+    Encode(List<RowEncoder.Input> features, long asOfMicros) {
       this.features = features == null ? null : new ArrayList<>(features);
       this.asOfMicros = asOfMicros;
     }
@@ -139,7 +143,6 @@ final class EncodedRows {
     public Iterator<InternalRow> call(Iterator<InternalRow> rows) {
       RowEncoder encoder = features == null ? null : new RowEncoder(features, 2, asOfMicros);
       UnsafeRowWriter writer = new UnsafeRowWriter(4, 256);
-      byte[] none = new byte[0];
       return new Iterator<>() {
         @Override
         public boolean hasNext() {
@@ -150,7 +153,7 @@ final class EncodedRows {
         public InternalRow next() {
           InternalRow row = rows.next();
           byte[] id = row.getUTF8String(0).getBytes();
-          byte[] encoded = encoder == null ? none : encoder.encode(row);
+          byte[] encoded = encoder == null ? Layer.removed() : encoder.encode(row);
           writer.reset();
           writer.write(PLACE, place(id));
           writer.write(TIME, encoder == null ? Long.MIN_VALUE : row.getLong(1));

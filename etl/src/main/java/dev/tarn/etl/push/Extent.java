@@ -15,21 +15,22 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.functions;
 
 /**
- * About how many entities a snapshot has, and its newest as-of.
+ * The number of entities of a snapshot, estimated, and its newest as-of.
  *
  * @param entities 0: the snapshot has no rows
  */
 record Extent(long entities, Instant newest) {
 
   /**
-   * As many times may there be more entities than the largest as-of has before they are counted:
-   * buckets may be as many times larger than planned and still be small.
+   * Factor by which the entities may outnumber the rows of the largest as-of before they are
+   * counted. Buckets that are larger than planned by this factor are still small.
    */
   private static final int SLACK = 4;
 
   /**
-   * Told from the files' statistics if they can: a count reads every key. They can where each file
-   * holds one as-of, as builds write them, and the largest as-of has most of the entities.
+   * Estimates from the files' statistics if possible, since a count reads every key. It is possible
+   * if each file holds one as-of, as builds write them, and the largest as-of has most of the
+   * entities.
    */
   static Extent of(FeatureTable table, Snapshot snapshot, FeatureView view, Dataset<Row> rows) {
     Map<Instant, Long> rowsByAsOf = new HashMap<>();

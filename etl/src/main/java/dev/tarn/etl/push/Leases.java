@@ -10,8 +10,8 @@ import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
 
 /**
- * Says for every version that a push is writing that the push is alive. When that is refused, the
- * push was silent for so long that another one gave its versions up: then there is nothing left to
+ * Renews the lease of every version that a push is writing. A refused renewal means that the push
+ * was silent for so long that another one discarded its version: then there is nothing left to
  * write for, and {@code onLoss} is run.
  */
 final class Leases implements AutoCloseable {
@@ -37,13 +37,16 @@ final class Leases implements AutoCloseable {
     held.add(new Held(view, version, buckets));
   }
 
-  /** Why the push can't go on. */
+  /** The reason why the push can't go on, if a version was lost. */
   Optional<TarnException> loss() {
-    return lost.map(
-        version ->
-            new TarnException(
-                "%s: this push stalled for over %d s, so another one removed its version %s; what was released is still served"
-                    .formatted(version.view(), lease.toSeconds(), version.version())));
+    return lost.map(version -> lost(version.view(), version.version(), lease));
+  }
+
+  /** The failure of a push whose version another push discarded. */
+  static TarnException lost(String view, String version, Duration lease) {
+    return new TarnException(
+        "%s: this push stalled for over %d s, so another one removed its version %s; what was released stays released"
+            .formatted(view, lease.toSeconds(), version));
   }
 
   @Override

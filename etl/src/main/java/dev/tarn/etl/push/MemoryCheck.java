@@ -8,12 +8,12 @@ import java.util.regex.Pattern;
 import redis.clients.jedis.HostAndPort;
 
 /**
- * Looks at whether Redis has room for a version before any of it is written: beyond maxmemory it
- * would refuse rows, or evict those that are served.
+ * Checks whether Redis has room for a version before any of it is written. Beyond maxmemory Redis
+ * would refuse rows, or evict those that are released.
  */
 final class MemoryCheck {
 
-  /** What a row takes beside its bytes, and a bucket beside its rows, as measured; rounded up. */
+  /** Measured overhead of a row beside its bytes, and of a bucket beside its rows, rounded up. */
   private static final int BYTES_A_ROW = 8;
 
   private static final int BYTES_A_BUCKET = 200;
@@ -30,7 +30,7 @@ final class MemoryCheck {
   /**
    * Checks each server for its share.
    *
-   * @param rowBytes of an id with its row, on average
+   * @param rowBytes average size of an id with its row
    * @throws TarnException with the numbers, if it would not fit
    */
   void check(String view, long rows, double rowBytes, int buckets) {

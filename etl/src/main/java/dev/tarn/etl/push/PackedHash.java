@@ -3,25 +3,28 @@ package dev.tarn.etl.push;
 import java.util.Arrays;
 
 /**
- * Packs one small hash as Redis itself holds it in memory and in its dumps, to be sent whole by
- * RESTORE. Redis takes it as it is, where HSET has it compare every field with all before it, grow
- * the hash as often, and give the packed form up beyond {@code hash-max-listpack-value}.
+ * Packs one small hash in the form that Redis has in memory and in its dumps, to send it whole by
+ * RESTORE. Redis stores it as it is. With HSET, Redis would compare each field with all fields
+ * before it, grow the hash each time, and unpack it beyond {@code hash-max-listpack-value}.
  *
  * <p>The payload is that of DUMP: type, value, version of the format, CRC-64. The value is a
  * ziplist, which every Redis from 2.6 on reads (since 7.0 it turns it into a listpack). Formats:
  * {@code rdb.c}, {@code ziplist.c} and {@code crc64.c} of Redis 6.2.
  *
- * <p>Reused from hash to hash; not thread-safe.
+ * <p>One instance packs many hashes, one after the other. It is not thread-safe.
  */
 final class PackedHash {
 
-  /** More entries than this, and the ziplist's 16-bit counter would no longer say how many. */
+  /**
+   * Largest number of fields. With more, the ziplist's 16-bit counter would no longer tell the
+   * number.
+   */
   static final int MAX_FIELDS = 16_000;
 
   private static final int TYPE_HASH_ZIPLIST = 13;
   private static final int LENGTH_IN_32_BITS = 0x80;
 
-  /** Of Redis 5: newer servers read older formats, never the other way round. */
+  /** The format of Redis 5: newer servers read older formats, never the other way round. */
   private static final int RDB_VERSION = 9;
 
   private static final int ZIPLIST_AT = 6;
@@ -50,7 +53,7 @@ final class PackedHash {
     fields++;
   }
 
-  /** The payload; the next hash begins. */
+  /** Returns the payload and begins the next hash. */
   byte[] finish() {
     reserve(1 + FOOTER);
     buffer[size++] = (byte) 0xFF;
@@ -72,7 +75,7 @@ final class PackedHash {
     return payload;
   }
 
-  /** An entity id: in fewer bytes if it is a number just as Redis would print it. */
+  /** Adds an entity id, in fewer bytes if it is a number exactly as Redis prints it. */
   private void putId(byte[] id) {
     long number = number(id);
     if (number == Long.MIN_VALUE) {
@@ -124,7 +127,7 @@ final class PackedHash {
     size += length;
   }
 
-  /** Each entry begins with the length of the one before. */
+  /** Begins an entry with the length of the entry before it. */
   private void startEntry(int most) {
     int previous = size - lastEntry;
     reserve(5 + most);

@@ -1,13 +1,12 @@
 package dev.tarn.etl.push;
 
-import com.google.gson.JsonArray;
-import com.google.gson.JsonObject;
 import com.google.protobuf.util.Timestamps;
+import dev.tarn.etl.console.Json;
 import dev.tarn.manifest.Manifest;
 import java.time.Duration;
 import java.util.List;
 
-/** What a push says when it is done: a line for people, JSON for Airflow. */
+/** Describes what a push did: a line for people, JSON for Airflow. */
 public final class PushReport {
 
   private PushReport() {}
@@ -36,36 +35,46 @@ public final class PushReport {
    * @param isList whether to give a list although there is one only
    */
   public static String json(List<Push.Outcome> outcomes, boolean isList) {
-    List<JsonObject> objects = outcomes.stream().map(PushReport::json).toList();
-    if (!isList) {
-      return objects.get(0).toString();
-    }
-    JsonArray views = new JsonArray();
-    objects.forEach(views::add);
-    JsonObject whole = new JsonObject();
-    whole.add("feature_views", views);
-    return whole.toString();
+    List<ViewResult> views = outcomes.stream().map(PushReport::result).toList();
+    return Json.of(isList ? new PushResult(views) : views.get(0));
   }
 
-  private static JsonObject json(Push.Outcome outcome) {
+  private static ViewResult result(Push.Outcome outcome) {
     Manifest manifest = outcome.manifest();
-    JsonObject object = new JsonObject();
-    object.addProperty("feature_view", manifest.getFeatureView());
-    object.addProperty("state", outcome.state().word());
-    object.addProperty("version", manifest.getVersion());
-    object.addProperty("snapshot_id", Long.toString(manifest.getSnapshotId()));
-    object.addProperty("as_of", Timestamps.toString(manifest.getAsOf()));
-    object.addProperty("pushed", outcome.pushed());
-    object.addProperty("mode", outcome.mode());
-    object.addProperty("rows", manifest.getRows());
-    object.addProperty("rows_written", outcome.pushed() ? manifest.getOwnRows() : 0);
-    object.addProperty("bytes", outcome.bytes());
-    object.addProperty("write_seconds", seconds(outcome.writing()));
-    object.addProperty("read_back_seconds", seconds(outcome.readingBack()));
-    object.addProperty("release_seconds", seconds(outcome.releasing()));
-    object.addProperty("seconds", seconds(outcome.took()));
-    return object;
+    return new ViewResult(
+        manifest.getFeatureView(),
+        outcome.state().word(),
+        manifest.getVersion(),
+        Long.toString(manifest.getSnapshotId()),
+        Timestamps.toString(manifest.getAsOf()),
+        outcome.pushed(),
+        outcome.mode(),
+        manifest.getRows(),
+        outcome.pushed() ? manifest.getOwnRows() : 0,
+        outcome.bytes(),
+        seconds(outcome.writing()),
+        seconds(outcome.readingBack()),
+        seconds(outcome.releasing()),
+        seconds(outcome.took()));
   }
+
+  private record PushResult(List<ViewResult> featureViews) {}
+
+  private record ViewResult(
+      String featureView,
+      String state,
+      String version,
+      String snapshotId,
+      String asOf,
+      boolean pushed,
+      String mode,
+      long rows,
+      long rowsWritten,
+      long bytes,
+      double writeSeconds,
+      double readBackSeconds,
+      double releaseSeconds,
+      double seconds) {}
 
   static double seconds(Duration duration) {
     return duration.toMillis() / 1000.0;

@@ -2,8 +2,9 @@ package dev.tarn.etl.push;
 
 import dev.tarn.etl.redis.BucketPipeline;
 import dev.tarn.etl.redis.RedisServers;
-import dev.tarn.manifest.Base;
-import dev.tarn.redis.RedisKeys;
+import dev.tarn.layer.Buckets;
+import dev.tarn.layer.Layer;
+import dev.tarn.layer.Layers;
 import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.Iterator;
@@ -12,19 +13,25 @@ import org.apache.spark.api.java.function.FlatMapFunction;
 import redis.clients.jedis.Protocol;
 
 /**
- * Reads every row that was written back from Redis, after the last one was, and compares. So
- * whatever went wrong since (a server that lost its last second in a restart, an eviction, somebody
- * else's DEL) is found before anyone is answered from it.
+ * Reads back from Redis every row that a push wrote, after the last one was written, and compares.
+ * So it finds whatever went wrong in between (a restart that lost the last second, an eviction,
+ * somebody else's DEL) before any lookup is answered from these rows.
+ *
+ * <p>For an overlay it also asks the base which of the overlay's entities it has: that tells how
+ * many entities the version has in all.
  */
 final class ReadBack implements FlatMapFunction<Iterator<WrittenBuckets>, ReadBack.Result> {
   private static final long serialVersionUID = 1L;
 
+  /** Entities of an overlay after which the base is asked, to bound the task's memory. */
+  private static final int ASKED_AT_ONCE = 10_000;
+
   /**
-   * What was found.
+   * A comparison's findings.
    *
    * @param differing buckets whose rows are not those that were written
-   * @param added of an overlay: entities that its base does not have
-   * @param removed of an overlay: entities of its base that are no longer there
+   * @param added entities of an overlay that its base does not have
+   * @param removed entities of the base that an overlay takes away
    */
   record Result(long rows, ArrayList<Integer> differing, long added, long removed)
       implements Serializable {
@@ -39,98 +46,115 @@ final class ReadBack implements FlatMapFunction<Iterator<WrittenBuckets>, ReadBa
   }
 
   private final RedisServers servers;
-  private final String bucketPrefix;
+  private final Layers layers;
 
-  /** Empty: there is no base. */
-  private final String basePrefix;
-
-  private final int baseBuckets;
-
-  ReadBack(RedisServers servers, String bucketPrefix, String basePrefix, Base base) {
+  /**
+   * A reader of the rows that one push wrote.
+   *
+   * @param layers of the version, its own layer at the top
+   */
+  ReadBack(RedisServers servers, Layers layers) {
     this.servers = servers;
-    this.bucketPrefix = bucketPrefix;
-    this.basePrefix = basePrefix;
-    this.baseBuckets = base.getBuckets();
+    this.layers = layers;
   }
 
   @Override
   public Iterator<Result> call(Iterator<WrittenBuckets> parts) {
     Result result = Result.NONE;
     while (parts.hasNext()) {
-      result = result.plus(read(parts.next()));
+      try (Reading reading = new Reading()) {
+        result = result.plus(reading.read(parts.next()));
+      }
     }
     return List.of(result).iterator();
   }
 
-  private Result read(WrittenBuckets written) {
-    ArrayList<Integer> differing = new ArrayList<>();
-    long[] rows = {0};
-    List<byte[]> ids = new ArrayList<>();
-    List<Boolean> isRemoval = new ArrayList<>();
-    long[] addedAndRemoved = {0, 0};
-    try (BucketPipeline pipeline = new BucketPipeline(servers)) {
+  /** The reading of what one task wrote. */
+  private final class Reading implements AutoCloseable {
+
+    /** An overlay's entity, to be looked for in the base. */
+    private static final class Entity {
+      private final byte[] id;
+      private final boolean isRemoved;
+
+      Entity(byte[] id, boolean isRemoved) {
+        this.id = id;
+        this.isRemoved = isRemoved;
+      }
+    }
+
+    private final BucketPipeline pipeline = new BucketPipeline(servers);
+    private final Layer own = layers.get(0);
+    private final boolean isOverlay = layers.count() > 1;
+    private final ArrayList<Integer> differing = new ArrayList<>();
+    private List<Entity> entities = new ArrayList<>();
+    private long rows;
+    private long added;
+    private long removed;
+
+    Result read(WrittenBuckets written) {
       for (int i = 0; i < written.size(); i++) {
         int at = i;
-        byte[] key = RedisKeys.bucket(bucketPrefix, written.bucket(i));
+        byte[] key = own.buckets().key(written.bucket(i));
         pipeline.send(
             key,
             Protocol.Command.HGETALL,
             written.bytes(i),
-            answer -> {
-              List<?> fields = (List<?>) answer;
-              long fingerprint = 0;
-              for (int f = 0; f < fields.size(); f += 2) {
-                byte[] id = (byte[]) fields.get(f);
-                byte[] row = (byte[]) fields.get(f + 1);
-                fingerprint += WrittenBuckets.fingerprint(id, row);
-                if (!basePrefix.isEmpty()) {
-                  ids.add(id);
-                  isRemoval.add(row.length == 0);
-                }
-              }
-              rows[0] += fields.size() / 2;
-              if (fields.size() != 2 * written.count(at)
-                  || fingerprint != written.fingerprint(at)) {
-                differing.add(written.bucket(at));
-              }
-            },
+            answer -> compare(written, at, (List<?>) answer),
             key);
-        if (ids.size() > 10_000) {
-          lookUp(pipeline, ids, isRemoval, addedAndRemoved);
+        if (entities.size() > ASKED_AT_ONCE) {
+          askBase();
         }
       }
-      lookUp(pipeline, ids, isRemoval, addedAndRemoved);
+      askBase();
+      return new Result(rows, differing, added, removed);
     }
-    return new Result(rows[0], differing, addedAndRemoved[0], addedAndRemoved[1]);
-  }
 
-  /** Which of an overlay's entities the base has. */
-  private void lookUp(
-      BucketPipeline pipeline, List<byte[]> ids, List<Boolean> isRemoval, long[] addedAndRemoved) {
-    pipeline.flush();
-    List<byte[]> asked = List.copyOf(ids);
-    List<Boolean> removals = List.copyOf(isRemoval);
-    ids.clear();
-    isRemoval.clear();
-    for (int i = 0; i < asked.size(); i++) {
-      boolean removal = removals.get(i);
-      byte[] id = asked.get(i);
-      byte[] key = RedisKeys.bucket(basePrefix, RedisKeys.bucketOf(id, baseBuckets));
-      pipeline.send(
-          key,
-          Protocol.Command.HEXISTS,
-          key.length + id.length,
-          answer -> {
-            boolean isInBase = Long.valueOf(1).equals(answer);
-            if (removal && isInBase) {
-              addedAndRemoved[1]++;
-            } else if (!removal && !isInBase) {
-              addedAndRemoved[0]++;
-            }
-          },
-          key,
-          id);
+    @Override
+    public void close() {
+      pipeline.close();
     }
-    pipeline.flush();
+
+    private void compare(WrittenBuckets written, int at, List<?> fields) {
+      long fingerprint = 0;
+      for (int f = 0; f < fields.size(); f += 2) {
+        byte[] id = (byte[]) fields.get(f);
+        byte[] entry = (byte[]) fields.get(f + 1);
+        fingerprint += WrittenBuckets.fingerprint(id, entry);
+        if (isOverlay) {
+          entities.add(new Entity(id, !own.isRow(entry)));
+        }
+      }
+      rows += fields.size() / 2;
+      if (fields.size() != 2 * written.count(at) || fingerprint != written.fingerprint(at)) {
+        differing.add(written.bucket(at));
+      }
+    }
+
+    /** Counts the overlay's entities that the base lacks, and those that it takes away from it. */
+    private void askBase() {
+      pipeline.flush();
+      List<Entity> asked = entities;
+      entities = new ArrayList<>();
+      Buckets base = layers.base().buckets();
+      for (Entity entity : asked) {
+        byte[] key = base.keyOf(entity.id);
+        pipeline.send(
+            key,
+            Protocol.Command.HEXISTS,
+            key.length + entity.id.length,
+            answer -> {
+              boolean isInBase = Long.valueOf(1).equals(answer);
+              if (entity.isRemoved && isInBase) {
+                removed++;
+              } else if (!entity.isRemoved && !isInBase) {
+                added++;
+              }
+            },
+            key,
+            entity.id);
+      }
+      pipeline.flush();
+    }
   }
 }

@@ -9,8 +9,8 @@ import redis.clients.jedis.Protocol;
 import redis.clients.jedis.exceptions.JedisDataException;
 
 /**
- * Whether Redis takes hashes that are packed already. An ACL may forbid RESTORE, and a server that
- * only speaks Redis's protocol may not know its formats.
+ * Finds out whether Redis accepts packed hashes. An ACL may forbid RESTORE, and a server that only
+ * speaks Redis's protocol may not know its formats.
  */
 final class RestoreProbe {
 

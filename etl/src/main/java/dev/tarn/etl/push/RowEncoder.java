@@ -22,8 +22,8 @@ import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 
 /**
- * Encodes Spark's own rows as {@link RowWriter} describes, without a detour over objects: a push
- * encodes every row of a table. Not thread-safe.
+ * Encodes Spark's own rows as {@link RowWriter} describes. It makes no objects on the way, since a
+ * push encodes every row of a table. It is not thread-safe.
  */
 final class RowEncoder {
 
@@ -32,8 +32,8 @@ final class RowEncoder {
     void encode(SpecializedGetters from, int ordinal, RowWriter out);
   }
 
-  /** The columns of the encoded row, by their place in the Spark row. */
-  record Column(int ordinal, DataType type) implements Serializable {}
+  /** A column to encode, by its place in the Spark row. */
+  record Input(int ordinal, DataType type) implements Serializable {}
 
   private final RowWriter out = new RowWriter();
   private final int[] ordinals;
@@ -48,8 +48,8 @@ final class RowEncoder {
    * @param eventTimestamp the place of the event timestamp in the Spark row
    * @param asOfMicros the version's as-of, microseconds since 1970 UTC
    */
-  RowEncoder(List<Column> columns, int eventTimestamp, long asOfMicros) {
-    this.ordinals = columns.stream().mapToInt(Column::ordinal).toArray();
+  RowEncoder(List<Input> columns, int eventTimestamp, long asOfMicros) {
+    this.ordinals = columns.stream().mapToInt(Input::ordinal).toArray();
     this.encoders =
         columns.stream().map(column -> encoder(column.type())).toArray(ValueEncoder[]::new);
     this.eventTimestamp = eventTimestamp;

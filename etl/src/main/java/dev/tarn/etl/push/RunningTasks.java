@@ -9,8 +9,8 @@ import org.apache.spark.scheduler.SparkListenerTaskEnd;
 import org.apache.spark.scheduler.SparkListenerTaskStart;
 
 /**
- * Counts the tasks that Spark has under way. A job fails with the first of its tasks, while the
- * others run on for a moment: whoever removes what they wrote must wait until they have ended.
+ * Counts the tasks that Spark is running. A job fails with the first of its tasks while the others
+ * run on for a moment. Whoever removes what they wrote must wait until they have ended.
  */
 final class RunningTasks extends SparkListener implements AutoCloseable {
 
@@ -33,7 +33,7 @@ final class RunningTasks extends SparkListener implements AutoCloseable {
     notifyAll();
   }
 
-  /** Waits until none is under way; false if that takes longer. */
+  /** Waits until no task is running; returns false if that takes longer. */
   boolean awaitNone(Duration longest) {
     try {
       // The starts may have been announced and not yet be counted.

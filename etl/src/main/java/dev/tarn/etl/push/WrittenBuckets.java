@@ -4,9 +4,9 @@ import java.io.Serializable;
 import java.util.Arrays;
 
 /**
- * What a task wrote: of each bucket the number of its rows and a fingerprint of them, 20 bytes for
- * some 32 rows, to compare with what is read back. Rows may come back in any order, so the
- * fingerprint is a sum.
+ * Remembers what a task wrote, to compare it with what is read back: the number of rows of each
+ * bucket and a fingerprint of them, 20 bytes for about 32 rows. Rows may come back in any order, so
+ * the fingerprint is a sum.
  */
 final class WrittenBuckets implements Serializable {
   private static final long serialVersionUID = 1L;
@@ -23,7 +23,7 @@ final class WrittenBuckets implements Serializable {
   private long openBytes;
   private long openFingerprint;
 
-  /** What one row adds to its bucket's fingerprint. */
+  /** Computes what one row adds to its bucket's fingerprint. */
   static long fingerprint(byte[] id, byte[] row) {
     return EncodedRows.hash(row, EncodedRows.hash(id, id.length));
   }

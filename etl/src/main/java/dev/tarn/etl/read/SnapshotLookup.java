@@ -29,8 +29,8 @@ import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 
 /**
- * The command {@code get … snapshot=…}: what a lookup would answer if it came from this snapshot,
- * read from Iceberg. Only a row's age is left out of account, since it depends on when one asks.
+ * Answers lookups from a snapshot in Iceberg, as the server would if it had released this snapshot.
+ * Only the age of a row is left out of account, since it depends on when one asks.
  */
 public final class SnapshotLookup {
 
@@ -45,7 +45,7 @@ public final class SnapshotLookup {
   /**
    * Reads entities from a snapshot.
    *
-   * @param features names, plain or with the view; empty for all
+   * @param features names, plain or with the view; empty: all features
    * @throws UsageException if the table has no such published snapshot or no such feature
    */
   public GetOnlineFeaturesResponse get(
@@ -73,7 +73,7 @@ public final class SnapshotLookup {
         .build();
   }
 
-  /** The view that is named, or else the only one whose table has the snapshot. */
+  /** Finds the view that is named, or else the only one whose table has the snapshot. */
   public FeatureView viewOf(Definitions definitions, CommandLine line, String snapshot) {
     if (line.has("view")) {
       return definitions.view(line.text("view"));

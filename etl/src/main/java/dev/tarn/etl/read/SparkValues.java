@@ -14,14 +14,14 @@ import scala.collection.JavaConverters;
 import scala.collection.Seq;
 
 /**
- * A value of a Spark row as it would be answered online. It does not go through the row encoding,
- * so that comparing the two means something.
+ * Turns values of Spark rows into values as lookups answer them. They do not pass through the row
+ * encoding, so that a comparison of both proves the encoding, too.
  */
 public final class SparkValues {
 
   private SparkValues() {}
 
-  /** The value of a column of a row that Spark gives with its java.time types. */
+  /** Turns a value of a row, for which Spark uses types of java.time, into one of an answer. */
   public static Value of(Object value) {
     if (value == null) {
       return Values.NULL;

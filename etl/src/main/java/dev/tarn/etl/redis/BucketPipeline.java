@@ -18,13 +18,13 @@ import redis.clients.jedis.exceptions.JedisMovedDataException;
 import redis.clients.jedis.util.JedisClusterCRC16;
 
 /**
- * Commands on buckets, many on the way before an answer is waited for. Each goes to the server that
- * has the bucket; where slots move (MOVED, ASK) it follows them, and where a server is lost it is
- * sent again for as long as {@code push.patience} says. So a command must do no harm when it is
- * done twice.
+ * Sends commands on buckets, many of them before it waits for an answer. Each goes to the server
+ * that has the bucket. Where slots move (MOVED, ASK), commands follow them; where a server is lost,
+ * they are sent again for as long as {@code push.patience} says. So a command must do no harm when
+ * it is done twice.
  *
- * <p>Every answer is read: a command that Redis refuses fails the whole. Memory is bounded by what
- * is on the way. For one thread.
+ * <p>Every answer is read, and a command that Redis refuses fails the whole. Memory holds only the
+ * commands that are on the way. Not thread-safe.
  */
 public final class BucketPipeline implements AutoCloseable {
 
@@ -48,21 +48,21 @@ public final class BucketPipeline implements AutoCloseable {
     }
   }
 
-  /** A connection and what is on the way over it. */
-  private static final class Lane {
+  /** A connection and the commands that are on the way over it. */
+  private static final class ServerLane {
     private final Jedis jedis;
     private final Pipeline pipeline;
     private final List<Sent> sent = new ArrayList<>();
 
-    /** Once it is lost nothing more is sent over it, and nothing that comes is believed. */
+    /** The reason why the connection is lost. Then nothing more is sent or read over it. */
     private JedisException lost;
 
-    private Lane(Jedis jedis) {
+    private ServerLane(Jedis jedis) {
       this.jedis = jedis;
       this.pipeline = jedis.pipelined();
     }
 
-    private Lane(JedisException lost) {
+    private ServerLane(JedisException lost) {
       this.jedis = null;
       this.pipeline = null;
       this.lost = lost;
@@ -76,7 +76,7 @@ public final class BucketPipeline implements AutoCloseable {
         try {
           jedis.disconnect();
         } catch (JedisConnectionException e) {
-          // What was still to be sent over it can't be; that it is lost is known.
+          // The connection is lost, which is known, so what was still to be sent can't be.
         }
       }
       jedis.close();
@@ -98,7 +98,7 @@ public final class BucketPipeline implements AutoCloseable {
   }
 
   private final RedisServers servers;
-  private final Map<HostAndPort, Lane> lanes = new HashMap<>();
+  private final Map<HostAndPort, ServerLane> lanes = new HashMap<>();
   private final Map<Integer, HostAndPort> moved = new HashMap<>();
   private int bytesOnTheWay;
   private int commandsOnTheWay;
@@ -111,7 +111,7 @@ public final class BucketPipeline implements AutoCloseable {
    * Sends a command.
    *
    * @param weight bytes that it and its answer take
-   * @param onAnswer takes what Redis answered (a Long, byte[] or List of them), when it is there
+   * @param onAnswer takes the answer (a Long, byte[] or List of them) when it is there
    * @param arguments the first is {@code key}
    */
   public void send(
@@ -135,7 +135,7 @@ public final class BucketPipeline implements AutoCloseable {
    */
   public void flush() {
     if (TaskContext.get() != null && TaskContext.get().isInterrupted()) {
-      throw new IllegalStateException("the task was given up");
+      throw new IllegalStateException("the task was interrupted");
     }
     List<Sent> again = new ArrayList<>();
     JedisException trouble = settle(again);
@@ -161,12 +161,12 @@ public final class BucketPipeline implements AutoCloseable {
   }
 
   /**
-   * Gives the connections back. One with answers on the way is broken off instead: its answers
-   * would be taken for those of whoever gets the connection next.
+   * Gives the connections back to their pools. One with answers on the way is broken off instead:
+   * whoever got it next would take these answers for its own.
    */
   @Override
   public void close() {
-    lanes.values().forEach(Lane::close);
+    lanes.values().forEach(ServerLane::close);
     lanes.clear();
   }
 
@@ -177,16 +177,16 @@ public final class BucketPipeline implements AutoCloseable {
           moved.isEmpty() ? null : moved.get(JedisClusterCRC16.getSlot(command.key));
       server = elsewhere == null ? servers.owner(command.key) : elsewhere;
     }
-    Lane lane = lanes.get(server);
+    ServerLane lane = lanes.get(server);
     if (lane == null) {
       try {
-        lane = new Lane(servers.open(server));
+        lane = new ServerLane(servers.open(server));
       } catch (JedisException e) {
-        // It may be there, and still be reading its data.
+        // The server may be there, and still be reading its data.
         if (!RedisServers.isPassing(e)) {
           throw e;
         }
-        lane = new Lane(e);
+        lane = new ServerLane(e);
       }
       lanes.put(server, lane);
     }
@@ -201,8 +201,8 @@ public final class BucketPipeline implements AutoCloseable {
    */
   private JedisException settle(List<Sent> again) {
     JedisException trouble = null;
-    for (Map.Entry<HostAndPort, Lane> entry : List.copyOf(lanes.entrySet())) {
-      Lane lane = entry.getValue();
+    for (Map.Entry<HostAndPort, ServerLane> entry : List.copyOf(lanes.entrySet())) {
+      ServerLane lane = entry.getValue();
       List<Object> answers = List.of();
       if (lane.lost == null && !lane.sent.isEmpty()) {
         try {
@@ -212,7 +212,7 @@ public final class BucketPipeline implements AutoCloseable {
         }
       }
       if (lane.lost != null) {
-        // Which of them Redis has done nobody knows, so all are done again.
+        // Nobody knows which of them Redis has done, so all are done again.
         trouble = lane.lost;
         lane.sent.forEach(command -> command.asked = null);
         again.addAll(lane.sent);

@@ -24,9 +24,9 @@ import redis.clients.jedis.JedisPool;
 import redis.clients.jedis.JedisPoolConfig;
 
 /**
- * One Redis server as spark-redis addresses it, with what its own endpoint lacks: ACL users,
- * certificates to trust, and a host name that is verified. Where none of these is asked for, its
- * pool of connections is used.
+ * One Redis server as spark-redis addresses it. This class adds what the endpoint of spark-redis
+ * lacks: ACL users, certificates to trust, and a check of the host's name. Where none of these is
+ * asked for, the pool of spark-redis is used.
  */
 final class Endpoint extends RedisEndpoint {
   private static final long serialVersionUID = 1L;
@@ -58,7 +58,7 @@ final class Endpoint extends RedisEndpoint {
     return POOLS.computeIfAbsent(key + " " + auth() + " " + dbNum(), k -> pool()).getResource();
   }
 
-  /** Without the password. */
+  /** The address; the password is left out. */
   @Override
   public String toString() {
     return host() + ":" + port();

@@ -5,7 +5,7 @@ import com.redislabs.provider.redis.RedisEndpoint;
 import com.redislabs.provider.redis.RedisNode;
 import dev.tarn.cli.Settings;
 import dev.tarn.cli.TarnException;
-import dev.tarn.etl.console.Failures;
+import dev.tarn.etl.console.Causes;
 import dev.tarn.redis.RedisSettings;
 import java.io.Serializable;
 import java.nio.charset.StandardCharsets;
@@ -27,14 +27,14 @@ import redis.clients.jedis.exceptions.JedisException;
 import redis.clients.jedis.exceptions.JedisRedirectionException;
 
 /**
- * Redis as jobs reach it, through spark-redis: it knows which server has which key and pools the
- * connections, in the driver and in each executor. A server that is lost is waited for ({@code
- * push.patience}): it may be restarting, or a replica may be taking over.
+ * The Redis servers as jobs reach them, through spark-redis, which knows which server has which key
+ * and pools the connections, in the driver and in each executor. Jobs wait for a server that is
+ * lost ({@code push.patience}): it may be restarting, or a replica may be taking over.
  */
 public final class RedisServers implements Serializable {
   private static final long serialVersionUID = 1L;
 
-  /** Idle connections to throw away before Redis itself is taken to be at fault. */
+  /** Number of broken idle connections after which Redis itself is taken to be at fault. */
   private static final int MAX_STALE = 8;
 
   private static final Duration PAUSE = Duration.ofMillis(100);
@@ -75,12 +75,12 @@ public final class RedisServers implements Serializable {
     return settings;
   }
 
-  /** How long to wait for a server that is lost. */
+  /** The time to wait for a server that is lost. */
   public Duration patience() {
     return patience;
   }
 
-  /** The servers that have keys. */
+  /** The addresses of the servers that have keys. */
   public List<HostAndPort> masters() {
     Set<HostAndPort> masters = new LinkedHashSet<>();
     for (RedisNode node : topology.hosts()) {
@@ -89,13 +89,13 @@ public final class RedisServers implements Serializable {
     return List.copyOf(masters);
   }
 
-  /** The server that has a key, as far as is known. */
+  /** The server that has a key, as far as this knows. */
   HostAndPort owner(byte[] key) {
     return address(topology.getHost(key));
   }
 
   /**
-   * Works on the server that has a key, and waits for it if it is lost: {@code work} may be done
+   * Works on the server that has a key, and waits for it if it is lost. So {@code work} may be done
    * twice.
    *
    * @throws TarnException if it can't be reached
@@ -105,7 +105,7 @@ public final class RedisServers implements Serializable {
     return patiently(() -> on(owner(bytes), work));
   }
 
-  /** A section of INFO of each server that has keys. */
+  /** Reads a section of INFO from each server that has keys. */
   public Map<HostAndPort, String> info(String section) {
     return patiently(
         () -> {
@@ -117,14 +117,14 @@ public final class RedisServers implements Serializable {
   }
 
   /**
-   * What the servers that have keys call themselves, each anew when it is started: while these are
-   * the same, no server has lost what it had answered for.
+   * The run ids of the servers that have keys. A server has a new one each time it is started, so
+   * while these are the same, no server has lost what it had confirmed.
    */
   public Set<String> runs() {
     return info("server").values().stream().map(RedisServers::runOf).collect(Collectors.toSet());
   }
 
-  /** What one server calls itself since it was started. */
+  /** The run id of one server. */
   public static String run(Jedis jedis) {
     return runOf(jedis.info("server"));
   }
@@ -148,19 +148,19 @@ public final class RedisServers implements Serializable {
     }
   }
 
-  /** Works on one server, now. */
+  /** Works on one server, without waiting for it. */
   private <T> T on(HostAndPort server, Function<Jedis, T> work) {
     try (Jedis jedis = open(server)) {
       return work.apply(jedis);
     }
   }
 
-  /** A pooled connection that answers. */
+  /** Takes a connection that answers from the server's pool. */
   Jedis open(HostAndPort server) {
     return open(new Endpoint(settings, server.getHost(), server.getPort()));
   }
 
-  /** Learns anew which server has which key, from any that answers. */
+  /** Learns anew which server has which key, from any server that answers. */
   void refresh() {
     Set<HostAndPort> known = new LinkedHashSet<>();
     known.add(new HostAndPort(settings.host(), settings.port()));
@@ -181,7 +181,7 @@ public final class RedisServers implements Serializable {
     }
   }
 
-  /** Whether a refusal or a loss is of the kind that ends by itself. */
+  /** Tells whether a refusal or a loss is of the kind that ends by itself. */
   static boolean isPassing(JedisException e) {
     if (e instanceof JedisConnectionException || e instanceof JedisRedirectionException) {
       return true;
@@ -201,7 +201,7 @@ public final class RedisServers implements Serializable {
     }
   }
 
-  /** One that broke while it lay idle, e.g. when Redis was restarted, is thrown away. */
+  /** Takes a connection; one that broke while it lay idle, e.g. by a restart, is thrown away. */
   private static Jedis open(RedisEndpoint endpoint) {
     for (int tries = 1; ; tries++) {
       Jedis jedis = endpoint.connect();
@@ -225,7 +225,7 @@ public final class RedisServers implements Serializable {
     return new TarnException(
         ("can't use Redis at %s (settings redis.host, redis.port): %s."
                 + " ./tarn up starts a local one")
-            .formatted(settings.address(), Failures.reason(e)),
+            .formatted(settings.address(), Causes.reason(e)),
         e);
   }
 }

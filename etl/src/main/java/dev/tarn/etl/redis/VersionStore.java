@@ -2,6 +2,7 @@ package dev.tarn.etl.redis;
 
 import com.google.protobuf.InvalidProtocolBufferException;
 import dev.tarn.cli.TarnException;
+import dev.tarn.layer.Buckets;
 import dev.tarn.manifest.Manifest;
 import dev.tarn.manifest.ReleaseEvent;
 import dev.tarn.manifest.StoredService;
@@ -26,51 +27,55 @@ import redis.clients.jedis.Protocol;
 import redis.clients.jedis.commands.ProtocolCommand;
 
 /**
- * The versions of feature views in Redis and the release that says which of them are served.
+ * The versions of feature views in Redis and the releases that say which of them lookups answer
+ * from.
  *
- * <p>A version goes one way: {@link #mint} (being written, nobody can see it), {@link #release} (it
- * has a manifest, and lookups answer from it), {@link #retire} and {@link #expire}. A version that
- * is being written has a lease; one whose lease ran out belongs to a push that died, and anyone may
- * give it up and then {@link #remove} it. A push that was only slow finds that out at {@link
- * #renew} or {@link #release}, so it can't release rows that are being removed.
+ * <p>A version goes one way: {@link #mint} (its rows are being written, nobody can see it), {@link
+ * #release} (lookups answer from it), {@link #prune} and {@link #removeLater}. A version that is
+ * being written has a lease. Once the lease has run out, the push is taken for dead, and anyone may
+ * claim the version and discard it. A push that was only slow finds that out at {@link #renew} or
+ * {@link #release}, so it can't release rows that are being removed.
  */
 public final class VersionStore {
 
-  /** What keeps a set of versions from being released. */
-  public enum Refusal {
+  /** A reason for which a set of versions was not released. */
+  public enum ReleaseRefusal {
     /** Something else has been released since the caller looked. */
     MOVED,
     /** A rollback has pinned one of the views. */
     PINNED,
-    /** A version has been given up, or the base that it overlays is gone. */
+    /** A version has been discarded or pruned, or the base that it overlays is gone. */
     GONE,
     /** Redis has been restarted, or another server has taken over, since the caller looked. */
     RESTARTED
   }
 
   /**
-   * A version that {@link #giveUpAbandoned} has given up.
+   * A version that {@link #claimAbandoned} has claimed.
    *
-   * @param mayBeRead whether it was complete once, so that lookups may be under way in it
+   * @param mayBeRead whether it was released once, so that lookups may be under way in it
    */
   public record Abandoned(String version, int buckets, boolean mayBeRead) {}
 
   /**
    * A version to release.
    *
-   * @param seen what the caller saw released before
-   * @param event what the release history is to say of it
+   * @param seen the release that the caller saw before
+   * @param event the row for the release history
    */
   public record Candidate(Manifest manifest, Optional<Release> seen, ReleaseEvent event) {}
 
   private static final String LETTERS = "0123456789abcdefghjkmnpqrstvwxyz";
 
-  /** Some hundred at each of the ten looks a second that Redis takes for them: a millisecond. */
-  private static final int EXPIRED_A_MILLISECOND = 4;
+  /**
+   * The number of buckets that expire in one millisecond. Redis looks for expired keys ten times a
+   * second; a few hundred at each look take it about a millisecond.
+   */
+  private static final int EXPIRED_PER_MILLISECOND = 4;
 
   private static final SecureRandom RANDOM = new SecureRandom();
 
-  /** KEYS writing; ARGV version, BUCKETS@LEASE. Renews a lease, unless it has been given up. */
+  /** KEYS writing; ARGV version, BUCKETS@LEASE. Renews a lease, unless the version was claimed. */
   private static final String RENEW =
       """
       local entry = redis.call('HGET', KEYS[1], ARGV[1]) or '@0'
@@ -80,23 +85,23 @@ public final class VersionStore {
       """;
 
   /**
-   * KEYS writing; ARGV now. Gives up the versions whose lease ran out, by a lease of 0, which can't
+   * KEYS writing; ARGV now. Claims the versions whose lease ran out, by a lease of 0, which can't
    * be renewed; the result is their names, numbers of buckets and leases.
    */
-  private static final String GIVE_UP =
+  private static final String CLAIM =
       """
       local writing = redis.call('HGETALL', KEYS[1])
-      local given_up = {}
+      local claimed = {}
       for i = 1, #writing, 2 do
         local buckets, lease = string.match(writing[i + 1], '^(%d+)@(%d+)$')
         if buckets and tonumber(lease) < tonumber(ARGV[1]) then
           redis.call('HSET', KEYS[1], writing[i], buckets .. '@0')
-          given_up[#given_up + 1] = writing[i]
-          given_up[#given_up + 1] = buckets
-          given_up[#given_up + 1] = lease
+          claimed[#claimed + 1] = writing[i]
+          claimed[#claimed + 1] = buckets
+          claimed[#claimed + 1] = lease
         end
       end
-      return given_up
+      return claimed
       """;
 
   /**
@@ -135,10 +140,10 @@ public final class VersionStore {
       """;
 
   /**
-   * KEYS release, manifests, writing; ARGV view, version, BUCKETS@0. Refused for what is released
-   * and for what another version overlays.
+   * KEYS release, manifests, writing; ARGV view, version, BUCKETS@0. Refuses to prune the released
+   * version and one that another version overlays.
    */
-  private static final String RETIRE =
+  private static final String PRUNE =
       """
       local entry = redis.call('HGET', KEYS[1], ARGV[1]) or ''
       if string.sub(entry, 1, #ARGV[2] + 1) == ARGV[2] .. '@' then return 0 end
@@ -159,21 +164,22 @@ public final class VersionStore {
     this.keys = servers.settings().keys();
   }
 
-  /** What is released, by feature view. */
+  /** The release of each feature view. */
   public Map<String, Release> releases() {
     return entries(keys.release());
   }
 
-  /** What rollbacks have pinned, by feature view. */
+  /** The release to which a rollback has pinned each feature view. */
   public Map<String, Release> pins() {
     return entries(keys.pinned());
   }
 
+  /** The release of a feature view. */
   public Optional<Release> released(String view) {
     return Optional.ofNullable(releases().get(view));
   }
 
-  /** Lets pushes of a view release again. False: it was not pinned. */
+  /** Lets pushes of a view release again. Answers false if it was not pinned. */
   public boolean unpin(String view) {
     return atControl(jedis -> jedis.hdel(keys.pinned(), view)) == 1;
   }
@@ -191,21 +197,22 @@ public final class VersionStore {
     return manifests;
   }
 
+  /** A complete version. */
   public Optional<Manifest> manifest(String view, String version) {
     return Optional.ofNullable(atControl(jedis -> jedis.hget(keys.manifests(view), version)))
         .map(json -> parse(view, version, json));
   }
 
-  /** The manifest of what is released. */
+  /** The version that is released. */
   public Optional<Manifest> serving(String view) {
     return released(view).flatMap(release -> manifest(view, release.version()));
   }
 
   /**
-   * A new version of a view under a name that was never used and never will be: a counter for its
-   * place in the order, and 30 random bits for the case that Redis loses the counter.
+   * Begins a version under a name that was never used and never will be: a counter for its place in
+   * the order, and 30 random bits for the case that Redis loses the counter.
    *
-   * @param lease how long it is left alone without a word from its push
+   * @param lease the time for which it is left alone without a sign of life from its push
    */
   public String mint(String view, int buckets, Duration lease) {
     StringBuilder suffix = new StringBuilder();
@@ -220,7 +227,7 @@ public final class VersionStore {
         });
   }
 
-  /** Says that the push of a version is alive. False: the version has been given up and removed. */
+  /** Says that the push of a version is alive. Answers false if the version has been claimed. */
   public boolean renew(String view, String version, int buckets, Duration lease) {
     return atControl(
         jedis ->
@@ -232,33 +239,33 @@ public final class VersionStore {
   }
 
   /**
-   * Makes versions the ones that lookups answer from, all in the same instant, if what is released
-   * is still what the caller has seen, and tells the servers.
+   * Makes versions the ones that lookups answer from, all in the same instant, and tells the
+   * servers. This happens only if the views' releases are still those that the caller has seen.
    *
    * @param at the moment of the release; see {@link #now}
    * @param pins whether later pushes are to leave the views alone; if not, pins are respected
    * @param services definitions to store in the same instant
    * @return why nothing was released; empty: all was
    */
-  public Optional<Refusal> release(
+  public Optional<ReleaseRefusal> release(
       List<Candidate> candidates, Instant at, boolean pins, List<StoredService> services) {
     return release(candidates, at, pins, services, Set.of());
   }
 
   /**
-   * As {@link #release(List, Instant, boolean, List)}, unless Redis may have lost what it had
-   * answered for.
+   * Releases as {@link #release(List, Instant, boolean, List)} does, unless Redis may have lost
+   * what it had confirmed.
    *
-   * @param runs of the servers, since before the rows were read back; empty: whatever they are
+   * @param runs the runs of the servers from before the rows were read back; empty: any
    */
-  public Optional<Refusal> release(
+  public Optional<ReleaseRefusal> release(
       List<Candidate> candidates,
       Instant at,
       boolean pins,
       List<StoredService> services,
       Set<String> runs) {
     if (!runs.isEmpty() && !servers.runs().equals(runs)) {
-      return Optional.of(Refusal.RESTARTED);
+      return Optional.of(ReleaseRefusal.RESTARTED);
     }
     List<String> keysUsed =
         new ArrayList<>(List.of(keys.release(), keys.services(), keys.pinned(), keys.events()));
@@ -288,11 +295,11 @@ public final class VersionStore {
                 // Over the connection that the release takes: one that lives sees no restart.
                 runs.isEmpty() || runs.contains(RedisServers.run(jedis))
                     ? (String) jedis.eval(RELEASE, keysUsed, values)
-                    : Refusal.RESTARTED.name());
+                    : ReleaseRefusal.RESTARTED.name());
     if (refusal.isEmpty()) {
       return Optional.empty();
     }
-    // An answer that was lost, and the release done once more?
+    // The answer to a first attempt may have been lost, and this was the second.
     Map<String, Release> released = releases();
     boolean isOurs =
         candidates.stream()
@@ -300,12 +307,11 @@ public final class VersionStore {
                 candidate ->
                     new Release(candidate.manifest().getVersion(), at)
                         .equals(released.get(candidate.manifest().getFeatureView())));
-    return isOurs ? Optional.empty() : Optional.of(Refusal.valueOf(refusal));
+    return isOurs ? Optional.empty() : Optional.of(ReleaseRefusal.valueOf(refusal));
   }
 
   /**
-   * Stores the definitions of feature services where they are not stored just so already, and tells
-   * the servers.
+   * Stores the definitions of feature services that are new or have changed, and tells the servers.
    *
    * @return the names of those that are new or have changed
    */
@@ -328,39 +334,39 @@ public final class VersionStore {
   }
 
   /**
-   * Takes a complete version out of the list, unless it is released or under an overlay, so that
-   * {@link #expire} may delete its rows. A push that dies in between leaves it to the next one.
+   * Takes a complete version out of the list, so that {@link #removeLater} may remove its rows. A
+   * push that dies in between leaves it to the next one. Answers false if the version is released,
+   * under an overlay or gone.
    */
-  public boolean retire(Manifest manifest) {
+  public boolean prune(Manifest manifest) {
     String view = manifest.getFeatureView();
     return atControl(
         jedis ->
             isOne(
                 jedis.eval(
-                    RETIRE,
+                    PRUNE,
                     List.of(keys.release(), keys.manifests(view), keys.writing(view)),
                     List.of(view, manifest.getVersion(), manifest.getBuckets() + "@0"))));
   }
 
   /**
-   * Gives up the versions that dead pushes left behind, so that {@link #remove} may delete their
-   * rows: should such a push be alive after all, it can no longer complete its version.
+   * Claims the versions that dead pushes left behind, so that their rows may be removed: should
+   * such a push be alive after all, it can no longer complete its version.
    *
-   * @return those given up now, and those that were before but are not removed yet
+   * @return those claimed now, and those claimed or pruned before that are not removed yet
    */
-  public List<Abandoned> giveUpAbandoned(String view) {
+  public List<Abandoned> claimAbandoned(String view) {
     return atControl(
         jedis -> {
           String now = Long.toString(millis(jedis));
-          List<?> givenUp =
-              (List<?>) jedis.eval(GIVE_UP, List.of(keys.writing(view)), List.of(now));
+          List<?> claimed = (List<?>) jedis.eval(CLAIM, List.of(keys.writing(view)), List.of(now));
           List<Abandoned> abandoned = new ArrayList<>();
-          for (int i = 0; i < givenUp.size(); i += 3) {
+          for (int i = 0; i < claimed.size(); i += 3) {
             abandoned.add(
                 new Abandoned(
-                    (String) givenUp.get(i),
-                    Integer.parseInt((String) givenUp.get(i + 1)),
-                    givenUp.get(i + 2).equals("0")));
+                    (String) claimed.get(i),
+                    Integer.parseInt((String) claimed.get(i + 1)),
+                    claimed.get(i + 2).equals("0")));
           }
           return abandoned;
         });
@@ -377,35 +383,38 @@ public final class VersionStore {
   }
 
   /**
-   * Deletes all rows of a version that nobody looks up any more, a while from now and little by
-   * little. Redis lets everybody wait while it removes what has expired, for a quarter of its time
-   * as long as there is much of it.
+   * Removes all rows of a version that nobody looks up any more, a while from now and little by
+   * little. While Redis removes keys that have expired, everybody waits; with many such keys at
+   * once that takes up to a quarter of its time.
    */
-  public void expire(String view, String version, int buckets, Duration grace) {
+  public void removeLater(String view, String version, int buckets, Duration grace) {
     eachBucket(
         view,
         version,
         buckets,
         Protocol.Command.PEXPIRE,
-        bucket -> List.of(Long.toString(grace.toMillis() + bucket / EXPIRED_A_MILLISECOND)));
+        bucket -> List.of(Long.toString(grace.toMillis() + bucket / EXPIRED_PER_MILLISECOND)));
   }
 
-  /** Deletes all rows of a version that nobody can see. */
+  /** Removes all rows of a version that nobody can see. */
   public void remove(String view, String version, int buckets) {
     eachBucket(view, version, buckets, Protocol.Command.UNLINK, bucket -> List.of());
   }
 
-  /** The last of a version: until then a push that dies leaves it to the next one. */
-  public void forget(String view, String version) {
+  /**
+   * Removes the entry of a version whose rows are removed. Until then a push that dies leaves the
+   * version to the next one.
+   */
+  public void removeEntry(String view, String version) {
     atControl(jedis -> jedis.hdel(keys.writing(view), version));
   }
 
-  /** The releases that {@link ReleaseHistory} has yet to take. */
+  /** The releases, as JSON, that the release history in Iceberg does not have yet. */
   public List<String> events() {
     return atControl(jedis -> jedis.lrange(keys.events(), 0, -1));
   }
 
-  /** Forgets releases that the history has. */
+  /** Removes releases that the history has. */
   public void removeEvents(List<String> events) {
     atControl(
         jedis -> {
@@ -425,10 +434,10 @@ public final class VersionStore {
       int buckets,
       ProtocolCommand command,
       IntFunction<List<String>> arguments) {
-    String prefix = keys.bucketPrefix(view, version);
+    Buckets own = new Buckets(keys, view, version, buckets);
     try (BucketPipeline pipeline = new BucketPipeline(servers)) {
       for (int bucket = 0; bucket < buckets; bucket++) {
-        byte[] key = RedisKeys.bucket(prefix, bucket);
+        byte[] key = own.key(bucket);
         List<byte[]> words = new ArrayList<>(List.of(key));
         arguments
             .apply(bucket)
@@ -464,7 +473,7 @@ public final class VersionStore {
       return ControlJson.parse(json, Manifest.newBuilder()).build();
     } catch (InvalidProtocolBufferException e) {
       throw new TarnException(
-          "the manifest of version %s of %s can't be read: %s"
+          "the record of version %s of %s can't be read: %s"
               .formatted(version, view, e.getMessage()),
           e);
     }

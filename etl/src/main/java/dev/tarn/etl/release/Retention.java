@@ -13,8 +13,8 @@ import java.util.Optional;
 import org.apache.iceberg.SnapshotRef;
 
 /**
- * Which versions stay, and that Iceberg keeps their snapshots: each version has a tag from before
- * its first row is written until after its last one is deleted.
+ * Decides which versions stay, and makes Iceberg keep their snapshots: each version has a tag from
+ * before its first row is written until after its last one is removed.
  */
 public final class Retention {
 
@@ -30,11 +30,11 @@ public final class Retention {
   }
 
   /**
-   * Puts the tags of a view's versions right where they are not as {@link #tag} left them: a person
-   * may have dropped or moved one.
+   * Restores the tags of a view's versions that are not as {@link #tag} left them: a person may
+   * have dropped or moved one.
    *
    * @return the versions whose tag was missing
-   * @throws TarnException if it can't be told which snapshot is served
+   * @throws TarnException if nothing says of which snapshot the released version is
    */
   public List<String> tagAgain(String view, FeatureTable table) {
     List<Manifest> kept = versions.manifests(view);
@@ -64,7 +64,7 @@ public final class Retention {
         tag(table, version, snapshotId);
         tagged.add(version);
         if (versions.manifest(view, version).isEmpty()) {
-          // Pruned in this moment, so nobody would drop it again.
+          // It was pruned in this moment, so nobody else would drop the tag.
           untag(table, version);
         }
       }
@@ -73,14 +73,14 @@ public final class Retention {
   }
 
   /**
-   * Removes what dead pushes left behind.
+   * Removes the versions that dead pushes left behind.
    *
-   * @param grace how long lookups that are under way may still read what was released once
+   * @param grace the time for which lookups may still read a version that was released once
    */
   public void removeAbandoned(String view, FeatureTable table, Duration grace) {
-    for (VersionStore.Abandoned abandoned : versions.giveUpAbandoned(view)) {
+    for (VersionStore.Abandoned abandoned : versions.claimAbandoned(view)) {
       if (abandoned.mayBeRead()) {
-        versions.expire(view, abandoned.version(), abandoned.buckets(), grace);
+        versions.removeLater(view, abandoned.version(), abandoned.buckets(), grace);
         end(view, abandoned.version(), table);
       } else {
         discard(view, abandoned.version(), abandoned.buckets(), table);
@@ -88,25 +88,26 @@ public final class Retention {
     }
   }
 
-  /** Removes a version that was never released. */
+  /** Discards a version that was never released. */
   public void discard(String view, String version, int buckets, FeatureTable table) {
     versions.remove(view, version, buckets);
     end(view, version, table);
   }
 
   /**
-   * Lets go of all versions but the newest, the released one and what they overlay.
+   * Prunes all versions but the newest, the released one and their bases.
    *
-   * @param grace how long lookups that are under way may still read them
-   * @return the versions that were let go of
+   * @param keep the number of newest versions that stay
+   * @param grace the time for which lookups may still read the pruned ones
+   * @return the versions that were pruned
    */
   public List<String> prune(String view, FeatureTable table, int keep, Duration grace) {
     List<String> pruned = new ArrayList<>();
     List<Manifest> complete = versions.manifests(view);
     for (Manifest old : complete.subList(Math.min(keep, complete.size()), complete.size())) {
       // The released version refuses this, and so does one under an overlay.
-      if (versions.retire(old)) {
-        versions.expire(view, old.getVersion(), old.getBuckets(), grace);
+      if (versions.prune(old)) {
+        versions.removeLater(view, old.getVersion(), old.getBuckets(), grace);
         end(view, old.getVersion(), table);
         pruned.add(old.getVersion());
       }
@@ -114,10 +115,10 @@ public final class Retention {
     return pruned;
   }
 
-  /** The tag first: once a version is forgotten, nobody would look for its tag. */
+  /** Removes the tag first: without its entry, nobody would look for the tag of a version. */
   private void end(String view, String version, FeatureTable table) {
     untag(table, version);
-    versions.forget(view, version);
+    versions.removeEntry(view, version);
   }
 
   private static void untag(FeatureTable table, String version) {

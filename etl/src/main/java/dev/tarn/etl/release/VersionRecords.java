@@ -17,15 +17,18 @@ import org.apache.iceberg.spark.SparkSchemaUtil;
 import org.apache.iceberg.types.Types;
 import org.apache.spark.sql.types.DataType;
 
-/** What a server must know of a version: the snapshot's schema joined with the definition. */
+/**
+ * Makes version records: what servers must know of a version, from the snapshot's schema and the
+ * definition.
+ */
 public final class VersionRecords {
 
   private VersionRecords() {}
 
   /**
-   * The manifest of a snapshot, but for what only the push itself knows: version, as-of, times,
-   * rows and buckets. Features are those of the snapshot, in its order; what the definition says of
-   * them is found by name.
+   * Makes the record of a snapshot. It lacks what only the push itself knows: version, as-of,
+   * times, rows and buckets. Its features are those of the snapshot, in the same order; the
+   * definition adds what it says of them, by name.
    *
    * @throws UsageException if the definition gives a feature another type than the snapshot has
    */
@@ -55,7 +58,7 @@ public final class VersionRecords {
     return manifest.build();
   }
 
-  /** Whether two manifests would be answered alike, whatever push made them. */
+  /** Tells whether lookups would get the same from two versions, whatever push made them. */
   public static boolean sameAnswers(Manifest one, Manifest other) {
     return withoutPush(one).equals(withoutPush(other));
   }

@@ -1,7 +1,7 @@
 package dev.tarn.etl.source;
 
 import com.google.common.base.Throwables;
-import dev.tarn.etl.console.Failures;
+import dev.tarn.etl.console.Causes;
 import dev.tarn.etl.definition.Source;
 import dev.tarn.etl.definition.Source.Format;
 import java.util.List;
@@ -10,7 +10,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
-/** Says what is wrong with a source when it is only found while its rows are read. */
+/** Explains failures of sources that only show while their rows are read. */
 public final class ReadFailures {
 
   private static final Pattern MALFORMED =
@@ -22,9 +22,12 @@ public final class ReadFailures {
 
   private ReadFailures() {}
 
-  /** As {@link Failures#reason}, with more to go by where a text file does not fit its schema. */
+  /**
+   * Says in one line why a build failed, as {@link Causes#reason} does, but says more where a text
+   * file does not fit its schema.
+   */
   public static String reason(List<Source> sources, Throwable failure) {
-    String innermost = Failures.reason(failure);
+    String innermost = Causes.reason(failure);
     for (Throwable cause : Throwables.getCausalChain(failure)) {
       List<String> lines =
           Optional.ofNullable(cause.getMessage()).orElse("").strip().lines().toList();
@@ -44,7 +47,7 @@ public final class ReadFailures {
     return innermost;
   }
 
-  /** Spark does not say which one it was reading. */
+  /** Names all sources that are text: Spark does not say which one it was reading. */
   private static String textSources(List<Source> sources) {
     return sources.stream()
         .filter(source -> source.format() == Format.CSV || source.format() == Format.JSON)

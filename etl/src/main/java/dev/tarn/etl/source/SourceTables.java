@@ -3,8 +3,7 @@ package dev.tarn.etl.source;
 import com.google.common.hash.Hasher;
 import com.google.common.hash.Hashing;
 import com.google.gson.JsonObject;
-import dev.tarn.cli.TarnException;
-import dev.tarn.etl.console.Failures;
+import dev.tarn.etl.console.Causes;
 import dev.tarn.etl.definition.Source;
 import dev.tarn.etl.definition.Source.Format;
 import java.nio.charset.StandardCharsets;
@@ -54,7 +53,7 @@ public final class SourceTables {
   /**
    * Opens and pins the sources.
    *
-   * @throws TarnException if one is missing or can't be read, by its name and definition
+   * @throws SourceException if one is missing or can't be read, by its name and definition
    */
   public static SourceTables open(SparkSession spark, List<Source> sources) {
     Map<Source, Dataset<Row>> tables = new LinkedHashMap<>();
@@ -65,9 +64,10 @@ public final class SourceTables {
           Table table = Spark3Util.loadIcebergTable(spark, source.location());
           Snapshot snapshot = table.currentSnapshot();
           if (snapshot == null) {
-            throw new TarnException(
-                "%s: source '%s': table %s has no snapshot yet"
-                    .formatted(source.position(), source.name(), source.location()));
+            throw new SourceException(
+                source,
+                "source '%s': table %s has no snapshot yet"
+                    .formatted(source.name(), source.location()));
           }
           fingerprint.addProperty(source.name(), "snapshot " + snapshot.snapshotId());
           tables.put(
@@ -81,19 +81,21 @@ public final class SourceTables {
           Dataset<Row> files = files(spark, source);
           List<FileStatus> listed = listed(files);
           if (listed.isEmpty()) {
-            throw new TarnException(
-                "%s: source '%s': there are no files at %s"
-                    .formatted(source.position(), source.name(), source.location()));
+            throw new SourceException(
+                source,
+                "source '%s': there are no files at %s"
+                    .formatted(source.name(), source.location()));
           }
           fingerprint.addProperty(source.name(), fingerprint(listed));
           tables.put(source, files);
         }
-      } catch (TarnException e) {
+      } catch (SourceException e) {
         throw e;
       } catch (Exception e) { // Scala does not declare AnalysisException
-        throw new TarnException(
-            "%s: source '%s' can't be read at %s: %s"
-                .formatted(source.position(), source.name(), source.location(), Failures.reason(e)),
+        throw new SourceException(
+            source,
+            "source '%s' can't be read at %s: %s"
+                .formatted(source.name(), source.location(), Causes.reason(e)),
             e);
       }
     }
@@ -132,7 +134,7 @@ public final class SourceTables {
 
   private static Column isBefore(StructField timestamp, Instant asOf) {
     Column moment = functions.lit(Timestamp.from(asOf));
-    // Of a day that is not over at the as-of, no row may be seen: it may have come after.
+    // No row of a day that is not over at the as-of may be seen: it may have come later.
     boolean isDate = timestamp.dataType().equals(DataTypes.DateType);
     return functions
         .col("`" + timestamp.name() + "`")
@@ -152,7 +154,7 @@ public final class SourceTables {
   }
 
   /**
-   * What the sources were when they were pinned, as JSON: by name the snapshot id, or the number of
+   * Describes the sources as they were pinned, in JSON: by name the snapshot id, or the number of
    * files, their bytes and a SHA-256 of their names, sizes and times.
    */
   public String fingerprint() {

@@ -6,7 +6,7 @@ import org.apache.spark.sql.api.java.UDF1;
 import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.DataTypes;
 
-/** Of each moment the last as-of up to it. */
+/** Finds the last as-of up to a moment. */
 final class AsOfFloor implements UDF1<Long, Long> {
 
   private static final long serialVersionUID = 1L;

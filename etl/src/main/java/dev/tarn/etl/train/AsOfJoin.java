@@ -21,14 +21,14 @@ final class AsOfJoin {
 
   private static final String AS_OF = Columns.PREFIX + "as_of";
 
-  /** Below this many rows for each of the spine's, a filter costs more than it leaves out. */
+  /** Rows for each row of the spine from which on a filter saves more than it costs. */
   private static final int WORTH_FILTERING = 2;
 
-  /** Of one side of the join, in one task's memory. */
+  /** Bytes of one side of the join in one task's memory. */
   private static final long BYTES_AT_ONCE = 16 << 20;
 
   /** A history whose as-ofs are known. */
-  static final class History {
+  static final class AsOfHistory {
     private final int view;
     private final Dataset<Row> rows;
     private final long count;
@@ -45,7 +45,7 @@ final class AsOfJoin {
      * @param oldest age in microseconds from which on a row counts for nothing; Long.MAX_VALUE:
      *     none
      */
-    History(int view, Dataset<Row> rows, long count, long[] asOfs, long oldest) {
+    AsOfHistory(int view, Dataset<Row> rows, long count, long[] asOfs, long oldest) {
       this.view = view;
       this.rows = rows;
       this.count = count;
@@ -57,7 +57,7 @@ final class AsOfJoin {
       return view;
     }
 
-    private boolean asksLike(History other) {
+    private boolean asksLike(AsOfHistory other) {
       return Arrays.equals(asOfs, other.asOfs);
     }
 
@@ -67,9 +67,9 @@ final class AsOfJoin {
   }
 
   private final Spine spine;
-  private final List<History> histories;
+  private final List<AsOfHistory> histories;
 
-  AsOfJoin(Spine spine, List<History> histories) {
+  AsOfJoin(Spine spine, List<AsOfHistory> histories) {
     this.spine = spine;
     this.histories = histories;
   }
@@ -82,12 +82,12 @@ final class AsOfJoin {
     Column[] keys = Columns.keys(spine.keys());
     List<Column> columns = spine.packed();
     Dataset<Row> asking = spine.rows().select(columns.toArray(new Column[0]));
-    for (History first : firstOfEach()) {
+    for (AsOfHistory first : firstOfEach()) {
       asking = asking.withColumn(first.asOf(), asOf(first));
       List<String> names = new ArrayList<>(Columns.keyNames(spine.keys()));
       names.add(first.asOf());
       Column[] pair = names.stream().map(functions::col).toArray(Column[]::new);
-      List<History> alike = histories.stream().filter(first::asksLike).toList();
+      List<AsOfHistory> alike = histories.stream().filter(first::asksLike).toList();
       int tasks = alike.stream().mapToInt(history -> tasks(history, partitions)).max().getAsInt();
       asking = asking.repartition(tasks, pair);
       Column isAsked =
@@ -99,7 +99,7 @@ final class AsOfJoin {
                   keys,
                   functions.col(Columns.MICROS))
               : functions.lit(true);
-      for (History history : alike) {
+      for (AsOfHistory history : alike) {
         Dataset<Row> rows = isLong(history) ? history.rows.filter(isAsked) : history.rows;
         asking =
             asking.join(
@@ -114,9 +114,9 @@ final class AsOfJoin {
     return asking.repartition(partitions, keys);
   }
 
-  /** Of rows that were joined: whether one might get an older row of a history. */
-  Column lacks(History history) {
-    History first = histories.stream().filter(history::asksLike).findFirst().orElseThrow();
+  /** Whether a joined row might get an older row of a history. */
+  Column lacks(AsOfHistory history) {
+    AsOfHistory first = histories.stream().filter(history::asksLike).findFirst().orElseThrow();
     Column asOf = functions.col(first.asOf());
     Column isAbsent = asOf.isNotNull().and(functions.not(PointInTime.isThere(history.view)));
     return history.oldest == Long.MAX_VALUE
@@ -124,10 +124,10 @@ final class AsOfJoin {
         : isAbsent.and(functions.col(Columns.MICROS).minus(asOf).leq(history.oldest));
   }
 
-  /** Histories that have the same as-ofs are asked for the same. */
-  private List<History> firstOfEach() {
-    List<History> firsts = new ArrayList<>();
-    for (History history : histories) {
+  /** One history for each set of as-ofs: those with the same as-ofs share a shuffle. */
+  private List<AsOfHistory> firstOfEach() {
+    List<AsOfHistory> firsts = new ArrayList<>();
+    for (AsOfHistory history : histories) {
       if (firsts.stream().noneMatch(history::asksLike)) {
         firsts.add(history);
       }
@@ -135,15 +135,15 @@ final class AsOfJoin {
     return firsts;
   }
 
-  private boolean isLong(History history) {
+  private boolean isLong(AsOfHistory history) {
     return history.count / WORTH_FILTERING > spine.count();
   }
 
-  private static Column asOf(History history) {
+  private static Column asOf(AsOfHistory history) {
     return AsOfFloor.of(history.asOfs, functions.col(Columns.MICROS));
   }
 
-  private int tasks(History history, int atLeast) {
+  private int tasks(AsOfHistory history, int atLeast) {
     long rows = isLong(history) ? spine.count() : history.count;
     long bytes = rows * history.rows.schema().defaultSize();
     return (int) Math.max(atLeast, Math.min(Short.MAX_VALUE, bytes / BYTES_AT_ONCE));

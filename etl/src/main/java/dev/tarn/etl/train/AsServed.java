@@ -183,7 +183,7 @@ final class AsServed {
   }
 
   private Dataset<Row> current(ViewTable table, Snapshot snapshot) {
-    return CurrentRows.of(lake, table.definition(), table.table(), snapshot);
+    return CurrentRows.of(lake, table.name(), table.entity().keyNames(), table.table(), snapshot);
   }
 
   private Dataset<Row> history(int v, Snapshot snapshot, Dataset<Row> rows) {

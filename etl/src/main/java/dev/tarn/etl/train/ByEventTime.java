@@ -47,7 +47,7 @@ final class ByEventTime {
     // What a default stands in for depends on whether a row is there, too old as it may be.
     boolean mayLeaveOut = isAbsentAlike || rules.stream().noneMatch(Rules::hasDefaults);
     Map<Integer, Dataset<Row>> whole = new TreeMap<>();
-    List<AsOfJoin.History> byAsOf = new ArrayList<>();
+    List<AsOfJoin.AsOfHistory> byAsOf = new ArrayList<>();
     for (int v = 0; v < tables.size(); v++) {
       ViewTable table = tables.get(v);
       Snapshot snapshot = snapshot(table);
@@ -64,13 +64,13 @@ final class ByEventTime {
       if (!storesChanges && stored.asOfs().isPresent()) {
         Long floor = AsOfFloor.of(stored.asOfs().get(), spine.earliest());
         long first = floor == null ? Long.MIN_VALUE : floor;
-        // Views that differ in others than these are asked for the same.
+        // Only these as-ofs matter: views that share them share a shuffle.
         long[] asOfs =
             Arrays.stream(stored.asOfs().get())
                 .filter(asOf -> asOf >= first && asOf <= spine.latest())
                 .toArray();
         byAsOf.add(
-            new AsOfJoin.History(
+            new AsOfJoin.AsOfHistory(
                 v, history(v, snapshot, Math.max(from, first)), stored.rows(), asOfs, oldest));
       }
     }
@@ -80,7 +80,7 @@ final class ByEventTime {
   }
 
   private Dataset<Row> join(
-      List<AsOfJoin.History> byAsOf, Map<Integer, Dataset<Row>> whole, int partitions) {
+      List<AsOfJoin.AsOfHistory> byAsOf, Map<Integer, Dataset<Row>> whole, int partitions) {
     AsOfJoin join = new AsOfJoin(spine, byAsOf);
     Dataset<Row> joined = Shuffled.of(join.rows(partitions));
     Column[] counts =
@@ -143,7 +143,7 @@ final class ByEventTime {
         rows, table.keys(), functions.unix_micros(eventTimestamp), v, columns);
   }
 
-  /** What a view is read from, by event time. */
+  /** The snapshot that a view is read from, by event time. */
   static Snapshot snapshot(ViewTable table) {
     return table.snapshot(table.view().getReadings(0).getSnapshotId());
   }

@@ -12,10 +12,10 @@ import org.apache.spark.sql.types.MapType;
 import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 
-/** The names of the columns that a join adds for itself, and what is often asked of a column. */
+/** Names the columns that a join adds for itself, and makes columns that several classes need. */
 final class Columns {
 
-  /** Begins every name that is none of the user's. */
+  /** Prefix of the names that are not the user's. */
   static final String PREFIX = "_tarn_";
 
   /** The entity's keys, with the entity's types: {@code _tarn_key0}, … */
@@ -42,19 +42,19 @@ final class Columns {
     return keyNames(keys).stream().map(functions::col).toArray(Column[]::new);
   }
 
-  /** The column in which a row has what it gets of a view. */
+  /** Name of the column in which a row gets its struct of a view. */
   static String view(int index) {
     return PREFIX + "view" + index;
   }
 
-  /** Something of the same order and hash for each value, where the value itself has none. */
+  /** A column with an order and a hash for values that have none of their own. */
   static Column comparable(Column column, DataType type) {
     return hasMap(type) ? column.cast("string") : column;
   }
 
   /**
-   * What tells rows apart that a sort would leave in any order: to Spark -0.0 equals 0.0, and maps
-   * have no order.
+   * Columns that order rows which a plain sort would leave in any order: to Spark -0.0 equals 0.0,
+   * and maps have no order.
    */
   static Stream<Column> order(Column column, DataType type) {
     if (hasMap(type)) {

@@ -19,13 +19,14 @@ import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.DataTypes;
 
 /**
- * Whether a row may be one of those that are asked for, so that the others can be let go where they
- * are read, before they are shuffled. It lets one or two in a hundred of them through.
+ * Tells whether a row may be one of those that are asked for, so that the others can be dropped
+ * where they are read, before they are shuffled. It lets one or two in a hundred of the others
+ * through.
  *
- * <p>A Bloom filter in blocks of one word: Spark's own looks at up to seven places in memory for a
- * row, and all rows of a history are looked for; this one looks at one. The words of one group of
- * rows, such as those of one as-of, are beside each other: rows are read group by group, and what
- * is asked of a group fits into a processor's nearest memory where all that is asked does not.
+ * <p>It is a Bloom filter in blocks of one word. Spark's own filter reads up to seven places in
+ * memory for a row; this one reads one, and all rows of a history are looked up. The words of one
+ * group of rows, such as one as-of, are next to each other. Rows are read group by group, and the
+ * words of one group fit into a processor's cache, while all words together do not.
  */
 final class IsOneOf implements UDF2<Long, Long, Boolean> {
 
@@ -33,22 +34,25 @@ final class IsOneOf implements UDF2<Long, Long, Boolean> {
 
   private static final int WORDS_A_MEBIBYTE = (1 << 20) / Long.BYTES;
 
-  /** For billions of rows; with more of them it lets more through. */
+  /** Largest size, enough for billions of rows; with more rows the filter lets more through. */
   private static final int MOST_WORDS = 256 * WORDS_A_MEBIBYTE;
 
-  /** Sixteen bits for each, of which four are set. */
+  /** Rows for each word: sixteen bits a row, of which four are set. */
   private static final int ROWS_A_WORD = 4;
 
-  /** Of more groups all rows are taken for one: to look for its group would take longer. */
+  /**
+   * Largest number of groups. With more, all rows count as one group, since looking for a row's
+   * group would take longer.
+   */
   private static final int MOST_GROUPS = 1 << 12;
 
   private final Groups groups;
   private final Broadcast<long[]> shared;
 
-  /** The value itself: a broadcast is locked each time that it is asked for it. */
+  /** The broadcast's value, kept because a broadcast takes a lock at each access. */
   private transient long[] words;
 
-  // Of the row before, which mostly is of the same group. Each task has a filter of its own.
+  // The group of the row before, which is usually the same. Each task has a filter of its own.
   private transient boolean isGroupKnown;
   private transient long group;
   private transient int begin;
@@ -60,7 +64,7 @@ final class IsOneOf implements UDF2<Long, Long, Boolean> {
   }
 
   /**
-   * Reads the rows that are asked for, twice, now.
+   * Makes the filter. Reads the rows that are asked for twice, at once.
    *
    * @param columns of these rows
    * @param group of these rows, of type bigint; rows in which it is null are asked of nobody
@@ -113,12 +117,12 @@ final class IsOneOf implements UDF2<Long, Long, Boolean> {
     return one;
   }
 
-  /** From the upper half of the hash. */
+  /** Computes the word's place from the upper half of the hash. */
   private static int place(long hash, int size) {
     return (int) (((hash >>> 32) * size) >>> 32);
   }
 
-  /** From the lower half: each shift takes six bits of it. */
+  /** Computes the word's bits from the lower half of the hash: each shift takes six bits of it. */
   private static long bits(long hash) {
     return 1L << hash | 1L << (hash >>> 6) | 1L << (hash >>> 12) | 1L << (hash >>> 18);
   }

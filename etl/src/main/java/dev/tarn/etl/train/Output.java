@@ -2,7 +2,7 @@ package dev.tarn.etl.train;
 
 import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;
-import dev.tarn.etl.console.Failures;
+import dev.tarn.etl.console.Causes;
 import dev.tarn.etl.lake.Lake;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -22,8 +22,8 @@ import org.apache.spark.sql.SparkSession;
 import org.apache.spark.util.SerializableConfiguration;
 
 /**
- * Where a training set goes: a folder of Parquet files with its manifest, or an Iceberg table. It
- * is there whole or not at all: files are written beside the folder and renamed, a table is
+ * Writes a training set to a folder of Parquet files with its manifest, or to an Iceberg table. The
+ * set is there whole or not at all: files are written beside the folder and renamed, a table is
  * committed once.
  */
 public final class Output {
@@ -95,7 +95,7 @@ public final class Output {
     } catch (Exception e) { // Scala does not declare what it throws
       throw new TarnException(
           "the training set could not be written to %s; nothing is left there: %s"
-              .formatted(location, Failures.reason(e)),
+              .formatted(location, Causes.reason(e)),
           e);
     }
   }
@@ -168,7 +168,9 @@ public final class Output {
     }
   }
 
-  /** Of each of Spark's files one that has no id in its name and always the same bytes. */
+  /**
+   * Replaces each of Spark's files with one that has no id in its name and always the same bytes.
+   */
   private void makeReproducible(FileStatus[] written) {
     List<String> parts =
         Arrays.stream(written)
@@ -187,7 +189,7 @@ public final class Output {
             });
   }
 
-  /** A spine that changes while it is read could lose rows. */
+  /** Refuses a set that lacks rows: a spine that changes while it is read could lose some. */
   private void requireAll(long written, long count) {
     if (written != count) {
       throw new TarnException(

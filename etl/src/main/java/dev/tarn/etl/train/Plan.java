@@ -46,10 +46,10 @@ import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.functions;
 
-/** Works out what a training set is to be read from: its manifest. */
+/** Makes the manifest of a training set: what the set is read from. */
 final class Plan {
 
-  /** Rows of a file, about. */
+  /** Approximate number of rows of a file. */
   private static final long ROWS_A_FILE = 250_000;
 
   private static final int MOST_FILES = 200;
@@ -71,7 +71,7 @@ final class Plan {
    * @throws UsageException if the request does not fit what there is
    */
   TrainingManifest of(
-      Spine spine, TrainingSpine stored, Request request, Optional<ReleaseHistory> history) {
+      Spine spine, TrainingSpine stored, TrainRequest request, Optional<ReleaseHistory> history) {
     FeatureService service = definitions.service(request.service());
     refuseClashes(spine, service, request.vectors());
     request.at().views().forEach(name -> requireUsed(service, name));
@@ -111,7 +111,10 @@ final class Plan {
     return (int) Math.min(MOST_FILES, Math.max(1, (rows + ROWS_A_FILE - 1) / ROWS_A_FILE));
   }
 
-  /** The features' columns get the plain names of features, which an entity has once. */
+  /**
+   * Refuses a spine with a column that is named like a feature: the features' columns get their
+   * plain names.
+   */
   private static void refuseClashes(Spine spine, FeatureService service, boolean vectors) {
     TreeSet<String> added = new TreeSet<>(String.CASE_INSENSITIVE_ORDER);
     if (vectors) {
@@ -290,13 +293,13 @@ final class Plan {
   }
 
   /**
-   * What is asked for.
+   * A request for a training set.
    *
    * @param arguments as typed
    */
-  record Request(String service, At at, boolean vectors, Map<String, String> arguments) {}
+  record TrainRequest(String service, At at, boolean vectors, Map<String, String> arguments) {}
 
-  /** The snapshots, tags or times that were asked for: of all views, and of each. */
+  /** The snapshots, tags or times that were asked for: for all views, and for single ones. */
   record At(Optional<String> all, Map<String, String> byView) {
 
     Optional<String> of(String view) {

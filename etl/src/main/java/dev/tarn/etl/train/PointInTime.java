@@ -16,21 +16,20 @@ import org.apache.spark.sql.types.DataTypes;
  * Joins each row of a spine with the newest row of its entity up to its moment, of several
  * histories at once.
  *
- * <p>Spine and histories are put under each other, brought together by entity in one shuffle,
- * sorted by time in one sort, and read once from the oldest to the newest: what was last seen of
- * each history is what a row of the spine gets. So the cost grows with the rows that there are and
- * never with their pairs, an entity of a million rows is a longer read and no larger memory, and
- * each row of the spine comes out once, whatever the histories have. At one time a history's row
- * comes before the spine's.
+ * <p>It forms the union of spine and histories, shuffles it by entity, sorts it by time and reads
+ * it once, from the oldest to the newest. A row of the spine gets what was last seen of each
+ * history. So the cost grows with the number of rows and never with the number of pairs. An entity
+ * with a million rows takes a longer read and no more memory. Each row of the spine comes out once,
+ * whatever the histories have. At the same time a history's row comes before the spine's.
  */
 final class PointInTime {
 
-  /** In a struct of a history: the micros at which it was given, of type bigint. */
+  /** Field in a struct of a history: the micros at which the row was given, of type bigint. */
   static final String GIVEN_AT = Columns.PREFIX + "given_at";
 
   private static final String IS_SPINE = Columns.PREFIX + "is_spine";
 
-  /** Begins the columns with what a history's own rows bring. */
+  /** Prefix of the columns with the structs of a history's own rows. */
   private static final String SEEN = Columns.PREFIX + "seen";
 
   private PointInTime() {}
@@ -85,7 +84,7 @@ final class PointInTime {
     return SEEN + view;
   }
 
-  /** For those who need no more than that a row is there. */
+  /** Whether a row got one of a view. */
   static Column isThere(int view) {
     return functions.col(Columns.view(view)).isNotNull();
   }

@@ -14,7 +14,7 @@ import org.apache.spark.sql.api.java.UDF1;
 import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.DataTypes;
 
-/** A feature service's vector of one row, as a server makes it: the same {@link Vectorizer}. */
+/** Makes a feature service's vector of a row with the server's own {@link Vectorizer}. */
 public final class RowVectors implements UDF1<Row, byte[]> {
 
   private static final long serialVersionUID = 1L;
@@ -67,7 +67,10 @@ public final class RowVectors implements UDF1<Row, byte[]> {
     }
   }
 
-  /** JSON knows no -0.0: a parameter that is one would be another one online. */
+  /**
+   * The service as servers read it from JSON, which has no -0.0: such a parameter is another one
+   * online.
+   */
   private static StoredService asServersReadIt(StoredService service) {
     try {
       return ControlJson.parse(ControlJson.print(service), StoredService.newBuilder()).build();

@@ -17,8 +17,8 @@ import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
 
 /**
- * How a view's rows are answered: up to which age, and with which defaults. By event time the
- * definition says it; as served each release had its own.
+ * Knows how a view's rows are answered: up to which age and with which defaults. By event time the
+ * definition decides; as served each release had its own rules.
  */
 final class Rules {
 
@@ -45,19 +45,19 @@ final class Rules {
       return view.hasMaxAge() ? micros(view.getMaxAge()) : PointInTime.noTime();
     }
     return byReading(
-        served -> served.hasMaxAge() ? micros(served.getMaxAge()) : PointInTime.noTime(),
+        answered -> answered.hasMaxAge() ? micros(answered.getMaxAge()) : PointInTime.noTime(),
         DataTypes.LongType);
   }
 
-  /** What stands in for a feature that is missing; null where nothing does. */
+  /** The value that stands in for a missing feature; null if there is none. */
   Column defaultOf(StoredFeature feature) {
     DataType type = ViewTable.type(feature);
     if (!isServed) {
       return literal(feature, type);
     }
     return byReading(
-        served ->
-            served.getFeaturesList().stream()
+        answered ->
+            answered.getFeaturesList().stream()
                 .filter(stored -> stored.getFieldId() == feature.getFieldId())
                 .findFirst()
                 .map(stored -> literal(stored, type))
@@ -65,7 +65,7 @@ final class Rules {
         type);
   }
 
-  /** Whether any feature of it has a default. */
+  /** Whether any feature of the view has a default. */
   boolean hasDefaults() {
     return view.getFeaturesList().stream().anyMatch(StoredFeature::hasDefaultValue)
         || view.getReadingsList().stream()
@@ -80,7 +80,10 @@ final class Rules {
         : Optional.empty();
   }
 
-  /** Few of the releases of a view differ in their rules, so a case stands for many of them. */
+  /**
+   * Chooses the rule of a row's release. Most releases of a view have the same rules, so one case
+   * covers many of them.
+   */
   private Column byReading(Function<Manifest, Column> rule, DataType type) {
     List<Column> rules = new ArrayList<>();
     List<List<Object>> readings = new ArrayList<>();

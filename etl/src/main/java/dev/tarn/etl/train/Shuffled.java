@@ -5,17 +5,17 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.execution.LogicalRDD$;
 
 /**
- * Rows that several reads begin from: they are worked out once, up to their last shuffle, and each
- * read takes them from its files. Unlike a cache this needs no memory and nobody to let it go, and
+ * Shares rows between several reads. They are computed once, up to their last shuffle, and each
+ * read takes them from the shuffle's files. Unlike a cache this needs no memory and no release, and
  * what is lost with an executor is made again.
  */
 final class Shuffled {
 
   private Shuffled() {}
 
-  /** The same rows; the result ends with a shuffle. */
+  /** Returns the same rows, computed up to a shuffle at their end. */
   static Dataset<Row> of(Dataset<Row> rows) {
-    // A plan that adapts runs its shuffles here; another one's are run by whoever reads first.
+    // An adaptive plan runs its shuffles here; the shuffles of another plan run at the first read.
     return Dataset.ofRows(
         rows.sparkSession(),
         LogicalRDD$.MODULE$.fromDataset(rows.queryExecution().toRdd(), rows, rows.isStreaming()));

@@ -21,7 +21,7 @@ import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructField;
 
 /**
- * The rows that features are joined to, checked: each has an entity and a moment.
+ * A checked spine: the rows that features are joined to. Each has an entity and a moment.
  *
  * @param rows as they were given
  * @param keys how many key columns the entity has
@@ -38,7 +38,7 @@ record Spine(
     long latest,
     String fingerprint) {
 
-  /** What the types of keys may widen to, as text. */
+  /** Pairs of types, as text: a key of the first may be widened to the second. */
   private static final Set<String> WIDENINGS =
       Set.of("tinyint int", "smallint int", "tinyint bigint", "smallint bigint", "int bigint");
 
@@ -123,7 +123,7 @@ record Spine(
                 .formatted(name, column));
       }
     }
-    for (Entity.Key key : entity.keys()) {
+    for (Entity.KeyColumn key : entity.keys()) {
       if (!columns.contains(key.name())) {
         throw new UsageException(
             "%s has no column '%s', a key of entity '%s'%s"
@@ -180,7 +180,7 @@ record Spine(
     List<Column> columns = new ArrayList<>();
     List<String> names = Columns.keyNames(keys);
     for (int i = 0; i < keys; i++) {
-      Entity.Key key = entity.keys().get(i);
+      Entity.KeyColumn key = entity.keys().get(i);
       columns.add(Columns.named(key.name()).cast(key.type()).as(names.get(i)));
     }
     return columns;
@@ -209,7 +209,8 @@ record Spine(
   }
 
   /**
-   * What orders packed rows: entity, time, then all that they have, so that it is always the same.
+   * Columns that order packed rows: entity, time, then all their columns, so that the order is
+   * always the same.
    */
   Column[] order() {
     Stream<Column> entityAndTime =

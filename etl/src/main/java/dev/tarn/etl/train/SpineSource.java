@@ -2,7 +2,7 @@ package dev.tarn.etl.train;
 
 import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;
-import dev.tarn.etl.console.Failures;
+import dev.tarn.etl.console.Causes;
 import dev.tarn.etl.definition.Entity;
 import java.util.List;
 import java.util.Locale;
@@ -21,9 +21,9 @@ import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 
 /**
- * Where a spine is read from.
+ * The source of a spine, and its rows.
  *
- * @param snapshotId of a table, the snapshot that is read; 0 of files
+ * @param snapshotId the snapshot of a table that is read; 0 for files
  */
 record SpineSource(String location, long snapshotId, Dataset<Row> rows) {
 
@@ -35,7 +35,7 @@ record SpineSource(String location, long snapshotId, Dataset<Row> rows) {
    * Opens a file, a folder or a table.
    *
    * @param location a path, or a table as SQL names it
-   * @param snapshotId of a table; 0: the newest
+   * @param snapshotId the snapshot of a table; 0: the newest
    * @throws UsageException if it is not there
    */
   static SpineSource open(
@@ -60,9 +60,9 @@ record SpineSource(String location, long snapshotId, Dataset<Row> rows) {
     }
   }
 
-  /** What to say of a spine whose rows can't be read. */
+  /** The failure of a spine whose rows can't be read. */
   static TarnException unreadable(String location, Throwable e) {
-    String reason = Failures.reason(e);
+    String reason = Causes.reason(e);
     String remedy =
         reason.contains("TIMESTAMP(NANOS")
             ? "; write times in microseconds: df.to_parquet(…, coerce_timestamps=\"us\", allow_truncated_timestamps=True)"
@@ -77,7 +77,7 @@ record SpineSource(String location, long snapshotId, Dataset<Row> rows) {
     } catch (Exception e) { // Scala does not declare what it throws
       throw new UsageException(
           "spine=%s: there is no such Iceberg table, nor such a file or folder (%s)"
-              .formatted(name, Failures.reason(e)),
+              .formatted(name, Causes.reason(e)),
           e);
     }
     Snapshot snapshot = snapshotId == 0 ? table.currentSnapshot() : table.snapshot(snapshotId);
@@ -94,7 +94,10 @@ record SpineSource(String location, long snapshotId, Dataset<Row> rows) {
         spark.sql("SELECT * FROM %s VERSION AS OF %d".formatted(name, snapshot.snapshotId())));
   }
 
-  /** Types are found by looking, but for the keys, which are the entity's, and the time. */
+  /**
+   * Reads CSV. Types are inferred, except for the keys, which have the entity's types, and the
+   * time.
+   */
   private static Dataset<Row> csv(
       SparkSession spark, String location, Entity entity, String timeColumn) {
     Map<String, String> options = new TreeMap<>(Map.of("header", "true", "mode", "FAILFAST"));
@@ -103,7 +106,7 @@ record SpineSource(String location, long snapshotId, Dataset<Row> rows) {
     StructType schema = new StructType();
     for (var field : found.fields()) {
       var type = field.dataType();
-      for (Entity.Key key : entity.keys()) {
+      for (Entity.KeyColumn key : entity.keys()) {
         type = key.name().equals(field.name()) ? key.type() : type;
       }
       schema =

@@ -7,7 +7,7 @@ import java.util.Optional;
 import org.apache.iceberg.Table;
 
 /**
- * The as-ofs and the number of rows of a snapshot, told by its metadata alone.
+ * The as-ofs and the number of rows of a snapshot, from its metadata alone.
  *
  * @param asOfs all of them, ascending, microseconds since 1970; empty where files have several, as
  *     after a compaction

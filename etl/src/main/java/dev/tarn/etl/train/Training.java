@@ -4,8 +4,8 @@ import dev.tarn.cli.CommandLine;
 import dev.tarn.cli.Settings;
 import dev.tarn.cli.UsageException;
 import dev.tarn.etl.catalog.TrainingSets;
+import dev.tarn.etl.console.Causes;
 import dev.tarn.etl.console.Console;
-import dev.tarn.etl.console.Failures;
 import dev.tarn.etl.definition.Definitions;
 import dev.tarn.etl.definition.Entity;
 import dev.tarn.etl.lake.Lake;
@@ -25,9 +25,9 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 
 /**
- * Training reads for programs, in Java or through PySpark's gateway: the features of a service for
- * the rows of a dataset, each as they were at its moment. The command {@code train} is this, with a
- * spine that is read from a place.
+ * Joins the features of a service to the rows of a spine, each as they were at its moment. Programs
+ * call it in Java or through PySpark's gateway with a dataset; the command {@code train} reads the
+ * spine from a file or table.
  */
 public final class Training {
 
@@ -92,11 +92,11 @@ public final class Training {
     return CommandLine.parse(words.toArray(new String[0])).orElseThrow();
   }
 
-  /** A set as it is asked for; the spine is the one that is given, or that of {@code spine=}. */
+  /** Joins a new set. The spine is the one that is given, or that of {@code spine=}. */
   public TrainingSet join(CommandLine line, Optional<Dataset<Row>> given) {
     Definitions definitions = Definitions.load(settings);
-    Plan.Request request =
-        new Plan.Request(
+    Plan.TrainRequest request =
+        new Plan.TrainRequest(
             line.text("service"),
             new Plan.At(line.optional("at"), line.byView("at")),
             line.flag("vectors"),
@@ -121,7 +121,8 @@ public final class Training {
   }
 
   /**
-   * A set of a manifest, from the spine that it names, or one that is given or at another place.
+   * Makes a set again from its manifest, with the spine that the manifest names, one that is given,
+   * or one at another place.
    */
   public TrainingSet again(CommandLine line, Optional<Dataset<Row>> given) {
     for (String argument : List.of("service", "time", "at", "as", "vectors")) {
@@ -179,7 +180,7 @@ public final class Training {
     } catch (Exception e) { // Scala does not declare AnalysisException and ParseException
       throw new UsageException(
           "where=%s is no condition on the spine's columns: %s"
-              .formatted(where.get(), Failures.reason(e)),
+              .formatted(where.get(), Causes.reason(e)),
           e);
     }
   }
@@ -195,7 +196,7 @@ public final class Training {
     }
   }
 
-  /** The history with all releases, also those that Redis alone has noted yet. */
+  /** The history with all releases, including those that only Redis has noted yet. */
   private ReleaseHistory releases() {
     ReleaseHistory history = ReleaseHistory.open(lake.catalog());
     history.take(new VersionStore(RedisServers.connect(settings)));

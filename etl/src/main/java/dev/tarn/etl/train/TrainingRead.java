@@ -17,8 +17,8 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.functions;
 
 /**
- * Reads what a manifest says: the spine's rows, each with the features that it had at its moment.
- * The manifest alone decides, so that the first time and any later one are the same read.
+ * Reads what a manifest says: the spine's rows, each with its features at its moment. The manifest
+ * alone decides, so that the first read and any later one are the same.
  *
  * <p>The result has the spine's columns as they were, then the service's features in its order or
  * its vector. It is divided by entity into as many parts as the manifest has files.
@@ -108,8 +108,8 @@ final class TrainingRead {
   /**
    * The features by full name, in the service's order.
    *
-   * <p>As lookups have it: a default stands in for what is null, not there or too old, but not
-   * where no view knows the entity.
+   * <p>As in lookups, a default stands in for a value that is null, missing or too old, unless no
+   * view knows the entity.
    */
   private Map<String, Column> values(boolean withDefaults) {
     Column isKnown = functions.lit(false);
@@ -132,7 +132,7 @@ final class TrainingRead {
     return values;
   }
 
-  /** Whether a row got one of the view that is not too old. */
+  /** Whether a row got one of the view that is recent enough. */
   private Column isRecent(int v) {
     Column maxAge = rules.get(v).maxAge();
     Column age = functions.col(Columns.MICROS).minus(givenAt(v));

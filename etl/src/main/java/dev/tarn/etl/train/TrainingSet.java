@@ -6,10 +6,7 @@ import dev.tarn.manifest.TrainingManifest;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 
-/**
- * The rows of a spine with the features that they had, and the manifest that says how they got
- * them.
- */
+/** The rows of a spine with their features, and the manifest that describes how the set is made. */
 public final class TrainingSet {
 
   private final Lake lake;
@@ -37,7 +34,10 @@ public final class TrainingSet {
     return read.rows();
   }
 
-  /** What says how the set is made, as JSON. Its snapshots are kept once the set is saved. */
+  /**
+   * The description from which the set can be made again, as JSON. Its snapshots are kept once the
+   * set is saved.
+   */
   public String manifest() {
     return TrainingSets.json(manifest);
   }

@@ -3,8 +3,6 @@ package dev.tarn.etl.train;
 import dev.tarn.cli.TarnException;
 import dev.tarn.etl.catalog.FeatureTable;
 import dev.tarn.etl.definition.Entity;
-import dev.tarn.etl.definition.FeatureView;
-import dev.tarn.etl.definition.FeatureView.History;
 import dev.tarn.etl.definition.Position;
 import dev.tarn.etl.lake.Lake;
 import dev.tarn.manifest.StoredFeature;
@@ -12,7 +10,6 @@ import dev.tarn.manifest.TrainingView;
 import dev.tarn.row.FeatureTypes;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 import org.apache.iceberg.Schema;
 import org.apache.iceberg.Snapshot;
 import org.apache.iceberg.spark.SparkSchemaUtil;
@@ -20,7 +17,7 @@ import org.apache.spark.sql.Column;
 import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.DataType;
 
-/** A feature table with what a training set takes of it, as the set's manifest has it. */
+/** A feature table and what a training set takes of it, as the set's manifest says. */
 record ViewTable(TrainingView view, Entity entity, FeatureTable table) {
 
   /**
@@ -35,10 +32,11 @@ record ViewTable(TrainingView view, Entity entity, FeatureTable table) {
                 () ->
                     new TarnException(
                         "the feature table of '%s' is gone".formatted(view.getFeatureView())));
-    List<Entity.Key> keys = new ArrayList<>();
+    List<Entity.KeyColumn> keys = new ArrayList<>();
     for (String key : view.getEntityKeysList()) {
       keys.add(
-          new Entity.Key(key, SparkSchemaUtil.convert(table.iceberg().schema().findType(key))));
+          new Entity.KeyColumn(
+              key, SparkSchemaUtil.convert(table.iceberg().schema().findType(key))));
     }
     return new ViewTable(
         view, new Entity(view.getEntity(), keys, "", "", new Position("", 0)), table);
@@ -65,9 +63,9 @@ record ViewTable(TrainingView view, Entity entity, FeatureTable table) {
   }
 
   /**
-   * The features that are taken, as columns of a snapshot's rows, of the types and under the names
-   * that the training set has; null where the snapshot is from before the feature. They are found
-   * by field id, so a feature that had another name is the same one.
+   * The features that are taken, as columns of a snapshot's rows, with the types and names of the
+   * training set; null if the snapshot is from before the feature. They are found by field id, so a
+   * feature that had another name is the same one.
    */
   List<Column> features(Snapshot snapshot) {
     Schema schema = table.schemaOf(snapshot);
@@ -92,23 +90,5 @@ record ViewTable(TrainingView view, Entity entity, FeatureTable table) {
 
   static DataType type(StoredFeature feature) {
     return DataType.fromDDL(FeatureTypes.name(feature.getType()));
-  }
-
-  /** The view, for those who ask it no more than where it is and what its keys are. */
-  FeatureView definition() {
-    return new FeatureView(
-        name(),
-        entity,
-        List.of(),
-        "",
-        List.of(),
-        History.FULL,
-        Optional.empty(),
-        List.of(),
-        "",
-        "",
-        List.of(),
-        entity.position(),
-        entity.position());
   }
 }

@@ -4,21 +4,21 @@ import java.io.Serializable;
 import java.util.Arrays;
 
 /**
- * The bins of a histogram, side by side and all as wide, with one more at each end for what lies
- * beyond.
+ * The bins of a histogram, side by side and of equal width, with one more at each end for the
+ * values beyond.
  *
- * @param low where the first begins
+ * @param low lower end of the first bin
  */
 record Bins(double low, double width, int count) implements Serializable {
 
   private static final int MOST = 40;
 
-  /** Bins of nothing, for a feature that has no numbers. */
+  /** No bins, for a feature that has no numbers. */
   static final Bins NONE = new Bins(0, 1, 0);
 
   /**
-   * Bins for values such as these. One for each whole number where there are few; without the
-   * outermost two hundredths where the ends run out thin.
+   * Chooses bins for values such as these: one for each whole number if there are few. Leaves out
+   * the outermost two per cent if the ends are long and thin.
    */
   static Bins of(double[] values) {
     double[] sorted = Arrays.stream(values).filter(Double::isFinite).sorted().toArray();
@@ -42,7 +42,8 @@ record Bins(double low, double width, int count) implements Serializable {
       double width = Math.max(Math.abs(from) * 1e-6, Double.MIN_NORMAL);
       return new Bins(from - width / 2, width, 1);
     }
-    // A little more, so that the largest falls into the last; divided before, so that it is finite.
+    // A little wider, so that the largest value falls into the last bin; divided first, so that it
+    // is finite.
     return new Bins(from, (to / MOST - from / MOST) * (1 + 1e-9), MOST);
   }
 
@@ -52,7 +53,7 @@ record Bins(double low, double width, int count) implements Serializable {
     return 1 + (int) Math.max(-1, Math.min(count, place));
   }
 
-  /** Where a bin of {@link #of} begins. */
+  /** Lower end of a bin of {@link #of}. */
   double start(int bin) {
     return low + (bin - 1) * width;
   }

@@ -1,9 +1,10 @@
 package dev.tarn.etl.verify;
 
-import com.google.protobuf.util.Timestamps;
 import dev.tarn.etl.definition.FeatureView;
+import dev.tarn.etl.verify.Difference.DifferenceKind;
 import dev.tarn.etl.verify.Difference.FeatureDifference;
-import dev.tarn.etl.verify.Difference.Kind;
+import dev.tarn.layer.Layer;
+import dev.tarn.layer.Layers;
 import dev.tarn.manifest.FeatureType;
 import dev.tarn.manifest.Manifest;
 import dev.tarn.manifest.StoredFeature;
@@ -29,13 +30,14 @@ final class Comparison implements FlatMapFunction<Iterator<InternalRow>, Finding
 
   private static final int ID = 0;
   private static final int BUCKET = 1;
-  private static final int AS_OF = 2;
+  private static final int LAYER = 2;
   private static final int SNAPSHOT = 4;
 
   private static final FeatureType TIMESTAMP =
       FeatureType.newBuilder().setKind(FeatureType.Kind.KIND_TIMESTAMP).build();
 
   private final Manifest manifest;
+  private final Layers layers;
   private final StructType snapshotType;
   private final ArrayList<Bins> bins;
   private final int show;
@@ -43,18 +45,21 @@ final class Comparison implements FlatMapFunction<Iterator<InternalRow>, Finding
   /**
    * A comparison.
    *
-   * @param snapshotType of the struct: event timestamp, then the manifest's features in its order
+   * @param layers of the version
+   * @param snapshotType type of the struct: event timestamp, then the version record's features in
+   *     its order
    * @param bins of each feature's histogram
    * @param show differing entities to name at the most
    */
-  Comparison(Manifest manifest, StructType snapshotType, List<Bins> bins, int show) {
+  Comparison(Manifest manifest, Layers layers, StructType snapshotType, List<Bins> bins, int show) {
     this.manifest = manifest;
+    this.layers = layers;
     this.snapshotType = snapshotType;
     this.bins = new ArrayList<>(bins);
     this.show = show;
   }
 
-  /** One of no rows at all. */
+  /** Findings of no rows at all. */
   Findings none() {
     return new Comparing().finish();
   }
@@ -68,17 +73,17 @@ final class Comparison implements FlatMapFunction<Iterator<InternalRow>, Finding
     return List.of(comparing.finish()).iterator();
   }
 
-  /** A row of Redis, read. */
+  /** A decoded row of Redis. */
   private record OnlineRow(long eventTimestamp, List<Object> values) {}
 
-  /** One partition under way. */
+  /** The comparison of one partition. */
   private final class Comparing {
 
     private final List<FeatureType> types =
         manifest.getFeaturesList().stream().map(StoredFeature::getType).toList();
     private final List<FeatureFindings> features = new ArrayList<>();
     private final long[] differing = new long[types.size()];
-    private final Map<Kind, Long> counts = new EnumMap<>(Kind.class);
+    private final Map<DifferenceKind, Long> counts = new EnumMap<>(DifferenceKind.class);
     private List<Difference> differences = new ArrayList<>();
     private long online;
     private long offline;
@@ -92,7 +97,7 @@ final class Comparison implements FlatMapFunction<Iterator<InternalRow>, Finding
     void add(InternalRow row) {
       String id = new String(row.getBinary(ID), StandardCharsets.UTF_8);
       if (row.getInt(BUCKET) != OnlineRows.FOUND) {
-        found(id, Kind.MISPLACED, "bucket " + row.getInt(BUCKET), List.of());
+        found(id, DifferenceKind.MISPLACED, "bucket " + row.getInt(BUCKET), List.of());
         return;
       }
       List<Object> wanted = null;
@@ -101,29 +106,29 @@ final class Comparison implements FlatMapFunction<Iterator<InternalRow>, Finding
         wanted = StoredValues.fields(row.getStruct(SNAPSHOT, snapshotType.size()), snapshotType);
       }
       if (row.isNullAt(OnlineRows.ROW_AT)) {
-        found(id, Kind.MISSING, "", List.of());
+        found(id, DifferenceKind.MISSING, "", List.of());
         addOffline(wanted);
         return;
       }
       online++;
-      OnlineRow served;
+      OnlineRow inRedis;
       try {
-        served = read(row.getLong(AS_OF), row.getBinary(OnlineRows.ROW_AT));
+        inRedis = read(layers.get(row.getInt(LAYER)), row.getBinary(OnlineRows.ROW_AT));
       } catch (CorruptRowException e) {
-        found(id, Kind.UNREADABLE, e.getMessage(), List.of());
+        found(id, DifferenceKind.UNREADABLE, e.getMessage(), List.of());
         if (wanted != null) {
           addOffline(wanted);
         }
         return;
       }
       if (wanted == null) {
-        found(id, Kind.FOREIGN, "", List.of());
+        found(id, DifferenceKind.FOREIGN, "", List.of());
         for (int i = 0; i < types.size(); i++) {
-          features.get(i).onlyOnline().add(served.values().get(i));
+          features.get(i).onlyOnline().add(inRedis.values().get(i));
         }
         return;
       }
-      compare(id, served, wanted);
+      compare(id, inRedis, wanted);
     }
 
     Findings finish() {
@@ -141,16 +146,16 @@ final class Comparison implements FlatMapFunction<Iterator<InternalRow>, Finding
           online, offline, counts, Findings.smallest(differences, show), show, finished);
     }
 
-    private void compare(String id, OnlineRow served, List<Object> wanted) {
+    private void compare(String id, OnlineRow inRedis, List<Object> wanted) {
       List<FeatureDifference> found = new ArrayList<>();
       Object eventTimestamp = wanted.get(0);
-      if (!eventTimestamp.equals(served.eventTimestamp())) {
+      if (!eventTimestamp.equals(inRedis.eventTimestamp())) {
         found.add(
             difference(
-                FeatureView.EVENT_TIMESTAMP, TIMESTAMP, served.eventTimestamp(), eventTimestamp));
+                FeatureView.EVENT_TIMESTAMP, TIMESTAMP, inRedis.eventTimestamp(), eventTimestamp));
       }
       for (int i = 0; i < types.size(); i++) {
-        Object one = served.values().get(i);
+        Object one = inRedis.values().get(i);
         Object other = wanted.get(1 + i);
         if (one == null ? other == null : one.equals(other)) {
           features.get(i).same().add(one);
@@ -162,7 +167,7 @@ final class Comparison implements FlatMapFunction<Iterator<InternalRow>, Finding
         }
       }
       if (!found.isEmpty()) {
-        found(id, Kind.DIFFERENT, "", found);
+        found(id, DifferenceKind.DIFFERENT, "", found);
       }
     }
 
@@ -172,16 +177,12 @@ final class Comparison implements FlatMapFunction<Iterator<InternalRow>, Finding
       }
     }
 
-    private OnlineRow read(long asOf, byte[] row) throws CorruptRowException {
+    private OnlineRow read(Layer layer, byte[] row) throws CorruptRowException {
       RowReader reader = new RowReader(row);
-      long eventTimestamp = reader.readEventTimestamp(asOf);
-      if (manifest.getCarriesForward() && eventTimestamp == asOf) {
-        eventTimestamp = Timestamps.toMicros(manifest.getAsOf());
-      }
-      return new OnlineRow(eventTimestamp, reader.readStored(types));
+      return new OnlineRow(layer.readEventTimestamp(reader), reader.readStored(types));
     }
 
-    private void found(String id, Kind kind, String detail, List<FeatureDifference> of) {
+    private void found(String id, DifferenceKind kind, String detail, List<FeatureDifference> of) {
       counts.merge(kind, 1L, Long::sum);
       differences.add(new Difference(id, kind, detail, new ArrayList<>(of)));
       if (differences.size() > 1_000 + 2 * show) {

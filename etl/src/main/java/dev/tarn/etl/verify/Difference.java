@@ -7,22 +7,22 @@ import java.util.Locale;
 /**
  * An entity that is not online as it is in the snapshot.
  *
- * @param detail of one that is unreadable or misplaced: why, or where; else empty
- * @param features of one whose values differ: which; else none
+ * @param detail the reason why it is unreadable, or its wrong place; else empty
+ * @param features the features whose values differ
  */
 public record Difference(
-    String entityId, Kind kind, String detail, List<FeatureDifference> features)
+    String entityId, DifferenceKind kind, String detail, List<FeatureDifference> features)
     implements Serializable {
 
-  /** In what way. */
-  public enum Kind {
+  /** The way in which an entity differs. */
+  public enum DifferenceKind {
     /** Another value of a feature, or another event timestamp. */
     DIFFERENT,
     /** In the snapshot and not online. */
     MISSING,
     /** Online and not in the snapshot. */
     FOREIGN,
-    /** Online, in bytes that are no row. */
+    /** Online, but its bytes are not a row. */
     UNREADABLE,
     /** Online in a bucket that no lookup for it reads. */
     MISPLACED;
@@ -31,7 +31,7 @@ public record Difference(
       return name().toLowerCase(Locale.ROOT);
     }
 
-    /** Behind a number of entities. */
+    /** The words that follow a number of such entities. */
     String sentence(long count) {
       boolean isOne = count == 1;
       return switch (this) {

@@ -4,7 +4,7 @@ import dev.tarn.manifest.FeatureType;
 import java.io.Serializable;
 
 /**
- * What was found of one feature. Values that are the same on both sides are counted once and belong
+ * The findings for one feature. Values that are the same on both sides are counted once and belong
  * to both.
  *
  * @param differing entities of both sides whose values are not the same

@@ -1,6 +1,6 @@
 package dev.tarn.etl.verify;
 
-import dev.tarn.etl.verify.Difference.Kind;
+import dev.tarn.etl.verify.Difference.DifferenceKind;
 import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -9,26 +9,26 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * What a comparison found.
+ * The findings of a comparison.
  *
  * @param online entities that lookups find, unreadable ones among them
  * @param offline entities in the snapshot
  * @param counts of the entities that differ, by kind
  * @param first some of them, in order of id
- * @param show how many of them at the most
- * @param features in the manifest's order
+ * @param show largest number of them
+ * @param features in the version record's order
  */
 record Findings(
     long online,
     long offline,
-    Map<Kind, Long> counts,
+    Map<DifferenceKind, Long> counts,
     List<Difference> first,
     int show,
     List<FeatureFindings> features)
     implements Serializable {
 
   Findings plus(Findings other) {
-    Map<Kind, Long> sum = new EnumMap<>(Kind.class);
+    Map<DifferenceKind, Long> sum = new EnumMap<>(DifferenceKind.class);
     sum.putAll(counts);
     other.counts.forEach((kind, count) -> sum.merge(kind, count, Long::sum));
     List<Difference> both = new ArrayList<>(first);
@@ -41,12 +41,12 @@ record Findings(
         online + other.online, offline + other.offline, sum, smallest(both, show), show, sums);
   }
 
-  /** Entities that are not online as they are in the snapshot. */
+  /** Number of entities that are not online as they are in the snapshot. */
   long differing() {
     return counts.values().stream().mapToLong(Long::longValue).sum();
   }
 
-  /** The first of them, in the order in which every run has them. */
+  /** The first differences, in an order that is the same in every run. */
   static List<Difference> smallest(List<Difference> differences, int show) {
     List<Difference> sorted = new ArrayList<>(differences);
     sorted.sort(Comparator.comparing(Difference::entityId).thenComparing(Difference::kind));

@@ -1,27 +1,17 @@
 package dev.tarn.etl.verify;
 
-/** Text within HTML that is well-formed XML, too. */
+import com.google.common.html.HtmlEscapers;
+
+/** Makes text part of HTML that is well-formed XML, too. */
 final class Html {
 
   private Html() {}
 
-  /**
-   * With nothing in it that is markup, or that no page may have; ids and values can be anything.
-   */
+  /** Escapes markup and replaces what no page may have; ids and values can be anything. */
   static String escape(String text) {
-    StringBuilder escaped = new StringBuilder(text.length() + 16);
-    text.codePoints()
-        .forEach(
-            c -> {
-              switch (c) {
-                case '&' -> escaped.append("&amp;");
-                case '<' -> escaped.append("&lt;");
-                case '>' -> escaped.append("&gt;");
-                case '"' -> escaped.append("&quot;");
-                default -> escaped.appendCodePoint(isAllowed(c) ? c : 0xFFFD);
-              }
-            });
-    return escaped.toString();
+    StringBuilder allowed = new StringBuilder(text.length());
+    text.codePoints().forEach(c -> allowed.appendCodePoint(isAllowed(c) ? c : 0xFFFD));
+    return HtmlEscapers.htmlEscaper().escape(allowed.toString());
   }
 
   private static boolean isAllowed(int c) {

@@ -5,12 +5,12 @@ import java.math.MathContext;
 import java.util.Locale;
 import java.util.OptionalDouble;
 
-/** Numbers for people. */
+/** Formats numbers for people. */
 final class Numbers {
 
   private Numbers() {}
 
-  /** About five digits; {@code -} where there is none. */
+  /** Formats about five digits; {@code -} if there is no value. */
   static String of(OptionalDouble value) {
     return value.isPresent() ? of(value.getAsDouble()) : "-";
   }
@@ -31,7 +31,7 @@ final class Numbers {
     return String.format(Locale.ROOT, "%,." + scale + "f", rounded);
   }
 
-  /** A share as per cent: 0 and 100 only where it is just that. */
+  /** Formats a share as per cent: 0 and 100 only if it is exactly that. */
   static String percent(double share) {
     if (share == 0 || share == 1) {
       return share == 0 ? "0 %" : "100 %";
@@ -43,7 +43,7 @@ final class Numbers {
     return percent > 99.99 ? "> 99.99 %" : String.format(Locale.ROOT, "%.2f %%", percent);
   }
 
-  /** E.g. {@code p05}. */
+  /** Names a quantile, e.g. {@code p05}. */
   static String quantileName(double share) {
     return String.format(Locale.ROOT, "p%02d", Math.round(100 * share));
   }

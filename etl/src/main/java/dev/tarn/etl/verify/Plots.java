@@ -5,8 +5,8 @@ import java.util.List;
 import java.util.Locale;
 
 /**
- * Plots of a numeric feature as inline SVG: the snapshot as filled shapes, what is online as a line
- * over them, so that where both agree the line hugs the shape. Hovering tells the numbers.
+ * Draws plots of a numeric feature as inline SVG: the snapshot as filled shapes, the online values
+ * as a line over them. If both agree the line follows the shape. Hovering shows the numbers.
  */
 final class Plots {
 
@@ -17,14 +17,14 @@ final class Plots {
   private static final int TOP = 10;
   private static final int BOTTOM = 24;
 
-  /** Between the outermost bins and those of the values beyond. */
+  /** Gap between the outermost bins and those of the values beyond. */
   private static final int GAP = 6;
 
   private static final int BEYOND = 14;
 
   private Plots() {}
 
-  /** How many values are how large. */
+  /** Draws how many values fall into each bin. */
   static String histogram(Statistics online, Statistics offline) {
     Bins bins = offline.bins();
     long most = most(online, offline);
@@ -102,7 +102,7 @@ final class Plots {
     return svg("histogram", svg);
   }
 
-  /** Which value a share of the others is not above. */
+  /** Draws the quantiles. */
   static String quantiles(Statistics online, Statistics offline) {
     Bins bins = offline.bins();
     if (online.numbers() + offline.numbers() == 0 || bins.count() == 0) {
@@ -141,7 +141,7 @@ final class Plots {
     return svg("quantiles", svg);
   }
 
-  /** The histogram as a word-sized picture. */
+  /** Draws the histogram in the size of a word. */
   static String spark(Statistics online, Statistics offline) {
     long most = most(online, offline);
     if (most == 0) {

@@ -2,8 +2,8 @@ package dev.tarn.etl.verify;
 
 import com.google.common.io.Resources;
 import com.google.protobuf.util.Timestamps;
+import dev.tarn.etl.verify.Difference.DifferenceKind;
 import dev.tarn.etl.verify.Difference.FeatureDifference;
-import dev.tarn.etl.verify.Difference.Kind;
 import dev.tarn.manifest.Manifest;
 import dev.tarn.manifest.StoredFeature;
 import dev.tarn.row.FeatureTypes;
@@ -19,8 +19,8 @@ import java.util.OptionalDouble;
 import java.util.function.Function;
 
 /**
- * A verification as one page that needs nothing else: no script, no font, no picture from anywhere.
- * It is HTML and well-formed XML at once.
+ * Writes a verification as one page that needs no script, font or picture from elsewhere. The page
+ * is both HTML and well-formed XML.
  */
 public final class Report {
 
@@ -115,7 +115,7 @@ public final class Report {
     add("<h2>Entities that differ</h2>\n");
     add("<div class=\"panel narrow\"><table>\n");
     add("<tr><th>how</th><th class=\"number\">entities</th></tr>\n");
-    for (Map.Entry<Kind, Long> entry : verification.counts().entrySet()) {
+    for (Map.Entry<DifferenceKind, Long> entry : verification.counts().entrySet()) {
       add(
           "<tr><td>%s</td><td class=\"number\">%s</td></tr>\n",
           entry.getKey().sentence(entry.getValue()), count(entry.getValue()));
@@ -185,7 +185,7 @@ public final class Report {
         "<p class=\"legend\"><span><i class=\"area\"></i>in the snapshot</span><span><i class=\"stroke\"></i>online</span></p>\n");
   }
 
-  /** A cell with one figure where both sides have the same, else with both. */
+  /** Adds a cell with one figure if both sides have the same, else with both. */
   private void both(Verification.OfFeature feature, Function<Statistics, String> figure) {
     String online = figure.apply(feature.online());
     String offline = figure.apply(feature.offline());

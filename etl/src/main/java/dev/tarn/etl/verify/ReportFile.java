@@ -2,19 +2,19 @@ package dev.tarn.etl.verify;
 
 import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;
-import dev.tarn.etl.console.Failures;
+import dev.tarn.etl.console.Causes;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 
-/** Where a report goes. It is there whole or not at all. */
+/** The file of a report. It is there whole or not at all. */
 public record ReportFile(Path path) {
 
   /**
-   * A file that can be written, as far as can be told before there is something to write.
+   * Checks, as far as possible beforehand, that a file can be written.
    *
-   * @throws UsageException if not
+   * @throws UsageException if it can't
    */
   public static ReportFile at(Path path) {
     Path absolute = path.toAbsolutePath().normalize();
@@ -43,7 +43,7 @@ public record ReportFile(Path path) {
       }
     } catch (IOException e) {
       throw new TarnException(
-          "the report could not be written to %s: %s".formatted(path, Failures.reason(e)), e);
+          "the report could not be written to %s: %s".formatted(path, Causes.reason(e)), e);
     }
   }
 }

@@ -1,6 +1,6 @@
 package dev.tarn.etl.verify;
 
-import dev.tarn.redis.RedisKeys;
+import dev.tarn.layer.Buckets;
 import java.io.Serializable;
 import java.nio.charset.StandardCharsets;
 import org.apache.spark.sql.Column;
@@ -11,14 +11,14 @@ import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.DataTypes;
 
 /**
- * Some of the entities, told by the bucket that an entity falls into: so Redis is asked for whole
- * buckets, and no others, and as ids are spread over buckets by a hash, it is a fair choice.
+ * A sample of entities, chosen by their buckets. So Redis is asked only for whole buckets. The
+ * sample is fair, since a hash spreads ids over buckets.
  *
  * @param share of the buckets, over 0 and up to 1
  * @param seed another one chooses others
- * @param buckets that there are
+ * @param buckets of the version's base
  */
-record Sample(double share, long seed, int buckets) implements Serializable {
+record Sample(double share, long seed, Buckets buckets) implements Serializable {
 
   boolean isAll() {
     return share == 1;
@@ -33,8 +33,7 @@ record Sample(double share, long seed, int buckets) implements Serializable {
     if (isAll()) {
       return functions.lit(true);
     }
-    UDF1<String, Boolean> isChosen =
-        id -> has(RedisKeys.bucketOf(id.getBytes(StandardCharsets.UTF_8), buckets));
+    UDF1<String, Boolean> isChosen = id -> has(buckets.of(id.getBytes(StandardCharsets.UTF_8)));
     UserDefinedFunction udf = functions.udf(isChosen, DataTypes.BooleanType);
     return udf.apply(entityId);
   }

@@ -8,17 +8,17 @@ import java.util.OptionalDouble;
 import org.apache.spark.sql.catalyst.util.QuantileSummaries;
 
 /**
- * What a feature's values look like, in one pass and in memory that does not grow with them: counts
- * for any type, and of a numeric one moments, quantiles and a histogram of the values that are
- * finite. For one thread.
+ * Describes a feature's values, in one pass and in memory that does not grow with them: counts for
+ * any type; moments, quantiles and a histogram of the finite values for a numeric type. For one
+ * thread.
  */
 public final class Statistics implements Serializable {
   private static final long serialVersionUID = 1L;
 
-  /** A quantile's place among the values is off by this share of them at the most. */
+  /** Greatest error of a quantile's place among the values, as a share of them. */
   private static final double QUANTILE_ERROR = 0.001;
 
-  /** Values that are held before they go into the quantiles' summary. */
+  /** Number of values that are held before they are summarized. */
   private static final int HELD = 8_192;
 
   private final FeatureType type;
@@ -44,7 +44,7 @@ public final class Statistics implements Serializable {
     this.bars = new long[bins.count() + 2];
   }
 
-  /** Adds a row's value, as of {@link StoredValues}. */
+  /** Adds a row's value; see {@link StoredValues}. */
   void add(Object value) {
     rows++;
     if (value == null) {
@@ -61,7 +61,9 @@ public final class Statistics implements Serializable {
       return;
     }
     numbers++;
-    // Welford: sums of squares would lose what large values have in common.
+    // Welford: sums of squares would lose what large values have in common. Guava's
+    // StatsAccumulator does the same, but rounds in another way where two of them are merged, and
+    // stored verifications must stay comparable bit for bit.
     double off = number - mean;
     mean += off / numbers;
     squares += off * (number - mean);
@@ -74,7 +76,7 @@ public final class Statistics implements Serializable {
     }
   }
 
-  /** Of the values of both. */
+  /** Statistics of the values of both. */
   Statistics plus(Statistics other) {
     Statistics both = new Statistics(type, bins);
     both.rows = rows + other.rows;
@@ -102,7 +104,7 @@ public final class Statistics implements Serializable {
     return both;
   }
 
-  /** To be called before these are sent anywhere: what is held is summarized. */
+  /** Summarizes the values that are held. Call this before the statistics are sent anywhere. */
   Statistics finish() {
     quantiles = quantiles.compress();
     return this;
@@ -120,22 +122,22 @@ public final class Statistics implements Serializable {
     return nulls;
   }
 
-  /** Of all rows; 0 where there are none. */
+  /** Share of nulls among all rows; 0 if there are no rows. */
   double nullRate() {
     return rows == 0 ? 0 : (double) nulls / rows;
   }
 
-  /** NaN and both infinities, which are in no other figure of a numeric feature. */
+  /** Number of NaNs and infinities, which are in no other figure of a numeric feature. */
   long notFinite() {
     return notFinite;
   }
 
-  /** Finite values. */
+  /** Number of finite values. */
   long numbers() {
     return numbers;
   }
 
-  /** About how many different values there are; NaN is one. */
+  /** Number of different values, estimated; NaN is one. */
   long distinct() {
     return distinct.cardinality();
   }
@@ -157,7 +159,7 @@ public final class Statistics implements Serializable {
     return known(numbers > 0, max);
   }
 
-  /** The value that a share of the others, from 0 to 1, is not above. */
+  /** The quantile at a share from 0 to 1. */
   OptionalDouble quantile(double share) {
     if (share == 0 || share == 1) {
       return share == 0 ? min() : max();
@@ -177,7 +179,7 @@ public final class Statistics implements Serializable {
     return bars[bin];
   }
 
-  /** The sums of numbers near a double's limit are beyond it. */
+  /** The value, if it is known and finite: sums of numbers near a double's limit are not. */
   private static OptionalDouble known(boolean isKnown, double value) {
     return isKnown && Double.isFinite(value) ? OptionalDouble.of(value) : OptionalDouble.empty();
   }

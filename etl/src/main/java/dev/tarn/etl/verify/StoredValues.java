@@ -23,9 +23,9 @@ import org.apache.spark.unsafe.Platform;
 import org.apache.spark.unsafe.types.UTF8String;
 
 /**
- * Values of a snapshot in the form in which {@link RowReader#readStored} gives those of Redis: two
- * are equal just if all their bits are. They come from Spark's own rows and not by way of the row
- * encoding, so that comparing the two means something.
+ * Converts values of a snapshot to the form in which {@link RowReader#readStored} gives those of
+ * Redis: two are equal only if all their bits are. They come from Spark's own rows without the row
+ * encoding, so that the comparison is independent of it.
  */
 final class StoredValues {
 
@@ -122,9 +122,7 @@ final class StoredValues {
         : "%s… (%,d characters)".formatted(text.substring(0, MAX_TEXT), text.length());
   }
 
-  /**
-   * Two values that differ, for people: where they look the same, with what makes the difference.
-   */
+  /** Prints two values that differ. If they look the same, it adds what makes the difference. */
   static List<String> texts(FeatureType type, Object one, Object other) {
     String first = text(type, one);
     String second = text(type, other);
@@ -133,7 +131,7 @@ final class StoredValues {
         : List.of(first, second);
   }
 
-  /** Of a NaN its bits; of anything else, such as a long string, its hash has to do. */
+  /** Prints the bits of a NaN, and the hash of any other value, such as a long string. */
   private static String difference(Object value) {
     return "(%s)"
         .formatted(

@@ -5,14 +5,17 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 
-/** Round numbers along an axis. */
+/** Chooses round numbers along an axis. */
 final class Ticks {
 
   private static final String[] UNITS = {"", "k", "M", "G", "T", "P"};
 
   private Ticks() {}
 
-  /** About so many from {@code low} to {@code high}, 1, 2 or 5 times a power of ten apart. */
+  /**
+   * Chooses about {@code about} ticks from {@code low} to {@code high}, 1, 2 or 5 times a power of
+   * ten apart.
+   */
   static List<Double> of(double low, double high, int about) {
     List<Double> ticks = new ArrayList<>();
     double rough = high / about - low / about;
@@ -22,7 +25,7 @@ final class Ticks {
     double power = Math.pow(10, Math.floor(Math.log10(rough)));
     double step =
         power * (rough / power > 5 ? 10 : rough / power > 2 ? 5 : rough / power > 1 ? 2 : 1);
-    // Counted, not added up: so each is as round as the step.
+    // Multiplied, not added up, so that each is as round as the step.
     double first = Math.ceil(low / step);
     double last = Math.floor(high / step);
     for (double i = first; i <= last && ticks.size() < 3 * about; i++) {
@@ -31,7 +34,7 @@ final class Ticks {
     return ticks;
   }
 
-  /** Short: 1.5M for a million and a half. */
+  /** Formats a number in short form: 1.5M for a million and a half. */
   static String text(double value) {
     double size = Math.abs(value);
     if (size < 10_000 || size >= 1e18) {

@@ -1,6 +1,6 @@
 package dev.tarn.etl.verify;
 
-import dev.tarn.etl.verify.Difference.Kind;
+import dev.tarn.etl.verify.Difference.DifferenceKind;
 import dev.tarn.manifest.Manifest;
 import dev.tarn.manifest.StoredFeature;
 import java.time.Duration;
@@ -10,9 +10,9 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * How a version compares with the snapshot that it names.
+ * The result of comparing a version with its snapshot.
  *
- * @param isReleased whether it was what lookups answer from when the verification began
+ * @param isReleased whether the version was released when the verification began
  * @param share of the entities that were compared; 1 for all
  * @param counts of the entities that differ, by kind
  * @param first some of them, in order of id
@@ -25,11 +25,11 @@ public record Verification(
     Duration took,
     long online,
     long offline,
-    Map<Kind, Long> counts,
+    Map<DifferenceKind, Long> counts,
     List<Difference> first,
     List<OfFeature> features) {
 
-  /** What one feature looks like on both sides. */
+  /** The statistics of one feature on both sides. */
   public record OfFeature(
       StoredFeature feature, Statistics online, Statistics offline, long differing) {}
 
@@ -64,12 +64,12 @@ public record Verification(
     return share == 1;
   }
 
-  /** Entities that are not online as they are in the snapshot. */
+  /** Number of entities that are not online as they are in the snapshot. */
   long differing() {
     return counts.values().stream().mapToLong(Long::longValue).sum();
   }
 
-  /** Whether the manifest says another number of entities than were found. */
+  /** Whether the version record has another number of entities than were found. */
   boolean isCountWrong() {
     return isAll() && manifest.getRows() != online;
   }
@@ -79,7 +79,10 @@ public record Verification(
     return differing() == 0 && !isCountWrong();
   }
 
-  /** What differs in how many entities, e.g. {@code 1 is missing online, 2 have other values}. */
+  /**
+   * Says how many entities differ in which way, e.g. {@code 1 is missing online, 2 have other
+   * values}.
+   */
   String kinds() {
     List<String> parts = new ArrayList<>();
     counts.forEach((kind, count) -> parts.add("%,d %s".formatted(count, kind.sentence(count))));

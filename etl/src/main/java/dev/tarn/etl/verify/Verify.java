@@ -4,8 +4,8 @@ import com.google.common.collect.Lists;
 import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;
 import dev.tarn.etl.catalog.FeatureTable;
+import dev.tarn.etl.console.Causes;
 import dev.tarn.etl.console.Console;
-import dev.tarn.etl.console.Failures;
 import dev.tarn.etl.console.Pulse;
 import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.etl.lake.CurrentRows;
@@ -14,6 +14,7 @@ import dev.tarn.etl.lake.Lake;
 import dev.tarn.etl.lake.TaskProgress;
 import dev.tarn.etl.redis.RedisServers;
 import dev.tarn.etl.redis.VersionStore;
+import dev.tarn.layer.Layers;
 import dev.tarn.manifest.FeatureType;
 import dev.tarn.manifest.Manifest;
 import dev.tarn.manifest.StoredFeature;
@@ -36,29 +37,29 @@ import org.apache.spark.sql.types.StructType;
 import scala.collection.JavaConverters;
 
 /**
- * Compares what is served with the snapshot that it names: every row of Redis, decoded, bit for bit
- * with what Iceberg gives, and what the values look like on both sides.
+ * Compares a version in Redis with its snapshot: every decoded row, bit for bit, with what Iceberg
+ * gives, and the statistics of the values on both sides.
  *
- * <p>The version is chosen once, at the beginning, and stays the one that is verified, whatever is
- * released meanwhile. One shuffle of the snapshot by key, one of both sides by entity id; memory
+ * <p>The version is chosen once, at the beginning, and stays the same whatever is released
+ * meanwhile. There is one shuffle of the snapshot by key and one of both sides by entity id. Memory
  * does not grow with the rows.
  */
 public final class Verify {
 
-  /** Entities whose values tell where the bins of the histograms are to be. */
+  /** Number of entities whose values decide the bins of the histograms. */
   private static final long ROWS_FOR_BINS = 20_000;
 
   /**
-   * What to verify.
+   * A request to verify.
    *
    * @param version empty: the released one
    * @param share of the entities, over 0 and up to 1
-   * @param show differing entities to name at the most
+   * @param show largest number of differing entities to name
    */
-  public record Request(Optional<String> version, double share, int show) {
+  public record VerifyRequest(Optional<String> version, double share, int show) {
 
-    /** All of the released version. */
-    public static final Request ALL = new Request(Optional.empty(), 1, 20);
+    /** Verifies all of the released version. */
+    public static final VerifyRequest ALL = new VerifyRequest(Optional.empty(), 1, 20);
   }
 
   private final Lake lake;
@@ -80,7 +81,7 @@ public final class Verify {
    * @throws TarnException if nothing is released, the snapshot is gone, Redis or Iceberg can't be
    *     read, or the version is pruned meanwhile
    */
-  public Verification verify(FeatureView view, Request request) {
+  public Verification verify(FeatureView view, VerifyRequest request) {
     Instant start = Instant.now();
 
     // 1. Pin the version: whatever is released from here on is not part of this.
@@ -103,7 +104,7 @@ public final class Verify {
           ? known
           : new TarnException(
               "%s: version %s could not be verified: %s"
-                  .formatted(view.name(), manifest.getVersion(), Failures.reason(e)),
+                  .formatted(view.name(), manifest.getVersion(), Causes.reason(e)),
               e);
     }
 
@@ -126,7 +127,7 @@ public final class Verify {
         findings);
   }
 
-  private Manifest chosen(FeatureView view, Optional<Release> released, Request request) {
+  private Manifest chosen(FeatureView view, Optional<Release> released, VerifyRequest request) {
     if (released.isEmpty()) {
       throw new TarnException(
           "nothing is released of '%s' yet: ./tarn push view=%s"
@@ -154,8 +155,9 @@ public final class Verify {
     return manifest;
   }
 
-  /** Why a version has no manifest in Redis. */
-  private TarnException missing(String view, String version, Release released, Request request) {
+  /** The failure of a version that has no version record in Redis. */
+  private TarnException missing(
+      String view, String version, Release released, VerifyRequest request) {
     if (request.version().isPresent()) {
       return new UsageException(
           "version=%s: %s has %s in Redis"
@@ -174,11 +176,16 @@ public final class Verify {
   }
 
   private Findings compare(
-      FeatureView view, FeatureTable table, Snapshot snapshot, Manifest manifest, Request request) {
+      FeatureView view,
+      FeatureTable table,
+      Snapshot snapshot,
+      Manifest manifest,
+      VerifyRequest request) {
+    Layers layers = Layers.of(redis.settings().keys(), manifest);
     Sample sample =
-        new Sample(request.share(), new SecureRandom().nextLong(), OnlineRows.buckets(manifest));
+        new Sample(request.share(), new SecureRandom().nextLong(), layers.base().buckets());
     Dataset<Row> online =
-        new OnlineRows(redis, manifest, sample).read(lake.spark(), manifest.getRows());
+        new OnlineRows(redis, layers, sample).read(lake.spark(), manifest.getRows());
     List<Column> stored = new ArrayList<>();
     stored.add(functions.col(FeatureView.EVENT_TIMESTAMP));
     for (StoredFeature feature : manifest.getFeaturesList()) {
@@ -195,8 +202,9 @@ public final class Verify {
     Comparison comparison =
         new Comparison(
             manifest,
+            layers,
             (StructType) offline.schema().apply("snapshot").dataType(),
-            bins(manifest),
+            bins(manifest, layers),
             request.show());
     Findings found =
         online
@@ -212,16 +220,15 @@ public final class Verify {
     if (found.online() + found.offline() == 0 && !sample.isAll()) {
       throw new UsageException(
           "sample=%s: of %,d entities in %,d buckets it took none; take more"
-              .formatted(request.share(), manifest.getRows(), sample.buckets()));
+              .formatted(request.share(), manifest.getRows(), sample.buckets().count()));
     }
     return found;
   }
 
-  /** Of each feature, by the values of some entities as they are online. */
-  private List<Bins> bins(Manifest manifest) {
+  /** Chooses the bins of each feature by the online values of some entities. */
+  private List<Bins> bins(Manifest manifest, Layers layers) {
     double share = Math.min(1, (double) ROWS_FOR_BINS / Math.max(1, manifest.getRows()));
-    OnlineRows some =
-        new OnlineRows(redis, manifest, new Sample(share, 0, OnlineRows.buckets(manifest)));
+    OnlineRows some = new OnlineRows(redis, layers, new Sample(share, 0, layers.base().buckets()));
     List<FeatureType> types = Lists.transform(manifest.getFeaturesList(), StoredFeature::getType);
     List<List<Double>> numbers = new ArrayList<>();
     types.forEach(type -> numbers.add(new ArrayList<>()));
@@ -238,7 +245,7 @@ public final class Verify {
                   }
                 }
               } catch (CorruptRowException e) {
-                // The comparison says so.
+                // The comparison reports it.
               }
             });
     return Lists.transform(
@@ -253,11 +260,13 @@ public final class Verify {
 
   private static TarnException pruned(String view, String version) {
     return new TarnException(
-        "%s: version %s was pruned while it was verified, so this says nothing of what is served; verify again"
+        "%s: version %s was pruned while it was verified, so this says nothing of what is released; verify again"
             .formatted(view, version));
   }
 
-  /** Of a version without a snapshot, which is kept as long as the version is. */
+  /**
+   * The failure of a version without a snapshot. Tarn keeps the snapshot as long as the version.
+   */
   private TarnException gone(Manifest manifest) {
     requireKept(manifest);
     return new TarnException(

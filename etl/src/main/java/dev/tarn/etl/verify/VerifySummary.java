@@ -1,29 +1,31 @@
 package dev.tarn.etl.verify;
 
-import com.google.gson.JsonArray;
-import com.google.gson.JsonNull;
-import com.google.gson.JsonObject;
 import com.google.protobuf.util.Timestamps;
 import dev.tarn.cli.TextTable;
-import dev.tarn.etl.verify.Difference.Kind;
+import dev.tarn.etl.console.Json;
+import dev.tarn.etl.verify.Difference.DifferenceKind;
 import dev.tarn.manifest.Manifest;
 import dev.tarn.row.FeatureTypes;
+import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalDouble;
 
-/** What a verification says when it is done: a screen for people, JSON for Airflow. */
+/** Describes what a verification found: a screen for people, JSON for Airflow. */
 public final class VerifySummary {
 
-  /** The quantiles that are told. */
+  /** Quantiles that are reported. */
   static final double[] QUANTILES = {0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99};
 
-  /** More features than this don't fit a screen. */
+  /** Largest number of features that fit a screen. */
   private static final int ROWS = 40;
 
   private VerifySummary() {}
 
-  /** One screen. */
+  /** Formats one screen. */
   public static String text(Verification verification) {
     Manifest manifest = verification.manifest();
     List<String> lines = new ArrayList<>();
@@ -72,7 +74,7 @@ public final class VerifySummary {
     return String.join("\n", lines);
   }
 
-  /** Why a verification fails: what differs, and the first entities by name. */
+  /** Describes why a verification fails: what differs, and the first entities by name. */
   public static String failure(Verification verification) {
     Manifest manifest = verification.manifest();
     String which =
@@ -98,90 +100,105 @@ public final class VerifySummary {
     return String.join("\n", lines);
   }
 
-  public static JsonObject json(Verification verification) {
+  /**
+   * Formats the verification as JSON.
+   *
+   * @param report the file with the report, if one was written
+   */
+  public static String json(Verification verification, Optional<Path> report) {
     Manifest manifest = verification.manifest();
-    JsonObject object = new JsonObject();
-    object.addProperty("feature_view", manifest.getFeatureView());
-    object.addProperty("state", verification.isEqual() ? "equal" : "different");
-    object.addProperty("version", manifest.getVersion());
-    object.addProperty("released", verification.isReleased());
-    object.addProperty("snapshot_id", Long.toString(manifest.getSnapshotId()));
-    object.addProperty("as_of", Timestamps.toString(manifest.getAsOf()));
-    object.addProperty("sample", verification.share());
-    object.addProperty("entities_online", verification.online());
-    object.addProperty("entities_offline", verification.offline());
-    object.addProperty("entities_in_manifest", manifest.getRows());
-    object.addProperty("differing", verification.differing());
-    JsonObject counts = new JsonObject();
-    for (Kind kind : Kind.values()) {
-      counts.addProperty(kind.word(), verification.counts().getOrDefault(kind, 0L));
+    Map<String, Long> counts = new LinkedHashMap<>();
+    for (DifferenceKind kind : DifferenceKind.values()) {
+      counts.put(kind.word(), verification.counts().getOrDefault(kind, 0L));
     }
-    object.add("differing_by_kind", counts);
-    JsonArray differences = new JsonArray();
-    verification.first().forEach(difference -> differences.add(json(difference)));
-    object.add("differences", differences);
-    JsonArray features = new JsonArray();
-    for (Verification.OfFeature feature : verification.features()) {
-      JsonObject json = new JsonObject();
-      json.addProperty("feature", feature.feature().getName());
-      json.addProperty("type", FeatureTypes.name(feature.feature().getType()));
-      json.addProperty("differing", feature.differing());
-      json.add("online", json(feature.online()));
-      json.add("offline", json(feature.offline()));
-      features.add(json);
-    }
-    object.add("features", features);
-    object.addProperty("seconds", verification.took().toMillis() / 1e3);
-    return object;
+    return Json.of(
+        new VerifyResult(
+            manifest.getFeatureView(),
+            verification.isEqual() ? "equal" : "different",
+            manifest.getVersion(),
+            verification.isReleased(),
+            Long.toString(manifest.getSnapshotId()),
+            Timestamps.toString(manifest.getAsOf()),
+            verification.share(),
+            verification.online(),
+            verification.offline(),
+            manifest.getRows(),
+            verification.differing(),
+            counts,
+            verification.first().stream().map(VerifySummary::result).toList(),
+            verification.features().stream().map(VerifySummary::result).toList(),
+            verification.took().toMillis() / 1e3,
+            report.map(Path::toString)));
   }
 
-  private static JsonObject json(Difference difference) {
-    JsonObject object = new JsonObject();
-    object.addProperty("entity_id", difference.entityId());
-    object.addProperty("kind", difference.kind().word());
-    if (!difference.detail().isEmpty()) {
-      object.addProperty("detail", difference.detail());
-    }
-    JsonArray features = new JsonArray();
-    for (Difference.FeatureDifference feature : difference.features()) {
-      JsonObject json = new JsonObject();
-      json.addProperty("feature", feature.feature());
-      json.addProperty("online", feature.online());
-      json.addProperty("offline", feature.offline());
-      features.add(json);
-    }
-    object.add("features", features);
-    return object;
+  private static EntityResult result(Difference difference) {
+    return new EntityResult(
+        difference.entityId(),
+        difference.kind().word(),
+        Optional.of(difference.detail()).filter(detail -> !detail.isEmpty()),
+        difference.features());
   }
 
-  private static JsonObject json(Statistics statistics) {
-    JsonObject object = new JsonObject();
-    object.addProperty("rows", statistics.rows());
-    object.addProperty("nulls", statistics.nulls());
-    object.addProperty("null_rate", statistics.nullRate());
-    object.addProperty("distinct", statistics.distinct());
+  private static FeatureResult result(Verification.OfFeature feature) {
+    return new FeatureResult(
+        feature.feature().getName(),
+        FeatureTypes.name(feature.feature().getType()),
+        feature.differing(),
+        figures(feature.online()),
+        figures(feature.offline()));
+  }
+
+  private static Map<String, Object> figures(Statistics statistics) {
+    Map<String, Object> figures = new LinkedHashMap<>();
+    figures.put("rows", statistics.rows());
+    figures.put("nulls", statistics.nulls());
+    figures.put("null_rate", statistics.nullRate());
+    figures.put("distinct", statistics.distinct());
     if (statistics.isNumeric()) {
-      object.addProperty("not_finite", statistics.notFinite());
-      add(object, "mean", statistics.mean());
-      add(object, "variance", statistics.variance());
-      add(object, "min", statistics.min());
+      figures.put("not_finite", statistics.notFinite());
+      figures.put("mean", statistics.mean());
+      figures.put("variance", statistics.variance());
+      figures.put("min", statistics.min());
       for (double share : QUANTILES) {
-        add(object, Numbers.quantileName(share), statistics.quantile(share));
+        figures.put(Numbers.quantileName(share), statistics.quantile(share));
       }
-      add(object, "max", statistics.max());
+      figures.put("max", statistics.max());
     }
-    return object;
+    return figures;
   }
 
-  private static void add(JsonObject object, String name, OptionalDouble value) {
-    if (value.isPresent()) {
-      object.addProperty(name, value.getAsDouble());
-    } else {
-      object.add(name, JsonNull.INSTANCE);
-    }
-  }
+  private record VerifyResult(
+      String featureView,
+      String state,
+      String version,
+      boolean released,
+      String snapshotId,
+      String asOf,
+      double sample,
+      long entitiesOnline,
+      long entitiesOffline,
+      long entitiesInManifest,
+      long differing,
+      Map<String, Long> differingByKind,
+      List<EntityResult> differences,
+      List<FeatureResult> features,
+      double seconds,
+      Optional<String> report) {}
 
-  /** One line where both sides look the same, else two. */
+  private record EntityResult(
+      String entityId,
+      String kind,
+      Optional<String> detail,
+      List<Difference.FeatureDifference> features) {}
+
+  private record FeatureResult(
+      String feature,
+      String type,
+      long differing,
+      Map<String, Object> online,
+      Map<String, Object> offline) {}
+
+  /** Adds one line if both sides look the same, else two. */
   private static void add(TextTable table, Verification.OfFeature feature) {
     List<String> online = cells(feature.online());
     List<String> offline = cells(feature.offline());

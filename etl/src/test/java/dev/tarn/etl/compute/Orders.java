@@ -73,7 +73,7 @@ final class Orders {
     return text;
   }
 
-  Build.Outcome build(String asOf) {
+  Build.AsOfOutcome build(String asOf) {
     return bench.build("spending", asOf).get(0);
   }
 

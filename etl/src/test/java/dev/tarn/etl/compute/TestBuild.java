@@ -82,7 +82,7 @@ class TestBuild {
     Orders orders = new Orders();
     orders.bench().build("spending", JAN_2, JAN_3);
     orders.define("FROM orders GROUP", "FROM orders WHERE false GROUP");
-    Build.Outcome outcome = orders.build(JAN_3);
+    Build.AsOfOutcome outcome = orders.build(JAN_3);
     assertThat(outcome.rows()).isZero();
     assertThat(orders.rows()).containsExactly(OF_JAN_2);
   }
@@ -362,7 +362,7 @@ class TestBuild {
             "features/users.conf:2: source 'orders': table %s has no snapshot yet", source);
   }
 
-  private static Build.Outcome build(Orders orders, boolean skip, String asOf) {
+  private static Build.AsOfOutcome build(Orders orders, boolean skip, String asOf) {
     Workbench bench = orders.bench();
     return new Build(bench.lake(), new dev.tarn.etl.console.Console(System.out, System.out))
         .build(bench.definitions().view("spending"), List.of(Instant.parse(asOf)), skip)

@@ -49,7 +49,7 @@ class TestChanges {
   @Test
   void onlyRowsThatChangedAreStoredAndWhatEndedIsClosed() {
     build(JAN_1, "(1L, 10L, 0.5D), (2L, 20L, 0.5D), (3L, 30L, CAST(null AS DOUBLE))");
-    Build.Outcome second = build(JAN_2, "(1L, 10L, 0.5D), (2L, 21L, 0.5D), (4L, 40L, 1.0D)");
+    Build.AsOfOutcome second = build(JAN_2, "(1L, 10L, 0.5D), (2L, 21L, 0.5D), (4L, 40L, 1.0D)");
     assertThat(histories.stored(CHANGED))
         .containsExactly(
             "[1,2026-01-01,null,10,0.5]",
@@ -87,7 +87,7 @@ class TestChanges {
   @Test
   void anAsOfAtWhichNothingChangedIsAnAsOf() {
     build(JAN_1, "(1L, 10L, 0.5D)");
-    Build.Outcome second = build(JAN_2, "(1L, 10L, 0.5D)");
+    Build.AsOfOutcome second = build(JAN_2, "(1L, 10L, 0.5D)");
     assertThat(second.changed()).contains(0L);
     assertThat(second.snapshotId()).isEqualTo(histories.newest(CHANGED).snapshotId());
     assertThat(histories.stored(CHANGED)).containsExactly("[1,2026-01-01,null,10,0.5]");
@@ -296,7 +296,7 @@ class TestChanges {
     return points;
   }
 
-  private Build.Outcome build(String asOf, String rows) {
+  private Build.AsOfOutcome build(String asOf, String rows) {
     write(rows);
     return histories.build(asOf);
   }

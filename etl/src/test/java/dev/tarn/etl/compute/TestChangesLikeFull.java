@@ -69,7 +69,7 @@ class TestChangesLikeFull {
     // Late, between others, before all, and again.
     for (int asOf : new int[] {1, 4, 2, 0, 3, 2, 4}) {
       String built = AS_OFS.get(asOf);
-      Build.Outcome outcome = build(random, built, snapshots);
+      Build.AsOfOutcome outcome = build(random, built, snapshots);
       given.put(Instant.parse(built), lastGiven);
       assertThat(outcome.rows()).isEqualTo(lastGiven.size());
       assertReadsTheSame(random);
@@ -110,7 +110,7 @@ class TestChangesLikeFull {
         "");
   }
 
-  private Build.Outcome build(Random random, String asOf, List<Snapshot[]> snapshots) {
+  private Build.AsOfOutcome build(Random random, String asOf, List<Snapshot[]> snapshots) {
     List<Row> rows = new ArrayList<>();
     lastGiven = new HashMap<>();
     for (int entity = 0; entity < ENTITIES; entity++) {
@@ -129,7 +129,7 @@ class TestChangesLikeFull {
       lastGiven.put(row[0] + " " + row[1], text(row));
     }
     histories.write(histories.bench().spark().createDataFrame(rows, SCHEMA));
-    Build.Outcome outcome = histories.build(asOf);
+    Build.AsOfOutcome outcome = histories.build(asOf);
     snapshots.add(new Snapshot[] {histories.newest(EVERY), histories.newest(CHANGED)});
     return outcome;
   }
@@ -187,7 +187,7 @@ class TestChangesLikeFull {
 
   /** Of all as-ofs, since one that is built late changes what the next has to say. */
   private void assertStoresOnlyWhatChanged(
-      SortedMap<Instant, Map<String, String>> given, Build.Outcome outcome) {
+      SortedMap<Instant, Map<String, String>> given, Build.AsOfOutcome outcome) {
     Map<Instant, Long> expected = new TreeMap<>();
     Map<String, String> before = Map.of();
     for (Instant asOf : given.keySet()) {

@@ -76,7 +76,7 @@ final class TwoHistories {
   }
 
   /** Builds both; the outcome is that of the view that stores changes. */
-  Build.Outcome build(String asOf) {
+  Build.AsOfOutcome build(String asOf) {
     bench.build(EVERY, asOf);
     return bench.build(CHANGED, asOf).get(0);
   }

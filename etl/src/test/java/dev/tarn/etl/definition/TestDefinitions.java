@@ -163,8 +163,8 @@ class TestDefinitions {
     Entity shop = load(SHOP).view("shops").entity();
     assertThat(shop.keys())
         .containsExactly(
-            new Entity.Key("city", DataTypes.StringType),
-            new Entity.Key("opened", DataTypes.DateType));
+            new Entity.KeyColumn("city", DataTypes.StringType),
+            new Entity.KeyColumn("opened", DataTypes.DateType));
   }
 
   @Test

@@ -12,7 +12,6 @@ import dev.tarn.cli.UsageException;
 import dev.tarn.etl.Workbench;
 import dev.tarn.etl.catalog.FeatureTable;
 import dev.tarn.etl.console.Console;
-import dev.tarn.etl.expire.Expire.Outcome;
 import dev.tarn.etl.push.OnlineCopy;
 import dev.tarn.etl.push.Push;
 import dev.tarn.etl.push.Scores;
@@ -70,7 +69,7 @@ class TestExpire {
     Path orphan = orphan(table, Instant.now().minus(Duration.ofDays(1)));
     Path fresh = orphan(table, Instant.now());
 
-    Outcome outcome = expire(bench, Duration.ZERO, Duration.ofHours(1)).get(0);
+    TableOutcome outcome = expire(bench, Duration.ZERO, Duration.ofHours(1)).get(0);
 
     long head = main(bench).snapshotId();
     assertThat(snapshots(bench))
@@ -113,7 +112,7 @@ class TestExpire {
             "has no published snapshot or tag of that name (expired, or of another table?)");
 
     // Once more, there is nothing left to do.
-    Outcome again = expire(bench, Duration.ZERO, Duration.ofHours(1)).get(0);
+    TableOutcome again = expire(bench, Duration.ZERO, Duration.ofHours(1)).get(0);
     assertThat(again.snapshots()).isZero();
     assertThat(again.orphans()).isZero();
     assertThat(again.tagged()).isEmpty();
@@ -169,7 +168,7 @@ class TestExpire {
 
     // No longer than it is needed.
     table(bench).manageSnapshots().removeTag("tarn-" + compacted.getVersion()).commit();
-    assertThat(bench.versions().retire(compacted)).isTrue();
+    assertThat(bench.versions().prune(compacted)).isTrue();
     expire(bench, Duration.ZERO, Duration.ofHours(1));
     assertThat(table(bench).refs().keySet()).noneMatch(ref -> ref.startsWith("tarn-as-ofs-"));
     assertThat(snapshots(bench)).containsExactly(main(bench).snapshotId());
@@ -237,7 +236,7 @@ class TestExpire {
       jedis.hset(manifests, served.getVersion(), json);
     }
     table(bench).expireSnapshots().expireSnapshotId(served.getSnapshotId()).commit();
-    Outcome outcome = expire(bench, Duration.ZERO, Duration.ofHours(1)).get(0);
+    TableOutcome outcome = expire(bench, Duration.ZERO, Duration.ofHours(1)).get(0);
     assertThat(outcome.kept())
         .containsExactly(new Expire.Kept(served.getVersion(), served.getSnapshotId(), true, true));
     assertThat(said())
@@ -256,7 +255,7 @@ class TestExpire {
     }
     bench.set("push.keep", "2");
 
-    Outcome outcome = expire(bench, Duration.ZERO, Duration.ofHours(1)).get(0);
+    TableOutcome outcome = expire(bench, Duration.ZERO, Duration.ofHours(1)).get(0);
 
     assertThat(outcome.pruned()).containsExactly(pushed.get(0));
     assertThat(outcome.kept())
@@ -318,7 +317,7 @@ class TestExpire {
   }
 
   /** The first outcome is the view's. */
-  private List<Outcome> expire(Workbench bench, Duration olderThan, Duration orphansOlderThan) {
+  private List<TableOutcome> expire(Workbench bench, Duration olderThan, Duration orphansOlderThan) {
     PrintStream stream = new PrintStream(said, true, StandardCharsets.UTF_8);
     return new Expire(
             bench.lake(),

@@ -20,6 +20,7 @@ import dev.tarn.redis.RedisSettings;
 import dev.tarn.row.CorruptRowException;
 import dev.tarn.row.EntityId;
 import dev.tarn.row.RowReader;
+import dev.tarn.row.RowValues;
 import dev.tarn.row.Values;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
@@ -111,7 +112,7 @@ public final class OnlineCopy {
           if (manifest.getCarriesForward() && event == asOfMicros) {
             event = Timestamps.toMicros(manifest.getAsOf());
           }
-          Value[] values = reader.readValues(types);
+          Value[] values = RowValues.read(reader, types);
           Map<String, Value> byName = new HashMap<>();
           for (int i = 0; i < values.length; i++) {
             byName.put(manifest.getFeatures(i).getName(), values[i]);

@@ -346,7 +346,7 @@ class TestPush {
     bench.push(VIEW);
     Manifest second = OnlineCopy.released(bench, VIEW);
 
-    assertThat(versions.retire(second)).isFalse();
+    assertThat(versions.prune(second)).isFalse();
     OnlineCopy.assertServedAsInIceberg(bench, VIEW);
     assertThat(versions.manifests(VIEW)).containsExactly(second);
     assertThat(second.getVersion()).isNotEqualTo(first.version());

@@ -96,7 +96,7 @@ class TestPushFaults {
       assertThat(bench.run("push", "view=score")).isEqualTo(1);
       assertThat(bench.output().strip())
           .isEqualTo(
-              "tarn: score: Redis at 127.0.0.1:%d is full (maxmemory), so the push was given up; what was released is still served. Raise maxmemory, or keep fewer versions (push.keep)"
+              "tarn: score: Redis at 127.0.0.1:%d is full (maxmemory), so the push was stopped; what was released stays released. Raise maxmemory, or keep fewer versions (push.keep)"
                   .formatted(proxy.port()));
       bench.set("redis.port", Integer.toString(port));
       assertStillReleased(bench, old);
@@ -127,7 +127,7 @@ class TestPushFaults {
       assertThat(bench.run("push", "view=score")).isEqualTo(1);
       assertThat(bench.output())
           .startsWith(
-              "tarn: score: Redis at 127.0.0.1:%d was lost during the push and did not come back for 2 s (push.patience), so it was given up; what was released is still served: "
+              "tarn: score: Redis at 127.0.0.1:%d was lost during the push and did not come back for 2 s (push.patience), so it was stopped; what was released stays released: "
                   .formatted(proxy.port()))
           .containsPattern("what had been written of v2-[0-9a-z]{6} could not be removed now")
           .contains("; the next push will");
@@ -349,7 +349,7 @@ class TestPushFaults {
       assertThatThrownBy(() -> bench.push(VIEW))
           .isInstanceOf(TarnException.class)
           .hasMessageMatching(
-              "score: this push stalled for over 30 s, so another one removed its version v2-[0-9a-z]{6}; what was released is still served");
+              "score: this push stalled for over 30 s, so another one removed its version v2-[0-9a-z]{6}; what was released stays released");
     }
     assertThat(others).containsExactly(OnlineCopy.released(bench, VIEW));
     OnlineCopy.assertServedAsInIceberg(bench, VIEW);

@@ -9,6 +9,7 @@ import dev.tarn.etl.definition.SparkTypes;
 import dev.tarn.etl.read.SparkValues;
 import dev.tarn.manifest.FeatureType;
 import dev.tarn.row.RowReader;
+import dev.tarn.row.RowValues;
 import dev.tarn.row.Values;
 import java.math.BigDecimal;
 import java.math.BigInteger;
@@ -213,10 +214,10 @@ class TestRowEncoder {
     List<Row> external = dataset.collectAsList();
     assertThat(internal).hasSize(rows.size());
 
-    List<RowEncoder.Column> columns = new ArrayList<>();
+    List<RowEncoder.Input> columns = new ArrayList<>();
     List<FeatureType> types = new ArrayList<>();
     for (int c = 0; c < features.size(); c++) {
-      columns.add(new RowEncoder.Column(c, features.apply(c).dataType()));
+      columns.add(new RowEncoder.Input(c, features.apply(c).dataType()));
       types.add(SparkTypes.stored(features.apply(c).dataType()).orElseThrow());
     }
     RowEncoder encoder = new RowEncoder(columns, features.size(), Values.micros(AS_OF));
@@ -226,7 +227,7 @@ class TestRowEncoder {
       try {
         assertThat(Values.instant(reader.readEventTimestamp(Values.micros(AS_OF))))
             .isEqualTo(row.getInstant(features.size()));
-        Value[] values = reader.readValues(types);
+        Value[] values = RowValues.read(reader, types);
         for (int c = 0; c < values.length; c++) {
           assertThat(values[c])
               .as("row %d, column %s", i, features.apply(c))

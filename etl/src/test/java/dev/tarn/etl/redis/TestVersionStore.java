@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.google.protobuf.util.Timestamps;
 import dev.tarn.etl.Workbench;
 import dev.tarn.etl.push.OnlineCopy;
-import dev.tarn.etl.redis.VersionStore.Refusal;
+import dev.tarn.etl.redis.VersionStore.ReleaseRefusal;
 import dev.tarn.etl.release.ReleaseHistory;
 import dev.tarn.manifest.Base;
 import dev.tarn.manifest.Manifest;
@@ -36,7 +36,7 @@ class TestVersionStore {
     String version = store.mint(VIEW, 3, LEASE);
     assertThat(store.manifests(VIEW)).isEmpty();
     assertThat(store.releases()).isEmpty();
-    assertThat(store.giveUpAbandoned(VIEW)).isEmpty();
+    assertThat(store.claimAbandoned(VIEW)).isEmpty();
     assertThat(store.renew(VIEW, version, 3, LEASE)).isTrue();
   }
 
@@ -45,20 +45,20 @@ class TestVersionStore {
     Manifest manifest = mint(1);
     String version = manifest.getVersion();
     OnlineCopy.expireLeases(bench, VIEW);
-    assertThat(store.giveUpAbandoned(VIEW))
+    assertThat(store.claimAbandoned(VIEW))
         .containsExactly(new VersionStore.Abandoned(version, 3, false));
     // Its rows are being removed, and its push wakes up.
     assertThat(store.renew(VIEW, version, 3, LEASE)).isFalse();
-    assertThat(release(manifest, Optional.empty(), 1_000)).contains(Refusal.GONE);
+    assertThat(release(manifest, Optional.empty(), 1_000)).contains(ReleaseRefusal.GONE);
     // Whoever gave it up may have died, too.
-    assertThat(store.giveUpAbandoned(VIEW))
+    assertThat(store.claimAbandoned(VIEW))
         .extracting(VersionStore.Abandoned::version)
         .containsExactly(version);
     store.remove(VIEW, version, 3);
-    store.forget(VIEW, version);
-    assertThat(store.giveUpAbandoned(VIEW)).isEmpty();
+    store.removeEntry(VIEW, version);
+    assertThat(store.claimAbandoned(VIEW)).isEmpty();
     assertThat(store.renew(VIEW, version, 3, LEASE)).isFalse();
-    assertThat(release(manifest, Optional.empty(), 1_000)).contains(Refusal.GONE);
+    assertThat(release(manifest, Optional.empty(), 1_000)).contains(ReleaseRefusal.GONE);
     assertThat(store.manifests(VIEW)).isEmpty();
     assertThat(store.releases()).isEmpty();
     assertThat(store.events()).isEmpty();
@@ -69,7 +69,7 @@ class TestVersionStore {
     Manifest manifest = mint(1);
     OnlineCopy.expireLeases(bench, VIEW);
     assertThat(store.renew(VIEW, manifest.getVersion(), 3, LEASE)).isTrue();
-    assertThat(store.giveUpAbandoned(VIEW)).isEmpty();
+    assertThat(store.claimAbandoned(VIEW)).isEmpty();
     assertThat(release(manifest, Optional.empty(), 1_000)).isEmpty();
     assertThat(store.manifests(VIEW)).containsExactly(manifest);
   }
@@ -86,7 +86,7 @@ class TestVersionStore {
       jedis.hset(first, Map.of("a".getBytes(UTF_8), new byte[] {1}));
       jedis.hset(last, Map.of("a".getBytes(UTF_8), new byte[] {1}));
 
-      store.expire(VIEW, version, buckets, Duration.ofMinutes(1));
+      store.removeLater(VIEW, version, buckets, Duration.ofMinutes(1));
 
       long ofLast = jedis.pttl(last);
       assertThat(ofLast - jedis.pttl(first)).isGreaterThan(900);
@@ -100,14 +100,14 @@ class TestVersionStore {
     Manifest two = mint(2);
     Release ofOne = new Release(one.getVersion(), Instant.ofEpochMilli(1_000));
     Release ofTwo = new Release(two.getVersion(), Instant.ofEpochMilli(2_000));
-    assertThat(release(one, Optional.of(ofTwo), 1_000)).contains(Refusal.MOVED);
+    assertThat(release(one, Optional.of(ofTwo), 1_000)).contains(ReleaseRefusal.MOVED);
     assertThat(release(one, Optional.empty(), 1_000, service("a"))).isEmpty();
-    assertThat(release(two, Optional.empty(), 2_000, service("b"))).contains(Refusal.MOVED);
+    assertThat(release(two, Optional.empty(), 2_000, service("b"))).contains(ReleaseRefusal.MOVED);
     assertThat(store.releases()).isEqualTo(Map.of(VIEW, ofOne));
     // The same version, released again in between, is another release.
     Release again = new Release(one.getVersion(), Instant.ofEpochMilli(1_001));
     assertThat(release(one, Optional.of(ofOne), 1_001)).isEmpty();
-    assertThat(release(two, Optional.of(ofOne), 2_000)).contains(Refusal.MOVED);
+    assertThat(release(two, Optional.of(ofOne), 2_000)).contains(ReleaseRefusal.MOVED);
     assertThat(release(two, Optional.of(again), 2_000)).isEmpty();
     assertThat(store.released(VIEW)).contains(ofTwo);
     try (Jedis jedis = OnlineCopy.jedis(bench)) {
@@ -139,7 +139,7 @@ class TestVersionStore {
                 at,
                 false,
                 List.of()))
-        .contains(Refusal.MOVED);
+        .contains(ReleaseRefusal.MOVED);
     assertThat(store.releases()).isEmpty();
     assertThat(store.manifests(VIEW)).isEmpty();
     assertThat(
@@ -169,7 +169,7 @@ class TestVersionStore {
         List.of(candidate(one, Optional.of(ofOne))), Instant.ofEpochMilli(2_000), true, List.of());
     Release pinned = store.released(VIEW).orElseThrow();
     assertThat(store.pins()).isEqualTo(Map.of(VIEW, pinned));
-    assertThat(release(two, Optional.of(pinned), 3_000)).contains(Refusal.PINNED);
+    assertThat(release(two, Optional.of(pinned), 3_000)).contains(ReleaseRefusal.PINNED);
     assertThat(store.unpin(VIEW)).isTrue();
     assertThat(store.unpin(VIEW)).isFalse();
     assertThat(release(two, Optional.of(pinned), 3_000)).isEmpty();
@@ -178,12 +178,12 @@ class TestVersionStore {
   @Test
   void aVersionThatIsGoneCanNotBeReleased() {
     Manifest manifest = kept(1);
-    assertThat(store.retire(manifest)).isTrue();
-    assertThat(release(manifest, store.released(VIEW), 3_000)).contains(Refusal.GONE);
-    // A retired version is left to whoever comes next, at once.
-    assertThat(store.giveUpAbandoned(VIEW))
+    assertThat(store.prune(manifest)).isTrue();
+    assertThat(release(manifest, store.released(VIEW), 3_000)).contains(ReleaseRefusal.GONE);
+    // A pruned version is left to whoever comes next, at once.
+    assertThat(store.claimAbandoned(VIEW))
         .containsExactly(new VersionStore.Abandoned(manifest.getVersion(), 3, true));
-    assertThat(store.retire(manifest)).isFalse();
+    assertThat(store.prune(manifest)).isFalse();
   }
 
   @Test
@@ -192,29 +192,29 @@ class TestVersionStore {
     List<VersionStore.Candidate> candidates = List.of(candidate(manifest, Optional.empty()));
     Instant at = Instant.ofEpochMilli(1_000);
     assertThat(store.release(candidates, at, false, List.of(), Set.of("another run")))
-        .contains(Refusal.RESTARTED);
+        .contains(ReleaseRefusal.RESTARTED);
     assertThat(store.releases()).isEmpty();
     assertThat(store.release(candidates, at, false, List.of(), bench.redis().runs())).isEmpty();
     assertThat(store.manifests(VIEW)).containsExactly(manifest);
   }
 
   @Test
-  void anOverlayWhoseBaseIsGoneCanNotBeReleasedAndABaseInUseCanNotBeRetired() {
+  void anOverlayWhoseBaseIsGoneCanNotBeReleasedAndABaseInUseCanNotBePruned() {
     Manifest base = kept(1);
     Manifest overlay = overlay(mint(2), base);
     assertThat(release(overlay, store.released(VIEW), 3_000)).isEmpty();
-    assertThat(store.retire(base)).isFalse();
+    assertThat(store.prune(base)).isFalse();
     Manifest next = mint(3);
     assertThat(release(next, store.released(VIEW), 4_000)).isEmpty();
-    assertThat(store.retire(base)).isFalse();
-    assertThat(store.retire(overlay)).isTrue();
-    assertThat(store.retire(base)).isTrue();
+    assertThat(store.prune(base)).isFalse();
+    assertThat(store.prune(overlay)).isTrue();
+    assertThat(store.prune(base)).isTrue();
     Manifest late = overlay(mint(4), base);
-    assertThat(release(late, store.released(VIEW), 5_000)).contains(Refusal.GONE);
+    assertThat(release(late, store.released(VIEW), 5_000)).contains(ReleaseRefusal.GONE);
   }
 
   @Test
-  void theReleasedVersionCanNotBeRetiredAndOneWhoseNameItBeginsWithCan() {
+  void theReleasedVersionCanNotBePrunedAndOneWhoseNameItBeginsWithCan() {
     Manifest shorter = kept(1);
     Manifest longer = manifest(shorter.getVersion() + "0", 1);
     try (Jedis jedis = OnlineCopy.jedis(bench)) {
@@ -222,8 +222,8 @@ class TestVersionStore {
           bench.redis().settings().keys().writing(VIEW), longer.getVersion(), "3@9999999999999");
     }
     assertThat(release(longer, store.released(VIEW), 3_000)).isEmpty();
-    assertThat(store.retire(longer)).isFalse();
-    assertThat(store.retire(shorter)).isTrue();
+    assertThat(store.prune(longer)).isFalse();
+    assertThat(store.prune(shorter)).isTrue();
     assertThat(store.manifests(VIEW)).contains(longer).doesNotContain(shorter);
   }
 
@@ -236,7 +236,7 @@ class TestVersionStore {
     assertThat(store.storeServices(VIEW, List.of(service("a"), changed))).containsExactly("b");
   }
 
-  private Optional<Refusal> release(
+  private Optional<ReleaseRefusal> release(
       Manifest manifest, Optional<Release> seen, long millis, StoredService... services) {
     return store.release(
         List.of(candidate(manifest, seen)), Instant.ofEpochMilli(millis), false, List.of(services));

@@ -14,9 +14,8 @@ import dev.tarn.etl.catalog.Ledger;
 import dev.tarn.etl.console.Console;
 import dev.tarn.etl.push.OnlineCopy;
 import dev.tarn.etl.push.Scores;
+import dev.tarn.etl.verify.Difference.DifferenceKind;
 import dev.tarn.etl.verify.Difference.FeatureDifference;
-import dev.tarn.etl.verify.Difference.Kind;
-import dev.tarn.etl.verify.Verify.Request;
 import dev.tarn.manifest.Manifest;
 import dev.tarn.redis.RedisClusterFixture;
 import dev.tarn.redis.RedisKeys;
@@ -57,7 +56,7 @@ class TestVerify {
   @Test
   void whatIsServedIsItsSnapshotAndTheFiguresAreThoseOfSql() {
     Workbench bench = pushed(1_000);
-    Verification found = verify(bench, Request.ALL);
+    Verification found = verify(bench, VerifyRequest.ALL);
 
     assertThat(found.isEqual()).isTrue();
     assertThat(found.isReleased()).isTrue();
@@ -119,7 +118,7 @@ class TestVerify {
     put(bench, bucket(manifest, "<nobody>"), "<nobody>", copy);
     put(bench, (bucket(manifest, "31") + 1) % manifest.getBuckets(), "31", copy);
 
-    Verification found = verify(bench, Request.ALL);
+    Verification found = verify(bench, VerifyRequest.ALL);
 
     assertThat(found.isEqual()).isFalse();
     assertThat(found.online()).isEqualTo(1_000);
@@ -127,11 +126,11 @@ class TestVerify {
     assertThat(found.counts())
         .isEqualTo(
             Map.of(
-                Kind.DIFFERENT, 3L,
-                Kind.MISSING, 1L,
-                Kind.UNREADABLE, 1L,
-                Kind.FOREIGN, 1L,
-                Kind.MISPLACED, 1L));
+                DifferenceKind.DIFFERENT, 3L,
+                DifferenceKind.MISSING, 1L,
+                DifferenceKind.UNREADABLE, 1L,
+                DifferenceKind.FOREIGN, 1L,
+                DifferenceKind.MISPLACED, 1L));
     assertThat(found.first())
         .extracting(Difference::entityId)
         .containsExactly("13", "14", "15", "21", "22", "31", "<nobody>");
@@ -142,14 +141,14 @@ class TestVerify {
         .containsExactly(
             new FeatureDifference("ratio", "NaN (0x7ff8000000000001)", "NaN (0x7ff8000000000000)"));
     assertThat(found.first().get(4).detail()).contains("the row ends at byte");
-    assertThat(found.first().get(5).kind()).isEqualTo(Kind.MISPLACED);
+    assertThat(found.first().get(5).kind()).isEqualTo(DifferenceKind.MISPLACED);
     assertThat(found.features())
         .extracting(Verification.OfFeature::differing)
         .containsExactly(0L, 3L, 0L, 0L);
     assertThat(of(found, "points", true).rows()).isEqualTo(999);
     assertThat(of(found, "points", false).rows()).isEqualTo(1_000);
 
-    Verification few = verify(bench, new Request(Optional.empty(), 1, 2));
+    Verification few = verify(bench, new VerifyRequest(Optional.empty(), 1, 2));
     assertThat(few.differing()).isEqualTo(7);
     assertThat(few.first()).extracting(Difference::entityId).containsExactly("13", "14");
   }
@@ -163,7 +162,7 @@ class TestVerify {
       change(
           bench, Integer.toString(id), row -> flipped(row, which % row.length, 1 << (which % 7)));
     }
-    Verification found = verify(bench, new Request(Optional.empty(), 1, 100));
+    Verification found = verify(bench, new VerifyRequest(Optional.empty(), 1, 100));
     assertThat(found.differing()).isEqualTo(60);
     assertThat(found.first()).hasSize(60);
   }
@@ -241,7 +240,7 @@ class TestVerify {
       put(bench, bucket(OnlineCopy.released(bench, VIEW), id), id, copy);
     }
     ReportFile file = ReportFile.at(bench.path("page.html"));
-    file.write(Report.of(verify(bench, Request.ALL)));
+    file.write(Report.of(verify(bench, VerifyRequest.ALL)));
     Element page =
         assertSelfContained(file.path(), "<script>alert(1)</script>", "&\ufffd\"'", "\ud83d\ude00");
 
@@ -285,13 +284,13 @@ class TestVerify {
     Manifest delta = bench.push(VIEW).manifest();
     assertThat(delta.hasBase()).isTrue();
 
-    Verification found = verify(bench, Request.ALL);
+    Verification found = verify(bench, VerifyRequest.ALL);
     assertThat(found.manifest()).isEqualTo(delta);
     assertThat(found.first()).isEmpty();
     assertThat(found.isEqual()).isTrue();
     assertThat(found.online()).isEqualTo(460);
 
-    Verification kept = verify(bench, new Request(Optional.of(full.getVersion()), 1, 20));
+    Verification kept = verify(bench, new VerifyRequest(Optional.of(full.getVersion()), 1, 20));
     assertThat(kept.isEqual()).isTrue();
     assertThat(kept.isReleased()).isFalse();
     assertThat(kept.online()).isEqualTo(500);
@@ -299,7 +298,7 @@ class TestVerify {
     // Without its tombstone an entity is the base's again, and so is a changed one without its row.
     change(bench, delta, "3", row -> null);
     change(bench, delta, "55", row -> null);
-    Verification broken = verify(bench, Request.ALL);
+    Verification broken = verify(bench, VerifyRequest.ALL);
     assertThat(broken.first())
         .extracting(difference -> difference.entityId() + " " + difference.kind())
         .containsExactly("3 FOREIGN", "55 DIFFERENT");
@@ -308,10 +307,10 @@ class TestVerify {
   @Test
   void aSampleIsSomeOfTheEntitiesOnBothSides() {
     Workbench bench = pushed(2_000);
-    Verification found = verify(bench, new Request(Optional.empty(), 0.3, 20));
+    Verification found = verify(bench, new VerifyRequest(Optional.empty(), 0.3, 20));
     assertThat(found.isEqual()).isTrue();
     assertThat(found.online()).isEqualTo(found.offline()).isBetween(100L, 1_200L);
-    assertThatThrownBy(() -> verify(bench, new Request(Optional.empty(), 1e-9, 20)))
+    assertThatThrownBy(() -> verify(bench, new VerifyRequest(Optional.empty(), 1e-9, 20)))
         .isInstanceOf(UsageException.class)
         .hasMessageContaining("it took none; take more");
   }
@@ -341,7 +340,7 @@ class TestVerify {
     assertThat(Files.readString(page))
         .contains(old.getVersion(), Long.toString(old.getSnapshotId()))
         .doesNotContain(now.getVersion());
-    assertThat(verify(bench, Request.ALL).manifest()).isEqualTo(now);
+    assertThat(verify(bench, VerifyRequest.ALL).manifest()).isEqualTo(now);
   }
 
   /** Once what is released is known, and once rows are read. */
@@ -359,13 +358,13 @@ class TestVerify {
                 isRead
                     ? readsRowsOf(old, request)
                     : request.contains("HGET\r\n") && request.contains(old.getVersion()))) {
-      assertThatThrownBy(() -> verify(bench, Request.ALL))
+      assertThatThrownBy(() -> verify(bench, VerifyRequest.ALL))
           .isInstanceOf(TarnException.class)
           .hasMessage(
-              "score: version %s was pruned while it was verified, so this says nothing of what is served; verify again"
+              "score: version %s was pruned while it was verified, so this says nothing of what is released; verify again"
                   .formatted(old.getVersion()));
     }
-    Verification found = verify(bench, Request.ALL);
+    Verification found = verify(bench, VerifyRequest.ALL);
     assertThat(found.isEqual()).isTrue();
     assertThat(found.manifest().getVersion()).isNotEqualTo(old.getVersion());
   }
@@ -379,7 +378,7 @@ class TestVerify {
     Table table = FeatureTable.find(bench.lake().catalog(), VIEW).orElseThrow().iceberg();
     table.manageSnapshots().removeTag("tarn-" + manifest.getVersion()).commit();
     table.expireSnapshots().expireSnapshotId(manifest.getSnapshotId()).commit();
-    assertThatThrownBy(() -> verify(bench, Request.ALL))
+    assertThatThrownBy(() -> verify(bench, VerifyRequest.ALL))
         .isInstanceOf(TarnException.class)
         .hasMessageContaining("which was expired by something else than Tarn")
         .hasMessageEndingWith("build and push the view again");
@@ -389,7 +388,7 @@ class TestVerify {
   void whatCanNotBeVerifiedIsSaidBeforeAnythingIsRead() {
     Workbench bench = new Workbench();
     define(bench, "");
-    assertThatThrownBy(() -> verify(bench, Request.ALL))
+    assertThatThrownBy(() -> verify(bench, VerifyRequest.ALL))
         .isInstanceOf(TarnException.class)
         .hasMessage("nothing is released of 'score' yet: ./tarn push view=score");
     assertThat(bench.run("verify", "view=score", "sample=2")).isEqualTo(2);
@@ -403,7 +402,7 @@ class TestVerify {
     users(bench, "2026-01-05", 0, 10, 0);
     bench.build(VIEW, MONDAY);
     Manifest manifest = bench.push(VIEW).manifest();
-    assertThatThrownBy(() -> verify(bench, new Request(Optional.of("v9-none"), 1, 20)))
+    assertThatThrownBy(() -> verify(bench, new VerifyRequest(Optional.of("v9-none"), 1, 20)))
         .isInstanceOf(UsageException.class)
         .hasMessage("version=v9-none: score has %s in Redis".formatted(manifest.getVersion()));
   }
@@ -419,7 +418,7 @@ class TestVerify {
       users(bench, "2026-01-05", 0, 3_000, 0);
       bench.build(VIEW, MONDAY);
       Manifest manifest = bench.push(VIEW).manifest();
-      assertThat(verify(bench, Request.ALL).isEqual()).isTrue();
+      assertThat(verify(bench, VerifyRequest.ALL).isEqual()).isTrue();
 
       try (JedisCluster jedis =
           new JedisCluster(new HostAndPort("127.0.0.1", cluster.port(0)), 10_000)) {
@@ -427,8 +426,8 @@ class TestVerify {
           jedis.hdel(key(bench, manifest, bucket(manifest, id)), bytes(id));
         }
       }
-      Verification found = verify(bench, Request.ALL);
-      assertThat(found.counts()).isEqualTo(Map.of(Kind.MISSING, 3L));
+      Verification found = verify(bench, VerifyRequest.ALL);
+      assertThat(found.counts()).isEqualTo(Map.of(DifferenceKind.MISSING, 3L));
       assertThat(found.first()).extracting(Difference::entityId).containsExactly("7", "70", "700");
     }
   }
@@ -459,7 +458,7 @@ class TestVerify {
     return IntStream.range(0, all.getLength()).mapToObj(i -> (Element) all.item(i)).toList();
   }
 
-  private static Verification verify(Workbench bench, Request request) {
+  private static Verification verify(Workbench bench, VerifyRequest request) {
     return new Verify(bench.lake(), bench.redis(), Console.silent())
         .verify(bench.definitions().view(VIEW), request);
   }

@@ -15,11 +15,11 @@ import java.util.Set;
 import java.util.function.Supplier;
 
 /**
- * Finds out who calls, by the token of the call or by the certificate of its connection, and
- * refuses who is nobody. A token decides alone where there is one. Health is open to all, as probes
- * have no secrets.
+ * Finds the caller of each call, by the call's token or by its connection's certificate, and
+ * refuses a call without one. If there is a token, only the token counts. Health checks are open to
+ * all, because probes have no secrets.
  */
-public final class Authentication implements ServerInterceptor {
+final class Authentication implements ServerInterceptor {
 
   private static final Metadata.Key<String> AUTHORIZATION =
       Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER);
@@ -27,7 +27,7 @@ public final class Authentication implements ServerInterceptor {
 
   private final Supplier<Callers> callers;
 
-  public Authentication(Supplier<Callers> callers) {
+  Authentication(Supplier<Callers> callers) {
     this.callers = callers;
   }
 

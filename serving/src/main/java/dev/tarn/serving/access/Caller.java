@@ -1,17 +1,15 @@
 package dev.tarn.serving.access;
 
-import dev.tarn.serving.world.ServedView;
 import io.grpc.Context;
 import io.grpc.Status;
 import java.util.Set;
 
 /**
- * Who calls, and what they may read. What is in neither set they may not, nor learn whether it
- * exists.
+ * A caller and what it may read. It may not read anything else, nor learn whether that exists.
  *
  * @param views feature views, or {@link #ALL}
- * @param services feature services, or {@link #ALL}; their features may be read as the service has
- *     them, whatever views they are in
+ * @param services feature services, or {@link #ALL}; a caller may read all features of its
+ *     services, whatever views they are in
  */
 public record Caller(String name, Set<String> views, Set<String> services) {
 
@@ -25,10 +23,10 @@ public record Caller(String name, Set<String> views, Set<String> services) {
   }
 
   /**
-   * The caller of the call that this thread works on.
+   * Returns the caller of the call that this thread works on.
    *
-   * @throws io.grpc.StatusRuntimeException UNAUTHENTICATED if there is none: whoever forgets to ask
-   *     for the caller reads nothing
+   * @throws io.grpc.StatusRuntimeException UNAUTHENTICATED if there is none, so that a mistake in
+   *     the code gives nothing away
    */
   public static Caller current() {
     Caller caller = KEY.get();
@@ -42,8 +40,8 @@ public record Caller(String name, Set<String> views, Set<String> services) {
     return context.withValue(KEY, this);
   }
 
-  public boolean maySee(ServedView view) {
-    return views.contains(ALL) || views.contains(view.name());
+  public boolean maySee(String view) {
+    return views.contains(ALL) || views.contains(view);
   }
 
   public boolean mayUse(String service) {

@@ -1,41 +1,42 @@
 package dev.tarn.serving.access;
 
 import dev.tarn.cli.TarnException;
-import dev.tarn.serving.ServingSettings;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The {@link Callers} that the file of {@code serving.callers} has now. */
-public final class CallerFile {
+/** Reads the file of {@code serving.callers} and keeps its latest {@link Callers}. */
+final class CallerFile {
 
   private static final Logger log = LoggerFactory.getLogger(CallerFile.class);
 
-  private final ServingSettings settings;
+  private final String file;
+  private final TlsSettings tls;
   private final WatchedFiles files = new WatchedFiles(this::read);
   private volatile Callers callers;
 
-  private CallerFile(ServingSettings settings) {
-    this.settings = settings;
-    files.add("serving.callers", settings.callers()).start();
+  private CallerFile(String file, TlsSettings tls) {
+    this.file = file;
+    this.tls = tls;
+    files.add("serving.callers", file).start();
   }
 
   /**
-   * Reads the file; empty if there is none, and then everybody may read everything.
+   * Reads the file. The result is empty if {@code file} is; then everybody may read everything.
    *
    * @throws TarnException if it can't be used
    */
-  public static Optional<CallerFile> of(ServingSettings settings) {
-    return settings.callers().isEmpty() ? Optional.empty() : Optional.of(new CallerFile(settings));
+  static Optional<CallerFile> of(String file, TlsSettings tls) {
+    return file.isEmpty() ? Optional.empty() : Optional.of(new CallerFile(file, tls));
   }
 
-  public Callers callers() {
+  Callers callers() {
     return callers;
   }
 
-  public WatchedFiles files() {
+  WatchedFiles files() {
     return files;
   }
 
@@ -46,11 +47,11 @@ public final class CallerFile {
     } catch (IllegalArgumentException e) {
       throw cannotUse(e.getMessage());
     }
-    if (read.hasCertificates() && settings.tls().clientCa().isEmpty()) {
+    if (read.hasCertificates() && tls.clientCa().isEmpty()) {
       throw cannotUse(
           "it has callers with a certificate, and no client shows one: set serving.tls.client-ca");
     }
-    if (read.hasTokens() && !settings.tls().isOn()) {
+    if (read.hasTokens() && !tls.isOn()) {
       log.warn(
           "serving.callers has tokens and the server has no TLS: whoever can see the network can"
               + " read them; set serving.tls.certificate, unless a proxy has it");
@@ -59,6 +60,6 @@ public final class CallerFile {
   }
 
   private TarnException cannotUse(String why) {
-    return new TarnException("serving.callers = '%s': %s".formatted(settings.callers(), why));
+    return new TarnException("serving.callers = '%s': %s".formatted(file, why));
   }
 }

@@ -6,7 +6,6 @@ import com.typesafe.config.ConfigFactory;
 import com.typesafe.config.ConfigObject;
 import com.typesafe.config.ConfigValue;
 import com.typesafe.config.ConfigValueType;
-import dev.tarn.serving.rpc.Failures;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
@@ -19,14 +18,16 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.regex.Pattern;
 
-/** All callers of a {@code serving.callers} file; docs/serving.md has its format. Immutable. */
-public final class Callers {
+/** The callers of a {@code serving.callers} file, whose format is in docs/serving.md. Immutable. */
+final class Callers {
 
   private static final Pattern SHA_256 = Pattern.compile("[0-9a-fA-F]{64}");
   private static final Set<String> KEYS =
       Set.of("token-sha256", "certificate", "views", "services");
 
-  /** Of a token only its hash is known here, so that neither file nor heap can give it away. */
+  /**
+   * A caller's token. Only its hash is kept, so that neither file nor heap gives the token away.
+   */
   private static final class KnownToken {
     private final byte[] sha256;
     private final Caller caller;
@@ -45,8 +46,8 @@ public final class Callers {
   /**
    * Reads the text of a file.
    *
-   * @throws IllegalArgumentException if something is wrong in it, with the line; never with a value
-   *     that might be a token
+   * @throws IllegalArgumentException if something is wrong in it; the message names the line and
+   *     never has a value that might be a token
    */
   static Callers parse(String text) {
     Callers callers = new Callers();
@@ -59,7 +60,7 @@ public final class Callers {
         object(entry.getValue(), "callers").forEach(callers::add);
       }
     } catch (ConfigException e) {
-      // Its message may quote the line, and with it a token that was put there by mistake.
+      // The exception's message may quote the line, and with it a token that is there by mistake.
       int line = e.origin() == null ? 0 : e.origin().lineNumber();
       throw new IllegalArgumentException(
           line > 0 ? "line %d is not HOCON".formatted(line) : "it is not HOCON");
@@ -75,7 +76,7 @@ public final class Callers {
     return !tokens.isEmpty();
   }
 
-  /** In the same time whichever token it is and however much of it is right. */
+  /** Finds the caller of a token, in a time that does not depend on the token. */
   Optional<Caller> byToken(String token) {
     byte[] sha256 = sha256(token);
     Caller found = null;
@@ -87,7 +88,7 @@ public final class Callers {
     return Optional.ofNullable(found);
   }
 
-  /** The caller that one of a certificate's names stands for; empty if they stand for several. */
+  /** Finds the caller of a certificate by its names; empty if they stand for several callers. */
   Optional<Caller> byCertificate(Set<String> names) {
     List<Caller> found =
         names.stream().map(certificates::get).filter(caller -> caller != null).distinct().toList();
@@ -101,8 +102,8 @@ public final class Callers {
           if (!KEYS.contains(key)) {
             throw problem(
                 inner,
-                "caller '%s' has %s: there are token-sha256, certificate, views and services"
-                    .formatted(name, Failures.quote(key)));
+                "caller '%s' has '%s': there are token-sha256, certificate, views and services"
+                    .formatted(name, key));
           }
         });
     Config config = section.toConfig();
@@ -133,7 +134,7 @@ public final class Callers {
     }
   }
 
-  /** One text, or a list of them. */
+  /** Reads one text or a list of them. */
   private static List<String> texts(Config config, String key) {
     if (!config.hasPath(key)) {
       return List.of();

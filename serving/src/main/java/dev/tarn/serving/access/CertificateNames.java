@@ -16,14 +16,14 @@ import javax.naming.ldap.Rdn;
 import javax.net.ssl.SSLPeerUnverifiedException;
 import javax.net.ssl.SSLSession;
 
-/** Notes, once for each connection, the names in the certificate that its client has shown. */
-public final class CertificateNames extends ServerTransportFilter {
+/** Notes the names in the certificate of each connection's client. */
+final class CertificateNames extends ServerTransportFilter {
 
-  /** The subject's common name and the alternative names; none for a client without one. */
+  /** The subject's common name and the alternative names; missing without a certificate. */
   static final Attributes.Key<Set<String>> ATTRIBUTE =
       Attributes.Key.create("tarn-certificate-names");
 
-  /** The types of alternative names that are texts: mail address, DNS name, URI. */
+  /** The types of alternative names that are texts: mail address, DNS name and URI. */
   private static final Set<Integer> TEXTS = Set.of(1, 2, 6);
 
   @Override
@@ -54,7 +54,7 @@ public final class CertificateNames extends ServerTransportFilter {
     } catch (SSLPeerUnverifiedException e) {
       return Set.of();
     } catch (InvalidNameException | CertificateParsingException e) {
-      // One that can't be read is nobody's.
+      // A certificate that can't be read belongs to no caller.
       return Set.of();
     }
     return Set.copyOf(names);

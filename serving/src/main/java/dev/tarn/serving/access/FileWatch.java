@@ -6,8 +6,8 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 
-/** Looks, every {@code serving.reload}, whether files have changed. */
-public final class FileWatch implements AutoCloseable {
+/** Looks every {@code serving.reload} whether files have changed. */
+final class FileWatch implements AutoCloseable {
 
   private final ScheduledExecutorService thread =
       Executors.newSingleThreadScheduledExecutor(
@@ -17,8 +17,8 @@ public final class FileWatch implements AutoCloseable {
             return daemon;
           });
 
-  /** Begins to look. */
-  public FileWatch(List<WatchedFiles> files, Duration every) {
+  /** Begins to look, unless there are no files. */
+  FileWatch(List<WatchedFiles> files, Duration every) {
     if (!files.isEmpty()) {
       var unused =
           thread.scheduleWithFixedDelay(

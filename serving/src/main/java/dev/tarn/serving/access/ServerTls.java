@@ -1,7 +1,6 @@
 package dev.tarn.serving.access;
 
 import dev.tarn.cli.TarnException;
-import io.grpc.InsecureServerCredentials;
 import io.grpc.ServerCredentials;
 import io.grpc.TlsServerCredentials;
 import io.grpc.TlsServerCredentials.ClientAuth;
@@ -27,10 +26,10 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * The certificate that the server shows and those that it trusts. A renewed one is used for the
- * connections that are made from then on; those that are there stay.
+ * Holds the certificate that the server shows and those that it trusts. New connections use a
+ * renewed certificate; existing connections stay.
  */
-public final class ServerTls {
+final class ServerTls {
 
   private static final Pattern PRIVATE_KEY =
       Pattern.compile("-----BEGIN PRIVATE KEY-----([A-Za-z0-9+/=\\s]+)-----END PRIVATE KEY-----");
@@ -54,11 +53,11 @@ public final class ServerTls {
   }
 
   /**
-   * Reads the files; empty if there is to be no TLS.
+   * Reads the files. The result is empty if TLS is off.
    *
    * @throws TarnException if one can't be used
    */
-  public static Optional<ServerTls> of(TlsSettings settings) {
+  static Optional<ServerTls> of(TlsSettings settings) {
     if (!settings.isOn()) {
       return Optional.empty();
     }
@@ -71,15 +70,11 @@ public final class ServerTls {
     }
   }
 
-  public static ServerCredentials credentials(Optional<ServerTls> tls) {
-    return tls.map(ServerTls::credentials).orElseGet(InsecureServerCredentials::create);
-  }
-
-  public WatchedFiles files() {
+  WatchedFiles files() {
     return files;
   }
 
-  private ServerCredentials credentials() {
+  ServerCredentials credentials() {
     TlsServerCredentials.Builder credentials = TlsServerCredentials.newBuilder().keyManager(shown);
     if (hasClientCa()) {
       credentials.trustManager(trusted).clientAuth(ClientAuth.REQUIRE);
@@ -127,7 +122,7 @@ public final class ServerTls {
     }
   }
 
-  /** The key in a PEM file, which has to be that of the certificate. Never quotes the file. */
+  /** Reads the key in a PEM file, which must be that of the certificate. Never quotes the file. */
   private PrivateKey key(byte[] pem, PublicKey certified) {
     Matcher found = PRIVATE_KEY.matcher(new String(pem, StandardCharsets.ISO_8859_1));
     if (!found.find()) {
@@ -159,7 +154,7 @@ public final class ServerTls {
       try {
         return KeyFactory.getInstance(algorithm).generatePrivate(new PKCS8EncodedKeySpec(der));
       } catch (InvalidKeySpecException e) {
-        // One of another algorithm, or of none.
+        // The key is of another algorithm, or of none.
       } catch (GeneralSecurityException e) {
         throw new IllegalStateException(e);
       }
@@ -186,7 +181,7 @@ public final class ServerTls {
       verifying.update(text);
       return verifying.verify(signature);
     } catch (GeneralSecurityException e) {
-      // Such as a key of one algorithm and a certificate of another.
+      // The key may be of one algorithm and the certificate of another.
       return false;
     }
   }

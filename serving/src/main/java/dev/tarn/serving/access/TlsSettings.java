@@ -5,12 +5,12 @@ import com.typesafe.config.Config;
 /**
  * The section {@code serving.tls}: PEM files, each empty if it is not set.
  *
- * @param clientCa whose certificates clients must have
+ * @param clientCa the authority that must have signed the clients' certificates
  */
 public record TlsSettings(String certificate, String key, String clientCa) {
 
   /**
-   * Checks that they go together.
+   * Checks that the files go together.
    *
    * @throws IllegalArgumentException if they do not
    */

@@ -12,21 +12,21 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Files that are read at the start, and again whenever their contents have changed. What is bad at
- * the start is refused; what turns bad later is said in the log, and what was read before stays.
+ * Reads files at the start, and again whenever their contents have changed. A bad file at the start
+ * is an error. A file that turns bad later is logged, and what was read before stays in use.
  *
- * <p>Contents are compared, not times: a renewed file may have any time, and several of them are
+ * <p>It compares contents and not times: a renewed file may have any time, and several files are
  * not replaced in the same instant.
  */
-public final class WatchedFiles {
+final class WatchedFiles {
 
-  /** Takes over what the files have now. */
+  /** Takes over the contents of the files. */
   interface Reader {
 
     /**
-     * Reads.
+     * Reads the contents.
      *
-     * @param contents of the files, in their order
+     * @param contents the contents of the files, in their order
      * @throws TarnException if they can't be used; the message names the file
      */
     void read(List<byte[]> contents);
@@ -52,7 +52,7 @@ public final class WatchedFiles {
   }
 
   /**
-   * Reads them for the first time.
+   * Reads the files for the first time.
    *
    * @throws TarnException if one can't be read or used
    */
@@ -62,7 +62,7 @@ public final class WatchedFiles {
     last = contents;
   }
 
-  /** Reads what has changed; never throws, as it is run on a schedule. */
+  /** Reads the files again if they have changed. It never throws, as a scheduler runs it. */
   synchronized void refresh() {
     try {
       List<byte[]> contents = contents();
@@ -73,7 +73,7 @@ public final class WatchedFiles {
       }
       trouble = Optional.empty();
     } catch (RuntimeException e) {
-      // Half of them may be new only: the next look sees the rest.
+      // Perhaps only some of the files are new yet; the next look sees the others.
       if (!trouble.equals(Optional.of(e.getMessage()))) {
         log.warn("{}; what was read before stays in use", e.getMessage());
         trouble = Optional.ofNullable(e.getMessage());

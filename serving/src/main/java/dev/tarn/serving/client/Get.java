@@ -29,7 +29,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 
-/** {@code ./tarn get}: asks a server as any client would. */
+/** Runs {@code ./tarn get}, which asks a server as any client would. */
 public final class Get {
 
   private static final long DEADLINE_SECONDS = 5;
@@ -42,8 +42,8 @@ public final class Get {
    * The files of {@code ca=}, {@code cert=} and {@code key=}.
    *
    * @param ca the certificates to trust; empty for a server without TLS
-   * @param certificate of the client, if it shows one
-   * @param key of that certificate
+   * @param certificate the client's certificate, if it shows one
+   * @param key the key of that certificate
    */
   public record TlsFiles(Optional<Path> ca, Optional<Path> certificate, Optional<Path> key) {
 
@@ -89,10 +89,10 @@ public final class Get {
   private final Metadata headers = new Metadata();
 
   /**
-   * A client of one server.
+   * Creates a client of one server.
    *
    * @param target {@code host:port}
-   * @param token of the caller; empty for a server without callers
+   * @param token the caller's token; empty for a server without callers
    */
   public Get(String target, TlsFiles files, String token) {
     this.target = target;
@@ -103,9 +103,9 @@ public final class Get {
   }
 
   /**
-   * Reads the arguments, asks, and returns the answer as it is to be printed.
+   * Reads the arguments, asks the server and returns the text to print.
    *
-   * @param defaultPort where the server is if no {@code target} was given
+   * @param defaultPort the port on this machine to ask if no {@code target} is given
    * @throws TarnException if the server refuses or is not there
    */
   public static String run(CommandLine line, int defaultPort) throws InterruptedException {
@@ -127,7 +127,7 @@ public final class Get {
             .setIncludeEventTimestamps(true)
             .build();
     String target = line.optional("target").orElse("127.0.0.1:" + defaultPort);
-    // Not an argument: others could see it on the command line.
+    // The token is no argument, because others could see it on the command line.
     String token = Optional.ofNullable(System.getenv("TARN_TOKEN")).orElse("");
     GetOnlineFeaturesResponse answer = new Get(target, files(line), token).ask(request);
     return isJson

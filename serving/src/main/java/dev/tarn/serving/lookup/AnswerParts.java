@@ -11,33 +11,33 @@ import dev.tarn.row.Values;
 import dev.tarn.row.WireBuffer;
 import dev.tarn.serving.lookup.Selection.Column;
 import dev.tarn.serving.lookup.Selection.ViewColumns;
-import dev.tarn.serving.world.ServedView;
+import dev.tarn.serving.world.ReleasedView;
 import java.util.ArrayList;
 import java.util.List;
 
 /**
- * What is the same in all answers to one selection, as bytes of the response's messages. A message
- * in parts is the parts one after the other, so what stands here is copied where it belongs.
- * Immutable.
+ * The parts that all answers to one selection have in common, as bytes of the response's messages.
+ * Protobuf lets a message be written in parts, one after the other, so these bytes are copied into
+ * each answer. It is immutable.
  */
 final class AnswerParts {
 
   /**
    * The parts of a FeatureSet that come from one view.
    *
-   * @param notFound instead of the values, where the view has no row
-   * @param outsideMaxAge instead of the values of a row that is too old
-   * @param corrupt instead of the values of a row that does not decode; without defaults: they are
-   *     for values that are missing, not for those that were damaged
+   * @param notFound replaces the values where the view has no row
+   * @param outsideMaxAge replaces the values of a row that is too old
+   * @param corrupt replaces the values of a row that does not decode; it has no defaults, which are
+   *     for missing values and not for damaged ones
    */
   record ViewParts(
-      ServedView view,
+      ReleasedView view,
       EntriesWriter values,
       ByteString notFound,
       ByteString outsideMaxAge,
       ByteString corrupt) {}
 
-  /** A guess at an entity id and at a value, with what is around them in an answer. */
+  /** Estimates of the size of an entity id and of a value, with what surrounds them. */
   private static final int BYTES_AN_ID = 32;
 
   private static final int BYTES_A_VALUE = 24;
@@ -49,10 +49,10 @@ final class AnswerParts {
   private final int bytesAnEntity;
 
   /**
-   * The parts of answers to a selection.
+   * Prepares the answers to a selection.
    *
-   * @param withStatuses whether the answers have statuses, event timestamps and versions: those of
-   *     the older service have values alone
+   * @param withStatuses whether the answers have statuses, event timestamps and versions; those of
+   *     the older service have only values
    */
   AnswerParts(List<ViewColumns> selected, boolean withStatuses) {
     this.withStatuses = withStatuses;
@@ -85,7 +85,7 @@ final class AnswerParts {
     bytesAnEntity = bytes;
   }
 
-  /** In order of name. */
+  /** Returns the parts of each view, in order of name. */
   List<ViewParts> views() {
     return views;
   }
@@ -94,17 +94,17 @@ final class AnswerParts {
     return withStatuses;
   }
 
-  /** The FeatureSet of an entity of which no view has a row, after its length: no values. */
+  /** Returns the FeatureSet, after its length, of an entity of which no view has a row. */
   byte[] unknownEntity() {
     return unknownEntity;
   }
 
-  /** All that an answer has beside its results. */
+  /** Returns all that an answer has beside its results. */
   byte[] versions() {
     return versions;
   }
 
-  /** About how many bytes an answer has. */
+  /** Estimates the bytes of an answer. */
   int expectedBytes(int entities) {
     return Math.toIntExact(Math.min(entities * (long) bytesAnEntity + versions.length, 1 << 24));
   }

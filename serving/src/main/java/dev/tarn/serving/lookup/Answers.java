@@ -3,41 +3,40 @@ package dev.tarn.serving.lookup;
 import com.google.protobuf.Timestamp;
 import dev.tarn.api.v1.FeatureSet;
 import dev.tarn.api.v1.GetOnlineFeaturesResponse;
+import dev.tarn.layer.Layer;
 import dev.tarn.row.CorruptRowException;
 import dev.tarn.row.RowReader;
 import dev.tarn.row.Values;
 import dev.tarn.row.WireBuffer;
 import dev.tarn.serving.lookup.AnswerParts.ViewParts;
-import dev.tarn.serving.lookup.Lookup.AskedId;
-import dev.tarn.serving.world.Layer;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.List;
 
 /**
- * Turns stored rows into an answer: decides what each feature's value and status are. The answer is
- * written as the bytes that are sent, straight from the rows: to build its messages as objects
- * takes several times as long as all the rest of a lookup.
+ * Turns stored rows into an answer, with the value and the status of each feature. It writes the
+ * bytes that are sent straight from the rows: building the messages as objects takes several times
+ * as long as all the rest of a lookup.
  */
-public final class Answers {
+final class Answers {
 
-  // Tags of GetOnlineFeaturesResponse.results, of an entry's key and value: see the .proto file.
+  // The tags of GetOnlineFeaturesResponse.results and of an entry's key and value in it.
   private static final int RESULT = GetOnlineFeaturesResponse.RESULTS_FIELD_NUMBER << 3 | 2;
   private static final int KEY = 1 << 3 | 2;
   private static final int VALUE = 2 << 3 | 2;
 
-  /** Bytes of the length of a FeatureSet: those of ten features, and of a hundred, have two. */
+  /** The usual bytes of a FeatureSet's length: ten features need two, and so do a hundred. */
   private static final int LENGTH_BYTES = 2;
 
   private final InstantSource clock;
   private final CorruptRows corruptRows;
 
-  public Answers(InstantSource clock, CorruptRows corruptRows) {
+  Answers(InstantSource clock, CorruptRows corruptRows) {
     this.clock = clock;
     this.corruptRows = corruptRows;
   }
 
-  /** The answer to one request: a GetOnlineFeaturesResponse, of the newer or the older service. */
+  /** Makes the answer to one request: the GetOnlineFeaturesResponse of either service. */
   WireBuffer of(
       AnswerParts parts, List<AskedId> ids, FetchedRows rows, boolean withEventTimestamps) {
     long now = Values.micros(clock.instant());

@@ -1,8 +1,10 @@
 package dev.tarn.serving.lookup;
 
+import dev.tarn.layer.Layer;
 import dev.tarn.row.CorruptRowException;
-import dev.tarn.serving.world.Layer;
+import dev.tarn.serving.ops.Metrics;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
@@ -12,9 +14,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Counts the rows that do not decode, and warns of them only now and then: a version that is
- * corrupt as a whole would fill the log. The entity's id stays out of it, as it may be personal;
- * the bucket finds the row.
+ * Counts the rows that do not decode, and logs a warning at most every ten seconds: a version that
+ * is corrupt as a whole would fill the log. The warning names the bucket, which is enough to find
+ * the row, and not the entity's id, which may be personal.
  */
 public final class CorruptRows {
 
@@ -38,13 +40,22 @@ public final class CorruptRows {
             + " NOT_FOUND; {} more since the last warning",
         view,
         layer.version(),
-        layer.bucketOf(entityId),
+        layer.buckets().of(entityId),
         problem.getMessage(),
         unsaid.getAndSet(0));
   }
 
-  /** How many there were since the start, by feature view. */
-  public Map<String, Long> counts() {
+  /** Adds the metric of these rows. */
+  public void register(Metrics metrics) {
+    metrics.counters(
+        "tarn_corrupt_rows_total",
+        "Rows that did not decode and were answered as NOT_FOUND",
+        List.of("feature_view"),
+        counter -> counts().forEach((view, count) -> counter.set(count, view)));
+  }
+
+  /** Returns how many there were since the start, by feature view. */
+  Map<String, Long> counts() {
     Map<String, Long> sums = new TreeMap<>();
     counts.forEach((view, count) -> sums.put(view, count.sum()));
     return sums;

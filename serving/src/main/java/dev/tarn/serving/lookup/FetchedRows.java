@@ -1,17 +1,18 @@
 package dev.tarn.serving.lookup;
 
-import dev.tarn.serving.lookup.Lookup.AskedId;
+import dev.tarn.layer.Buckets;
+import dev.tarn.layer.Layer;
+import dev.tarn.layer.Layers;
 import dev.tarn.serving.lookup.Selection.ViewColumns;
 import dev.tarn.serving.ops.Metrics;
 import dev.tarn.serving.redis.RowBatch;
-import dev.tarn.serving.world.Layer;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 
 /**
- * The rows of one request, view by view, layer by layer, id by id: what to fetch and, once that is
- * there, which layer's row is the entity's.
+ * The entries of one request, view by view, layer by layer, id by id. It says which entries to
+ * fetch and, once they are there, which row an entity has by the rule of {@link Layers}.
  */
 final class FetchedRows {
 
@@ -19,10 +20,10 @@ final class FetchedRows {
   private final List<AskedId> ids;
   private final byte[][] rows;
 
-  /** For each view where its rows begin, and at the end how many there are in all. */
+  /** The index at which each view's rows begin, and at the end the number of all rows. */
   private final int[] begins;
 
-  /** Which rows the near cache had; null if it was not asked. */
+  /** Tells for each row whether the near cache had it; null if it was not asked. */
   private boolean[] isNear;
 
   private NearCache.Key[] keys;
@@ -37,13 +38,13 @@ final class FetchedRows {
     missing = rows.length;
   }
 
-  /** The rows to fetch, none fetched yet. */
+  /** Lays out the rows to fetch; none is fetched yet. */
   static FetchedRows toFetch(Selection selection, List<AskedId> ids) {
     int[] begins = begins(selection.views(), ids);
     return new FetchedRows(selection.views(), ids, new byte[begins[begins.length - 1]][], begins);
   }
 
-  /** Rows that are there already. */
+  /** Wraps rows that are there already. */
   static FetchedRows of(Selection selection, List<AskedId> ids, byte[][] rows) {
     return new FetchedRows(selection.views(), ids, rows, begins(selection.views(), ids));
   }
@@ -51,19 +52,20 @@ final class FetchedRows {
   private static int[] begins(List<ViewColumns> views, List<AskedId> ids) {
     int[] begins = new int[views.size() + 1];
     for (int v = 0; v < views.size(); v++) {
-      begins[v + 1] = begins[v] + views.get(v).view().layers().size() * ids.size();
+      begins[v + 1] = begins[v] + views.get(v).view().layers().count() * ids.size();
     }
     return begins;
   }
 
-  /** Takes what the near cache has. Only the rest is to be fetched then. */
+  /** Takes the rows that the near cache has, so that only the others are fetched. */
   void takeFrom(NearCache cache, Object redis) {
     keys = new NearCache.Key[rows.length];
     int next = 0;
     for (ViewColumns columns : views) {
-      for (Layer layer : columns.view().layers()) {
+      Layers layers = columns.view().layers();
+      for (int l = 0; l < layers.count(); l++) {
         for (AskedId id : ids) {
-          keys[next++] = new NearCache.Key(redis, layer.bucketPrefix(), id.utf8());
+          keys[next++] = new NearCache.Key(redis, layers.get(l), id.utf8());
         }
       }
     }
@@ -74,7 +76,7 @@ final class FetchedRows {
     }
   }
 
-  /** They are all that is known since then, as Redis can't be read. */
+  /** Notes that these rows may be stale: Redis can't be read since then. */
   void areStaleSince(Instant since) {
     staleSince = Optional.of(since);
   }
@@ -83,38 +85,40 @@ final class FetchedRows {
     return staleSince;
   }
 
-  /** Gives it what it did not have, once that is fetched. */
+  /** Gives the near cache the fetched rows that it did not have. */
   void giveTo(NearCache cache) {
     cache.put(keys, rows, isNear);
   }
 
-  /** How many rows there are, of all layers. */
+  /** Returns the number of rows of all layers. */
   int size() {
     return rows.length;
   }
 
-  /** How many rows are to be fetched. */
+  /** Returns the number of rows to fetch. */
   int missing() {
     return missing;
   }
 
-  /** Whether none is. */
+  /** Returns whether no row is left to fetch. */
   boolean isComplete() {
     return missing == 0;
   }
 
   /**
-   * The one batch that fetches all that is missing; all layers, as no lower one may wait for the
-   * one above.
+   * Makes the one batch that fetches all missing rows. It asks all layers at once, because asking
+   * them one after the other would take a round trip for each.
    */
   RowBatch batch() {
     RowBatch batch = new RowBatch(rows, missing);
     int next = 0;
     for (ViewColumns columns : views) {
-      for (Layer layer : columns.view().layers()) {
+      Layers layers = columns.view().layers();
+      for (int l = 0; l < layers.count(); l++) {
+        Buckets buckets = layers.get(l).buckets();
         for (AskedId id : ids) {
           if (isNear == null || !isNear[next]) {
-            batch.add(next, layer.bucket(id.utf8()), id.utf8());
+            batch.add(next, buckets.keyOf(id.utf8()), id.utf8());
           }
           next++;
         }
@@ -123,7 +127,7 @@ final class FetchedRows {
     return batch;
   }
 
-  /** Whether any view has a row of the id. */
+  /** Returns whether any view has a row of the id. */
   boolean isKnown(int id) {
     for (int v = 0; v < views.size(); v++) {
       if (row(v, id) != null) {
@@ -133,12 +137,9 @@ final class FetchedRows {
     return false;
   }
 
-  /** The row that a view has of an id, null if it has none. */
+  /** Returns the row that a view has of an id; null if it has none. */
   byte[] row(int view, int id) {
-    int at = index(view, id);
-    byte[] row = rows[at];
-    // With a layer below, an empty entry says that the layer below no longer counts.
-    return row != null && row.length == 0 && at + ids.size() < begins[view + 1] ? null : row;
+    return layers(view).row(rows, begins[view] + id, ids.size());
   }
 
   /** Counts, by view, the ids that have a row and those that have none. */
@@ -152,19 +153,13 @@ final class FetchedRows {
     }
   }
 
-  /** The layer that {@link #row} is from. */
+  /** Returns the layer that {@link #row} is from, if there is a row. */
   Layer layer(int view, int id) {
-    return views.get(view).view().layers().get((index(view, id) - begins[view]) / ids.size());
+    Layers layers = layers(view);
+    return layers.get(layers.deciding(rows, begins[view] + id, ids.size()));
   }
 
-  /** The entry of the uppermost layer that has one; if none has, that of the lowest. */
-  private int index(int view, int id) {
-    int at = begins[view] + id;
-    int lower = at + ids.size();
-    while (rows[at] == null && lower < begins[view + 1]) {
-      at = lower;
-      lower += ids.size();
-    }
-    return at;
+  private Layers layers(int view) {
+    return views.get(view).view().layers();
   }
 }

@@ -4,25 +4,28 @@ import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
 import com.github.benmanes.caffeine.cache.Policy;
 import com.github.benmanes.caffeine.cache.RemovalCause;
+import dev.tarn.layer.Layer;
+import dev.tarn.serving.ops.Metrics;
 import java.util.Arrays;
+import java.util.Optional;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.atomic.LongAdder;
 
 /**
- * Rows of hot entities, in this process, so that Redis need not be asked. The key has the version,
- * and rows of a version never change, so a release needs no word to the cache: its lookups ask for
- * other keys.
+ * Keeps the rows of hot entities in this process, so that Redis need not be asked. A key has the
+ * version, and the rows of a version never change. So a release needs no invalidation: its lookups
+ * ask for other keys.
  *
- * <p>That an entity has no row is kept as well: hot entities may be unknown, and in an overlay most
- * are.
+ * <p>The cache also keeps that an entity has no row: hot entities may be unknown, and most entities
+ * have no row in an overlay.
  */
 public final class NearCache {
 
   /**
-   * Which row.
+   * The key of a row.
    *
-   * <p>Without a record's own methods, which would compare the array by identity.
+   * <p>It is no record, because a record would compare the array by identity.
    */
   static final class Key {
 
@@ -32,15 +35,20 @@ public final class NearCache {
     private final int hash;
 
     /**
-     * The row of an entity in one layer of a version.
+     * Names the row of an entity in one layer of a version.
      *
-     * @param redis stands for the connection that it is read by: a Redis that comes back may have
-     *     other data under the same names
-     * @param bucketPrefix has the names of view and version
+     * @param redis the identity of the connection: a Redis that comes back may have other data
+     *     under the same names
+     * @throws IllegalArgumentException if the layer may change: then its entries must not be kept
      */
-    Key(Object redis, String bucketPrefix, byte[] entityId) {
+    Key(Object redis, Layer layer, byte[] entityId) {
+      if (!layer.isImmutable()) {
+        throw new IllegalArgumentException(
+            "the rows of %s may change and must not be kept"
+                .formatted(layer.buckets().keyPrefix()));
+      }
       this.redis = redis;
-      this.bucketPrefix = bucketPrefix;
+      this.bucketPrefix = layer.buckets().keyPrefix();
       this.entityId = entityId;
       hash = 31 * bucketPrefix.hashCode() + Arrays.hashCode(entityId);
     }
@@ -60,15 +68,15 @@ public final class NearCache {
     }
   }
 
-  /** Stands for no row. Told by identity: an empty row is something else. */
+  /** Stands for no row, and is compared by identity: an empty row is something else. */
   private static final byte[] ABSENT = new byte[0];
 
-  /** What an entry takes beside the bytes of id and row: key, two arrays, Caffeine's own. */
+  /** The bytes of an entry beside those of id and row: the key, two arrays, Caffeine's node. */
   private static final int BYTES_AN_ENTRY = 200;
 
   /**
-   * Once the cache is full, one in so many requests tells it what is asked for: enough to say which
-   * entities are hot, and most of what a row costs here is the telling.
+   * The share of requests, one in eight, that a full cache records. That is enough to learn which
+   * entities are hot, and recording is most of what a row costs here.
    */
   private static final int ONE_IN = 8;
 
@@ -78,8 +86,8 @@ public final class NearCache {
   private volatile boolean isFull;
 
   /**
-   * What Caffeine has to do to stay within its bytes, if anything. It asks for it with each row
-   * that it is given; once for all rows of a request is cheaper.
+   * The work that Caffeine must do to stay within its bytes, if any. Caffeine asks for it with each
+   * row; doing it once for all rows of a request is cheaper.
    */
   private final AtomicReference<Runnable> upkeep = new AtomicReference<>();
 
@@ -87,8 +95,12 @@ public final class NearCache {
   private final LongAdder misses = new LongAdder();
   private final LongAdder evictions = new LongAdder();
 
-  /** A cache that takes about so many bytes of memory, and no more. */
-  public NearCache(long bytes) {
+  /** Creates a cache that takes at most about this many bytes of memory; none for 0. */
+  public static Optional<NearCache> of(long bytes) {
+    return bytes == 0 ? Optional.empty() : Optional.of(new NearCache(bytes));
+  }
+
+  NearCache(long bytes) {
     rows =
         Caffeine.newBuilder()
             .maximumWeight(bytes)
@@ -104,9 +116,9 @@ public final class NearCache {
   }
 
   /**
-   * Fills in what is known of some rows, and notes how many were and were not.
+   * Fills in the rows that the cache has, and counts hits and misses.
    *
-   * @return for each row whether it is known, be it that there is none
+   * @return whether the cache knew each row, or knew that there is none
    */
   boolean[] fill(Key[] keys, byte[][] into) {
     boolean[] isKnown = new boolean[keys.length];
@@ -120,7 +132,7 @@ public final class NearCache {
         into[i] = row == ABSENT ? null : row;
       }
       if (isTold) {
-        // At once: Caffeine forgets what else is read until then, and with it which rows are hot.
+        // At once, because Caffeine ignores further reads until then and would not see what is hot.
         keepUp();
       }
     }
@@ -130,9 +142,9 @@ public final class NearCache {
   }
 
   /**
-   * Keeps rows that Redis gave, null for none; from when it is full, those of some requests.
+   * Keeps rows that Redis answered, null for none. A full cache keeps those of some requests only.
    *
-   * @param isKnown which rows it had already
+   * @param isKnown whether the cache had each row already
    */
   void put(Key[] keys, byte[][] from, boolean[] isKnown) {
     if (!isTold()) {
@@ -159,29 +171,47 @@ public final class NearCache {
     }
   }
 
-  /** Rows that were here when they were asked for, since the server started. */
-  public long hits() {
+  /** Adds the metrics of this cache. */
+  public void register(Metrics metrics) {
+    metrics.counter("tarn_near_cache_hits_total", "Rows that were in the near cache", this::hits);
+    metrics.counter(
+        "tarn_near_cache_misses_total",
+        "Rows that were not in the near cache and were asked of Redis",
+        this::misses);
+    metrics.counter(
+        "tarn_near_cache_evictions_total",
+        "Rows that the near cache gave up for others",
+        this::evictions);
+    metrics.gauge("tarn_near_cache_rows", "Rows in the near cache", this::entries);
+    metrics.gauge(
+        "tarn_near_cache_bytes",
+        "What the near cache takes of serving.near-cache-bytes",
+        this::bytes);
+  }
+
+  /** Counts the rows that were in the cache when they were asked for. */
+  long hits() {
     return hits.sum();
   }
 
-  /** Rows that Redis was asked for. */
-  public long misses() {
+  /** Counts the rows that were not in the cache. */
+  long misses() {
     return misses.sum();
   }
 
-  /** Rows that were given up for others. */
-  public long evictions() {
+  /** Counts the rows that were evicted for others. */
+  long evictions() {
     return evictions.sum();
   }
 
-  /** Rows that are kept now, those that stand for none among them. */
-  public long entries() {
+  /** Counts the entries now, with those that stand for no row. */
+  long entries() {
     rows.cleanUp();
     return rows.estimatedSize();
   }
 
-  /** What they take of {@code serving.near-cache-bytes}. */
-  public long bytes() {
+  /** Returns the bytes used of {@code serving.near-cache-bytes}. */
+  long bytes() {
     rows.cleanUp();
     return rows.policy().eviction().orElseThrow().weightedSize().orElseThrow();
   }

@@ -1,27 +1,27 @@
 package dev.tarn.serving.lookup;
 
-import dev.tarn.serving.world.ServedView;
+import dev.tarn.serving.world.ReleasedView;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 
-/** The features that a request asks for, by the view that has them. Immutable. */
-public final class Selection {
+/** The features that a request asks for, grouped by the view that has them. It is immutable. */
+final class Selection {
 
-  /** Where a feature is: the index among its view's features. */
-  public record Place(ServedView view, int index) {}
+  /** The place of a feature: its view and its index among the view's features. */
+  record Place(ReleasedView view, int index) {}
 
   /**
    * A feature to answer.
    *
-   * @param name the name that it was asked for
-   * @param index its place in the row
+   * @param name the name that the request has for it
+   * @param index its index in the row
    */
   record Column(String name, int index) {}
 
   /** The features to answer from one view's row. */
-  record ViewColumns(ServedView view, List<Column> columns) {}
+  record ViewColumns(ReleasedView view, List<Column> columns) {}
 
   private final List<ViewColumns> views;
   private final int width;
@@ -35,8 +35,8 @@ public final class Selection {
     legacyParts = new AnswerParts(views, false);
   }
 
-  /** A selection of places by the names under which to answer them. */
-  public static Selection of(Map<String, Place> named) {
+  /** Selects places, by the names under which to answer them. */
+  static Selection of(Map<String, Place> named) {
     Map<String, ViewColumns> byView = new TreeMap<>();
     named.forEach(
         (name, place) ->
@@ -48,12 +48,12 @@ public final class Selection {
     return new Selection(List.copyOf(byView.values()));
   }
 
-  /** In order of name. */
+  /** Returns the views, in order of name. */
   List<ViewColumns> views() {
     return views;
   }
 
-  /** How many features are asked for. */
+  /** Returns the number of features. */
   int width() {
     return width;
   }
@@ -62,7 +62,7 @@ public final class Selection {
     return parts;
   }
 
-  /** The parts of answers of the older service. */
+  /** Returns the parts of the older service's answers. */
   AnswerParts legacyParts() {
     return legacyParts;
   }

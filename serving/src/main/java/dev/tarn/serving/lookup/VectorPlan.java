@@ -4,39 +4,39 @@ import dev.tarn.manifest.FeatureType;
 import dev.tarn.row.CorruptRowException;
 import dev.tarn.row.RowReader;
 import dev.tarn.serving.lookup.Selection.Place;
-import dev.tarn.serving.world.ServedView;
+import dev.tarn.serving.world.ReleasedView;
 import dev.tarn.transform.Vectorizer;
 import java.util.Arrays;
 import java.util.List;
 
-/** How the stored rows of a feature service's views become its vectors. Immutable. */
-public final class VectorPlan {
+/** Turns the stored rows of a feature service's views into its vectors. It is immutable. */
+final class VectorPlan {
 
-  /** Of a feature of a row that the service does not have. */
+  /** Stands for a feature of a row that the service does not have. */
   private static final int NONE = -1;
 
   private final Selection selection;
   private final Vectorizer vectorizer;
 
-  /** For each view of the selection, for each feature of its row: its type. */
+  /** The type of each feature in a row, for each view of the selection. */
   private final FeatureType[][] types;
 
-  /** For each view of the selection, for each feature of its row: its place in the service. */
+  /** The place in the service of each feature in a row, for each view of the selection. */
   private final int[][] features;
 
   /**
-   * A plan.
+   * Plans for these features.
    *
    * @param places of the service's features, in its order
    * @param selection of the same features
    */
-  public VectorPlan(Selection selection, List<Place> places, Vectorizer vectorizer) {
+  VectorPlan(Selection selection, List<Place> places, Vectorizer vectorizer) {
     this.selection = selection;
     this.vectorizer = vectorizer;
     features = new int[selection.views().size()][];
     types = new FeatureType[features.length][];
     for (int v = 0; v < features.length; v++) {
-      ServedView view = selection.views().get(v).view();
+      ReleasedView view = selection.views().get(v).view();
       types[v] = view.types().toArray(FeatureType[]::new);
       features[v] = new int[types[v].length];
       Arrays.fill(features[v], NONE);
@@ -56,7 +56,9 @@ public final class VectorPlan {
     return vectorizer;
   }
 
-  /** Puts the features of one view's row, of which the event timestamp was read, into a vector. */
+  /**
+   * Puts the features of one view's row into a vector; the row's event timestamp was read before.
+   */
   void put(int view, RowReader reader, float[] vector) throws CorruptRowException {
     FeatureType[] types = this.types[view];
     int[] places = features[view];
@@ -77,7 +79,7 @@ public final class VectorPlan {
     reader.endValues();
   }
 
-  /** Makes the features of one view absent again. */
+  /** Makes the features of one view absent again in a vector. */
   void clear(int view, float[] vector) {
     for (int feature : features[view]) {
       if (feature != NONE) {

@@ -2,34 +2,32 @@ package dev.tarn.serving.lookup;
 
 import com.google.protobuf.UnsafeByteOperations;
 import dev.tarn.api.v1.GetFeatureVectorsResponse;
+import dev.tarn.layer.Layer;
 import dev.tarn.row.CorruptRowException;
 import dev.tarn.row.RowReader;
 import dev.tarn.row.Values;
-import dev.tarn.serving.lookup.Lookup.AskedId;
-import dev.tarn.serving.lookup.Lookup.AskedIds;
 import dev.tarn.serving.lookup.Selection.ViewColumns;
-import dev.tarn.serving.world.Layer;
-import dev.tarn.serving.world.ServedView;
+import dev.tarn.serving.world.ReleasedView;
 import dev.tarn.transform.Vectorizer;
 import java.time.InstantSource;
 import java.util.List;
 
 /**
  * Turns stored rows into the rows of a feature service's matrix, as {@link Answers} turns them into
- * maps. Defaults have no part in it: what a model gets for an absent value is the transforms' to
- * say.
+ * maps. It ignores default values: a service's transforms say what a model gets for an absent
+ * value.
  */
-public final class Vectors {
+final class Vectors {
 
   private final InstantSource clock;
   private final CorruptRows corruptRows;
 
-  public Vectors(InstantSource clock, CorruptRows corruptRows) {
+  Vectors(InstantSource clock, CorruptRows corruptRows) {
     this.clock = clock;
     this.corruptRows = corruptRows;
   }
 
-  /** The answer to one request. */
+  /** Makes the answer to one request. */
   GetFeatureVectorsResponse of(VectorPlan plan, AskedIds asked, FetchedRows rows) {
     long now = Values.micros(clock.instant());
     List<AskedId> ids = asked.distinct();
@@ -61,7 +59,7 @@ public final class Vectors {
     return answer.setValues(UnsafeByteOperations.unsafeWrap(matrix)).build();
   }
 
-  /** Fills the vector of one entity; false if no view has a row of it that can be read. */
+  /** Fills the vector of one entity; returns false if no view has a readable row of it. */
   private boolean put(
       VectorPlan plan, AskedId id, int index, FetchedRows rows, long now, float[] vector) {
     boolean isFound = false;
@@ -72,7 +70,7 @@ public final class Vectors {
       if (row == null) {
         continue;
       }
-      ServedView view = views.get(v).view();
+      ReleasedView view = views.get(v).view();
       Layer layer = rows.layer(v, index);
       try {
         RowReader reader = new RowReader(row);

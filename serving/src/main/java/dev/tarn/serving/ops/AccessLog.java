@@ -8,8 +8,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A line of JSON for a sample of the calls, under a logger of its own. Without entity ids, which
- * may be personal, and without tokens.
+ * Logs a line of JSON for a sample of the calls, with a logger of its own. The line has no entity
+ * ids, which may be personal, and no tokens.
  */
 public final class AccessLog {
 
@@ -21,9 +21,9 @@ public final class AccessLog {
   private final InstantSource clock;
 
   /**
-   * A log of a share of the calls.
+   * Creates the log of a share of the calls.
    *
-   * @param sample from 0, none, to 1, all
+   * @param sample the share, from 0 to 1
    */
   public AccessLog(double sample, InstantSource clock) {
     this.sample = sample;

@@ -11,8 +11,8 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * What is noted of one call, from the moment at which the network has it, before any thread works
- * on it, until its stream is closed. Whoever works on the call finds it in the gRPC context.
+ * Records one call, from its arrival from the network, before any thread works on it, until its
+ * stream is closed. Code that works on the call finds the record in the gRPC context.
  */
 public final class CallRecord extends ServerStreamTracer {
 
@@ -25,7 +25,7 @@ public final class CallRecord extends ServerStreamTracer {
   private final Optional<CallTrace> trace;
   private final boolean isShed;
 
-  /** Those that keep it under way: the call, and each batch that Redis has not answered. */
+  /** Counts what keeps the call under way: itself, and each batch that Redis has not answered. */
   private final AtomicInteger holds = new AtomicInteger(1);
 
   private final long arrived = System.nanoTime();
@@ -50,7 +50,7 @@ public final class CallRecord extends ServerStreamTracer {
     isShed = !inFlight.enter();
   }
 
-  /** The record of the call that this thread works on; empty for a call that is no lookup. */
+  /** Returns the record of the call that this thread works on; empty if that is no lookup. */
   public static Optional<CallRecord> current() {
     return Optional.ofNullable(KEY.get());
   }
@@ -60,7 +60,7 @@ public final class CallRecord extends ServerStreamTracer {
     return context.withValue(KEY, this);
   }
 
-  /** Whether too many were under way when it came. */
+  /** Returns whether too many calls were under way when this one came. */
   public boolean isShed() {
     return isShed;
   }
@@ -73,7 +73,7 @@ public final class CallRecord extends ServerStreamTracer {
     this.entities = entities;
   }
 
-  /** Its answer comes from memory, as Redis can't be read since then. */
+  /** Notes that the answer comes from memory, because Redis can't be read since then. */
   public void isStaleSince(Instant since) {
     staleSince = Optional.of(since);
   }
@@ -82,7 +82,7 @@ public final class CallRecord extends ServerStreamTracer {
     return staleSince;
   }
 
-  /** A thread begins to work on it. */
+  /** Notes that a thread begins to work on the call. */
   public void started() {
     long now = System.nanoTime();
     fetched = now;
@@ -91,11 +91,12 @@ public final class CallRecord extends ServerStreamTracer {
   }
 
   /**
-   * Notes a batch on its way to Redis. It counts as under way until Redis has answered, even if the
-   * client gave the call up: calls with short deadlines must not pile up before a Redis that hangs.
+   * Notes a batch on its way to Redis. The call counts as under way until Redis has answered, even
+   * if the client cancels it: calls with short deadlines must not pile up before a Redis that
+   * hangs.
    *
-   * @param rows how many it has
-   * @return the same, to go on from
+   * @param rows the number of rows in the batch
+   * @return a future that completes after the answer was noted
    */
   public <T> CompletableFuture<T> fetching(int rows, CompletableFuture<T> batch) {
     long sent = System.nanoTime();
@@ -110,26 +111,27 @@ public final class CallRecord extends ServerStreamTracer {
         });
   }
 
-  /** Its answer is made of the rows, and not yet sent. */
+  /** Notes that the answer was made from the rows; it is not sent yet. */
   public void decoded() {
     long now = System.nanoTime();
     metrics.took(Stage.DECODE, now - fetched);
     decoded = now;
   }
 
-  /** Its answer is on its way. */
+  /** Notes that the answer is on its way to the client. */
   public void encoded() {
     metrics.took(Stage.ENCODE, System.nanoTime() - decoded);
   }
 
-  /** It is answered with a failure. */
+  /** Notes that the answer is a failure. */
   public void failing() {
     isFailing = true;
   }
 
   @Override
   public void streamClosed(Status status) {
-    // Of a client that is gone gRPC says unavailable, as of a Redis that is.
+    // gRPC says UNAVAILABLE for a client that is gone; only a failure of the server means that
+    // here.
     Code code =
         status.getCode() == Code.UNAVAILABLE && !isFailing ? Code.CANCELLED : status.getCode();
     long nanos = System.nanoTime() - arrived;

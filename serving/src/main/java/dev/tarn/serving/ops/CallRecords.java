@@ -2,8 +2,8 @@ package dev.tarn.serving.ops;
 
 import io.grpc.Metadata;
 import io.grpc.MethodDescriptor;
-import io.grpc.ServerServiceDefinition;
 import io.grpc.ServerStreamTracer;
+import io.grpc.ServiceDescriptor;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
@@ -20,14 +20,19 @@ public final class CallRecords extends ServerStreamTracer.Factory {
   private final AccessLog accessLog;
   private final Optional<Tracing> tracing;
 
+  /**
+   * Makes the records of calls to some services.
+   *
+   * @param services the services whose calls are lookups
+   */
   public CallRecords(
-      List<ServerServiceDefinition> services,
+      List<ServiceDescriptor> services,
       Metrics metrics,
       InFlight inFlight,
       AccessLog accessLog,
       Optional<Tracing> tracing) {
     services.stream()
-        .flatMap(service -> service.getServiceDescriptor().getMethods().stream())
+        .flatMap(service -> service.getMethods().stream())
         .map(MethodDescriptor::getFullMethodName)
         .forEach(methods::add);
     this.metrics = metrics;
@@ -38,7 +43,7 @@ public final class CallRecords extends ServerStreamTracer.Factory {
 
   @Override
   public ServerStreamTracer newServerStreamTracer(String method, Metadata headers) {
-    // Only names that are known: a metric has a series for each.
+    // Only known names get a record: each name makes a series of a metric.
     if (!methods.contains(method)) {
       return NONE;
     }

@@ -8,7 +8,7 @@ import java.util.EnumSet;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 
-/** The spans of one call: its own, and one for each of its reads of Redis. Without entity ids. */
+/** The spans of one call: its own, and one for each read of Redis. They have no entity ids. */
 final class CallTrace {
 
   private static final AttributeKey<String> STATUS = AttributeKey.stringKey("rpc.status_code");
@@ -16,9 +16,7 @@ final class CallTrace {
   private static final AttributeKey<Long> ENTITIES = AttributeKey.longKey("tarn.entities");
   private static final AttributeKey<String> CALLER = AttributeKey.stringKey("tarn.caller");
 
-  /**
-   * What is the server's fault, as OpenTelemetry's conventions have it; the rest is the client's.
-   */
+  /** The statuses that are the server's fault by OpenTelemetry's conventions. */
   private static final Set<Status.Code> FAULTS =
       EnumSet.of(
           Status.Code.UNKNOWN,
@@ -36,15 +34,15 @@ final class CallTrace {
     this.call = call;
   }
 
-  /** A thread begins to work on it: until then it was in the queue. */
+  /** Notes that a thread begins to work on the call, which was in the queue until then. */
   void started() {
     call.addEvent("started");
   }
 
   /**
-   * Rows are on their way from Redis.
+   * Begins the span of a batch that is on its way to Redis.
    *
-   * @return the same, to go on from
+   * @return a future that completes after the span has ended
    */
   <T> CompletableFuture<T> reading(int rows, CompletableFuture<T> batch) {
     Span read = tracing.read(call);
@@ -58,7 +56,7 @@ final class CallTrace {
         });
   }
 
-  /** The call has ended. */
+  /** Ends the span of the call. */
   void ended(Status.Code status, int entities, String caller) {
     call.setAttribute(STATUS, status.name());
     call.setAttribute(ENTITIES, (long) entities);

@@ -3,7 +3,6 @@ package dev.tarn.serving.ops;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 import dev.tarn.cli.TarnException;
-import dev.tarn.serving.ServingSettings;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.net.InetSocketAddress;
@@ -14,15 +13,15 @@ import java.util.concurrent.Executors;
 import java.util.function.Supplier;
 
 /**
- * What operators' tools ask over HTTP: {@code /metrics}, {@code /healthz} (the process is alive)
- * and {@code /readyz} (lookups can be answered; else 503 with the reason).
+ * Answers operators' tools over HTTP: {@code /metrics}, {@code /healthz} (the process is alive) and
+ * {@code /readyz} (lookups can be answered; else 503 with the reason).
  */
 public final class HttpEndpoints implements AutoCloseable {
 
   private static final int THREADS = 2;
 
   static {
-    // Seconds. Without them, clients that send slowly would keep the threads from the probes.
+    // In seconds. Without these, clients that send slowly would take the threads from the probes.
     System.getProperties().putIfAbsent("sun.net.httpserver.maxReqTime", "10");
     System.getProperties().putIfAbsent("sun.net.httpserver.maxRspTime", "10");
   }
@@ -64,23 +63,22 @@ public final class HttpEndpoints implements AutoCloseable {
   }
 
   /**
-   * Listens on {@code serving.http-port}.
+   * Begins to listen.
    *
-   * @param notReady why lookups can't be answered, if so
-   * @throws TarnException if it can't listen there
+   * @param notReady says why lookups can't be answered; empty if they can
+   * @throws TarnException if the address can't be used
    */
   public static HttpEndpoints start(
-      ServingSettings settings, Metrics metrics, Supplier<Optional<String>> notReady) {
+      String host, int port, Metrics metrics, Supplier<Optional<String>> notReady) {
     try {
-      HttpServer server =
-          HttpServer.create(new InetSocketAddress(settings.host(), settings.httpPort()), 0);
+      HttpServer server = HttpServer.create(new InetSocketAddress(host, port), 0);
       HttpEndpoints endpoints = new HttpEndpoints(server, metrics, notReady);
       server.start();
       return endpoints;
     } catch (IOException e) {
       throw new TarnException(
           "can't listen on %s:%d (%s): stop what uses it or set serving.http-port (-1: no metrics)"
-              .formatted(settings.host(), settings.httpPort(), e.getMessage()),
+              .formatted(host, port, e.getMessage()),
           e);
     }
   }
@@ -100,7 +98,7 @@ public final class HttpEndpoints implements AutoCloseable {
         path,
         exchange -> {
           try (exchange) {
-            // A context takes all paths that begin with it.
+            // A context gets all paths that begin with its own.
             boolean isHere = path.equals("/") || exchange.getRequestURI().getPath().equals(path);
             send(exchange, isHere ? source.get() : Page.text(404, "there is nothing here"));
           }

@@ -4,8 +4,9 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.LongAdder;
 
 /**
- * Counts the lookups under way and refuses those beyond {@code serving.max-in-flight}: a server
- * that takes more than it answers makes every call late, one that sheds answers most in time.
+ * Counts the lookups under way and refuses those beyond {@code serving.max-in-flight}. A server
+ * that takes more than it can answer makes every call late; one that refuses some answers the
+ * others in time.
  */
 public final class InFlight {
 
@@ -17,7 +18,7 @@ public final class InFlight {
     this.most = most;
   }
 
-  /** Whether there is room for one more, which then is under way until {@link #leave}. */
+  /** Returns whether there is room for one more call, which then counts until {@link #leave}. */
   boolean enter() {
     if (count.incrementAndGet() <= most) {
       return true;
@@ -31,15 +32,12 @@ public final class InFlight {
     count.decrementAndGet();
   }
 
-  public int most() {
-    return most;
-  }
-
-  int count() {
-    return count.get();
-  }
-
-  long shed() {
-    return shed.sum();
+  /** Adds the metrics of these calls. */
+  public void register(Metrics metrics) {
+    metrics.gauge("tarn_in_flight_calls", "Lookups under way", count::get);
+    metrics.counter(
+        "tarn_shed_calls_total",
+        "Lookups refused because serving.max-in-flight were under way",
+        shed::sum);
   }
 }

@@ -5,23 +5,23 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import org.slf4j.bridge.SLF4JBridgeHandler;
 
-/** Where the log goes: into a file, as the terminal is for Tarn's own lines. */
+/** Sends the log to a file, because the terminal is for Tarn's own lines. */
 public final class Logs {
 
   private Logs() {}
 
   /**
    * Sends the log to {@code logs/COMMAND.log} below the state folder, or to {@code
-   * tarn-COMMAND.log} in the temporary folder if nothing can be written there. To be called before
+   * tarn-COMMAND.log} in the temporary folder if nothing can be written there. Call this before
    * anything asks for a logger.
    *
-   * @return the file, which exists once there is something in it
+   * @return the file, which exists after the first line
    */
   public static Path open(Path state, String command) {
     Path file = file(state.resolve("logs"), command);
     System.setProperty("tarn.log", file.toString());
     System.setProperty("tarn.access.log", file(state.resolve("logs"), "access").toString());
-    // grpc-java logs through java.util.logging, whose default is the terminal.
+    // grpc-java logs through java.util.logging, which writes to the terminal by default.
     SLF4JBridgeHandler.removeHandlersForRootLogger();
     SLF4JBridgeHandler.install();
     return file;
@@ -33,7 +33,7 @@ public final class Logs {
         return folder.resolve(command + ".log");
       }
     } catch (IOException e) {
-      // A server without a state folder, say in a read-only container, serves all the same.
+      // A server without a state folder, such as in a read-only container, works all the same.
     }
     return Path.of(System.getProperty("java.io.tmpdir"), "tarn-" + command + ".log");
   }

@@ -18,9 +18,9 @@ import io.opentelemetry.sdk.trace.samplers.Sampler;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Begins the spans of calls, in the trace of the client if the call says which (W3C's {@code
- * traceparent}), and sends them by OTLP. A receiver that is slow or gone costs spans and nothing
- * else: they are sent by a thread of their own, from a queue that drops what it can't take.
+ * Begins the spans of calls and sends them by OTLP. A span is part of the client's trace if the
+ * call names one (W3C's {@code traceparent}). A receiver that is slow or gone costs spans and
+ * nothing else: a thread of its own sends them, from a queue that drops what it can't take.
  *
  * <p>Without {@code serving.tracing.endpoint} there is no object of this class, and no class of
  * OpenTelemetry is loaded.
@@ -77,7 +77,7 @@ public final class Tracing implements AutoCloseable {
             .build();
   }
 
-  /** A call has arrived. */
+  /** Begins the span of a call that has arrived. */
   CallTrace begin(String method, Metadata headers) {
     Context client =
         W3CTraceContextPropagator.getInstance().extract(Context.root(), headers, HEADERS);
@@ -92,7 +92,7 @@ public final class Tracing implements AutoCloseable {
     return new CallTrace(this, call);
   }
 
-  /** A read of Redis has begun, as part of a call. */
+  /** Begins the span of a read of Redis, as part of a call. */
   Span read(Span call) {
     return tracer
         .spanBuilder("HGET")

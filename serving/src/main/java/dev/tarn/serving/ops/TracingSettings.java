@@ -5,8 +5,8 @@ import com.typesafe.config.Config;
 /**
  * The section {@code serving.tracing}.
  *
- * @param endpoint empty for no tracing
- * @param sample the share of calls to trace
+ * @param endpoint the receiver of spans; empty for no tracing
+ * @param sample the share of calls to trace, from 0 to 1
  */
 public record TracingSettings(String endpoint, double sample) {
 

@@ -7,8 +7,8 @@ import java.nio.charset.StandardCharsets;
 import java.util.List;
 
 /**
- * Commands that go to one node in one write. Lettuce queues it as one command of its own, in whose
- * place {@link RedisWire} writes those that it is made of.
+ * Several commands that go to one node in one write. Lettuce queues the bundle as one command, and
+ * {@link RedisWire} writes the commands in it instead.
  */
 final class Bundle extends Command<byte[], byte[], Void> {
 
@@ -25,13 +25,13 @@ final class Bundle extends Command<byte[], byte[], Void> {
         }
       };
 
-  /** Bytes of an HGET of a row. */
+  /** The bytes of an HGET of a row, about. */
   private static final int EXPECTED_BYTES = 96;
 
   private final List<? extends WireCommand> commands;
   private final byte[] bytes;
 
-  /** Encodes them, so that the one thread that writes need not. */
+  /** Encodes the commands at once, to spare the thread that writes. */
   Bundle(List<? extends WireCommand> commands) {
     super(NAME, null);
     this.commands = commands;
@@ -48,7 +48,7 @@ final class Bundle extends Command<byte[], byte[], Void> {
     return commands;
   }
 
-  /** The write has failed. */
+  /** Fails all commands, because the write has failed. */
   @Override
   public boolean completeExceptionally(Throwable failure) {
     commands.forEach(command -> command.failed(failure));

@@ -2,7 +2,7 @@ package dev.tarn.serving.redis;
 
 import io.lettuce.core.RedisException;
 
-/** A part of a cluster can't be asked: the message says which, the cause, if any, why. */
+/** Says which part of a cluster can't be asked; the cause, if there is one, says why. */
 final class ClusterNodeException extends RedisException {
   private static final long serialVersionUID = 1L;
 

@@ -21,21 +21,21 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Stream;
 
 /**
- * The masters of a Redis Cluster. Lettuce knows the topology and holds the connections; the routing
- * is here, because Lettuce's own flushes once for each slot, which for a lookup of a thousand
- * entities is a thousand times, and waits for connections.
+ * The masters of a Redis Cluster. Lettuce knows the topology and holds the connections, but this
+ * class routes the commands: Lettuce's own routing waits for connections and flushes once for each
+ * slot, which is a thousand times for a lookup of a thousand entities.
  *
  * <p>A node that is down fails the commands for its keys and no others. Its connection was lost, so
- * this object is not open any more and the next one begins without that node; each command for its
- * keys then tries to connect. Commands that fail ask for the topology, which is how a failover is
- * noticed.
+ * this object is no longer open. The next object begins without that node, and each command for the
+ * node's keys then tries to connect. A command that fails makes Lettuce read the topology again,
+ * which is how the server notices a failover.
  */
 final class ClusterNodes implements Nodes, KeyedCommand.Redirects {
 
-  /** A topology is asked of all nodes, so not by each lookup that fails. */
+  /** The shortest time between two reads of the topology, each of which asks all nodes. */
   private static final long REFRESH_INTERVAL = Duration.ofMillis(250).toNanos();
 
-  /** Where a node is: as it is announced to clients. */
+  /** The address of a node, as the cluster announces it to clients. */
   private record Address(String host, int port) {
 
     static Address of(RedisURI uri) {
@@ -65,7 +65,7 @@ final class ClusterNodes implements Nodes, KeyedCommand.Redirects {
   }
 
   /**
-   * Reads the topology and connects to the masters, waiting for those that answer.
+   * Reads the topology, connects to the masters and waits for those that answer.
    *
    * @throws RedisException if no node answers
    */
@@ -82,9 +82,9 @@ final class ClusterNodes implements Nodes, KeyedCommand.Redirects {
         .join();
     for (StatefulRedisConnection<byte[], byte[]> connection : nodes.connected.values()) {
       try {
-        var unused = RedisConnector.first(() -> ThreadQuestion.ask(connection));
+        var unused = RedisConnector.first(() -> EventLoopProbe.eventLoopOf(connection));
       } catch (RedisException e) {
-        // It was lost already, which is seen by isOpen.
+        // The connection is lost already; isOpen will say so.
       }
     }
     return nodes;
@@ -127,7 +127,7 @@ final class ClusterNodes implements Nodes, KeyedCommand.Redirects {
     if (!isMoved && !error.startsWith("ASK ")) {
       return false;
     }
-    // MOVED SLOT HOST:PORT; no host means the one that was asked.
+    // The error is MOVED SLOT HOST:PORT. Without a host, the node that was asked is meant.
     String target = error.substring(error.lastIndexOf(' ') + 1);
     int colon = target.lastIndexOf(':');
     String host = target.substring(0, colon);
@@ -189,7 +189,7 @@ final class ClusterNodes implements Nodes, KeyedCommand.Redirects {
     commands.forEach(command -> command.failed(ofNode));
   }
 
-  /** The connection to a node, made if there is none yet; it may be lost. */
+  /** Returns the connection to a node, which may be lost; makes it if there is none yet. */
   private CompletableFuture<StatefulRedisConnection<byte[], byte[]>> node(Address address) {
     StatefulRedisConnection<byte[], byte[]> made = connected.get(address);
     if (made != null) {
@@ -204,8 +204,7 @@ final class ClusterNodes implements Nodes, KeyedCommand.Redirects {
                 }
               });
     } catch (RuntimeException e) {
-      // What a pool throws that is closed meanwhile: of many kinds, NullPointerException among
-      // them.
+      // A pool that is closed meanwhile throws many kinds, even NullPointerException.
       return CompletableFuture.failedFuture(new RedisException("connection lost"));
     }
   }
@@ -214,14 +213,14 @@ final class ClusterNodes implements Nodes, KeyedCommand.Redirects {
     return !node.hasNoSlots();
   }
 
-  /** Makes a node answer for a slot that it is only just taking over. */
+  /** Makes a node answer for a slot that it is taking over just now. */
   private static final class Asking extends WireCommand {
 
     Asking() {
       super("ASKING".getBytes(StandardCharsets.US_ASCII));
     }
 
-    /** What matters is the answer to the command after it. */
+    /** Ignores the answer: only the answer to the next command matters. */
     @Override
     void answered(Object answer) {}
 

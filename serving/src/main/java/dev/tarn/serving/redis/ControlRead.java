@@ -9,7 +9,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.function.Function;
 import java.util.stream.Stream;
 
-/** A read of a hash of text among the control keys. */
+/** Reads a hash of texts, or one field of it. The control keys are such hashes. */
 final class ControlRead<T> extends KeyedCommand {
 
   private final Function<Object, T> read;
@@ -20,12 +20,12 @@ final class ControlRead<T> extends KeyedCommand {
     this.read = read;
   }
 
-  /** All fields; none if there is no such hash. */
+  /** Reads all fields; none if there is no such hash. */
   static ControlRead<Map<String, String>> hash(String key) {
     return new ControlRead<>(ControlRead::fields, "HGETALL", key);
   }
 
-  /** One field. */
+  /** Reads one field. */
   static ControlRead<Optional<String>> field(String key, String field) {
     return new ControlRead<>(
         value -> Optional.ofNullable(value).map(ControlRead::text), "HGET", key, field);

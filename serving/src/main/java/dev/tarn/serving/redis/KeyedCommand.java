@@ -1,25 +1,25 @@
 package dev.tarn.serving.redis;
 
 /**
- * A command about one key. A cluster may answer that the key is elsewhere; then the command is sent
- * again, and is not answered before that is.
+ * A command about one key. A cluster may answer that the key is on another node. The command is
+ * then sent there, and completes with the answer of that node.
  */
 abstract class KeyedCommand extends WireCommand {
 
-  /** What sends a command again. */
+  /** Sends redirected commands again. */
   interface Redirects {
 
-    /** Whether the error is a redirect, and the command is on its way to where that points. */
+    /** Sends the command again if the error is a redirect; returns whether it is one. */
     boolean follow(KeyedCommand command, String error);
   }
 
-  /** Beyond that, nodes send it in circles. */
+  /** The redirects that a command follows; with more, nodes send it in circles. */
   private static final int MAX_REDIRECTS = 5;
 
   private Redirects redirects = (command, error) -> false;
   private int redirected;
 
-  /** A command of these words: its name, its key, what else there is. */
+  /** Creates a command of these words: its name, its key, then the others. */
   KeyedCommand(byte[]... words) {
     super(words);
   }
@@ -28,14 +28,14 @@ abstract class KeyedCommand extends WireCommand {
     return argument(0);
   }
 
-  /** Before it is sent. */
+  /** Sets what follows redirects; call it before the command is sent. */
   final void onRedirect(Redirects redirects) {
     this.redirects = redirects;
   }
 
   @Override
   final void refused(Refusal refusal) {
-    // Counted first: once it is sent again, another thread may have its answer.
+    // Counts first: once the command is sent again, another thread may get the answer.
     if (redirected++ == MAX_REDIRECTS || !redirects.follow(this, refusal.error())) {
       super.refused(refusal);
     }

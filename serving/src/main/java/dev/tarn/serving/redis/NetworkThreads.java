@@ -1,6 +1,5 @@
 package dev.tarn.serving.redis;
 
-import io.grpc.netty.NettyServerBuilder;
 import io.lettuce.core.resource.EpollProvider;
 import io.lettuce.core.resource.EventLoopGroupProvider;
 import io.netty.channel.EventLoopGroup;
@@ -18,9 +17,9 @@ import io.netty.util.concurrent.ImmediateEventExecutor;
 import java.util.concurrent.TimeUnit;
 
 /**
- * The threads that read and write the network, for clients and for Redis alike: so the thread that
- * reads a request can ask Redis and answer by itself, and no other need be woken for it. Nothing
- * that they run may wait.
+ * The threads that read and write the network, for clients and for Redis alike. The thread that
+ * reads a request asks Redis and answers by itself, so no other thread is woken for it. Code that
+ * runs on these threads must not wait.
  */
 public final class NetworkThreads implements EventLoopGroupProvider, AutoCloseable {
 
@@ -30,7 +29,7 @@ public final class NetworkThreads implements EventLoopGroupProvider, AutoCloseab
 
   public NetworkThreads(int count) {
     this.count = count;
-    // Lettuce decides by itself how it connects, and both sides must do it in the same way.
+    // Lettuce decides this by itself, and both sides must do the same.
     boolean isEpoll = EpollProvider.isAvailable();
     IoHandlerFactory factory = isEpoll ? EpollIoHandler.newFactory() : NioIoHandler.newFactory();
     group =
@@ -38,12 +37,17 @@ public final class NetworkThreads implements EventLoopGroupProvider, AutoCloseab
     serverChannel = isEpoll ? EpollServerSocketChannel.class : NioServerSocketChannel.class;
   }
 
-  /** Lets a server run on them; they outlive it. */
-  public void serve(NettyServerBuilder server) {
-    server.bossEventLoopGroup(group).workerEventLoopGroup(group).channelType(serverChannel);
+  /** Returns the threads, for a server that runs on them. */
+  public EventLoopGroup group() {
+    return group;
   }
 
-  /** For Lettuce, whatever kind it asks for: it has no other threads for the network. */
+  /** Returns the kind of channel that a server on these threads must use. */
+  public Class<? extends ServerChannel> serverChannel() {
+    return serverChannel;
+  }
+
+  /** Gives these threads to Lettuce, whatever kind it asks for. */
   @Override
   @SuppressWarnings("unchecked")
   public <T extends EventLoopGroup> T allocate(Class<T> type) {
@@ -55,7 +59,7 @@ public final class NetworkThreads implements EventLoopGroupProvider, AutoCloseab
     return count;
   }
 
-  /** They go on: {@link #close} ends them. */
+  /** Does nothing: only {@link #close} ends the threads. */
   @Override
   public Future<Boolean> release(
       EventExecutorGroup released, long quietPeriod, long timeout, TimeUnit unit) {

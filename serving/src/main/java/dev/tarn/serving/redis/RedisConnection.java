@@ -14,8 +14,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 
 /**
- * An open connection to Redis, with a second one for the notices of releases. {@link #hashes} and
- * {@link #field} block; {@link #fill} does not.
+ * A connection to Redis, with a second one for the notices of releases. {@link #hashes} and {@link
+ * #field} block; {@link #fill} does not.
  */
 public final class RedisConnection implements AutoCloseable {
 
@@ -24,7 +24,7 @@ public final class RedisConnection implements AutoCloseable {
   private final StatefulConnection<String, String> notices;
   private final Timer timer;
 
-  /** Not the connection itself, so that who keeps it keeps nothing alive. */
+  /** Stands for this connection, so that a cache's keys do not keep the connection in memory. */
   private final Object identity = new Object();
 
   RedisConnection(
@@ -42,19 +42,19 @@ public final class RedisConnection implements AutoCloseable {
     return nodes.isOpen() && notices.isOpen();
   }
 
-  /** How many connections are open: for rows, one to each node, and for notices. */
+  /** Returns the number of open connections: those for rows, and the one for notices. */
   public int connections() {
     return nodes.connections() + (notices.isOpen() ? 1 : 0);
   }
 
-  /** Stands for this connection and for no other, before or after it. */
+  /** Returns an object that stands for this connection and for no earlier or later one. */
   public Object identity() {
     return identity;
   }
 
   /**
-   * All fields of some hashes of text, which are in one slot; none of a key that is not there. They
-   * go out in one write, so no other client's command comes between.
+   * Reads all fields of some hashes of texts, which must be in one slot; a missing hash has no
+   * fields. The reads go out in one write, so no other client's command comes between them.
    */
   public List<Map<String, String>> hashes(List<String> keys) throws RedisUnavailableException {
     List<ControlRead<Map<String, String>>> reads = keys.stream().map(ControlRead::hash).toList();
@@ -66,7 +66,7 @@ public final class RedisConnection implements AutoCloseable {
     return hashes;
   }
 
-  /** One field of a hash of text. */
+  /** Reads one field of a hash of texts. */
   public Optional<String> field(String key, String field) throws RedisUnavailableException {
     ControlRead<Optional<String>> read = ControlRead.field(key, field);
     nodes.send(List.of(read));
@@ -74,12 +74,12 @@ public final class RedisConnection implements AutoCloseable {
   }
 
   /**
-   * Sends a batch and completes when it is filled. Fails with a {@link RedisUnavailableException}
-   * if the connection is lost, or after {@code redis.timeout}.
+   * Sends a batch and completes when it is filled. The future fails with a {@link
+   * RedisUnavailableException} if the connection is lost, or after {@code redis.timeout}.
    */
   public CompletableFuture<Void> fill(RowBatch batch) {
     CompletableFuture<Void> filled = batch.filled();
-    // Not by orTimeout, which wakes a thread for nearly every lookup.
+    // CompletableFuture.orTimeout would wake a thread for nearly every lookup.
     Timeout late =
         timer.newTimeout(
             now -> filled.completeExceptionally(new TimeoutException()),

@@ -28,35 +28,38 @@ import java.util.concurrent.locks.LockSupport;
 import java.util.function.Supplier;
 
 /**
- * Makes connections to Redis. A connection that is lost stays lost, and what is under way on it
- * fails at once: {@link Releases} makes the next one and reads what is released before anyone looks
- * up over it. Lettuce's own reconnect would hold lookups back until they time out, and would let
- * them go on with what was released before the outage.
+ * Makes connections to Redis, to a single server or to a cluster.
  *
- * <p>That holds for a cluster as for a single server: with a connection to one node all are given
- * up and made anew. Only here is decided which of the two it is. For one thread.
+ * <p>A lost connection stays lost, and the commands under way on it fail at once. The user of this
+ * class makes the next connection, and reads what is released over it before any lookup uses it.
+ * Lettuce's own reconnect would hold lookups back until they time out, and would then answer them
+ * from what was released before the outage. In a cluster, the loss of one node's connection ends
+ * the connections to all nodes.
+ *
+ * <p>Not safe for use by several threads.
  */
 public final class RedisConnector implements AutoCloseable {
 
-  /** For servers that nobody asks for a while; a lookup that meets the old topology has it read. */
+  /** The time between reads of the topology, for idle servers; failed lookups have it read too. */
   private static final Duration TOPOLOGY_REFRESH = Duration.ofSeconds(30);
 
   /**
-   * Redis Enterprise's, for which Lettuce would ask every Redis; a lost connection says as much.
+   * Turns off the notifications of Redis Enterprise, for which Lettuce would ask every Redis. A
+   * lost connection tells as much.
    */
   private static final MaintNotificationsConfig NO_NOTIFICATIONS =
       MaintNotificationsConfig.disabled();
 
   private static final Duration FIRST_COMMAND = Duration.ofMillis(200);
 
-  /** Of which one mostly is enough; see {@link #isPassing}. */
+  /** Attempts to connect; the first usually succeeds, see {@link #isPassing}. */
   private static final int TRIES = 4;
 
-  /** So much later than it should a timeout may come. */
+  /** The precision of timeouts: one may come this much late. */
   private static final Duration TICK = Duration.ofMillis(10);
 
   static {
-    // Lettuce would load Java's flight recorder with each start, for events that nobody reads.
+    // Lettuce would load Java's flight recorder at each start, for events that nobody reads.
     System.getProperties().putIfAbsent("io.lettuce.core.jfr", "false");
   }
 
@@ -69,11 +72,13 @@ public final class RedisConnector implements AutoCloseable {
       new HashedWheelTimer(
           new DefaultThreadFactory("timeouts", true), TICK.toMillis(), TimeUnit.MILLISECONDS);
 
-  /** Kept from one connection to the next, as it knows nodes besides the one in the settings. */
+  /**
+   * The cluster's client. It outlives connections, because it knows more nodes than the settings.
+   */
   private Optional<RedisClusterClient> cluster = Optional.empty();
 
   /**
-   * Connects to nothing yet.
+   * Prepares to connect.
    *
    * @throws dev.tarn.cli.TarnException if the certificates of {@code redis.tls-ca} can't be read
    */
@@ -92,11 +97,11 @@ public final class RedisConnector implements AutoCloseable {
   }
 
   /**
-   * Connects, waiting for {@code redis.timeout} at the most for each answer on the way.
+   * Connects, and waits for each answer on the way for at most {@code redis.timeout}.
    *
-   * @param onNotice run, on a thread of the connection's, after each release
-   * @throws RedisUnavailableException if Redis is not there, does not let this user in, or is none
-   *     that can be served from
+   * @param onNotice runs on a thread of the connection after each release
+   * @throws RedisUnavailableException if Redis is not there, does not let this user in, or is of a
+   *     kind that has no data
    */
   public RedisConnection connect(Runnable onNotice) throws RedisUnavailableException {
     for (int tries = 1; ; tries++) {
@@ -121,9 +126,9 @@ public final class RedisConnector implements AutoCloseable {
   }
 
   /**
-   * Whether a try is worth another one at once. Lettuce ends its log-in on a thread of its own, so
-   * one time in a hundred the end of a connection overtakes the reason for it, or a connection is
-   * called made a moment before it takes commands, Lettuce's own among them.
+   * Returns whether another attempt may succeed at once. Lettuce ends its log-in on another thread.
+   * So, one time in a hundred, the end of a connection overtakes the reason for it, or Lettuce
+   * reports a connection a moment before it accepts commands.
    */
   private static boolean isPassing(RedisException failure) {
     for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
@@ -145,8 +150,8 @@ public final class RedisConnector implements AutoCloseable {
   }
 
   /**
-   * The first command of a connection, which Lettuce may call made a moment before it takes any:
-   * until then it refuses them, as one that is lost does.
+   * Runs the first command of a connection, and repeats it for a moment if it is refused. Lettuce
+   * may report a connection shortly before it accepts commands, and refuses them until then.
    */
   static <T> T first(Supplier<T> command) {
     long began = System.nanoTime();
@@ -171,7 +176,7 @@ public final class RedisConnector implements AutoCloseable {
       if (cluster.isEmpty()) {
         throw e;
       }
-      // The node of the settings is down; others of its cluster need not be.
+      // The node of the settings is down, but other nodes of its cluster may be up.
       return ClusterNodes.connect(cluster.get(), settings);
     }
     try {
@@ -195,7 +200,7 @@ public final class RedisConnector implements AutoCloseable {
     return ClusterNodes.connect(cluster.get(), settings);
   }
 
-  /** In a cluster from any one node: a notice that is published on one reaches all. */
+  /** Subscribes to notices; in a cluster at any node, as each notice reaches all nodes. */
   private StatefulRedisPubSubConnection<String, String> notices(Runnable onNotice) {
     StatefulRedisPubSubConnection<String, String> notices =
         cluster.isPresent() ? cluster.get().connectPubSub() : client.connectPubSub();
@@ -222,7 +227,7 @@ public final class RedisConnector implements AutoCloseable {
   private RedisClusterClient clusterClient() {
     RedisClusterClient made = RedisClusterClient.create(resources, uri);
     ClusterClientOptions.Builder options = ClusterClientOptions.builder(options(settings));
-    // The one option that the line above leaves out.
+    // The line above copies all options but this one.
     options.maintNotificationsConfig(NO_NOTIFICATIONS);
     made.setOptions(
         options
@@ -230,7 +235,7 @@ public final class RedisConnector implements AutoCloseable {
                 ClusterTopologyRefreshOptions.builder()
                     .enablePeriodicRefresh(TOPOLOGY_REFRESH)
                     .build())
-            // A redirect may point to a node that is too new for the topology.
+            // A redirect may point to a node that is newer than the topology.
             .validateClusterNodeMembership(false)
             .build());
     return made;
@@ -254,7 +259,7 @@ public final class RedisConnector implements AutoCloseable {
             .withSsl(settings.tls())
             .withTimeout(settings.timeout())
             .withClientName("tarn-serving")
-            // Not said, as it would take an ACL user one more permission.
+            // To send these, an ACL user would need one more permission.
             .withLibraryName("")
             .withLibraryVersion("");
     if (!settings.user().isEmpty()) {
@@ -273,7 +278,7 @@ public final class RedisConnector implements AutoCloseable {
             .disconnectedBehavior(DisconnectedBehavior.REJECT_COMMANDS)
             .socketOptions(
                 SocketOptions.builder().connectTimeout(settings.timeout()).keepAlive(true).build())
-            // A timer for each command would cost more than the command: a batch has one.
+            // A timer for each command would cost more than the command; a batch has one timer.
             .timeoutOptions(TimeoutOptions.builder().timeoutCommands(false).build());
     if (settings.tls() && !settings.tlsCa().isEmpty()) {
       options.sslOptions(

@@ -9,8 +9,8 @@ import java.util.regex.Pattern;
 import javax.net.ssl.SSLException;
 
 /**
- * Redis can't be asked now; a later try may succeed. The message says where it is, what is wrong
- * and what to do.
+ * Says that Redis can't be asked now; a later try may succeed. The message says where Redis is,
+ * what is wrong and what to do.
  */
 public final class RedisUnavailableException extends Exception {
   private static final long serialVersionUID = 1L;
@@ -19,7 +19,7 @@ public final class RedisUnavailableException extends Exception {
     super(message, cause);
   }
 
-  /** What Netty puts before the system's words where it calls the system itself. */
+  /** The text that Netty's native transport puts before the system's error message. */
   private static final Pattern NATIVE_CALL =
       Pattern.compile("^\\w+\\(\\.\\.\\) failed with error\\(-\\d+\\): ");
 
@@ -61,7 +61,7 @@ public final class RedisUnavailableException extends Exception {
     if (root instanceof TimeoutException) {
       why = "no answer within %d ms".formatted(redis.timeout().toMillis());
     } else if (root.getClass() == RedisException.class) {
-      // Lettuce's words for it are about its own queues.
+      // Lettuce's own message is about its queues.
       why = "connection lost";
     }
     if (node.isPresent()) {
@@ -79,12 +79,12 @@ public final class RedisUnavailableException extends Exception {
             .formatted(
                 redis.address(),
                 why,
-                // A server without TLS waits for more of what it can't read.
+                // A server without TLS does not answer a TLS handshake: it waits for more bytes.
                 redis.tls() ? "; redis.tls = false is for a Redis without TLS" : ""),
         failure);
   }
 
-  /** Redis itself says no. */
+  /** Explains an error that Redis answered. */
   private static String refusal(RedisSettings redis, String why) {
     if (why.startsWith("NOAUTH") || why.startsWith("WRONGPASS") || why.startsWith("ERR AUTH")) {
       return redis.user().isEmpty()

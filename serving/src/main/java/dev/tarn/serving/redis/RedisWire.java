@@ -23,22 +23,22 @@ import java.util.List;
 import java.util.Queue;
 
 /**
- * Writes bundles and reads their answers, on a connection of Lettuce's. Lettuce would make a task,
- * a promise, a buffer and a node of two queues for each command, which for a lookup of a hundred
- * entities takes longer than all else that the server does; here it is a few bytes into one buffer
- * and out of another.
+ * Writes bundles and reads their answers, on a connection of Lettuce. For each command, Lettuce
+ * would make a task, a promise, a buffer and a node of two queues. For a lookup of a hundred
+ * entities that takes longer than all else that the server does. Here a command is a few bytes into
+ * one buffer and out of another.
  *
  * <p>Lettuce connects, logs in and watches over the connection. Once a bundle is under way, all
- * that Redis says answers bundles, so Lettuce must send nothing of its own any more.
+ * that Redis sends answers bundles, so Lettuce must not send commands of its own any more.
  */
 final class RedisWire extends ByteToMessageDecoder {
 
-  /** To be had by a client before it makes connections that bundles are sent by. */
+  /** Install this in a client before it opens connections that carry bundles. */
   static final NettyCustomizer CUSTOMIZER =
       new NettyCustomizer() {
         @Override
         public void afterBootstrapInitialized(Bootstrap bootstrap) {
-          // For such small reads and writes it costs less than the adaptive one, Netty's default.
+          // For such small reads and writes it costs less than Netty's default, the adaptive one.
           bootstrap.option(ChannelOption.ALLOCATOR, PooledByteBufAllocator.DEFAULT);
         }
 
@@ -46,25 +46,25 @@ final class RedisWire extends ByteToMessageDecoder {
         public void afterChannelInitialized(Channel channel) {
           RedisWire wire = new RedisWire();
           ChannelPipeline pipeline = channel.pipeline();
-          // What a thread has for Redis from all that it has just read goes out together.
+          // Sends together all commands that come from one read of the network.
           pipeline.addFirst(
               new FlushConsolidationHandler(
                   FlushConsolidationHandler.DEFAULT_EXPLICIT_FLUSH_AFTER_FLUSHES, true));
-          // The encoder lets nothing pass but Lettuce's own commands.
+          // The encoder would drop what is not a command of Lettuce.
           pipeline.addBefore(pipeline.context(CommandEncoder.class).name(), null, wire);
           pipeline.addLast(wire.new Writer(pipeline.context(wire)));
         }
       };
 
-  /** What a reply is while not all of it has come. */
+  /** Stands for a reply of which not all bytes have come. */
   private static final Object INCOMPLETE = new Object();
 
-  /** A length that says that there is nothing. */
+  /** The length that stands for a missing value. */
   private static final int NO_LENGTH = -1;
 
   private static final int INCOMPLETE_LENGTH = -2;
 
-  /** Redis's own limit is 512 MB. */
+  /** The longest value: Redis itself allows 512 MB. */
   private static final int MAX_LENGTH = 1 << 29;
 
   private final Queue<WireCommand> awaited = new ArrayDeque<>();
@@ -74,7 +74,7 @@ final class RedisWire extends ByteToMessageDecoder {
   @Override
   protected void decode(ChannelHandlerContext context, ByteBuf in, List<Object> out) {
     if (awaited.isEmpty()) {
-      // It answers the log-in, which is Lettuce's.
+      // This answers the log-in, which is up to Lettuce.
       out.add(in.readRetainedSlice(in.readableBytes()));
       return;
     }
@@ -91,16 +91,16 @@ final class RedisWire extends ByteToMessageDecoder {
       } else {
         command.answered(reply);
       }
-      // Not before: what goes wrong with its answer ends the connection, and it with that.
+      // Only now: an exception above ends the connection, which then fails this command too.
       awaited.poll();
     }
   }
 
   @Override
   public void exceptionCaught(ChannelHandlerContext context, Throwable failure) {
-    // Lettuce tells who connects why that failed.
+    // Lettuce reports this to the code that connects.
     context.fireExceptionCaught(failure);
-    // After what can't be understood, nothing can.
+    // After bytes that make no sense, nothing later on this connection does.
     var unused = context.close();
   }
 
@@ -125,7 +125,7 @@ final class RedisWire extends ByteToMessageDecoder {
     };
   }
 
-  /** The next string; null for none. */
+  /** Reads the next string; null for none. */
   private static Object readBytes(ByteBuf in) {
     int length = readLength(in);
     if (length < 0) {
@@ -139,7 +139,7 @@ final class RedisWire extends ByteToMessageDecoder {
     return bytes;
   }
 
-  /** A list of strings. */
+  /** Reads a list of strings. */
   private static Object readElements(ByteBuf in, int each) {
     int count = readLength(in);
     if (count < 0) {
@@ -157,7 +157,8 @@ final class RedisWire extends ByteToMessageDecoder {
   }
 
   /**
-   * A length and the end of its line; {@link #NO_LENGTH} for -1, and else less if more has to come.
+   * Reads a length and the end of its line. Returns {@link #NO_LENGTH} for -1, and {@link
+   * #INCOMPLETE_LENGTH} if more bytes have to come.
    */
   private static int readLength(ByteBuf in) {
     int end = in.writerIndex();
@@ -180,7 +181,7 @@ final class RedisWire extends ByteToMessageDecoder {
     return INCOMPLETE_LENGTH;
   }
 
-  /** The rest of a line, or {@link #INCOMPLETE}. */
+  /** Reads the rest of a line; returns {@link #INCOMPLETE} if more bytes have to come. */
   private static Object readLine(ByteBuf in) {
     int length = in.bytesBefore((byte) '\n');
     if (length < 1) {
@@ -195,7 +196,7 @@ final class RedisWire extends ByteToMessageDecoder {
     return text.getBytes(StandardCharsets.UTF_8);
   }
 
-  /** Puts the commands of a bundle in its place, before Lettuce sees it. */
+  /** Writes the commands of a bundle instead of the bundle, before Lettuce's encoder sees it. */
   private final class Writer extends ChannelOutboundHandlerAdapter {
 
     private final ChannelHandlerContext wire;
@@ -208,10 +209,10 @@ final class RedisWire extends ByteToMessageDecoder {
     public void write(ChannelHandlerContext context, Object message, ChannelPromise promise) {
       if (message instanceof Bundle bundle) {
         awaited.addAll(bundle.commands());
-        // If this fails the connection ends, and with it the wait.
+        // If this fails, the connection ends, which fails the awaited commands.
         var unused = wire.write(Unpooled.wrappedBuffer(bundle.bytes()), promise);
-      } else if (message instanceof ThreadQuestion question) {
-        question.answer().complete(context.channel().eventLoop());
+      } else if (message instanceof EventLoopProbe probe) {
+        probe.answer().complete(context.channel().eventLoop());
         promise.setSuccess();
       } else {
         var unused = context.write(message, promise);

@@ -7,8 +7,8 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * All rows that one request reads, as one round trip: its HGETs go out together and one future
- * completes with the last answer. Filled by one thread, then sent once.
+ * All rows that one request reads, in one round trip: the HGETs go out together, and one future
+ * completes with the last answer. One thread adds the rows, then sends the batch once.
  */
 public final class RowBatch {
 
@@ -20,9 +20,9 @@ public final class RowBatch {
   private final CompletableFuture<Void> future = new CompletableFuture<>();
 
   /**
-   * A batch that fills {@code rows}, or some of them.
+   * Creates a batch that fills some or all of {@code rows}.
    *
-   * @param count how many will be added, one at least
+   * @param count the number of rows that will be added, at least one
    */
   public RowBatch(byte[][] rows, int count) {
     this.rows = rows;
@@ -30,7 +30,11 @@ public final class RowBatch {
     awaited = new AtomicInteger(count);
   }
 
-  /** Adds a row, by its index: a field of a bucket. */
+  /**
+   * Adds a row to read.
+   *
+   * @param index the row's index in the array that this batch fills
+   */
   public void add(int index, byte[] bucket, byte[] entityId) {
     commands.add(new Hget(index, bucket, entityId));
   }
@@ -40,8 +44,8 @@ public final class RowBatch {
   }
 
   /**
-   * Completes when all rows that were added are there, null where the bucket has no such entity;
-   * fails as a whole if one answer is an error or does not come.
+   * Completes when all added rows are there, null where the bucket has no such entity. It fails as
+   * a whole if one answer is an error or does not come.
    */
   CompletableFuture<Void> filled() {
     return future;

@@ -8,12 +8,12 @@ import java.util.List;
 import java.util.function.Supplier;
 
 /**
- * A plain Redis: all keys on one server. Each thread of the network has a connection of its own, so
- * that a lookup stays with the thread that began it.
+ * A plain Redis, with all keys on one server. Each network thread has a connection of its own, so
+ * that a lookup stays on the thread that began it.
  */
 final class SingleNode implements Nodes {
 
-  /** A connection and the thread that reads and writes it. */
+  /** A connection with the thread that reads and writes it. */
   private record Lane(StatefulRedisConnection<byte[], byte[]> connection, EventLoop thread) {}
 
   private final List<Lane> lanes;
@@ -23,10 +23,10 @@ final class SingleNode implements Nodes {
   }
 
   /**
-   * Connects each of the threads.
+   * Makes a connection for each of the threads.
    *
    * @param first a connection that is made already
-   * @throws RedisException if one can't be made; then none is left
+   * @throws RedisException if a connection can't be made; all others are closed then
    */
   static SingleNode connect(
       StatefulRedisConnection<byte[], byte[]> first,
@@ -35,11 +35,11 @@ final class SingleNode implements Nodes {
     List<Lane> lanes = new ArrayList<>();
     StatefulRedisConnection<byte[], byte[]> next = first;
     try {
-      // They get threads in turn, clients' connections among them. A thread that goes without
-      // shares.
+      // Netty gives threads to connections in turn, also to clients' connections. So a thread may
+      // get no connection to Redis here; it then uses that of another thread.
       for (int tries = 1; ; tries++) {
         StatefulRedisConnection<byte[], byte[]> made = next;
-        Lane lane = new Lane(made, RedisConnector.first(() -> ThreadQuestion.ask(made)));
+        Lane lane = new Lane(made, RedisConnector.first(() -> EventLoopProbe.eventLoopOf(made)));
         if (lanes.stream().noneMatch(other -> other.thread() == lane.thread())) {
           lanes.add(lane);
         } else {
@@ -76,7 +76,7 @@ final class SingleNode implements Nodes {
     }
   }
 
-  /** The connection of this thread; any one, if it has none. */
+  /** Returns the connection of this thread, or any one if it has none. */
   private StatefulRedisConnection<byte[], byte[]> own() {
     for (Lane lane : lanes) {
       if (lane.thread().inEventLoop()) {

@@ -12,13 +12,13 @@ import java.security.cert.Certificate;
 import java.security.cert.CertificateFactory;
 import javax.net.ssl.TrustManagerFactory;
 
-/** The certificates of {@code redis.tls-ca}, and no others, as those to trust. */
+/** Makes the certificates of {@code redis.tls-ca} the only trusted ones. */
 final class TrustedCertificates {
 
   private TrustedCertificates() {}
 
   /**
-   * Reads them at once, so that a wrong file is said at the start and not by each connection.
+   * Reads the certificates at once, so that a wrong file fails the start and not each connection.
    *
    * @throws TarnException if the file can't be read or has no certificates
    */

@@ -6,7 +6,7 @@ import io.lettuce.core.RedisException;
 import java.nio.charset.StandardCharsets;
 import java.util.stream.IntStream;
 
-/** A command that {@link RedisWire} writes. It tells its subclass what became of it. */
+/** A command that {@link RedisWire} writes. A subclass gets the answer or the failure. */
 abstract class WireCommand {
 
   /** An error that Redis answered. */
@@ -14,33 +14,33 @@ abstract class WireCommand {
 
   private static final byte[] END_OF_LINE = {'\r', '\n'};
 
-  /** Those that lookups have in them, each with the end of its line. */
+  /** The numbers that lookups usually need, each with the end of its line. */
   private static final byte[][] SMALL_NUMBERS =
       IntStream.range(0, 256).mapToObj(WireCommand::line).toArray(byte[][]::new);
 
   private final byte[][] words;
 
-  /** A command of these words, the first of them its name. */
+  /** Creates a command of these words; the first is its name. */
   WireCommand(byte[]... words) {
     this.words = words;
   }
 
-  /** A word after the name. */
+  /** Returns a word after the name. */
   final byte[] argument(int index) {
     return words[1 + index];
   }
 
   /**
-   * The answer: null for none, bytes, or a list of those. At most one of this and {@link #failed}
-   * takes effect.
+   * Takes the answer: null for none, bytes, or a list of those. At most one of this and {@link
+   * #failed} takes effect.
    *
-   * @throws ClassCastException if it is none that Redis gives to this command
+   * @throws ClassCastException if Redis never gives such an answer to this command
    */
   abstract void answered(Object answer);
 
   abstract void failed(Throwable failure);
 
-  /** Redis said no. */
+  /** Takes an error that Redis answered. */
   void refused(Refusal refusal) {
     failed(new RedisCommandExecutionException(refusal.error()));
   }
@@ -49,7 +49,7 @@ abstract class WireCommand {
     failed(new RedisException("connection lost"));
   }
 
-  /** Appends it as Redis reads it. */
+  /** Appends the command in the form that Redis reads. */
   final void writeTo(WireBuffer out) {
     out.putByte('*');
     putNumber(words.length, out);

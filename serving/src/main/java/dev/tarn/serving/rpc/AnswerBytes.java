@@ -12,14 +12,14 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 
-/** An answer's way to gRPC, which is given bytes and not a message. */
+/** Hands answers to gRPC as bytes and not as messages. */
 final class AnswerBytes implements MethodDescriptor.Marshaller<WireBuffer> {
 
   private AnswerBytes() {}
 
   /**
-   * A service as it was generated, but for one method, whose answers are the bytes of its response.
-   * Reflection and clients see no difference.
+   * Returns a generated service in which the handler of one method answers with the bytes of the
+   * response. Reflection and clients see no difference.
    */
   static <T> ServerServiceDefinition bind(
       ServerServiceDefinition generated,
@@ -51,13 +51,13 @@ final class AnswerBytes implements MethodDescriptor.Marshaller<WireBuffer> {
     return new AnswerStream(answer);
   }
 
-  /** A server reads no answers. */
+  /** Throws always: a server reads no answers. */
   @Override
   public WireBuffer parse(InputStream stream) {
     throw new UnsupportedOperationException();
   }
 
-  /** Hands over all bytes at once; gRPC copies them to where it sends from. */
+  /** Hands over all bytes at once; gRPC copies them into its send buffer. */
   private static final class AnswerStream extends InputStream implements Drainable, KnownLength {
 
     private final WireBuffer answer;

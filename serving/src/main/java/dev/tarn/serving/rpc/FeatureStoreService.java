@@ -6,22 +6,17 @@ import dev.tarn.api.v1.GetFeatureVectorsResponse;
 import dev.tarn.api.v1.ListFeatureViewsRequest;
 import dev.tarn.api.v1.ListFeatureViewsResponse;
 import dev.tarn.serving.lookup.Lookup;
-import dev.tarn.serving.world.Releases;
-import dev.tarn.serving.world.World;
 import io.grpc.BindableService;
 import io.grpc.ServerServiceDefinition;
 import io.grpc.stub.StreamObserver;
 import java.util.concurrent.CompletableFuture;
 
 /** {@code feature_store.v1.FeatureStoreService}; its .proto file is the contract. */
-public final class FeatureStoreService
-    implements BindableService, FeatureStoreServiceGrpc.AsyncService {
+final class FeatureStoreService implements BindableService, FeatureStoreServiceGrpc.AsyncService {
 
-  private final Releases releases;
   private final Lookup lookup;
 
-  public FeatureStoreService(Releases releases, Lookup lookup) {
-    this.releases = releases;
+  FeatureStoreService(Lookup lookup) {
     this.lookup = lookup;
   }
 
@@ -42,12 +37,6 @@ public final class FeatureStoreService
   @Override
   public void listFeatureViews(
       ListFeatureViewsRequest request, StreamObserver<ListFeatureViewsResponse> observer) {
-    Replies.send(observer, () -> CompletableFuture.completedFuture(list(releases.world())));
-  }
-
-  private static ListFeatureViewsResponse list(World world) {
-    ListFeatureViewsResponse.Builder views = ListFeatureViewsResponse.newBuilder();
-    world.views().values().forEach(view -> views.addFeatureViews(view.describe()));
-    return views.build();
+    Replies.send(observer, () -> CompletableFuture.completedFuture(lookup.views()));
   }
 }

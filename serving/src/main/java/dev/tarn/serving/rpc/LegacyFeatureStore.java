@@ -6,12 +6,12 @@ import dev.tarn.serving.lookup.Lookup;
 import io.grpc.BindableService;
 import io.grpc.ServerServiceDefinition;
 
-/** {@code feature_store.FeatureStore}: the same lookups for clients of the older name. */
-public final class LegacyFeatureStore implements BindableService, FeatureStoreGrpc.AsyncService {
+/** {@code feature_store.FeatureStore}, the same lookups for clients of the older service. */
+final class LegacyFeatureStore implements BindableService, FeatureStoreGrpc.AsyncService {
 
   private final Lookup lookup;
 
-  public LegacyFeatureStore(Lookup lookup) {
+  LegacyFeatureStore(Lookup lookup) {
     this.lookup = lookup;
   }
 

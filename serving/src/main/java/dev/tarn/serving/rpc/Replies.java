@@ -8,13 +8,14 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Supplier;
 
-/** Ends a call with the one message, or the failure, that a future brings. */
+/** Ends calls with the message or the failure of a future. */
 final class Replies {
 
   private Replies() {}
 
   /**
-   * Sends it when it is there. A call that the client cancels, or lets expire, cancels the work.
+   * Sends the result of the work when it is there. If the client cancels the call, or its deadline
+   * is over, the work is cancelled.
    */
   static <T> void send(StreamObserver<T> observer, Supplier<CompletableFuture<T>> work) {
     ServerCallStreamObserver<T> call = (ServerCallStreamObserver<T>) observer;

@@ -1,19 +1,18 @@
 package dev.tarn.serving.rpc;
 
 import dev.tarn.serving.ops.CallRecord;
-import dev.tarn.serving.ops.InFlight;
 import io.grpc.Metadata;
 import io.grpc.ServerCall;
 import io.grpc.ServerCallHandler;
 import io.grpc.ServerInterceptor;
 
 /** Refuses the calls that came while too many were under way, before anything is done for them. */
-public final class Shedding implements ServerInterceptor {
+final class Shedding implements ServerInterceptor {
 
-  private final InFlight inFlight;
+  private final int maxInFlight;
 
-  public Shedding(InFlight inFlight) {
-    this.inFlight = inFlight;
+  Shedding(int maxInFlight) {
+    this.maxInFlight = maxInFlight;
   }
 
   @Override
@@ -22,7 +21,7 @@ public final class Shedding implements ServerInterceptor {
     if (CallRecord.current().filter(CallRecord::isShed).isEmpty()) {
       return next.startCall(call, headers);
     }
-    call.close(Failures.tooMany(inFlight.most()).getStatus(), new Metadata());
+    call.close(Failures.tooMany(maxInFlight), new Metadata());
     return new ServerCall.Listener<>() {};
   }
 }

@@ -8,7 +8,7 @@ import io.grpc.ServerCallHandler;
 import io.grpc.ServerInterceptor;
 import java.util.Optional;
 
-/** Says in the headers of an answer that it is stale: the older service has no field for it. */
+/** Marks stale answers in their headers, because the older service has no field for it. */
 public final class StaleHeader implements ServerInterceptor {
 
   public static final Metadata.Key<String> STALE_SINCE =

@@ -1,11 +1,9 @@
 package dev.tarn.serving.world;
 
 import dev.tarn.redis.RedisKeys;
-import dev.tarn.serving.access.Caller;
 import dev.tarn.serving.redis.RedisConnection;
 import dev.tarn.serving.redis.RedisConnector;
 import dev.tarn.serving.redis.RedisUnavailableException;
-import dev.tarn.serving.rpc.Failures;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Optional;
@@ -16,15 +14,16 @@ import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Keeps the {@link World} up to date: reads it anew at once when a release is announced, and every
- * {@code serving.poll} in case an announcement was lost. Redis's outages end here too: as long as
- * it is away, each poll tries to connect.
+ * Keeps the {@link World} up to date. It reads the world at once when a release is announced, and
+ * every {@code serving.poll} in case an announcement was lost. It also reconnects: while Redis is
+ * away, each poll tries to connect.
  *
- * <p>The last world stays while Redis is away, with a connection that refuses its lookups.
+ * <p>While Redis is away the last world stays, with a lost connection that fails its lookups.
  */
 public final class Releases implements AutoCloseable {
 
@@ -33,8 +32,6 @@ public final class Releases implements AutoCloseable {
   private final RedisConnector connector;
   private final Duration poll;
   private final WorldReader reader;
-  private final boolean hasCallers;
-  private final Runnable onFirstWorld;
   private final AtomicBoolean isAnnounced = new AtomicBoolean();
   private final ScheduledExecutorService thread =
       Executors.newSingleThreadScheduledExecutor(
@@ -50,37 +47,31 @@ public final class Releases implements AutoCloseable {
   private final AtomicLong connects = new AtomicLong();
   private final FutureTask<Void> firstTry = new FutureTask<>(this::refresh, null);
 
-  /** Of {@link #thread} alone. */
+  // Only the thread above uses these two once it runs.
   private Optional<RedisConnection> connection = Optional.empty();
+  private Consumer<World> onWorld = ignored -> {};
 
-  /**
-   * Reads nothing yet.
-   *
-   * @param hasCallers whether each request sees only what its caller may
-   * @param onFirstWorld run once, when lookups can be answered for the first time
-   */
-  public Releases(
-      RedisConnector connector,
-      RedisKeys keys,
-      Duration poll,
-      boolean hasCallers,
-      Runnable onFirstWorld) {
+  /** Reads nothing until {@link #start}. */
+  public Releases(RedisConnector connector, RedisKeys keys, Duration poll) {
     this.connector = connector;
     this.poll = poll;
-    this.hasCallers = hasCallers;
-    this.onFirstWorld = onFirstWorld;
     reader = new WorldReader(keys);
   }
 
-  /** Begins to read, on a thread of its own. */
-  public void start() {
+  /**
+   * Begins to read, on a thread of its own.
+   *
+   * @param onWorld gets each new world, on that thread, before {@link #latest} returns it
+   */
+  public void start(Consumer<World> onWorld) {
+    this.onWorld = onWorld;
     thread.execute(firstTry);
     var unused =
         thread.scheduleWithFixedDelay(
             this::refresh, poll.toMillis(), poll.toMillis(), TimeUnit.MILLISECONDS);
   }
 
-  /** Waits for the first try, whether or not Redis was there. */
+  /** Waits for the first try, whether or not Redis answered it. */
   public void awaitFirstTry() throws InterruptedException {
     try {
       firstTry.get();
@@ -89,38 +80,22 @@ public final class Releases implements AutoCloseable {
     }
   }
 
-  /**
-   * The world to answer one request from, to be asked once a request: what the caller of this
-   * thread's call may see, if there are callers.
-   *
-   * @throws io.grpc.StatusRuntimeException UNAVAILABLE before the first world; UNAUTHENTICATED if
-   *     there are callers and this thread has none
-   */
-  public World world() {
-    World whole =
-        world.orElseThrow(
-            () ->
-                Failures.unavailable(
-                    trouble.orElse("the server has not yet read what is released")));
-    return hasCallers ? whole.of(Caller.current()) : whole;
-  }
-
-  /** The last world that was read, whole: for the server's own use, not for answers. */
+  /** Returns the last world that was read; empty before the first. */
   public Optional<World> latest() {
     return world;
   }
 
-  /** How many connections replaced a lost one. */
-  public long reconnects() {
+  /** Counts the connections that replaced a lost one. */
+  long reconnects() {
     return Math.max(0, connects.get() - 1);
   }
 
-  /** What keeps the server from reading what is released, if anything does. */
+  /** Says why the server can't read what is released; empty while it can. */
   public Optional<String> trouble() {
     return trouble;
   }
 
-  /** While {@link #trouble} keeps it from reading: when it last could. */
+  /** Says when the server last could read what is released; empty while it can. */
   public Optional<Instant> staleSince() {
     return trouble.isEmpty() ? Optional.empty() : Optional.of(lastRead);
   }
@@ -131,7 +106,7 @@ public final class Releases implements AutoCloseable {
   }
 
   private void announced() {
-    // Of many announcements in a row, one read sees them all.
+    // One read is enough for many announcements in a row.
     if (isAnnounced.compareAndSet(false, true) && !thread.isShutdown()) {
       thread.execute(this::refresh);
     }
@@ -148,13 +123,12 @@ public final class Releases implements AutoCloseable {
       Instant began = Instant.now();
       World read = reader.read(connection.get());
       lastRead = began;
-      boolean isFirst = world.isEmpty();
-      world = Optional.of(read);
+      if (world.isEmpty() || world.get() != read) {
+        onWorld.accept(read);
+        world = Optional.of(read);
+      }
       trouble.ifPresent(ended -> log.info("reading what is released again"));
       trouble = Optional.empty();
-      if (isFirst) {
-        onFirstWorld.run();
-      }
     } catch (RedisUnavailableException e) {
       disconnect();
       if (!Optional.of(e.getMessage()).equals(trouble)) {
@@ -162,13 +136,14 @@ public final class Releases implements AutoCloseable {
       }
       trouble = Optional.of(e.getMessage());
     } catch (RuntimeException e) {
-      // Out of here it would end the polling, and with it every later release.
+      // An exception that leaves this method would end the polling, and every later release with
+      // it.
       log.error("reading what is released failed unexpectedly", e);
       trouble = Optional.of("the server can't read what is released; its log has more");
     }
   }
 
-  /** Also of a connection that is open but mute: what is under way on it fails now, not later. */
+  /** Closes the connection, also one that is open but mute, so that its lookups fail now. */
   private void disconnect() {
     connection.ifPresent(RedisConnection::close);
     connection = Optional.empty();

@@ -15,48 +15,48 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Reads what is released. One bad view or service stops no other: it stays as it was served before,
- * or is left out if it was not, and is tried again with each read.
+ * Reads what is released. One bad view or service stops no other: it stays as it was before, or is
+ * left out if it was not there, and is tried again with each read.
  *
- * <p>For one thread.
+ * <p>Not safe for use by several threads.
  */
 final class WorldReader {
 
   private static final Logger log = LoggerFactory.getLogger(WorldReader.class);
 
-  /** A release that changes oftener than that while it is read is taken as it was last seen. */
+  /** Reads of releases that change meanwhile; after these, the last one counts. */
   private static final int MAX_READS = 10;
 
   private final RedisKeys keys;
 
-  /** What is wrong with the last read, by view or service, to say it once. */
+  /** Problems of the last read, by view or service, so that each is logged once. */
   private final Map<String, String> warned = new HashMap<>();
 
   private World last;
   private Control lastControl = new Control(Map.of(), Map.of());
 
-  /** What is released, and the services that go with it. */
+  /** The released versions by view, and the services by name, as Redis has them. */
   private record Control(Map<String, String> released, Map<String, String> services) {}
 
   WorldReader(RedisKeys keys) {
     this.keys = keys;
   }
 
-  /** The world of now; the same object as the last one if nothing has changed. */
+  /** Reads the world; returns the same object as before if nothing has changed. */
   World read(RedisConnection redis) throws RedisUnavailableException {
     Control control = control(redis);
     boolean isSameRedis = last != null && last.redis() == redis;
     if (isSameRedis && warned.isEmpty() && control.equals(lastControl)) {
       return last;
     }
-    // Redis may have lost its data in an outage, and may have other data under the same names.
-    Map<String, ServedView> known = isSameRedis ? last.views() : Map.of();
-    Map<String, ServedView> before = last == null ? Map.of() : last.views();
+    // After an outage, Redis may have other data under the same names.
+    Map<String, ReleasedView> known = isSameRedis ? last.views() : Map.of();
+    Map<String, ReleasedView> before = last == null ? Map.of() : last.views();
     Map<String, String> warnedBefore = Map.copyOf(warned);
     warned.clear();
-    Map<String, ServedView> views = views(redis, control.released(), known, before);
+    Map<String, ReleasedView> views = views(redis, control.released(), known, before);
     for (int reads = 1; reads < MAX_READS; reads++) {
-      // A version that was replaced meanwhile may have been pruned before its manifest was read.
+      // A version that was replaced meanwhile may be pruned before its record was read.
       Control again = control(redis);
       if (again.released().equals(control.released())) {
         break;
@@ -77,27 +77,27 @@ final class WorldReader {
   }
 
   /**
-   * Both at once: a release may change both in one instant, and a service of the next one may have
-   * features that this one lacks.
+   * Reads releases and services in one step: one release may change both, and a newer service may
+   * have features that an older view lacks.
    */
   private Control control(RedisConnection redis) throws RedisUnavailableException {
     List<Map<String, String>> hashes = redis.hashes(List.of(keys.release(), keys.services()));
     return new Control(hashes.get(0), hashes.get(1));
   }
 
-  private Map<String, ServedView> views(
+  private Map<String, ReleasedView> views(
       RedisConnection redis,
       Map<String, String> released,
-      Map<String, ServedView> known,
-      Map<String, ServedView> before)
+      Map<String, ReleasedView> known,
+      Map<String, ReleasedView> before)
       throws RedisUnavailableException {
-    Map<String, ServedView> views = new HashMap<>();
+    Map<String, ReleasedView> views = new HashMap<>();
     for (Map.Entry<String, String> entry : released.entrySet()) {
       String name = entry.getKey();
       try {
         views.put(name, view(redis, name, Release.parse(entry.getValue()), known));
       } catch (IllegalArgumentException | InvalidProtocolBufferException e) {
-        ServedView old = before.get(name);
+        ReleasedView old = before.get(name);
         String instead =
             old == null
                 ? "it is left out"
@@ -114,25 +114,25 @@ final class WorldReader {
     return views;
   }
 
-  private ServedView view(
-      RedisConnection redis, String name, Release release, Map<String, ServedView> known)
+  private ReleasedView view(
+      RedisConnection redis, String name, Release release, Map<String, ReleasedView> known)
       throws RedisUnavailableException, InvalidProtocolBufferException {
-    ServedView same = known.get(name);
+    ReleasedView same = known.get(name);
     if (same != null && same.release().version().equals(release.version())) {
       return same.release().equals(release) ? same : same.with(release);
     }
     String json =
         redis
             .field(keys.manifests(name), release.version())
-            .orElseThrow(() -> new IllegalArgumentException("it has no manifest"));
+            .orElseThrow(() -> new IllegalArgumentException("it has no version record"));
     Manifest manifest = ControlJson.parse(json, Manifest.newBuilder()).build();
     if (!manifest.getFeatureView().equals(name)
         || !manifest.getVersion().equals(release.version())) {
       throw new IllegalArgumentException(
-          "its manifest is that of '%s', version '%s'"
+          "its version record is that of '%s', version '%s'"
               .formatted(manifest.getFeatureView(), manifest.getVersion()));
     }
-    return new ServedView(keys, manifest, release);
+    return new ReleasedView(keys, manifest, release);
   }
 
   private Map<String, StoredService> services(Map<String, String> texts) {

@@ -42,7 +42,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Callers who may read some views or services, and what they try all the same. */
+/** Checks callers who may read some views or services, and try to read others. */
 class TestCallers extends ServingTest {
 
   private static final String TOKEN = "a-token-that-nobody-guesses";
@@ -134,7 +134,7 @@ class TestCallers extends ServingTest {
                 .getFeatureViewsList())
         .extracting(FeatureView::getName)
         .containsExactly("open");
-    // Known to the hidden view alone: to this caller it is as unknown as any other.
+    // Only the hidden view has it, so to this caller it is as unknown as any other name.
     assertThat(ask(request("only-secret")).getResultsOrThrow("only-secret"))
         .isEqualTo(ask(request("nobody")).getResultsOrThrow("nobody"));
   }
@@ -329,7 +329,7 @@ class TestCallers extends ServingTest {
         .hasMessageNotContaining(TOKEN);
   }
 
-  /** Both are refused, and nothing but the name itself tells one refusal from the other. */
+  /** Asserts that both are refused, and that the refusals differ in nothing but the name. */
   private void assertDeniedAlike(
       GetOnlineFeaturesRequest.Builder request, String hidden, String missing) {
     String refused = refusal(named(request, hidden));

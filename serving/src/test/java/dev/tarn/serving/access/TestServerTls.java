@@ -20,7 +20,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Clients that speak TLS with the server, in all the ways that go wrong. */
+/** Checks clients that speak TLS with the server, also in the ways that go wrong. */
 class TestServerTls extends ServingTest {
 
   private static final String NAMES = "ip:127.0.0.1,dns:localhost";
@@ -72,7 +72,7 @@ class TestServerTls extends ServingTest {
     assertThat(ask(trusting(serving).build())).isEqualTo(1);
     TlsFiles renewed = TlsFiles.make(Files.createDirectory(folder.resolve("renewed")), NAMES);
 
-    // First the key alone, which fits no certificate: the old pair goes on.
+    // The new key alone fits no certificate, so the old pair stays in use.
     Files.copy(renewed.key(), serving.key(), StandardCopyOption.REPLACE_EXISTING);
     eventually()
         .until(

@@ -4,15 +4,16 @@ import com.google.protobuf.Value;
 import dev.tarn.row.CorruptRowException;
 import dev.tarn.row.EntriesWriter;
 import dev.tarn.row.RowReader;
+import dev.tarn.row.RowValues;
 import dev.tarn.row.WireBuffer;
 import java.time.InstantSource;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.Setup;
 
 /**
- * What it takes to decode a row, and to turn the rows of a request into the bytes of its answer, as
- * Tarn does it and by protobuf's objects. In time and, with {@code -prof gc}, in bytes allocated. A
- * row as bytes is what is sent; a row as objects has yet to be written.
+ * Measures decoding a row, and turning the rows of a request into the bytes of its answer, as Tarn
+ * does it and with protobuf's objects: the time and, with {@code -prof gc}, the bytes allocated. A
+ * row as bytes is ready to be sent; a row as objects has yet to be written.
  *
  * <pre>
  * mvn -q -pl proto,serving test-compile dependency:build-classpath -Dmdep.outputFile=target/classpath
@@ -51,7 +52,7 @@ public class AnswersBenchmark extends RowsBenchmark {
     return objects.of(selection, data.ids(), rows, false).toByteArray();
   }
 
-  /** Of one row, whatever the number of entities. */
+  /** Decodes one row, whatever the number of entities. */
   @Benchmark
   public WireBuffer rowAsBytes() throws CorruptRowException {
     RowReader reader = new RowReader(row);
@@ -65,6 +66,6 @@ public class AnswersBenchmark extends RowsBenchmark {
   public Value[] rowAsObjects() throws CorruptRowException {
     RowReader reader = new RowReader(row);
     reader.readEventTimestamp(BenchmarkRows.AS_OF);
-    return reader.readValues(data.view().types());
+    return RowValues.read(reader, data.view().types());
   }
 }

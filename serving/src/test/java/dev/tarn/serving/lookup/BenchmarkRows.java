@@ -9,9 +9,8 @@ import dev.tarn.redis.RedisKeys;
 import dev.tarn.redis.Release;
 import dev.tarn.row.RowWriter;
 import dev.tarn.row.Values;
-import dev.tarn.serving.lookup.Lookup.AskedId;
 import dev.tarn.serving.lookup.Selection.Place;
-import dev.tarn.serving.world.ServedView;
+import dev.tarn.serving.world.ReleasedView;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -21,13 +20,13 @@ import java.util.Map;
 import java.util.Random;
 import java.util.function.IntPredicate;
 
-/** Rows of one feature view, the same in each run, with the features that users have most of. */
+/** Makes rows of one feature view with usual features, the same in each run. */
 final class BenchmarkRows {
 
   static final Instant NOW = Instant.parse("2026-11-21T12:00:00Z");
   static final long AS_OF = Values.micros(NOW);
 
-  /** Of ten features; of more, again and again. */
+  /** The types of ten features, repeated for more. */
   private static final List<Kind> KINDS =
       List.of(
           Kind.KIND_DOUBLE,
@@ -41,7 +40,7 @@ final class BenchmarkRows {
           Kind.KIND_STRING,
           Kind.KIND_TIMESTAMP);
 
-  private final ServedView view;
+  private final ReleasedView view;
   private final List<AskedId> ids = new ArrayList<>();
   private final byte[][] rows;
 
@@ -60,7 +59,7 @@ final class BenchmarkRows {
               .setName("feature_of_user_%02d".formatted(i))
               .setType(FeatureType.newBuilder().setKind(kind(i))));
     }
-    view = new ServedView(new RedisKeys("bench"), manifest.build(), new Release("v1", NOW));
+    view = new ReleasedView(new RedisKeys("bench"), manifest.build(), new Release("v1", NOW));
     Random random = new Random(1);
     rows = new byte[entities][];
     for (int e = 0; e < entities; e++) {
@@ -74,7 +73,7 @@ final class BenchmarkRows {
     return KINDS.get(feature % KINDS.size());
   }
 
-  ServedView view() {
+  ReleasedView view() {
     return view;
   }
 
@@ -86,7 +85,7 @@ final class BenchmarkRows {
     return rows;
   }
 
-  /** Features by their names. */
+  /** Returns features by their names. */
   Map<String, Place> places(IntPredicate which) {
     Map<String, Place> places = new LinkedHashMap<>();
     for (int i = 0; i < view.features().size(); i++) {

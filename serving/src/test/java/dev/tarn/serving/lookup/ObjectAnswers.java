@@ -5,22 +5,22 @@ import com.google.protobuf.Value;
 import dev.tarn.api.v1.FeatureSet;
 import dev.tarn.api.v1.FeatureStatus;
 import dev.tarn.api.v1.GetOnlineFeaturesResponse;
+import dev.tarn.layer.Layer;
 import dev.tarn.manifest.StoredFeature;
 import dev.tarn.row.CorruptRowException;
 import dev.tarn.row.RowReader;
+import dev.tarn.row.RowValues;
 import dev.tarn.row.Values;
-import dev.tarn.serving.lookup.Lookup.AskedId;
 import dev.tarn.serving.lookup.Selection.Column;
 import dev.tarn.serving.lookup.Selection.ViewColumns;
-import dev.tarn.serving.world.Layer;
-import dev.tarn.serving.world.ServedView;
+import dev.tarn.serving.world.ReleasedView;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.List;
 
 /**
- * What {@link Answers} writes, built as protobuf's objects, the ordinary way: tests hold the one
- * against the other, and benchmarks measure by it.
+ * Builds what {@link Answers} writes as protobuf's objects, the ordinary way. Tests and benchmarks
+ * compare the two.
  */
 final class ObjectAnswers {
 
@@ -32,7 +32,7 @@ final class ObjectAnswers {
     this.corruptRows = corruptRows;
   }
 
-  /** The answer to one request. */
+  /** Makes the answer to one request. */
   GetOnlineFeaturesResponse of(
       Selection selection, List<AskedId> ids, FetchedRows rows, boolean withEventTimestamps) {
     long now = Values.micros(clock.instant());
@@ -74,13 +74,13 @@ final class ObjectAnswers {
       long now,
       boolean withEventTimestamps)
       throws CorruptRowException {
-    ServedView view = columns.view();
+    ReleasedView view = columns.view();
     RowReader reader = new RowReader(row);
     long eventMicros = layer.readEventTimestamp(reader);
     if (view.isTooOld(eventMicros, now)) {
       putMissing(set, columns, FeatureStatus.FEATURE_STATUS_OUTSIDE_MAX_AGE);
     } else {
-      Value[] values = reader.readValues(view.types());
+      Value[] values = RowValues.read(reader, view.types());
       for (Column column : columns.columns()) {
         Value value = values[column.index()];
         if (value.hasNullValue()) {
@@ -112,23 +112,23 @@ final class ObjectAnswers {
     }
   }
 
-  /** Without defaults: they are for values that are missing, not for those that were damaged. */
+  /** Leaves out defaults, which are for missing values and not for damaged ones. */
   private static void putCorrupt(FeatureSet.Builder set, ViewColumns columns) {
     for (Column column : columns.columns()) {
       set.putStatuses(column.name(), FeatureStatus.FEATURE_STATUS_NOT_FOUND);
     }
   }
 
-  private static StoredFeature feature(ServedView view, Column column) {
+  private static StoredFeature feature(ReleasedView view, Column column) {
     return view.features().get(column.index());
   }
 
-  private static Value standIn(ServedView view, Column column) {
+  private static Value standIn(ReleasedView view, Column column) {
     StoredFeature feature = feature(view, column);
     return feature.hasDefaultValue() ? feature.getDefaultValue() : Values.NULL;
   }
 
-  /** What the older service answers of it. */
+  /** Returns the part of an answer that the older service has. */
   static dev.tarn.api.legacy.GetOnlineFeaturesResponse legacy(GetOnlineFeaturesResponse answer) {
     dev.tarn.api.legacy.GetOnlineFeaturesResponse.Builder legacy =
         dev.tarn.api.legacy.GetOnlineFeaturesResponse.newBuilder();

@@ -11,9 +11,8 @@ import dev.tarn.redis.Release;
 import dev.tarn.row.RandomRows;
 import dev.tarn.row.RowWriter;
 import dev.tarn.row.Values;
-import dev.tarn.serving.lookup.Lookup.AskedId;
 import dev.tarn.serving.lookup.Selection.Place;
-import dev.tarn.serving.world.ServedView;
+import dev.tarn.serving.world.ReleasedView;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
@@ -23,7 +22,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 
-/** Random lookups, with all that a row of them may be: of an overlay, missing, too old, damaged. */
+/** Makes random lookups, whose rows may be of an overlay, missing, too old or damaged. */
 final class RandomLookups {
 
   /** A lookup whose rows are fetched. */
@@ -43,12 +42,12 @@ final class RandomLookups {
   }
 
   Fetched next() {
-    List<ServedView> views = new ArrayList<>();
+    List<ReleasedView> views = new ArrayList<>();
     for (int v = random.nextInt(3); v >= 0; v--) {
       views.add(view("view" + v));
     }
     Map<String, Place> chosen = new LinkedHashMap<>();
-    for (ServedView view : views) {
+    for (ReleasedView view : views) {
       for (int i = 0; i < view.features().size(); i++) {
         String full = view.name() + "." + view.features().get(i).getName();
         if (random.nextInt(4) > 0) {
@@ -67,7 +66,7 @@ final class RandomLookups {
     }
     List<byte[]> fetched = new ArrayList<>();
     for (Selection.ViewColumns columns : selection.views()) {
-      for (int entry = columns.view().layers().size() * ids.size(); entry > 0; entry--) {
+      for (int entry = columns.view().layers().count() * ids.size(); entry > 0; entry--) {
         fetched.add(row(columns.view()));
       }
     }
@@ -75,7 +74,7 @@ final class RandomLookups {
         selection, ids, FetchedRows.of(selection, ids, fetched.toArray(new byte[0][])));
   }
 
-  private ServedView view(String name) {
+  private ReleasedView view(String name) {
     List<FeatureType> types = rows.types(random.nextInt(8));
     Manifest.Builder manifest =
         Manifest.newBuilder()
@@ -106,10 +105,10 @@ final class RandomLookups {
           .setBuckets(1)
           .setAsOf(timestamp(now.minus(Duration.ofHours(2))));
     }
-    return new ServedView(KEYS, manifest.build(), new Release("v2", now));
+    return new ReleasedView(KEYS, manifest.build(), new Release("v2", now));
   }
 
-  private byte[] row(ServedView view) {
+  private byte[] row(ReleasedView view) {
     int die = random.nextInt(10);
     if (die < 2) {
       return null;
@@ -117,7 +116,7 @@ final class RandomLookups {
     if (die == 2) {
       return new byte[0];
     }
-    // Of this age or, if the layer is the base, two hours older.
+    // The row is of this age or, if the layer is the base, two hours older.
     long age = random.nextInt(3) == 0 ? 0 : random.nextLong() >>> (20 + random.nextInt(40));
     byte[] row = rows.row(age, 0, view.types());
     return die == 3 ? rows.damaged(row) : row;

@@ -12,7 +12,7 @@ import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * What the benchmarks of rows have in common: how they are measured, and the sizes of a request.
+ * Holds what the benchmarks of rows have in common: how they are measured, and a request's size.
  */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)

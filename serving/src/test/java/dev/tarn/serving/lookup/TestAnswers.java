@@ -14,7 +14,7 @@ import java.util.Map;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 
-/** The bytes of an answer beside the same answer built as objects. */
+/** Compares the bytes of an answer with the same answer built as objects. */
 class TestAnswers {
 
   private static final Instant NOW = Instant.parse("2026-11-21T12:00:00.123456Z");
@@ -39,7 +39,7 @@ class TestAnswers {
               .of(lookup.selection().parts(), lookup.ids(), lookup.rows(), withEventTimestamps)
               .toBytes();
 
-      // As long, so with nothing twice; and the same once it is read.
+      // Equal lengths rule out repeated fields; equal messages rule out all else.
       assertThat(written).as("case %d", i).hasSize(expected.getSerializedSize());
       assertThat(ordered(GetOnlineFeaturesResponse.parseFrom(written)))
           .as("case %d: %s", i, expected)
@@ -49,7 +49,7 @@ class TestAnswers {
         values += set.getFeaturesCount();
       }
     }
-    // What was compared was not all of one kind.
+    // The random lookups had all kinds of rows.
     assertThat(values).isGreaterThan(5_000);
     assertThat(statuses)
         .hasSize(3)
@@ -76,7 +76,7 @@ class TestAnswers {
     }
   }
 
-  /** In one order, so that all bits are compared: equals takes each NaN for the same. */
+  /** Writes it in one order, so that all bits are compared: equals takes all NaNs for the same. */
   private static byte[] ordered(Message message) throws IOException {
     byte[] bytes = new byte[message.getSerializedSize()];
     CodedOutputStream out = CodedOutputStream.newInstance(bytes);

@@ -20,7 +20,7 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** What is refused, with which status and which words. */
+/** Checks which requests are refused, with which status and words. */
 class TestBadRequests extends ServingTest {
 
   @BeforeEach

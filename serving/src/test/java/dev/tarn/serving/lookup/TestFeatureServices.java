@@ -119,7 +119,7 @@ class TestFeatureServices extends ServingTest {
     pushes.releaseWithService("level", "v1", "level", "user", "level.old");
     soon().untilAsserted(() -> assertThat(ofService("level")).hasSize(1));
     for (int i = 0; i < 1_000; i++) {
-      // While the server reads the release before, most of the time.
+      // Most of the time, the server still reads the release before.
       String feature = i % 2 == 0 ? "level.new" : "level.old";
       pushes.releaseWithService("level", i % 2 == 0 ? "v2" : "v1", "level", "user", feature);
 

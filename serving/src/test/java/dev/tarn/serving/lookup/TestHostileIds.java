@@ -16,12 +16,12 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** Entity ids made to reach what is not theirs: other views, versions, buckets, control keys. */
+/** Checks ids that try to reach other views, versions, buckets or control keys. */
 class TestHostileIds extends ServingTest {
 
   @BeforeEach
   void push() {
-    // The hidden rows are in all buckets, in another view of the same entity and another version.
+    // The hidden rows are in all buckets, of another view and of another version.
     View hidden = pushes.view("hidden", "other").feature("n", Kind.KIND_STRING);
     View old = pushes.view("seen", "user").feature("n", Kind.KIND_STRING);
     for (int i = 0; i < 50; i++) {

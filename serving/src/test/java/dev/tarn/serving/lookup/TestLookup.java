@@ -26,7 +26,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What is answered: values, statuses, defaults, names, versions. */
+/** Checks answers: values, statuses, defaults, names and versions. */
 class TestLookup extends ServingTest {
 
   @Test

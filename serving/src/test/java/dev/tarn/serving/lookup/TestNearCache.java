@@ -6,8 +6,13 @@ import static dev.tarn.serving.ServerFixture.statuses;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.entry;
 
+import com.google.protobuf.util.Timestamps;
 import dev.tarn.api.v1.GetOnlineFeaturesResponse;
+import dev.tarn.layer.Layer;
+import dev.tarn.layer.Layers;
 import dev.tarn.manifest.FeatureType.Kind;
+import dev.tarn.manifest.Manifest;
+import dev.tarn.redis.RedisKeys;
 import dev.tarn.serving.Pushes;
 import dev.tarn.serving.RedisFixture;
 import dev.tarn.serving.ServerFixture;
@@ -22,10 +27,16 @@ import java.util.concurrent.Future;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
-/** Hot rows in the server's own memory. Redis's own count of HGETs says what it was asked. */
+/** Checks hot rows in the server's memory. Redis counts the HGETs that it gets. */
 class TestNearCache extends ServingTest {
 
   private static final String VIEW = "activity";
+
+  private static final Layer LAYER =
+      Layers.of(
+              new RedisKeys("tarn"),
+              Manifest.newBuilder().setBuckets(1).setAsOf(Timestamps.EPOCH).build())
+          .base();
 
   private final Instant baseAsOf = pushes.asOf().minus(Duration.ofHours(24));
 
@@ -108,7 +119,7 @@ class TestNearCache extends ServingTest {
       assertThat(number(answer, "new")).isEqualTo(2);
       assertThat(answer.getResultsOrThrow("gone").getFeaturesMap()).isEmpty();
     }
-    // The overlay's other three, once; those of the base are here from before.
+    // Only the overlay's other three rows are read; those of the base are here already.
     assertThat(hgets() - asked).isEqualTo(3);
   }
 
@@ -160,7 +171,7 @@ class TestNearCache extends ServingTest {
       executor.shutdownNow();
     }
 
-    // Before it is asked how full it is, as it would see to that then.
+    // This comes before asking how full the cache is, because asking makes it evict.
     assertThat(cache.evictions()).isPositive();
     assertThat(cache.bytes()).isLessThanOrEqualTo(100_000);
   }
@@ -180,15 +191,15 @@ class TestNearCache extends ServingTest {
     long before = cache.hits();
     fill(cache, "hot: ", 50);
 
-    // It is asked for them twice.
+    // The cache is asked for them twice.
     assertThat(cache.hits() - before).isGreaterThan(90);
   }
 
-  /** As a lookup does: asks for rows, and gives the cache those that it did not have. */
+  /** Asks for rows and gives the cache those that it did not have, as a lookup does. */
   private static void fill(NearCache cache, String prefix, int count) {
     NearCache.Key[] keys =
         IntStream.range(0, count)
-            .mapToObj(i -> new NearCache.Key("redis", "bucket", utf8(prefix + i)))
+            .mapToObj(i -> new NearCache.Key("redis", LAYER, utf8(prefix + i)))
             .toArray(NearCache.Key[]::new);
     byte[][] rows = new byte[count][];
     boolean[] isKnown = cache.fill(keys, rows);

@@ -21,7 +21,7 @@ import java.time.Instant;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
 
-/** Answers from memory while Redis is stopped or hangs. */
+/** Checks answers from memory while Redis is stopped or hangs. */
 class TestServeStale extends ServingTest {
 
   private static final String ON = "near-cache-bytes = 1M, serve-stale = 1h";
@@ -147,7 +147,7 @@ class TestServeStale extends ServingTest {
                 .build());
   }
 
-  /** Of an answer of the older service. */
+  /** Returns the header of an answer of the older service. */
   private String staleHeader() {
     AtomicReference<Metadata> headers = new AtomicReference<>();
     assertThat(
@@ -163,7 +163,9 @@ class TestServeStale extends ServingTest {
     return headers.get().get(StaleHeader.STALE_SINCE);
   }
 
-  /** The last read before Redis stopped: one is due each {@code serving.poll}. */
+  /**
+   * Asserts that it is the last read before Redis stopped; there is one each {@code serving.poll}.
+   */
   private static void assertSoonBefore(Timestamp since, Instant moment) {
     assertThat(Timestamps.toMillis(since))
         .isBetween(moment.minusSeconds(10).toEpochMilli(), Instant.now().toEpochMilli());

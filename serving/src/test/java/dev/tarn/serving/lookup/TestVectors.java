@@ -95,12 +95,12 @@ class TestVectors extends ServingTest {
   void whatIsAbsentIsAsTheTransformsSay() {
     GetFeatureVectorsResponse answer = ask("fraud", "u2", "u3", "alone", "old", "nobody");
 
-    // A null that is filled, a category that is none of the values, an integer beyond 2^53.
+    // A null that is filled, an unknown category, and an integer beyond 2^53.
     assertThat(row(answer, 0)).containsExactly(0x1p53f, -5, 0, 0, 1, 0);
-    // A null category; no row in the other view.
+    // A null category, and no row in the other view.
     assertThat(row(answer, 1)).containsExactly(Float.NaN, -6, 0, 0, 1, Float.NaN);
     assertThat(row(answer, 2)).containsExactly(3, -5, 0, 0, 1, Float.NaN);
-    // Too old, and unknown.
+    // A row that is too old, and an unknown entity.
     assertThat(row(answer, 3)).containsExactly(Float.NaN, -5, 0, 0, 1, Float.NaN);
     assertThat(row(answer, 4)).containsExactly(row(answer, 3));
     assertThat(answer.getFoundList()).containsExactly(true, true, true, true, false);
@@ -137,7 +137,7 @@ class TestVectors extends ServingTest {
 
   @Test
   void aRowThatIsCorruptIsAbsentAndFailsNoOther() {
-    // Its first value still decodes.
+    // The first value of the row still decodes.
     byte[] cut = new byte[11];
     pushes.overwriteRow("activity", "v1", "u1", cut);
     pushes.overwriteRow("activity", "v1", "u3", utf8("garbage"));

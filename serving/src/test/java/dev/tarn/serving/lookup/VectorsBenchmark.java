@@ -13,7 +13,6 @@ import dev.tarn.manifest.Transform.OneHot;
 import dev.tarn.manifest.Transform.Standardize;
 import dev.tarn.row.CorruptRowException;
 import dev.tarn.row.RowReader;
-import dev.tarn.serving.lookup.Lookup.AskedIds;
 import dev.tarn.serving.lookup.Selection.Place;
 import dev.tarn.transform.Vectorizer;
 import java.time.InstantSource;
@@ -25,8 +24,8 @@ import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.Setup;
 
 /**
- * What it takes to turn the rows of a request into a matrix, one row into a vector, and values that
- * are there already into floats by the transforms alone. In time and, with {@code -prof gc}, in
+ * Measures turning the rows of a request into a matrix, one row into a vector, and values that are
+ * decoded already into floats by the transforms alone: the time and, with {@code -prof gc}, the
  * bytes allocated.
  *
  * <pre>
@@ -50,7 +49,7 @@ public class VectorsBenchmark extends RowsBenchmark {
   @Setup
   public void prepare() {
     data = new BenchmarkRows(entities, features);
-    // A time is no number: those are left out.
+    // Times are left out, because they are no numbers.
     Map<String, Place> named = data.places(i -> BenchmarkRows.kind(i) != Kind.KIND_TIMESTAMP);
     List<Place> places = new ArrayList<>(named.values());
     StoredService.Builder service = StoredService.newBuilder().setName("model").setEntity("user");
@@ -80,7 +79,7 @@ public class VectorsBenchmark extends RowsBenchmark {
     return vectors.of(plan, asked, rows);
   }
 
-  /** Of one row, whatever the number of entities. */
+  /** Makes the vector of one row, whatever the number of entities. */
   @Benchmark
   public float[] vectorOfARow() throws CorruptRowException {
     RowReader reader = new RowReader(data.rows()[0]);
@@ -90,7 +89,7 @@ public class VectorsBenchmark extends RowsBenchmark {
     return vector;
   }
 
-  /** As {@link #vectorOfARow}, with nothing to decode. */
+  /** Makes the vector as {@link #vectorOfARow} does, with nothing to decode. */
   @Benchmark
   public float[] transformsOfARow() {
     vectorizer.clear(vector);

@@ -63,7 +63,7 @@ final class SpanReceiver implements AutoCloseable {
     return new SpanReceiver(false);
   }
 
-  /** One that takes spans and never says so. */
+  /** Starts a receiver that takes spans and never confirms them. */
   static SpanReceiver mute() {
     return new SpanReceiver(true);
   }
@@ -72,7 +72,7 @@ final class SpanReceiver implements AutoCloseable {
     return "http://127.0.0.1:" + server.getPort();
   }
 
-  /** The spans by now; all of a server's once that is stopped. */
+  /** Returns the spans that have come by now; a stopped server has sent all of its own. */
   List<Span> spans() {
     return requests.stream()
         .flatMap(request -> request.getResourceSpansList().stream())
@@ -81,12 +81,12 @@ final class SpanReceiver implements AutoCloseable {
         .toList();
   }
 
-  /** What all spans have in common, such as the name of the service. */
+  /** Returns the attributes of all spans, such as the name of the service. */
   Map<String, String> resource() {
     return values(requests.get(0).getResourceSpans(0).getResource().getAttributesList());
   }
 
-  /** Attributes as text. */
+  /** Returns attributes as text. */
   static Map<String, String> values(List<KeyValue> attributes) {
     return attributes.stream()
         .collect(

@@ -31,7 +31,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 
-/** What a browser, Prometheus and a probe see, and the access log. */
+/** Checks what a browser, Prometheus and a probe see, and the access log. */
 class TestHttpEndpoints extends ServingTest {
 
   private static final String LOOKUP =
@@ -49,7 +49,7 @@ class TestHttpEndpoints extends ServingTest {
     assertThat(server.ask("u1").getResultsCount()).isEqualTo(1);
     assertThat(server.refusal(request()).getCode()).isEqualTo(Code.INVALID_ARGUMENT);
 
-    // A call is counted when its stream is closed, a moment after its client has the answer.
+    // A call is counted when its stream is closed, shortly after the client has the answer.
     eventually()
         .untilAsserted(
             () ->
@@ -97,7 +97,7 @@ class TestHttpEndpoints extends ServingTest {
         .row("u3", 3L)
         .write("v1");
     pushes.release("a", "v1");
-    // Room for two.
+    // There is room for two rows.
     serve("near-cache-bytes = 500");
 
     for (int time = 0; time < 2; time++) {
@@ -108,7 +108,7 @@ class TestHttpEndpoints extends ServingTest {
         .containsEntry("tarn_near_cache_misses_total", 2.0)
         .containsEntry("tarn_near_cache_evictions_total", 0.0)
         .containsEntry("tarn_near_cache_rows", 2.0)
-        // Of answers from memory as well.
+        // Answers from memory count too.
         .containsEntry("tarn_rows_total{feature_view=\"a\",result=\"found\"}", 4.0);
     double bytes = server.metrics().get("tarn_near_cache_bytes");
     assertThat(bytes).isBetween(400.0, 500.0);

@@ -20,7 +20,7 @@ import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
-/** Spans, as a collector gets them. Those of a server are all there once it is stopped. */
+/** Checks spans as a collector gets them. A server has sent all of its spans once it is stopped. */
 class TestTracing extends ServingTest {
 
   private static final String METHOD = "feature_store.v1.FeatureStoreService/GetOnlineFeatures";
@@ -139,7 +139,7 @@ class TestTracing extends ServingTest {
       for (String endpoint :
           List.of(mute.endpoint(), "http://127.0.0.1:" + RedisFixture.freePort())) {
         serve("tracing { endpoint = \"%s\", sample = 1.0 }".formatted(endpoint));
-        // More spans than wait for a receiver.
+        // These are more spans than the queue for the receiver holds.
         for (int i = 0; i < 2_000; i++) {
           assertThat(number()).isEqualTo(1);
         }

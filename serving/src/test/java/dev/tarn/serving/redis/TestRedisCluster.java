@@ -36,7 +36,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Lookups in a real Redis Cluster: spread, moved, failed over. */
+/** Checks lookups in a real Redis Cluster whose keys are spread, moved and failed over. */
 class TestRedisCluster {
 
   private static final Duration TIMEOUT = Duration.ofSeconds(2);
@@ -91,7 +91,7 @@ class TestRedisCluster {
     assertThat(number(answer, "u3")).isEqualTo(3);
   }
 
-  /** One read of a node's is one packet of the server's: it has nothing else to say meanwhile. */
+  /** Counts flushes: each packet of the server is one read of a node, as it sends nothing else. */
   @Test
   void aLookupIsOneFlushForEachNode() {
     start(RedisClusterFixture.ofMasters(3), ServerFixture.withPoll(Duration.ofHours(1)), TIMEOUT);
@@ -102,7 +102,7 @@ class TestRedisCluster {
     assertThat(server.ask(ids).getResultsCount()).isEqualTo(300);
 
     for (int node = 0; node < 3; node++) {
-      // One more is that of the INFO above.
+      // The INFO above is one more.
       assertThat(reads(node) - before[node]).isEqualTo(1 + 1);
     }
   }
@@ -118,13 +118,13 @@ class TestRedisCluster {
             clients.submit(() -> askUntil(isDone, asked, "u1", "u2", "nobody")),
             clients.submit(() -> askUntil(isDone, asked, IDS)));
 
-    // A node that the server has never heard of takes them: of the rows and of the control keys.
+    // A node that the server does not know takes slots of rows and of control keys.
     int target = cluster.addMaster();
     for (int slot : slotsToMove()) {
       cluster.migrate(slot, target, () -> awaitMore(asked, 4));
       awaitMore(asked, 4);
     }
-    // And back to an old one, but for one: a master without slots would become a replica.
+    // All slots but one go back to an old node: a master without slots would become a replica.
     for (int slot : slotsToMove().stream().skip(1).toList()) {
       cluster.migrate(slot, 0, () -> awaitMore(asked, 4));
     }
@@ -156,7 +156,7 @@ class TestRedisCluster {
     }
   }
 
-  /** Node 0 is the one of the settings; one of the three has the control keys. */
+  /** Stops each node in turn: node 0 is that of the settings, and one has the control keys. */
   @ParameterizedTest
   @ValueSource(ints = {0, 1, 2})
   void aMasterThatDiesIsUnavailableUntilItsReplicaTookOver(int master) {
@@ -166,7 +166,7 @@ class TestRedisCluster {
     cluster.kill(master);
 
     assertUnavailableThenAnswered();
-    // The pushes' own client is one that waits for the dead node.
+    // The client that pushes would wait for the dead node.
     pushes.close();
     pushes = Pushes.intoCluster(at((master + 1) % 3));
     view().row("u1", -1L).write("v2");
@@ -241,7 +241,7 @@ class TestRedisCluster {
     assertAnswer(server.ask(IDS));
   }
 
-  /** The same, entered by another node. */
+  /** Returns the same cluster, entered by another node. */
   private RedisSettings at(int node) {
     return new RedisSettings(
         redis.host(), cluster.port(node), 0, "", "", false, "", TIMEOUT, redis.keys());
@@ -288,7 +288,7 @@ class TestRedisCluster {
     return null;
   }
 
-  /** A bucket's slots, and that of the control keys. */
+  /** Returns the slots of the buckets and that of the control keys. */
   private Set<Integer> slotsToMove() {
     Set<Integer> slots = new TreeSet<>();
     slots.add(SlotHash.getSlot(redis.keys().release()));

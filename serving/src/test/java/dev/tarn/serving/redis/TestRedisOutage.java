@@ -23,7 +23,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 
-/** Redis that is not there, goes, hangs, comes back, or wants a password. */
+/** Checks a Redis that is not there, goes, hangs, comes back, or wants a password. */
 class TestRedisOutage extends ServingTest {
 
   TestRedisOutage() {
@@ -134,7 +134,7 @@ class TestRedisOutage extends ServingTest {
     }
   }
 
-  /** By their ids, in order, but for some. */
+  /** Returns the client ids of connections, in order, without some. */
   private Set<Long> connections(Set<Long> without) {
     return Pattern.compile("\\bid=(\\d+)")
         .matcher(pushes.redis().clientList())
@@ -195,7 +195,7 @@ class TestRedisOutage extends ServingTest {
     serve();
     redis.suspend();
     ListenableFuture<GetOnlineFeaturesResponse> underWay = server.askLater("u1");
-    // Answered after the lookup was begun, as both take the same connection.
+    // Redis answers this after the lookup was begun, as both take the same connection.
     assertThat(server.health("")).isEqualTo(ServingStatus.SERVING);
 
     CompletableFuture<Void> stopped = CompletableFuture.runAsync(server::stop);

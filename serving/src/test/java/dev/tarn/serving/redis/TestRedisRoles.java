@@ -14,7 +14,7 @@ import java.time.Duration;
 import org.junit.jupiter.api.Test;
 import redis.embedded.RedisSentinel;
 
-/** Addresses that are not a master's. */
+/** Checks addresses that are not those of a master. */
 class TestRedisRoles {
 
   @Test

@@ -19,7 +19,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A real Redis that speaks TLS on one port and plainly, for pushes, on another. */
+/** Checks a real Redis that speaks TLS on one port and plain text, for pushes, on another. */
 class TestRedisTls {
 
   @TempDir private Path folder;
@@ -100,7 +100,7 @@ class TestRedisTls {
         .hasMessageEndingWith("; name a PEM file with the certificates to trust");
   }
 
-  /** Starts it with a certificate of these names, with u1's row. */
+  /** Starts Redis with a certificate of these names and with the row of u1. */
   private RedisSettings start(String names) {
     TlsFiles files = TlsFiles.make(folder, names);
     int port = RedisFixture.freePort();

@@ -17,7 +17,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** A Redis with users: the default one is off. */
+/** Checks a Redis with users, whose default user is off. */
 class TestRedisUsers {
 
   private final RedisFixture redis =

@@ -15,7 +15,7 @@ import org.junit.jupiter.api.Test;
 
 final class TestRedisWire {
 
-  /** One of each kind, as Redis says them in both versions of its protocol. */
+  /** Replies of each kind, as Redis sends them in both versions of its protocol. */
   private static final String REPLIES =
       "$3\r\nabc\r\n"
           + "$-1\r\n"
@@ -125,12 +125,12 @@ final class TestRedisWire {
     try {
       channel.writeInbound(Unpooled.copiedBuffer(bytes, UTF_8));
     } catch (RuntimeException e) {
-      // What the last handler was told; Lettuce's logs it.
+      // The last handler notes it; Lettuce's handler would log it.
       assertThat(channel.isOpen()).as("%s", e).isFalse();
     }
   }
 
-  /** A command that notes what it is told. */
+  /** A command that notes its answer or failure. */
   private final class Told extends WireCommand {
 
     Told(String... words) {

@@ -30,7 +30,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
 
-/** More calls than can be answered: because Redis hangs, or because clients ask for too much. */
+/** Checks more calls than can be answered, because Redis hangs or clients ask for too much. */
 class TestOverload extends ServingTest {
 
   private static final String TOO_MANY =
@@ -87,7 +87,7 @@ class TestOverload extends ServingTest {
           .untilAsserted(
               () -> assertThat(server.metrics()).containsEntry("tarn_in_flight_calls", 1.0));
 
-      // Past HTTP/2, which would wait for the call.
+      // This closes the connection below HTTP/2, which would wait for the call.
       var unusedClosed = connection.get().pipeline().firstContext().close();
 
       assertThat(statusOf(cutOff).getCode()).isEqualTo(Code.UNAVAILABLE);
@@ -176,7 +176,7 @@ class TestOverload extends ServingTest {
     start(LONG, "max-concurrent-calls = 1, max-in-flight = 1");
     redis.suspend();
     ListenableFuture<GetOnlineFeaturesResponse> first = server.askLater("u1");
-    // Were it sent at once, it would be refused.
+    // If the client sent it at once, the server would refuse it.
     ListenableFuture<GetOnlineFeaturesResponse> second = server.askLater("u1");
 
     redis.resume();

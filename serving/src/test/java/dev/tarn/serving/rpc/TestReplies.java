@@ -30,7 +30,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
-/** Calls whose time is over when a thread takes them up, which on the wire is a matter of luck. */
+/** Checks calls whose time is over when a thread begins them; over a network that takes luck. */
 class TestReplies {
 
   private final ScheduledExecutorService timer = Executors.newSingleThreadScheduledExecutor();
@@ -70,7 +70,7 @@ class TestReplies {
     assertThat(begun).hasValue(1);
   }
 
-  /** How a call ends that the server takes up in a context. */
+  /** Returns the status of a call that the server begins in a context. */
   private Status callIn(Context context) throws IOException {
     ServerInterceptor inContext =
         new ServerInterceptor() {

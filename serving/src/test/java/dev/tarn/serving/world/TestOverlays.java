@@ -35,7 +35,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Versions that hold only what differs from another one. */
+/** Checks versions that hold only what differs from another version. */
 class TestOverlays extends ServingTest {
 
   /** Names the view in the log, which all tests share. */
@@ -114,7 +114,7 @@ class TestOverlays extends ServingTest {
         .isEqualTo(2);
   }
 
-  /** One read of Redis's is one packet of the server's: it has nothing else to say meanwhile. */
+  /** Counts flushes: each packet of the server is one read of Redis, as it sends nothing else. */
   @Test
   void overlayAndBaseAreOneRoundTrip() {
     RedisFixture own = RedisFixture.start();
@@ -134,7 +134,7 @@ class TestOverlays extends ServingTest {
 
     assertThat(server.ask(ids).getResultsMap()).hasSize(20);
 
-    // Two more are those of INFO: the one for the HGETs above and the one that counts.
+    // Two more are INFO: one for the HGETs above and one for this count.
     assertThat(stat("stats", "total_reads_processed:") - reads).isEqualTo(1 + 2);
     assertThat(hgets() - hgets).isEqualTo(40);
   }
@@ -256,8 +256,8 @@ class TestOverlays extends ServingTest {
 
     String problem =
         lacking.equals("own buckets")
-            ? "its manifest lacks buckets, entity or as_of"
-            : "its manifest's base lacks buckets, version or as_of";
+            ? "its version record lacks buckets or as_of"
+            : "the base in its version record lacks buckets, version or as_of";
     soon()
         .untilAsserted(
             () ->
@@ -293,7 +293,7 @@ class TestOverlays extends ServingTest {
     clients.shutdown();
   }
 
-  /** The version of each answer, which is checked to be of that version alone. */
+  /** Returns the version of each answer, and checks that all of the answer is of that version. */
   private List<String> askUntil(AtomicBoolean isDone) {
     List<String> versions = new ArrayList<>();
     while (!isDone.get()) {

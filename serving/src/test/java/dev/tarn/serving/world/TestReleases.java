@@ -26,7 +26,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** How a running server follows what is released. */
+/** Checks how a running server follows what is released. */
 class TestReleases extends ServingTest {
 
   @Test
@@ -181,7 +181,7 @@ class TestReleases extends ServingTest {
 
     soon().untilAsserted(() -> assertThat(numberOf("b")).isEqualTo(2));
     assertThat(numberOf(view)).isEqualTo(1);
-    // Several reads later it is still said once, and a later version that can be served is.
+    // After several reads it is still logged once, and a later good version is used.
     number("b", 3).write("v3");
     pushes.release("b", "v3");
     soon().untilAsserted(() -> assertThat(numberOf("b")).isEqualTo(3));
@@ -224,8 +224,8 @@ class TestReleases extends ServingTest {
   }
 
   /**
-   * Every feature of version n has the value n, in two views that are always released together: an
-   * answer with two numbers in it would be a mix.
+   * Gives every feature of version n the value n, in two views that are always released together.
+   * An answer with two numbers in it would be a mix.
    */
   @Test
   void noAnswerMixesVersionsHoweverOftenTheyAreReleased() throws Exception {
@@ -268,7 +268,7 @@ class TestReleases extends ServingTest {
     clients.shutdown();
   }
 
-  /** The version of each answer, which is checked to be of that version alone. */
+  /** Returns the version of each answer, and checks that all of the answer is of that version. */
   private List<Long> askUntil(AtomicBoolean isDone, String[] ids) {
     List<Long> versions = new ArrayList<>();
     while (!isDone.get()) {
@@ -290,7 +290,7 @@ class TestReleases extends ServingTest {
     return versions;
   }
 
-  /** A view whose only feature, {@code n_VIEW}, is a number. */
+  /** Returns a view whose only feature, {@code n_VIEW}, is a number. */
   private Pushes.View number(String view, long value) {
     return pushes.view(view, "user").feature("n_" + view, Kind.KIND_BIGINT).row("u1", value);
   }

@@ -11,28 +11,28 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 
 /**
- * Asks a connection of Lettuce's, which does not tell, on which thread it reads and writes. {@link
- * RedisWire} answers it; it never gets to Redis.
+ * Finds the event loop of a Lettuce connection, which Lettuce does not expose. It passes as a
+ * command that {@link RedisWire} answers; it never gets to Redis.
  */
-final class ThreadQuestion extends Command<byte[], byte[], Void> {
+final class EventLoopProbe extends Command<byte[], byte[], Void> {
 
   private final CompletableFuture<EventLoop> answer = new CompletableFuture<>();
 
-  ThreadQuestion() {
+  EventLoopProbe() {
     super(CommandType.ECHO, null);
   }
 
   /**
-   * The thread of a connection.
+   * Returns the thread that reads and writes a connection.
    *
-   * @throws RedisException if the connection takes no commands: was it made a moment ago, it may
-   *     take them soon, see {@link RedisConnector#first}
+   * @throws RedisException if the connection accepts no commands; a new one may accept them soon,
+   *     see {@link RedisConnector#first}
    */
-  static EventLoop ask(StatefulRedisConnection<byte[], byte[]> connection) {
-    ThreadQuestion question = new ThreadQuestion();
-    var unused = connection.dispatch(question);
+  static EventLoop eventLoopOf(StatefulRedisConnection<byte[], byte[]> connection) {
+    EventLoopProbe probe = new EventLoopProbe();
+    var unused = connection.dispatch(probe);
     try {
-      return question.answer.join();
+      return probe.answer.join();
     } catch (CompletionException e) {
       throw e.getCause() instanceof RedisException refused
           ? refused

@@ -5,8 +5,7 @@ import com.github.benmanes.caffeine.cache.Caffeine;
 import dev.tarn.manifest.StoredFeature;
 import dev.tarn.serving.access.Caller;
 import dev.tarn.serving.lookup.Selection.Place;
-import dev.tarn.serving.rpc.Failures;
-import dev.tarn.serving.world.ServedView;
+import dev.tarn.serving.world.ReleasedView;
 import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -15,8 +14,8 @@ import java.util.Optional;
 import java.util.TreeMap;
 import java.util.stream.Stream;
 
-/** An entity with the features of all its released views, by plain and by full name. */
-public final class ServedEntity {
+/** The features of one entity in all its released views, by plain and by full name. */
+final class EntityFeatures {
 
   private static final int MAX_SELECTED = 100;
 
@@ -25,31 +24,32 @@ public final class ServedEntity {
   private final Map<String, Place> byFullName = new TreeMap<>();
   private final Map<String, Place> byPlainName = new TreeMap<>();
 
-  /** Plain names that are in several views: their full names. */
+  /** The full names of each plain name that several views have. */
   private final Map<String, List<String>> ambiguous = new TreeMap<>();
 
   private final List<String> names;
   private final Selection all;
 
-  /** By the names that were asked for: clients ask for the same ones again and again. */
+  /** The selections by the names that were asked for, as clients repeat their requests. */
   private final Cache<List<String>, Selection> selected =
       Caffeine.newBuilder().maximumSize(MAX_SELECTED).executor(Runnable::run).build();
 
   /**
-   * An entity of some views.
+   * Collects the features of an entity.
    *
-   * @param caller who sees no others; empty: these are all that there are
+   * @param views the views of the entity that the caller may see
+   * @param caller empty if these are all views
    */
-  public ServedEntity(String name, Collection<ServedView> views, Optional<Caller> caller) {
+  EntityFeatures(String name, Collection<ReleasedView> views, Optional<Caller> caller) {
     this.name = name;
     this.caller = caller;
     Map<String, List<String>> fullNames = new TreeMap<>();
-    for (ServedView view : views) {
+    for (ReleasedView view : views) {
       for (int i = 0; i < view.features().size(); i++) {
         StoredFeature feature = view.features().get(i);
         String fullName = view.name() + "." + feature.getName();
         byFullName.put(fullName, new Place(view, i));
-        fullNames.merge(feature.getName(), List.of(fullName), ServedEntity::joined);
+        fullNames.merge(feature.getName(), List.of(fullName), EntityFeatures::joined);
       }
     }
     Map<String, Place> chosen = new LinkedHashMap<>();
@@ -72,21 +72,23 @@ public final class ServedEntity {
     return name;
   }
 
-  /** All features: by plain name, or by full name where several views have the plain one. */
+  /**
+   * Selects all features, by plain name, or by full name where several views have the plain one.
+   */
   Selection all() {
     return all;
   }
 
-  /** The feature of a full name, {@code view.feature}. */
-  public Optional<Place> place(String fullName) {
+  /** Finds the feature of a full name, {@code view.feature}. */
+  Optional<Place> place(String fullName) {
     return Optional.ofNullable(byFullName.get(fullName));
   }
 
   /**
-   * The features of a request's {@code feature_names}.
+   * Selects the features of a request's {@code feature_names}.
    *
-   * @throws io.grpc.StatusRuntimeException INVALID_ARGUMENT for a name that no view has or several
-   *     have; PERMISSION_DENIED for a name that the caller sees no view with
+   * @throws LookupRefusedException INVALID for a name that no view has or several have; DENIED for
+   *     a name that is in no view that the caller may see
    */
   Selection select(List<String> names) {
     Selection known = selected.getIfPresent(names);
@@ -94,7 +96,7 @@ public final class ServedEntity {
       return known;
     }
     Selection selection = selectAnew(names);
-    // A longer list has names twice, and may be as long as a request.
+    // A longer list repeats names and may be as long as a request, so it is not kept.
     if (names.size() <= byPlainName.size() + byFullName.size()) {
       selected.put(List.copyOf(names), selection);
     }
@@ -110,11 +112,13 @@ public final class ServedEntity {
         place = byFullName.get(asked);
       }
       if (place == null && caller.isPresent() && !ambiguous.containsKey(asked)) {
-        throw Failures.denied(
-            "feature_names[%d]".formatted(i), caller.get(), "feature " + Failures.quote(asked));
+        throw LookupRefusedException.denied(
+            "feature_names[%d]".formatted(i),
+            caller.get(),
+            "feature " + LookupRefusedException.quote(asked));
       }
       if (place == null) {
-        throw Failures.invalid("feature_names[%d]".formatted(i), problemOf(asked));
+        throw LookupRefusedException.invalid("feature_names[%d]".formatted(i), problemOf(asked));
       }
       chosen.put(asked, place);
     }
@@ -132,7 +136,10 @@ public final class ServedEntity {
     }
     Collection<String> known = asked.contains(".") ? byFullName.keySet() : names;
     return "no feature %s of entity '%s'%s"
-        .formatted(Failures.quote(asked), name, Failures.suggest(asked, known));
+        .formatted(
+            LookupRefusedException.quote(asked),
+            name,
+            LookupRefusedException.suggest(asked, known));
   }
 
   private static List<String> joined(List<String> some, List<String> more) {

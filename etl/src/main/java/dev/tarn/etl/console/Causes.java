@@ -3,14 +3,14 @@ package dev.tarn.etl.console;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Says in one line why something failed, of exceptions that wrap each other many times over. */
-public final class Failures {
+/** Says in one line why something failed, where exceptions wrap each other many times over. */
+public final class Causes {
 
-  private Failures() {}
+  private Causes() {}
 
   /**
-   * The message of the innermost cause that has one, in one line, with the name of its class where
-   * the message alone would say nothing (a file's name, a number).
+   * Finds the message of the innermost cause that has one. The result is one line, with the name of
+   * the cause's class where the message alone would say nothing (a file's name, a number).
    */
   public static String reason(Throwable failure) {
     List<Throwable> causes = causes(failure);
@@ -24,7 +24,7 @@ public final class Failures {
     return failure.getClass().getSimpleName();
   }
 
-  /** Whether any of the causes is of this class. */
+  /** Tells whether any of the causes is of this class. */
   public static boolean has(Throwable failure, Class<? extends Throwable> kind) {
     return causes(failure).stream().anyMatch(kind::isInstance);
   }

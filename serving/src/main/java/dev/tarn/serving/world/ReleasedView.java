@@ -5,7 +5,7 @@ import com.google.protobuf.util.Timestamps;
 import dev.tarn.api.v1.Feature;
 import dev.tarn.api.v1.FeatureView;
 import dev.tarn.api.v1.ViewVersion;
-import dev.tarn.manifest.Base;
+import dev.tarn.layer.Layers;
 import dev.tarn.manifest.FeatureType;
 import dev.tarn.manifest.Manifest;
 import dev.tarn.manifest.StoredFeature;
@@ -17,10 +17,10 @@ import dev.tarn.row.RowWriter;
 import java.util.List;
 
 /**
- * A feature view in its released version, with all that finding and decoding a row needs worked out
- * once. Immutable.
+ * A feature view in its released version, with all that is needed to find and decode a row. It is
+ * immutable and computed once per release.
  */
-public final class ServedView {
+public final class ReleasedView {
 
   private static final long NO_LIMIT = -1;
 
@@ -28,21 +28,21 @@ public final class ServedView {
   private final Manifest manifest;
   private final Release release;
   private final ViewVersion viewVersion;
-  private final List<Layer> layers;
+  private final Layers layers;
   private final long maxAgeMicros;
   private final List<FeatureType> types;
 
   /**
-   * A view as its manifest describes it.
+   * Creates the view from its version record.
    *
    * @throws IllegalArgumentException if this server can't serve it; the message says why
    */
-  public ServedView(RedisKeys keys, Manifest manifest, Release release) {
+  public ReleasedView(RedisKeys keys, Manifest manifest, Release release) {
     check(manifest);
     this.keys = keys;
     this.manifest = manifest;
     this.release = release;
-    layers = Layer.of(keys, manifest);
+    layers = Layers.of(keys, manifest);
     maxAgeMicros = manifest.hasMaxAge() ? Durations.toMicros(manifest.getMaxAge()) : NO_LIMIT;
     types = manifest.getFeaturesList().stream().map(StoredFeature::getType).toList();
     viewVersion =
@@ -55,16 +55,16 @@ public final class ServedView {
             .build();
   }
 
-  /** The same version, released anew. */
-  ServedView with(Release release) {
-    return new ServedView(keys, manifest, release);
+  /** Returns the same version with another release. */
+  ReleasedView with(Release release) {
+    return new ReleasedView(keys, manifest, release);
   }
 
   public String name() {
     return manifest.getFeatureView();
   }
 
-  String entity() {
+  public String entity() {
     return manifest.getEntity();
   }
 
@@ -72,7 +72,7 @@ public final class ServedView {
     return manifest.getFeaturesList();
   }
 
-  /** The types of {@link #features()}, in the order in which a row has its values. */
+  /** Returns the types of {@link #features()}, in the order of the values in a row. */
   public List<FeatureType> types() {
     return types;
   }
@@ -85,15 +85,17 @@ public final class ServedView {
     return viewVersion;
   }
 
-  /** Where its rows are: see {@link Layer#of}. */
-  public List<Layer> layers() {
+  /** Returns the layers that its rows lie in. */
+  public Layers layers() {
     return layers;
   }
 
+  /** Returns whether a row of this event time is older than the view's maximum age. */
   public boolean isTooOld(long eventMicros, long nowMicros) {
     return maxAgeMicros != NO_LIMIT && eventMicros < nowMicros - maxAgeMicros;
   }
 
+  /** Describes the view as {@code ListFeatureViews} answers it. */
   public FeatureView describe() {
     FeatureView.Builder view =
         FeatureView.newBuilder()
@@ -132,16 +134,8 @@ public final class ServedView {
           "its rows are in format %d and this server reads %d: update the server"
               .formatted(manifest.getRowFormat(), RowWriter.FORMAT));
     }
-    // An overlay in which nothing differs from its base has no buckets.
-    if (manifest.getBuckets() < (manifest.hasBase() ? 0 : 1)
-        || manifest.getEntity().isEmpty()
-        || !manifest.hasAsOf()) {
-      throw new IllegalArgumentException("its manifest lacks buckets, entity or as_of");
-    }
-    Base base = manifest.getBase();
-    if (manifest.hasBase()
-        && (base.getBuckets() < 1 || base.getVersion().isEmpty() || !base.hasAsOf())) {
-      throw new IllegalArgumentException("its manifest's base lacks buckets, version or as_of");
+    if (manifest.getEntity().isEmpty()) {
+      throw new IllegalArgumentException("its version record lacks an entity");
     }
     for (StoredFeature feature : manifest.getFeaturesList()) {
       if (!isKnown(feature.getType())) {
@@ -157,7 +151,7 @@ public final class ServedView {
       case KIND_UNSPECIFIED, UNRECOGNIZED -> false;
       case KIND_ARRAY -> isKnown(type.getElement());
       case KIND_STRUCT ->
-          type.getFieldsList().stream().map(StructField::getType).allMatch(ServedView::isKnown);
+          type.getFieldsList().stream().map(StructField::getType).allMatch(ReleasedView::isKnown);
       default -> true;
     };
   }

@@ -1,0 +1,109 @@
+package dev.tarn.etl.definition;
+
+import dev.tarn.cli.Suggestion;
+import dev.tarn.etl.definition.Source.Format;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.stream.Stream;
+import org.apache.spark.sql.types.StructType;
+
+/** Reads the sources of a definition file. */
+final class SourceReader {
+
+  private final Problems problems;
+  private final Names names;
+
+  SourceReader(Problems problems, Names names) {
+    this.problems = problems;
+    this.names = names;
+  }
+
+  /** Adds the sources below {@code sources} to those read before. */
+  void read(Node file, Map<String, Source> sources) {
+    for (Map.Entry<String, Node> entry : file.named("sources")) {
+      Node node = entry.getValue();
+      Optional<Format> format = format(node);
+      boolean isTable = format.equals(Optional.of(Format.ICEBERG));
+      Optional<String> location =
+          isTable
+              ? node.required("table", "tarn.raw.transactions")
+              : node.required("path", "\"s3://lake/transactions\"");
+      Optional<StructType> schema = schema(node);
+      Map<String, String> options = new TreeMap<>();
+      node.object("options")
+          .ifPresent(
+              given ->
+                  given
+                      .keys()
+                      .forEach(key -> given.text(key).ifPresent(text -> options.put(key, text))));
+      boolean isText = format.filter(kind -> kind == Format.CSV || kind == Format.JSON).isPresent();
+      if (isText && !node.has("schema")) {
+        problems.add(
+            node.position(),
+            "schema is missing, and a guess would change with the data:"
+                + " schema = \"user_id BIGINT, amount DECIMAL(10,2)\"");
+      }
+      if (isTable && schema.isPresent()) {
+        problems.add(node.position("schema"), "an Iceberg table brings its own schema");
+      }
+      Optional<String> timestamp = node.text("timestamp");
+      node.refuseUnknownKeys();
+      if (format.isPresent() && location.isPresent()) {
+        Source source =
+            new Source(
+                entry.getKey(),
+                format.get(),
+                location.get(),
+                schema,
+                timestamp,
+                options,
+                node.position());
+        names.put(sources, "source", source.name(), source, Source::position);
+      }
+    }
+  }
+
+  private Optional<Format> format(Node node) {
+    return node.required("format", "parquet")
+        .flatMap(
+            text -> {
+              Optional<Format> format =
+                  Stream.of(Format.values())
+                      .filter(value -> value.name().equalsIgnoreCase(text))
+                      .findFirst();
+              if (format.isEmpty()) {
+                List<String> known =
+                    Stream.of(Format.values())
+                        .map(value -> value.name().toLowerCase(Locale.ROOT))
+                        .toList();
+                problems.add(
+                    node.position("format"),
+                    "there is no format '%s'%s".formatted(text, Suggestion.forName(text, known)));
+              }
+              return format;
+            });
+  }
+
+  private Optional<StructType> schema(Node node) {
+    return node.text("schema")
+        .flatMap(
+            ddl -> {
+              try {
+                return Optional.of(StructType.fromDDL(ddl));
+              } catch (Exception e) { // Scala does not declare ParseException
+                problems.add(
+                    node.position("schema"),
+                    "schema does not parse, e.g. \"user_id BIGINT, amount DECIMAL(10,2)\": "
+                        + firstLine(e));
+                return Optional.empty();
+              }
+            });
+  }
+
+  private static String firstLine(Throwable e) {
+    return e.getMessage().strip().lines().findFirst().orElse("");
+  }
+}

@@ -1,0 +1,103 @@
+package dev.tarn.etl.definition;
+
+import dev.tarn.cli.Suggestion;
+import dev.tarn.etl.definition.FeatureView.History;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/** Reads the feature views of a definition file. */
+final class ViewReader {
+
+  private final Problems problems;
+  private final Names names;
+  private final Map<String, Entity> entities;
+  private final Map<String, Source> sources;
+  private final FeatureReader features;
+  private final CheckReader checks;
+
+  ViewReader(
+      Problems problems, Names names, Map<String, Entity> entities, Map<String, Source> sources) {
+    this.problems = problems;
+    this.names = names;
+    this.entities = entities;
+    this.sources = sources;
+    features = new FeatureReader(problems, names);
+    checks = new CheckReader(problems, names);
+  }
+
+  /** Adds the views below {@code feature-views} to those read before. */
+  void read(Node file, Map<String, FeatureView> views) {
+    for (Map.Entry<String, Node> entry : file.named("feature-views")) {
+      Node node = entry.getValue();
+      Optional<Entity> entity =
+          node.required("entity", "user")
+              .flatMap(name -> names.known(entities, "entity", name, node.position("entity")));
+      List<Source> used = new ArrayList<>();
+      for (Map.Entry<String, Position> source : node.texts("sources")) {
+        names.known(sources, "source", source.getKey(), source.getValue()).ifPresent(used::add);
+      }
+      if (!node.has("sources")) {
+        problems.add(node.position(), "sources is missing: sources = [transactions]");
+      }
+      Optional<String> sql =
+          node.required("sql", "\"\"\"SELECT … FROM … WHERE … :as_of … GROUP BY …\"\"\"");
+      List<Feature> given = features.read(node, entity);
+      List<Check> givenChecks =
+          node.object("checks").map(object -> checks.read(object, given)).orElse(List.of());
+      FeatureView view =
+          new FeatureView(
+              entry.getKey(),
+              entity.orElse(Entity.unknown(node.position())),
+              used,
+              sql.orElse(""),
+              given,
+              history(node),
+              node.duration("max-age"),
+              givenChecks,
+              node.text("description").orElse(""),
+              node.text("owner").orElse(""),
+              node.names("tags"),
+              node.position(),
+              node.position("sql"));
+      node.refuseUnknownKeys();
+      names.put(views, "feature view", view.name(), view, FeatureView::position);
+    }
+  }
+
+  /** Refuses two features of one name for an entity, since lookups ask by entity and name. */
+  void refuseAmbiguousFeatures(Collection<FeatureView> views) {
+    Map<String, FeatureView> first = new HashMap<>();
+    for (FeatureView view : views) {
+      if (view.entity().isUnknown()) {
+        continue;
+      }
+      for (Feature feature : view.features()) {
+        FeatureView other = first.putIfAbsent(view.entity().name() + " " + feature.name(), view);
+        if (other != null && !other.name().equals(view.name())) {
+          problems.add(
+              feature.position(),
+              "entity '%s' has a feature '%s' in view '%s' already; give this one another name"
+                  .formatted(view.entity().name(), feature.name(), other.name()));
+        }
+      }
+    }
+  }
+
+  private History history(Node view) {
+    Optional<String> given = view.text("history");
+    if (given.isEmpty() || given.get().equals("full")) {
+      return History.FULL;
+    }
+    if (!given.get().equals("changes")) {
+      problems.add(
+          view.position("history"),
+          "there is no history '%s'%s"
+              .formatted(given.get(), Suggestion.forName(given.get(), List.of("full", "changes"))));
+    }
+    return History.CHANGES;
+  }
+}

@@ -1,0 +1,221 @@
+package dev.tarn.etl.push;
+
+import com.google.protobuf.util.Timestamps;
+import dev.tarn.cli.TarnException;
+import dev.tarn.etl.console.Console;
+import dev.tarn.etl.console.Pulse;
+import dev.tarn.etl.definition.FeatureView;
+import dev.tarn.etl.lake.Lake;
+import dev.tarn.etl.lake.SnapshotRows;
+import dev.tarn.etl.redis.RedisServers;
+import dev.tarn.etl.redis.VersionStore;
+import dev.tarn.layer.Buckets;
+import dev.tarn.layer.Layers;
+import dev.tarn.manifest.Manifest;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import org.apache.spark.api.java.JavaRDD;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.sql.Column;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.catalyst.InternalRow;
+import org.apache.spark.sql.functions;
+import org.apache.spark.util.LongAccumulator;
+
+/** Makes a version of a planned one: mints its name, writes its rows and reads them back. */
+final class VersionWriter {
+
+  private static final int ROWS_PER_TASK = 500_000;
+
+  /** A delta's rows are few: a task for each core would cost more than the rows take. */
+  private static final int DELTA_ROWS_PER_TASK = 20_000;
+
+  /** Long rows make small buckets, so that a bucket is read in one go. */
+  private static final int BYTES_PER_BUCKET = 64 << 10;
+
+  private static final int SAMPLE = 1_000;
+
+  private final Lake lake;
+  private final RedisServers redis;
+  private final VersionStore versions;
+  private final PushSettings settings;
+  private final Console console;
+
+  VersionWriter(
+      Lake lake,
+      RedisServers redis,
+      VersionStore versions,
+      PushSettings settings,
+      Console console) {
+    this.lake = lake;
+    this.redis = redis;
+    this.versions = versions;
+    this.settings = settings;
+    this.console = console;
+  }
+
+  /**
+   * Chooses a name that nobody else writes under, after a look at whether Redis has the room.
+   *
+   * @throws TarnException if Redis lacks the room
+   */
+  MintedVersion mint(PlannedVersion plan, Leases leases) {
+    String view = plan.view().name();
+    Manifest planned = plan.planned();
+    long about = plan.aboutRows();
+    Dataset<Row> encoded = encode(plan, planned);
+    double rowBytes = averageBytes(encoded);
+    int rowsPerBucket =
+        (int) Math.max(1, Math.min(settings.rowsPerBucket(), BYTES_PER_BUCKET / rowBytes));
+    int buckets = Math.toIntExact(1 + Math.max(0, about - 1) / rowsPerBucket);
+    new MemoryCheck(redis).check(view, about, rowBytes, buckets);
+    String version = versions.mint(view, buckets, settings.lease());
+    leases.hold(view, version, buckets);
+    return new MintedVersion(
+        plan,
+        planned.toBuilder().setVersion(version).setBuckets(buckets).build(),
+        encoded,
+        tasks(plan));
+  }
+
+  /** Writes every row next to what is released. */
+  WrittenVersion write(MintedVersion minted) {
+    Manifest manifest = minted.manifest();
+    Instant start = Instant.now();
+    LongAccumulator progress = lake.spark().sparkContext().longAccumulator("rows pushed");
+    Buckets own = Layers.ownBuckets(redis.settings().keys(), manifest);
+    BucketWriter writer =
+        new BucketWriter(
+            redis,
+            own,
+            new RestoreProbe(redis).isTaken(own.keyPrefix()),
+            settings.expireUnreleased().toMillis(),
+            settings.rowsPerSecond() / Math.min(minted.tasks(), defaultParallelism()),
+            progress);
+    JavaRDD<InternalRow> sorted = EncodedRows.byBucket(minted.encoded(), own, minted.tasks());
+    List<WrittenBuckets> written;
+    try (Pulse pulse = showWriting(minted, progress, start)) {
+      written = sorted.mapPartitions(writer).collect();
+    }
+    Duration writing = Duration.between(start, Instant.now());
+    long rows = written.stream().mapToLong(WrittenBuckets::rows).sum();
+    if (rows == 0 && minted.plan().delta().isEmpty()) {
+      throw Planning.withoutRows(minted.view(), minted.plan().snapshot());
+    }
+    if (writing.compareTo(settings.expireUnreleased()) > 0) {
+      throw new TarnException(
+          "%s: writing took %d min, and unreleased rows expire after %d (push.expire-unreleased)"
+              .formatted(
+                  minted.view(), writing.toMinutes(), settings.expireUnreleased().toMinutes()));
+    }
+    return new WrittenVersion(
+        minted, manifest.toBuilder().setOwnRows(rows).setRows(rows).build(), written, writing);
+  }
+
+  /**
+   * Reads every row back and lets the rows stay. May be done again.
+   *
+   * @throws TarnException that names rows, if any is not as it was written
+   */
+  ReadBackVersion readBack(WrittenVersion version) {
+    Instant start = Instant.now();
+    PlannedVersion plan = version.minted().plan();
+    Manifest manifest = version.manifest();
+    List<WrittenBuckets> written = version.written();
+    String view = plan.view().name();
+    console.progress("%s: reading %,d rows back", view, manifest.getOwnRows());
+    Layers layers = Layers.of(redis.settings().keys(), manifest);
+    ReadBack reader = new ReadBack(redis, layers);
+    ReadBack.Result found =
+        new JavaSparkContext(lake.spark().sparkContext())
+                .parallelize(written, Math.max(1, written.size()))
+                .mapPartitions(reader)
+                .collect()
+                .stream()
+                .reduce(ReadBack.Result.NONE, ReadBack.Result::plus);
+    // The lease is renewed first: if another push took this one for dead, it removed the rows that
+    // are gone. And whoever discards the version from here on removes its rows. A push that lost
+    // its version before would otherwise let rows stay that nobody knows of.
+    if (!versions.renew(view, manifest.getVersion(), manifest.getBuckets(), settings.lease())) {
+      throw Leases.lost(view, manifest.getVersion(), settings.lease());
+    }
+    if (!found.differing().isEmpty()) {
+      throw new TarnException(
+          "%s: %,d of %,d buckets are not in Redis as they were written, so version %s is not released:\n  %s"
+              .formatted(
+                  view,
+                  found.differing().size(),
+                  written.stream().mapToInt(WrittenBuckets::size).sum(),
+                  manifest.getVersion(),
+                  String.join(
+                      "\n  ",
+                      new Differences(redis, layers.get(0).buckets())
+                          .describe(version.minted().encoded(), found.differing()))));
+    }
+    Manifest.Builder complete = manifest.toBuilder();
+    plan.delta()
+        .ifPresent(
+            overlay ->
+                complete.setRows(overlay.base().getRows() + found.added() - found.removed()));
+    versions.persist(manifest);
+    complete.setCreatedAt(Timestamps.fromMillis(versions.now().toEpochMilli()));
+    return new ReadBackVersion(
+        version, complete.build(), Duration.between(start, Instant.now()), plan.seen());
+  }
+
+  private Dataset<Row> encode(PlannedVersion plan, Manifest planned) {
+    // Where a table stores changes, an entity's row goes on being given until a record ends it.
+    Column eventTimestamp =
+        planned.getCarriesForward()
+            ? functions.coalesce(
+                functions.col(FeatureView.PRESENT_UNTIL), functions.lit(plan.extent().newest()))
+            : functions.col(FeatureView.EVENT_TIMESTAMP);
+    return plan.delta()
+        .map(overlay -> overlay.rows(eventTimestamp, planned))
+        .orElseGet(
+            () ->
+                EncodedRows.of(
+                    SnapshotRows.of(lake, plan.view().name(), plan.snapshot().snapshotId()),
+                    plan.view(),
+                    eventTimestamp,
+                    planned));
+  }
+
+  /** Averages the bytes of an id with its row over a sample. */
+  private static double averageBytes(Dataset<Row> encoded) {
+    return encoded.selectExpr("length(id) + length(row)").takeAsList(SAMPLE).stream()
+        .mapToInt(row -> row.getInt(0))
+        .average()
+        .orElse(1);
+  }
+
+  private int tasks(PlannedVersion plan) {
+    long about = plan.aboutRows();
+    int tasks = (int) Math.max(defaultParallelism(), about / ROWS_PER_TASK);
+    return plan.delta().isPresent()
+        ? (int) Math.max(1, Math.min(tasks, about / DELTA_ROWS_PER_TASK))
+        : tasks;
+  }
+
+  private int defaultParallelism() {
+    return lake.spark().sparkContext().defaultParallelism();
+  }
+
+  private Pulse showWriting(MintedVersion minted, LongAccumulator done, Instant start) {
+    long about = minted.plan().aboutRows();
+    return new Pulse(
+        () -> {
+          double seconds = Duration.between(start, Instant.now()).toMillis() / 1000.0;
+          double speed = done.value() / seconds;
+          String left =
+              done.value() == 0
+                  ? ""
+                  : ", about %,.0f s left".formatted(Math.max(0, about - done.value()) / speed);
+          console.progress(
+              "%s: %,d of about %,d rows written, %,.0f rows/s%s",
+              minted.view(), done.value(), about, speed, left);
+        });
+  }
+}
