@@ -41,7 +41,10 @@ class ShippedJarsIT {
     Set<String> own = classNames();
     assertThat(own).contains("BenchPushJob.class");
     own.removeAll(Set.of("Main.class", "package-info.class"));
-    assertThat(shipped.stream().filter(name -> name.startsWith("dev/tarn/")).map(ShippedJarsIT::simple))
+    assertThat(
+            shipped.stream()
+                .filter(name -> name.startsWith("dev/tarn/"))
+                .map(ShippedJarsIT::simple))
         .doesNotContainAnyElementsOf(own);
   }
 

@@ -3,8 +3,8 @@ package dev.tarn.bench.faults;
 import dev.tarn.cli.CommandLine;
 import dev.tarn.cli.Settings;
 import dev.tarn.cli.TarnException;
-import dev.tarn.etl.console.Console;
 import dev.tarn.etl.console.Causes;
+import dev.tarn.etl.console.Console;
 import java.io.IOException;
 import java.time.Duration;
 import java.time.Instant;
@@ -49,8 +49,7 @@ public final class BenchFaultsJob {
       new BenchFaultsJob(console, kills, minutes, report, stage).run();
     } catch (IOException e) {
       throw new TarnException(
-          "the faults could not be tried in %s: %s".formatted(stage.folder(), Causes.reason(e)),
-          e);
+          "the faults could not be tried in %s: %s".formatted(stage.folder(), Causes.reason(e)), e);
     } finally {
       stage.close();
     }

@@ -215,7 +215,9 @@ final class FaultMaker {
     }
   }
 
-  /** Starts two pushes at once: of one snapshot, or of two with the older or the newer one first. */
+  /**
+   * Starts two pushes at once: of one snapshot, or of two with the older or the newer one first.
+   */
   private void pushTwice() {
     Driver one = stage.driver();
     Driver other = stage.driver();

@@ -60,10 +60,7 @@ record Leftovers(int keys, int leases, int tags) {
     refs.remove("main");
     Set<String> both = new HashSet<>(refs);
     both.retainAll(tags);
-    return new Leftovers(
-        keys,
-        leases,
-        refs.size() + tags.size() - 2 * both.size());
+    return new Leftovers(keys, leases, refs.size() + tags.size() - 2 * both.size());
   }
 
   @Override

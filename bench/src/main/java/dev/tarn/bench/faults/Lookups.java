@@ -90,7 +90,9 @@ final class Lookups implements AutoCloseable {
     return false;
   }
 
-  /** Looks up all entities in one request and gives the version that answered; empty after an error. */
+  /**
+   * Looks up all entities in one request and gives the version that answered; empty after an error.
+   */
   Optional<String> sweep() {
     return lookUp(IntStream.rangeClosed(1, Truth.ENTITIES + 50).boxed().toList());
   }

@@ -222,7 +222,9 @@ public final class BenchLookupJob {
   private void say(Latency latency) {
     console.say(
         "    p50 %s ms, p99 %s ms, p99.9 %s ms",
-        LookupReport.millis(latency.p50()), LookupReport.millis(latency.p99()), LookupReport.millis(latency.p999()));
+        LookupReport.millis(latency.p50()),
+        LookupReport.millis(latency.p99()),
+        LookupReport.millis(latency.p999()));
   }
 
   /** Measures single entities at a quarter of saturation, where the processors still have time. */

@@ -42,7 +42,9 @@ final class LoadGenerators {
   /** Time between the starts of a pacer's connections, which all send the same. */
   private static final int MILLIS_BETWEEN = 7;
 
-  /** Time in which connections are made; it is not measured, as a server in use has them already. */
+  /**
+   * Time in which connections are made; it is not measured, as a server in use has them already.
+   */
   private static final int RAMP_UP_SECONDS = 1;
 
   /** Requests under way on a connection: so many that a late answer holds nothing back. */

@@ -147,10 +147,14 @@ final class LookupReport {
         new Figure("Zipf 1.0, no near cache: requests/s", without.perSecond(), "-"),
         new Figure("Zipf 1.0, near cache: requests/s", with.perSecond(), "-"),
         new Figure("Zipf 1.0, near cache: share of rows in it", skewed.nearShare(), "-"),
-        new Figure( "Zipf 1.0: near cache ÷ without", with.perSecond() / without.perSecond(), ">= 1.8"),
+        new Figure(
+            "Zipf 1.0: near cache ÷ without", with.perSecond() / without.perSecond(), ">= 1.8"),
         new Figure("Zipf 1.0, no near cache: CPU µs, Redis's too", without.cpuMicros(), "-"),
         new Figure("Zipf 1.0, near cache: CPU µs, Redis's too", with.cpuMicros(), "-"),
-        new Figure( "Zipf 1.0: CPU without near cache ÷ with", without.cpuMicros() / with.cpuMicros(), "-"));
+        new Figure(
+            "Zipf 1.0: CPU without near cache ÷ with",
+            without.cpuMicros() / with.cpuMicros(),
+            "-"));
   }
 
   private double ratio(LookupShape shape, String rival) {

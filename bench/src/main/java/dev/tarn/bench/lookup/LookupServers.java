@@ -42,8 +42,7 @@ final class LookupServers {
                 "redis.port=" + redis.port(),
                 "redis.namespace=" + settings.read(config -> config.getString("redis.namespace"))));
     words.addAll(more);
-    return ServerProcess.start(
-        folder.resolve(name), JVM, ServingJar.of(settings).server(words));
+    return ServerProcess.start(folder.resolve(name), JVM, ServingJar.of(settings).server(words));
   }
 
   /** Starts a rival; {@link RivalServer} says which kinds there are, and their argument. */

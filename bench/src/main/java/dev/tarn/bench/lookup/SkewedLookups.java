@@ -84,8 +84,7 @@ final class SkewedLookups {
     int count = Math.toIntExact(entities) - first;
     List<byte[]> requests = requests(first, count);
     long bytes = count / 10L * NEAR_BYTES;
-    console.say(
-        "%s, Zipf 1.0 over %,d entities, near cache for a tenth of them", SHAPE, count);
+    console.say("%s, Zipf 1.0 over %,d entities, near cache for a tenth of them", SHAPE, count);
     try (ServerProcess without = servers.tarn("without", List.of());
         ServerProcess with = servers.tarn("with", List.of("serving.near-cache-bytes=" + bytes))) {
       List<List<Skewed>> rounds = List.of(new ArrayList<>(), new ArrayList<>());
@@ -103,11 +102,13 @@ final class SkewedLookups {
         }
       }
       // The end of a round cuts off what each client waits for.
-      if (Math.max(ServerCounters.failed(without), ServerCounters.failed(with)) > (ROUNDS + 1L) * LoadGenerators.CLIENTS) {
+      if (Math.max(ServerCounters.failed(without), ServerCounters.failed(with))
+          > (ROUNDS + 1L) * LoadGenerators.CLIENTS) {
         throw new TarnException("skewed requests failed");
       }
       double hits = ServerCounters.sum(with, line -> line.startsWith("tarn_near_cache_hits_total"));
-      double misses = ServerCounters.sum(with, line -> line.startsWith("tarn_near_cache_misses_total"));
+      double misses =
+          ServerCounters.sum(with, line -> line.startsWith("tarn_near_cache_misses_total"));
       return new Result(
           Skewed.median(rounds.get(0)), Skewed.median(rounds.get(1)), hits / (hits + misses));
     }

@@ -29,7 +29,9 @@ public final class PacedLookups {
 
   private PacedLookups() {}
 
-  /** Takes the server's port, the number of entities (with ids from 0), lookups a second, seconds. */
+  /**
+   * Takes the server's port, the number of entities (with ids from 0), lookups a second, seconds.
+   */
   public static void main(String[] args) throws InterruptedException, ExecutionException {
     int entities = Integer.parseInt(args[1]);
     int perSecond = Integer.parseInt(args[2]);

@@ -12,7 +12,9 @@ import redis.clients.jedis.Jedis;
 import redis.clients.jedis.ScanParams;
 import redis.clients.jedis.ScanResult;
 
-/** A file with the rows that a push has written, as keys and values for rivals to write one by one. */
+/**
+ * A file with the rows that a push has written, as keys and values for rivals to write one by one.
+ */
 final class RowFile {
 
   private final Path path;

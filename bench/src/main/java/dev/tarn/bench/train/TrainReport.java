@@ -99,7 +99,9 @@ final class TrainReport {
                     stopped.contains(what)
                         ? ""
                         : "%,.0f"
-                            .formatted((what.contains("one entity") ? sizes.hot() : sizes.rows()) / median(what))));
+                            .formatted(
+                                (what.contains("one entity") ? sizes.hot() : sizes.rows())
+                                    / median(what))));
     TextTable figures = new TextTable("ratio (medians)", "is");
     ratios().forEach((name, value) -> figures.row(name, "%.2f".formatted(value)));
     if (sizes.hot() > 0) {

@@ -77,40 +77,40 @@ final class TrainTables {
   }
 
   private void prepare(String view, Definitions definitions) {
-      List<Integer> counts = asOfs(view);
-      if (counts.isEmpty()) {
-        return;
+    List<Integer> counts = asOfs(view);
+    if (counts.isEmpty()) {
+      return;
+    }
+    String made = "%s %d %d %d".formatted(view, sizes.entities(), sizes.features(), sizes.hot());
+    FeatureTable table = FeatureTable.find(lake.catalog(), view).orElse(null);
+    if (table != null
+        && made.equals(table.iceberg().properties().get("bench.made"))
+        && counts.stream().allMatch(count -> table.iceberg().refs().containsKey(tag(count)))) {
+      for (int count : counts) {
+        note(view, count, table.iceberg().refs().get(tag(count)).snapshotId());
       }
-      String made = "%s %d %d %d".formatted(view, sizes.entities(), sizes.features(), sizes.hot());
-      FeatureTable table = FeatureTable.find(lake.catalog(), view).orElse(null);
-      if (table != null
-          && made.equals(table.iceberg().properties().get("bench.made"))
-          && counts.stream().allMatch(count -> table.iceberg().refs().containsKey(tag(count)))) {
-        for (int count : counts) {
-          note(view, count, table.iceberg().refs().get(tag(count)).snapshotId());
+      return;
+    }
+    if (table != null) {
+      lake.catalog().drop(view);
+    }
+    console.say("making table %s", view);
+    // A build makes the table as builds do; the rows are written past it, as that is quicker.
+    var unused =
+        new Build(lake, Console.silent()).build(definitions.view(view), List.of(FIRST), false);
+    if (view.equals("hot")) {
+      write(view, hotRows());
+      counts.forEach(count -> tag(view, count));
+    } else {
+      for (int day = 0; day < counts.get(counts.size() - 1); day++) {
+        write(view, rowsOf(view, day));
+        if (counts.contains(day + 1)) {
+          tag(view, day + 1);
         }
-        return;
       }
-      if (table != null) {
-        lake.catalog().drop(view);
-      }
-      console.say("making table %s", view);
-      // A build makes the table as builds do; the rows are written past it, as that is quicker.
-      var unused =
-          new Build(lake, Console.silent()).build(definitions.view(view), List.of(FIRST), false);
-      if (view.equals("hot")) {
-        write(view, hotRows());
-        counts.forEach(count -> tag(view, count));
-      } else {
-        for (int day = 0; day < counts.get(counts.size() - 1); day++) {
-          write(view, rowsOf(view, day));
-          if (counts.contains(day + 1)) {
-            tag(view, day + 1);
-          }
-        }
-      }
-      FeatureTable written = FeatureTable.find(lake.catalog(), view).orElseThrow();
-      written.iceberg().updateProperties().set("bench.made", made).commit();
+    }
+    FeatureTable written = FeatureTable.find(lake.catalog(), view).orElseThrow();
+    written.iceberg().updateProperties().set("bench.made", made).commit();
   }
 
   /** The folder of definitions: {@code features}, or {@code limited} with a max age. */
@@ -191,7 +191,9 @@ final class TrainTables {
   }
 
   private String full(String view) {
-    return sizes.names(view).stream().map(name -> view + "." + name).collect(Collectors.joining(", "));
+    return sizes.names(view).stream()
+        .map(name -> view + "." + name)
+        .collect(Collectors.joining(", "));
   }
 
   /** Makes a row of every entity. */

@@ -47,8 +47,7 @@ final class TrainWays {
 
   /** Joins one entity with a long history as Tarn does. */
   void tarnHot() {
-    drop(
-        Training.join(lake.spark(), tables.hotSpine(), "hottest", options("features")).rows());
+    drop(Training.join(lake.spark(), tables.hotSpine(), "hottest", options("features")).rows());
   }
 
   private Map<String, String> options(String definitions) {
@@ -103,7 +102,8 @@ final class TrainWays {
     for (int h = 1; h <= views; h++) {
       all.append(" UNION ALL SELECT user_id, event_timestamp, 0, NULL");
       for (int v = 1; v <= views; v++) {
-        all.append(v == h ? ", struct(%s)".formatted(String.join(", ", sizes.names("v" + v))) : ", NULL");
+        all.append(
+            v == h ? ", struct(%s)".formatted(String.join(", ", sizes.names("v" + v))) : ", NULL");
       }
       all.append(
           " FROM %s VERSION AS OF %d"

@@ -317,7 +317,8 @@ class TestExpire {
   }
 
   /** The first outcome is the view's. */
-  private List<TableOutcome> expire(Workbench bench, Duration olderThan, Duration orphansOlderThan) {
+  private List<TableOutcome> expire(
+      Workbench bench, Duration olderThan, Duration orphansOlderThan) {
     PrintStream stream = new PrintStream(said, true, StandardCharsets.UTF_8);
     return new Expire(
             bench.lake(),
