@@ -9,6 +9,7 @@ import com.google.gson.JsonParser;
 import dev.tarn.api.v1.GetOnlineFeaturesResponse;
 import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;
+import dev.tarn.etl.expire.Expire.TableOutcome;
 import dev.tarn.etl.Workbench;
 import dev.tarn.etl.catalog.FeatureTable;
 import dev.tarn.etl.console.Console;
