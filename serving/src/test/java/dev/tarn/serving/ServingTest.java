@@ -4,7 +4,6 @@ import dev.tarn.api.v1.GetOnlineFeaturesResponse;
 import dev.tarn.manifest.FeatureType.Kind;
 import dev.tarn.redis.RedisSettings;
 import java.time.Duration;
-import org.awaitility.core.ConditionFactory;
 import org.junit.jupiter.api.AfterEach;
 
 /**
@@ -93,11 +92,6 @@ abstract class ServingTest {
   /** A name that no other test has: all share the log. */
   final String unique(String name) {
     return name + "_" + RedisFixture.namespace(settings).replaceAll("\\D", "");
-  }
-
-  /** For what takes longer than a release: a connection, a file that is looked at. */
-  static ConditionFactory eventually() {
-    return ServerFixture.soon().atMost(Duration.ofSeconds(30));
   }
 
   private void use(RedisFixture next, RedisSettings nextSettings) {

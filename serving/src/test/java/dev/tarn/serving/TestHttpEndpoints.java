@@ -2,6 +2,7 @@ package dev.tarn.serving;
 
 import static dev.tarn.serving.RedisFixture.utf8;
 import static dev.tarn.serving.ServerFixture.request;
+import static dev.tarn.serving.ServerFixture.soon;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -46,7 +47,7 @@ class TestHttpEndpoints extends ServingTest {
     assertThat(server.refusal(request()).getCode()).isEqualTo(Code.INVALID_ARGUMENT);
 
     // A call is counted when its stream is closed, a moment after its client has the answer.
-    eventually()
+    soon()
         .untilAsserted(
             () ->
                 assertThat(server.metrics())
@@ -131,7 +132,7 @@ class TestHttpEndpoints extends ServingTest {
             .map(MatchResult::group)
             .collect(Collectors.toSet());
 
-    eventually()
+    soon()
         .untilAsserted(
             () ->
                 assertThat(
@@ -150,7 +151,7 @@ class TestHttpEndpoints extends ServingTest {
     serve();
     push("v2");
 
-    eventually()
+    soon()
         .untilAsserted(
             () ->
                 assertThat(server.metrics().keySet())
@@ -180,7 +181,7 @@ class TestHttpEndpoints extends ServingTest {
 
     redis.stop();
 
-    eventually()
+    soon()
         .untilAsserted(
             () ->
                 assertThat(server.metrics())
@@ -190,7 +191,7 @@ class TestHttpEndpoints extends ServingTest {
 
     redis.restart();
 
-    eventually()
+    soon()
         .untilAsserted(
             () ->
                 assertThat(server.metrics())
@@ -210,7 +211,7 @@ class TestHttpEndpoints extends ServingTest {
 
     redis.restart();
 
-    eventually().until(() -> server.http("/readyz").statusCode() == 200);
+    soon().until(() -> server.http("/readyz").statusCode() == 200);
   }
 
   @Test
@@ -220,13 +221,13 @@ class TestHttpEndpoints extends ServingTest {
     serve();
     redis.suspend();
     var underWay = server.askLater("u1");
-    eventually()
+    soon()
         .untilAsserted(
             () -> assertThat(server.metrics()).containsEntry("tarn_in_flight_calls", 1.0));
     Thread stopping = new Thread(server::stop);
     stopping.start();
 
-    eventually()
+    soon()
         .untilAsserted(
             () -> {
               assertThat(server.http("/readyz").statusCode()).isEqualTo(503);
@@ -288,7 +289,7 @@ class TestHttpEndpoints extends ServingTest {
     serve("access-log-sample = 1.0");
     assertThat(server.ask(secret, "u1").getResultsCount()).isEqualTo(2);
 
-    eventually().until(() -> !lines().isEmpty());
+    soon().until(() -> !lines().isEmpty());
     JsonObject line = JsonParser.parseString(lines().get(lines().size() - 1)).getAsJsonObject();
     assertThat(line.get("method").getAsString())
         .isEqualTo("feature_store.v1.FeatureStoreService/GetOnlineFeatures");

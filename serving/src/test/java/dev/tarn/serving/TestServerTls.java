@@ -1,5 +1,6 @@
 package dev.tarn.serving;
 
+import static dev.tarn.serving.ServerFixture.soon;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -72,7 +73,7 @@ class TestServerTls extends ServingTest {
 
     // First the key alone, which fits no certificate: the old pair goes on.
     Files.copy(renewed.key(), serving.key(), StandardCopyOption.REPLACE_EXISTING);
-    eventually()
+    soon()
         .until(
             () ->
                 !ServerFixture.logged(
@@ -84,7 +85,7 @@ class TestServerTls extends ServingTest {
 
     Files.copy(renewed.certificate(), serving.certificate(), StandardCopyOption.REPLACE_EXISTING);
 
-    eventually().untilAsserted(() -> assertThat(ask(trusting(renewed).build())).isEqualTo(1));
+    soon().untilAsserted(() -> assertThat(ask(trusting(renewed).build())).isEqualTo(1));
     assertUnavailable(old);
   }
 
@@ -99,7 +100,7 @@ class TestServerTls extends ServingTest {
 
     Files.copy(other.certificate(), client.certificate(), StandardCopyOption.REPLACE_EXISTING);
 
-    eventually().untilAsserted(() -> assertThat(ask(others)).isEqualTo(1));
+    soon().untilAsserted(() -> assertThat(ask(others)).isEqualTo(1));
   }
 
   @Test
