@@ -18,7 +18,6 @@ import dev.tarn.manifest.VersionRecord;
 import dev.tarn.row.Values;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
-import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -378,7 +377,6 @@ class OnlineSchemaEvolutionIT {
 
   private void awaitStep(Client client, int step) {
     await()
-        .atMost(Duration.ofSeconds(30))
         .until(
             () -> {
               if (failure.get() != null) {
