@@ -40,8 +40,8 @@ import org.apache.iceberg.util.PropertyUtil;
  * that are no longer kept.
  *
  * <p>A snapshot that a version in Redis or a training set was made from stays, however old. Before
- * each table Redis and the sets' version records are asked which those are, and each gets its tag again
- * if somebody has dropped it. So without Redis nothing is expired.
+ * each table Redis and the sets' version records are asked which those are, and each gets its tag
+ * again if somebody has dropped it. So without Redis nothing is expired.
  */
 public final class Expire {
 

@@ -107,8 +107,7 @@ public final class RollbackJob {
       throw new TarnException(
           refusal.get() == VersionStore.ReleaseRefusal.GONE
               ? "%s: version %s has been pruned in this moment; go back with snapshot=%d"
-                  .formatted(
-                      record.getFeatureView(), record.getVersion(), record.getSnapshotId())
+                  .formatted(record.getFeatureView(), record.getVersion(), record.getSnapshotId())
               : "%s: something else was released in this moment; look at ./tarn versions and try again"
                   .formatted(record.getFeatureView()));
     }

@@ -8,9 +8,9 @@ import dev.tarn.etl.redis.VersionStore.ReleaseRefusal;
 import dev.tarn.etl.release.ReleaseHistory;
 import dev.tarn.etl.release.Retention;
 import dev.tarn.etl.release.VersionRecords;
-import dev.tarn.manifest.VersionRecord;
 import dev.tarn.manifest.ReleaseEvent;
 import dev.tarn.manifest.StoredService;
+import dev.tarn.manifest.VersionRecord;
 import dev.tarn.redis.Release;
 import java.time.Duration;
 import java.time.Instant;
@@ -134,8 +134,7 @@ final class Releasing {
     boolean isNeedless =
         !request.isRollback()
             && !released.getVersion().equals(record.getVersion())
-            && (Planning.isOlder(record, released)
-                || VersionRecords.sameAnswers(record, released));
+            && (Planning.isOlder(record, released) || VersionRecords.sameAnswers(record, released));
     if (!isPinned && !isNeedless) {
       return false;
     }

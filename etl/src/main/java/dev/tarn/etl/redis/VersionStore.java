@@ -3,9 +3,9 @@ package dev.tarn.etl.redis;
 import com.google.protobuf.InvalidProtocolBufferException;
 import dev.tarn.cli.TarnException;
 import dev.tarn.layer.Buckets;
-import dev.tarn.manifest.VersionRecord;
 import dev.tarn.manifest.ReleaseEvent;
 import dev.tarn.manifest.StoredService;
+import dev.tarn.manifest.VersionRecord;
 import dev.tarn.redis.ControlJson;
 import dev.tarn.redis.RedisKeys;
 import dev.tarn.redis.Release;
@@ -105,10 +105,10 @@ public final class VersionStore {
       """;
 
   /**
-   * KEYS release, services, pinned, events, then version records and writing of each view; ARGV channel,
-   * whether to pin ('1') or to respect pins, number of views, then for each view its name, version,
-   * base version or '', version record, entry expected ('' for none), new entry and event, then name and
-   * definition of each service. All views or none.
+   * KEYS release, services, pinned, events, then version records and writing of each view; ARGV
+   * channel, whether to pin ('1') or to respect pins, number of views, then for each view its name,
+   * version, base version or '', version record, entry expected ('' for none), new entry and event,
+   * then name and definition of each service. All views or none.
    */
   private static final String RELEASE =
       """
@@ -140,8 +140,8 @@ public final class VersionStore {
       """;
 
   /**
-   * KEYS release, version records, writing; ARGV view, version, BUCKETS@0. Refuses to prune the released
-   * version and one that another version overlays.
+   * KEYS release, version records, writing; ARGV view, version, BUCKETS@0. Refuses to prune the
+   * released version and one that another version overlays.
    */
   private static final String PRUNE =
       """

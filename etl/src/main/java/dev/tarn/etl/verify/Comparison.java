@@ -6,8 +6,8 @@ import dev.tarn.etl.verify.Difference.FeatureDifference;
 import dev.tarn.layer.Layer;
 import dev.tarn.layer.Layers;
 import dev.tarn.manifest.FeatureType;
-import dev.tarn.manifest.VersionRecord;
 import dev.tarn.manifest.StoredFeature;
+import dev.tarn.manifest.VersionRecord;
 import dev.tarn.row.CorruptRowException;
 import dev.tarn.row.RowReader;
 import java.nio.charset.StandardCharsets;
@@ -51,7 +51,8 @@ final class Comparison implements FlatMapFunction<Iterator<InternalRow>, Finding
    * @param bins of each feature's histogram
    * @param show differing entities to name at the most
    */
-  Comparison(VersionRecord record, Layers layers, StructType snapshotType, List<Bins> bins, int show) {
+  Comparison(
+      VersionRecord record, Layers layers, StructType snapshotType, List<Bins> bins, int show) {
     this.record = record;
     this.layers = layers;
     this.snapshotType = snapshotType;

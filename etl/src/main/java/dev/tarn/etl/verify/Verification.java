@@ -1,8 +1,8 @@
 package dev.tarn.etl.verify;
 
 import dev.tarn.etl.verify.Difference.DifferenceKind;
-import dev.tarn.manifest.VersionRecord;
 import dev.tarn.manifest.StoredFeature;
+import dev.tarn.manifest.VersionRecord;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -44,8 +44,7 @@ public record Verification(
     for (int i = 0; i < record.getFeaturesCount(); i++) {
       FeatureFindings found = findings.features().get(i);
       features.add(
-          new OfFeature(
-              record.getFeatures(i), found.online(), found.offline(), found.differing()));
+          new OfFeature(record.getFeatures(i), found.online(), found.offline(), found.differing()));
     }
     return new Verification(
         record,

@@ -56,8 +56,7 @@ public final class VerificationHistory {
       row.setField("version", record.getVersion());
       row.setField("snapshot_id", record.getSnapshotId());
       row.setField(
-          "as_of",
-          Values.instant(Timestamps.toMicros(record.getAsOf())).atOffset(ZoneOffset.UTC));
+          "as_of", Values.instant(Timestamps.toMicros(record.getAsOf())).atOffset(ZoneOffset.UTC));
       row.setField("released", verification.isReleased());
       row.setField("sample", verification.share());
       row.setField("equal", verification.isEqual());

@@ -16,8 +16,8 @@ import dev.tarn.etl.redis.RedisServers;
 import dev.tarn.etl.redis.VersionStore;
 import dev.tarn.layer.Layers;
 import dev.tarn.manifest.FeatureType;
-import dev.tarn.manifest.VersionRecord;
 import dev.tarn.manifest.StoredFeature;
+import dev.tarn.manifest.VersionRecord;
 import dev.tarn.redis.Release;
 import dev.tarn.row.CorruptRowException;
 import dev.tarn.row.RowReader;
@@ -127,7 +127,8 @@ public final class Verify {
         findings);
   }
 
-  private VersionRecord chosen(FeatureView view, Optional<Release> released, VerifyRequest request) {
+  private VersionRecord chosen(
+      FeatureView view, Optional<Release> released, VerifyRequest request) {
     if (released.isEmpty()) {
       throw new TarnException(
           "nothing is released of '%s' yet: ./tarn push view=%s"

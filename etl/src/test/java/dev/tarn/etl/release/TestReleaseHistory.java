@@ -10,8 +10,8 @@ import dev.tarn.etl.push.OnlineCopy;
 import dev.tarn.etl.push.Push;
 import dev.tarn.etl.push.Scores;
 import dev.tarn.etl.redis.VersionStore;
-import dev.tarn.manifest.VersionRecord;
 import dev.tarn.manifest.ReleaseEvent;
+import dev.tarn.manifest.VersionRecord;
 import dev.tarn.redis.Release;
 import java.time.Duration;
 import java.time.Instant;
@@ -50,9 +50,7 @@ class TestReleaseHistory {
     assertThat(rows)
         .extracting(row -> row.getString(row.fieldIndex("version")))
         .containsExactly(
-            full.record().getVersion(),
-            delta.record().getVersion(),
-            full.record().getVersion());
+            full.record().getVersion(), delta.record().getVersion(), full.record().getVersion());
     assertThat(rows)
         .extracting(row -> row.getString(row.fieldIndex("action")))
         .containsExactly("push", "push", "rollback");
@@ -250,8 +248,7 @@ class TestReleaseHistory {
 
   private static void release(
       Workbench bench, VersionRecord record, Optional<Release> seen, Instant at) {
-    assertThat(
-            bench.versions().release(List.of(candidate(record, seen, at)), at, false, List.of()))
+    assertThat(bench.versions().release(List.of(candidate(record, seen, at)), at, false, List.of()))
         .isEmpty();
   }
 

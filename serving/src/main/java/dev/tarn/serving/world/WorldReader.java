@@ -1,8 +1,8 @@
 package dev.tarn.serving.world;
 
 import com.google.protobuf.InvalidProtocolBufferException;
-import dev.tarn.manifest.VersionRecord;
 import dev.tarn.manifest.StoredService;
+import dev.tarn.manifest.VersionRecord;
 import dev.tarn.redis.ControlJson;
 import dev.tarn.redis.RedisKeys;
 import dev.tarn.redis.Release;
@@ -126,8 +126,7 @@ final class WorldReader {
             .field(keys.manifests(name), release.version())
             .orElseThrow(() -> new IllegalArgumentException("it has no version record"));
     VersionRecord record = ControlJson.parse(json, VersionRecord.newBuilder()).build();
-    if (!record.getFeatureView().equals(name)
-        || !record.getVersion().equals(release.version())) {
+    if (!record.getFeatureView().equals(name) || !record.getVersion().equals(release.version())) {
       throw new IllegalArgumentException(
           "its version record is that of '%s', version '%s'"
               .formatted(record.getFeatureView(), record.getVersion()));
