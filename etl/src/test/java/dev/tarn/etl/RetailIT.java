@@ -61,8 +61,7 @@ class RetailIT {
 
     double buildSeconds =
         seconds(
-            () ->
-                run(bench, "build", "view=" + VIEW, "from=" + FIRST, "to=" + LAST, "every=5d"));
+            () -> run(bench, "build", "view=" + VIEW, "from=" + FIRST, "to=" + LAST, "every=5d"));
     double pushSeconds = seconds(() -> run(bench, "push", "view=" + VIEW));
 
     RetailOrders orders = RetailOrders.read(data);

@@ -36,7 +36,10 @@ public final class Shell {
     // Of ./tarn, and of Spark's own scripts: spark-submit, what starts it, a cluster's processes.
     for (String variable :
         List.of(
-            "TARN_JOB_OPTS", "SPARK_SUBMIT_OPTS", "SPARK_LAUNCHER_OPTS", "SPARK_DAEMON_JAVA_OPTS")) {
+            "TARN_JOB_OPTS",
+            "SPARK_SUBMIT_OPTS",
+            "SPARK_LAUNCHER_OPTS",
+            "SPARK_DAEMON_JAVA_OPTS")) {
       builder.environment().put(variable, JVM_OPTIONS);
     }
     builder.environment().putAll(environment);
