@@ -8,9 +8,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** The jar under a stock spark-submit, which has Spark's jars and none of ours. */
+@Tag("slow")
 class SparkSubmitIT {
 
   @Test

@@ -23,7 +23,7 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(value = 5, unit = TimeUnit.MINUTES)
 class StandaloneClusterIT {
 
-  private static final int NUMBERS = 300_000;
+  private static final int NUMBERS = 100_000;
 
   /** A task that wrote rows to Redis, as Spark's event log has it; times in milliseconds. */
   private record Writer(String executor, long rows, long from, long to) {}

@@ -21,6 +21,7 @@ import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.types.StructType;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -28,6 +29,7 @@ import org.junit.jupiter.api.Test;
  * another schema, both ways must read the same, bit for bit. The entities of a sequence share its
  * as-ofs, and otherwise each has a history of its own.
  */
+@Tag("slow")
 class TestChangesLikeFull {
 
   private static final int ENTITIES = 300;

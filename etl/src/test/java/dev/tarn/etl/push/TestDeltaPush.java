@@ -15,6 +15,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
 import java.util.TreeMap;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -150,6 +151,7 @@ class TestDeltaPush {
   }
 
   /** Random histories, every push a delta wherever that is possible, both kinds of table. */
+  @Tag("slow")
   @ParameterizedTest
   @ValueSource(strings = {"full", "changes"})
   void whateverHappensToTheTableADeltaAnswersAsTheTableDoes(String history) {
