@@ -9,10 +9,10 @@ import com.google.gson.JsonParser;
 import dev.tarn.api.v1.GetOnlineFeaturesResponse;
 import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;
-import dev.tarn.etl.expire.Expire.TableOutcome;
 import dev.tarn.etl.Workbench;
 import dev.tarn.etl.catalog.FeatureTable;
 import dev.tarn.etl.console.Console;
+import dev.tarn.etl.expire.Expire.TableOutcome;
 import dev.tarn.etl.push.OnlineCopy;
 import dev.tarn.etl.push.Push;
 import dev.tarn.etl.push.Scores;
@@ -318,7 +318,8 @@ class TestExpire {
   }
 
   /** The first outcome is the view's. */
-  private List<TableOutcome> expire(Workbench bench, Duration olderThan, Duration orphansOlderThan) {
+  private List<TableOutcome> expire(
+      Workbench bench, Duration olderThan, Duration orphansOlderThan) {
     PrintStream stream = new PrintStream(said, true, StandardCharsets.UTF_8);
     return new Expire(
             bench.lake(),

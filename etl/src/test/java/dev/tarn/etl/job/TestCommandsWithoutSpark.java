@@ -27,8 +27,7 @@ class TestCommandsWithoutSpark {
       bench.build(VIEW, AS_OF);
       bench.push(VIEW);
     }
-    Files.writeString(
-        bench.path("spine.csv"), "user_id,event_timestamp\n1,2026-01-06T00:00:00Z\n");
+    Files.writeString(bench.path("spine.csv"), "user_id,event_timestamp\n1,2026-01-06T00:00:00Z\n");
     // A command that uses Spark stops it when it ends.
     assertThat(
             bench.run(
