@@ -17,7 +17,8 @@ from airflow_server import AirflowServer, fresh
 HERE = Path(__file__).resolve().parent
 HOME = HERE.parents[1]
 DAGS = HERE.parent / "dags"
-SPARK = HERE.parent / "target" / "spark" / "pyspark"
+# Made by etl/stock-spark.
+SPARK = next(HOME.glob("etl/target/pyspark/lib/python*/site-packages/pyspark"))
 JAR = HOME / "etl" / "target" / "tarn-etl.jar"
 
 # What was run stays there to be looked at: logs, the log of each task, all databases.
@@ -122,7 +123,7 @@ def validate(local: LocalTarn, out: Path) -> str:
     The classes that this job has loaded are kept, for the next time as well.
     """
     options = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
-    classes, half = (SPARK.parent / name for name in ("classes.jsa", "classes.half"))
+    classes, half = (HERE.parent / "target" / name for name in ("classes.jsa", "classes.half"))
     extra = "" if classes.exists() else f" -XX:ArchiveClassesAtExit={half}"
     command: list[str | Path] = [
         SPARK / "bin" / "spark-submit",

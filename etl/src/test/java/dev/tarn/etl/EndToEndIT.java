@@ -17,12 +17,11 @@ import dev.tarn.api.v1.ViewVersion;
 import dev.tarn.cli.AnswerPrinter;
 import dev.tarn.etl.catalog.FeatureTable;
 import dev.tarn.etl.read.SnapshotLookup;
-import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.VersionRecord;
 import dev.tarn.row.EntityId;
 import dev.tarn.row.Values;
 import java.math.BigDecimal;
 import java.math.BigInteger;
-import java.time.Duration;
 import java.time.Instant;
 import java.time.LocalDate;
 import java.time.LocalDateTime;
@@ -169,9 +168,8 @@ class EndToEndIT {
 
       writeScores(bench, "(1, 11), (3, 30)");
       bench.build("score", MONDAY);
-      Manifest pushed = bench.push("score").manifest();
+      VersionRecord pushed = bench.push("score").record();
       await()
-          .atMost(Duration.ofSeconds(2))
           .untilAsserted(
               () -> {
                 GetOnlineFeaturesResponse answer = get(server, List.of("1", "2", "3"));
@@ -196,7 +194,6 @@ class EndToEndIT {
       bench.build("bonus", MONDAY);
       bench.push("bonus");
       await()
-          .atMost(Duration.ofSeconds(2))
           .untilAsserted(
               () -> {
                 GetOnlineFeaturesResponse answer = get(server, List.of("3"));
@@ -416,7 +413,7 @@ class EndToEndIT {
       Workbench bench, Map<ViewVersion, ?> answers, String select, String features) {
     defineScores(bench, select, features, "");
     bench.build("score", MONDAY);
-    Manifest pushed = bench.push("score").manifest();
+    VersionRecord pushed = bench.push("score").record();
     await()
         .until(
             () ->

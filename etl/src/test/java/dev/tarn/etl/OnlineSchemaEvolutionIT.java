@@ -14,11 +14,10 @@ import dev.tarn.api.v1.GetOnlineFeaturesResponse;
 import dev.tarn.api.v1.ViewVersion;
 import dev.tarn.etl.compute.Build;
 import dev.tarn.etl.push.OnlineCopy;
-import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.VersionRecord;
 import dev.tarn.row.Values;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
-import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -150,7 +149,7 @@ class OnlineSchemaEvolutionIT {
   @Test
   void aRollbackBringsBackNamesTypesAndValuesOfTheOlderVersion() throws Exception {
     writeUsers();
-    Manifest older = release(POINTS, RATIO, PRICE, LEVEL);
+    VersionRecord older = release(POINTS, RATIO, PRICE, LEVEL);
     try (LookupProcess server = LookupProcess.start(bench)) {
       List<Client> clients = List.of(new AllFeatures(server), new SteadyFeature(server));
       List<Thread> threads = start(clients);
@@ -378,7 +377,6 @@ class OnlineSchemaEvolutionIT {
 
   private void awaitStep(Client client, int step) {
     await()
-        .atMost(Duration.ofSeconds(30))
         .until(
             () -> {
               if (failure.get() != null) {
@@ -396,7 +394,7 @@ class OnlineSchemaEvolutionIT {
         .names();
   }
 
-  private Manifest release(Column... columns) {
+  private VersionRecord release(Column... columns) {
     build(columns);
     return push();
   }
@@ -443,8 +441,8 @@ class OnlineSchemaEvolutionIT {
     }
   }
 
-  private Manifest push() {
-    Manifest pushed = bench.push(VIEW).manifest();
+  private VersionRecord push() {
+    VersionRecord pushed = bench.push(VIEW).record();
     assertThat(expected).containsKey(pushed.getSnapshotId());
     return pushed;
   }

@@ -5,8 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.tarn.etl.Shell.Result;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
@@ -14,38 +17,31 @@ import java.util.stream.IntStream;
 
 /**
  * A Spark that has its own jars and none of ours, as users have it: that of the pyspark package,
- * installed below target/.
+ * installed below target/ by {@code etl/stock-spark}.
  */
 final class StockSpark {
 
-  private static final Path VENV = Path.of("target", "pyspark").toAbsolutePath();
+  private static final Path LOCK = Path.of("target", "pyspark.lock").toAbsolutePath();
 
   private StockSpark() {}
 
   /** Its SPARK_HOME; the first call installs it. */
   static Path home() {
-    if (!Files.exists(python())) {
-      expectSuccess(List.of("python3", "-m", "venv", VENV.toString()));
-    }
-    String pyspark = "pyspark==" + System.getProperty("tarn.spark.version");
-    expectSuccess(
-        List.of(
-            python().toString(),
-            "-m",
-            "pip",
-            "install",
-            "-q",
-            "--disable-pip-version-check",
-            pyspark));
-    Result where =
-        expectSuccess(
-            List.of(python().toString(), "-c", "import pyspark; print(pyspark.__path__[0])"));
-    return Path.of(where.output().strip());
+    return lastLine(
+        List.of(python().toString(), "-c", "import pyspark; print(pyspark.__path__[0])"));
   }
 
-  /** The Python that has it. */
+  /** The Python that has it; the first call installs it. */
   static Path python() {
-    return VENV.resolve("bin/python");
+    // Another JVM of the tests may be installing it.
+    try (FileChannel channel =
+            FileChannel.open(LOCK, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+        FileLock lock = channel.lock()) {
+      assertThat(lock.isValid()).isTrue();
+      return lastLine(List.of(Shell.home().resolve("etl/stock-spark").toString()));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   /** The jar that is shipped. */
@@ -84,9 +80,11 @@ final class StockSpark {
             .formatted(csv));
   }
 
-  private static Result expectSuccess(List<String> command) {
+  /** The path that a command prints, below what it may say while it installs. */
+  private static Path lastLine(List<String> command) {
     Result result = Shell.run(Map.of(), command);
     assertThat(result.status()).as("%s: %s", command, result.output()).isZero();
-    return result;
+    String output = result.output().strip();
+    return Path.of(output.substring(output.lastIndexOf('\n') + 1));
   }
 }

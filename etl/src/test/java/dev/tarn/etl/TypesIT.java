@@ -24,7 +24,6 @@ import dev.tarn.etl.verify.Verification;
 import dev.tarn.etl.verify.Verify;
 import java.lang.reflect.Array;
 import java.math.BigDecimal;
-import java.time.Duration;
 import java.time.Instant;
 import java.time.LocalDate;
 import java.time.LocalDateTime;
@@ -145,9 +144,7 @@ class TypesIT {
             ? new String[] {OLDER.toString(), NEWER.toString()}
             : new String[] {NEWER.toString()});
     bench.push(view);
-    await()
-        .atMost(Duration.ofSeconds(20))
-        .untilAsserted(() -> assertThat(listed()).containsKey(view));
+    await().untilAsserted(() -> assertThat(listed()).containsKey(view));
 
     assertListedAs(features, listed().get(view));
     GetOnlineFeaturesResponse answer = get(number, keys, List.of());
@@ -173,7 +170,7 @@ class TypesIT {
             .verify(bench.definitions().view(view), Verify.VerifyRequest.ALL);
     assertThat(verification.first()).isEmpty();
     assertThat(verification.isEqual()).isTrue();
-    assertThat(verification.online()).isEqualTo(verification.manifest().getRows());
+    assertThat(verification.online()).isEqualTo(verification.record().getRows());
   }
 
   /** The promise of docs/contracts.md, from nothing but the generated value and its type. */

@@ -23,6 +23,7 @@ import java.net.ServerSocket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -31,6 +32,7 @@ import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
 import org.apache.spark.sql.SparkSession;
+import org.awaitility.Awaitility;
 import redis.embedded.RedisServer;
 
 /**
@@ -48,6 +50,12 @@ public final class Workbench {
 
   private static final String PASSWORD = "redis.password";
   private static final AtomicInteger NUMBER = new AtomicInteger();
+
+  static {
+    // A limit for what never happens; a promise of time is not tested.
+    Awaitility.setDefaultTimeout(Duration.ofMinutes(1));
+  }
+
   private static final Path SHARED = temporaryFolder();
   private static final RedisServer REDIS = startRedis(Map.of());
 

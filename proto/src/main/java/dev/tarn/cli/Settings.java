@@ -75,7 +75,7 @@ public final class Settings {
     return Path.of(tarn.getString("home")).toAbsolutePath().normalize();
   }
 
-  /** Where the embedded defaults keep their data. */
+  /** Folder in which the embedded defaults keep their data. */
   public Path state() {
     return Path.of(tarn.getString("state")).toAbsolutePath().normalize();
   }

@@ -2,7 +2,7 @@ package dev.tarn.layer;
 
 import com.google.protobuf.util.Timestamps;
 import dev.tarn.manifest.Base;
-import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.VersionRecord;
 import dev.tarn.redis.RedisKeys;
 import java.io.Serializable;
 
@@ -30,7 +30,7 @@ public final class Layers implements Serializable {
    * @throws IllegalArgumentException if its record can't say where the rows are; the message says
    *     what it lacks
    */
-  public static Layers of(RedisKeys keys, Manifest version) {
+  public static Layers of(RedisKeys keys, VersionRecord version) {
     if (version.getBuckets() < (version.hasBase() ? 0 : 1) || !version.hasAsOf()) {
       throw new IllegalArgumentException("its version record lacks buckets or as_of");
     }
@@ -59,12 +59,12 @@ public final class Layers implements Serializable {
   }
 
   /** The buckets that the push of a version writes, and that go when the version goes. */
-  public static Buckets ownBuckets(RedisKeys keys, Manifest version) {
+  public static Buckets ownBuckets(RedisKeys keys, VersionRecord version) {
     return new Buckets(keys, version.getFeatureView(), version.getVersion(), version.getBuckets());
   }
 
   /** What the record of an overlay says of its base. */
-  public static Base asBase(Manifest full) {
+  public static Base asBase(VersionRecord full) {
     if (full.hasBase()) {
       throw new IllegalArgumentException(
           "version %s is an overlay, and only a full version can be a base"

@@ -15,7 +15,7 @@ import java.util.zip.CRC32C;
  * {tarn}:sequence            counter of minted versions
  * {tarn}:services            hash    feature service → StoredService, JSON
  * {tarn}:events              list    releases, JSON, that the history in Iceberg does not have yet
- * {tarn}:manifests:VIEW      hash    version → Manifest, JSON: the versions that are complete
+ * {tarn}:manifests:VIEW      hash    version → VersionRecord, JSON: the versions that are complete
  * {tarn}:writing:VIEW        hash    version → BUCKETS@LEASE, the number of buckets and the moment
  *                                    until which the version is its push's (Unix milliseconds; 0:
  *                                    it is being removed): the versions without a record

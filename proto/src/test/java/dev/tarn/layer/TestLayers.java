@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.google.protobuf.util.Timestamps;
 import dev.tarn.manifest.Base;
-import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.VersionRecord;
 import dev.tarn.redis.RedisKeys;
 import dev.tarn.row.CorruptRowException;
 import dev.tarn.row.RowReader;
@@ -28,15 +28,15 @@ class TestLayers {
   private static final byte[] NEW = {2};
   private static final byte[] EMPTY = {};
 
-  private static final Manifest FULL =
-      Manifest.newBuilder()
+  private static final VersionRecord FULL =
+      VersionRecord.newBuilder()
           .setFeatureView("activity")
           .setVersion("v1")
           .setBuckets(1_000)
           .setAsOf(Timestamps.fromMicros(BASE_AS_OF))
           .build();
 
-  private static final Manifest DELTA =
+  private static final VersionRecord DELTA =
       FULL.toBuilder()
           .setVersion("v2")
           .setBuckets(10)
@@ -147,7 +147,7 @@ class TestLayers {
     "base as_of, 'the base in its version record lacks buckets, version or as_of'"
   })
   void aRecordThatDoesNotSayWhereTheRowsAreIsRefused(String lacking, String message) {
-    Manifest.Builder version = DELTA.toBuilder();
+    VersionRecord.Builder version = DELTA.toBuilder();
     switch (lacking) {
       case "buckets" -> version.setBuckets(-1);
       case "as_of" -> version.clearAsOf();

@@ -7,7 +7,7 @@ import com.google.protobuf.util.Durations;
 import com.google.protobuf.util.Timestamps;
 import dev.tarn.manifest.FeatureType;
 import dev.tarn.manifest.FeatureType.Kind;
-import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.VersionRecord;
 import dev.tarn.manifest.StoredFeature;
 import dev.tarn.manifest.StoredService;
 import dev.tarn.redis.ControlJson;
@@ -155,13 +155,13 @@ public final class Pushes implements AutoCloseable {
   /** A version of a feature view that is not written yet. */
   public final class View {
 
-    private final Manifest.Builder manifest;
+    private final VersionRecord.Builder record;
     private Instant versionAsOf = asOf;
     private final Map<String, byte[]> encoded = new LinkedHashMap<>();
 
     private View(String name, String entity) {
-      manifest =
-          Manifest.newBuilder()
+      record =
+          VersionRecord.newBuilder()
               .setRowFormat(RowWriter.FORMAT)
               .setFeatureView(name)
               .setEntity(entity)
@@ -173,41 +173,41 @@ public final class Pushes implements AutoCloseable {
     }
 
     public View feature(String name, Kind kind) {
-      manifest.addFeatures(stored(name, kind));
+      record.addFeatures(stored(name, kind));
       return this;
     }
 
     public View feature(String name, Kind kind, Value defaultValue) {
-      manifest.addFeatures(stored(name, kind).setDefaultValue(defaultValue));
+      record.addFeatures(stored(name, kind).setDefaultValue(defaultValue));
       return this;
     }
 
     public View maxAge(Duration maxAge) {
-      manifest.setMaxAge(Durations.fromNanos(maxAge.toNanos()));
+      record.setMaxAge(Durations.fromNanos(maxAge.toNanos()));
       return this;
     }
 
     public View snapshot(long id) {
-      manifest.setSnapshotId(id);
+      record.setSnapshotId(id);
       return this;
     }
 
     /** Changes anything else in the version record. */
-    public View with(Consumer<Manifest.Builder> change) {
-      change.accept(manifest);
+    public View with(Consumer<VersionRecord.Builder> change) {
+      change.accept(record);
       return this;
     }
 
     /** Sets another as-of than that of the other versions; call it before adding rows. */
     public View asOf(Instant asOf) {
       versionAsOf = asOf;
-      manifest.setAsOf(Timestamps.fromMicros(Values.micros(asOf)));
+      record.setAsOf(Timestamps.fromMicros(Values.micros(asOf)));
       return this;
     }
 
     /** Makes the version an overlay on a full version of that as-of. */
     public View over(String version, Instant baseAsOf) {
-      manifest
+      record
           .getBaseBuilder()
           .setVersion(version)
           .setBuckets(BUCKETS)
@@ -243,28 +243,28 @@ public final class Pushes implements AutoCloseable {
 
     /** Writes the version, first the rows and then the record, without releasing it. */
     public View write(String version) {
-      String prefix = keys.bucketPrefix(manifest.getFeatureView(), version);
-      int buckets = manifest.getBuckets();
+      String prefix = keys.bucketPrefix(record.getFeatureView(), version);
+      int buckets = record.getBuckets();
       encoded.forEach(
           (id, row) ->
               rows.hset(
                   RedisKeys.bucket(prefix, RedisKeys.bucketOf(utf8(id), buckets)), utf8(id), row));
-      if (!manifest.hasBase()) {
-        manifest.setRows(encoded.size());
+      if (!record.hasBase()) {
+        record.setRows(encoded.size());
       }
-      Manifest written =
-          manifest
+      VersionRecord written =
+          record
               .setVersion(version)
               .setOwnRows(encoded.size())
               .setCreatedAt(Timestamps.fromMillis(Instant.now().toEpochMilli()))
               .build();
-      redis.hset(keys.manifests(manifest.getFeatureView()), version, ControlJson.print(written));
+      redis.hset(keys.manifests(record.getFeatureView()), version, ControlJson.print(written));
       return this;
     }
 
     private StoredFeature.Builder stored(String name, Kind kind) {
       return StoredFeature.newBuilder()
-          .setFieldId(manifest.getFeaturesCount() + 1)
+          .setFieldId(record.getFeaturesCount() + 1)
           .setName(name)
           .setType(FeatureType.newBuilder().setKind(kind));
     }

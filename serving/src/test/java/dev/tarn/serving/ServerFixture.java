@@ -238,9 +238,10 @@ public final class ServerFixture implements AutoCloseable {
         .collect(Collectors.toMap(Map.Entry::getKey, entry -> word(entry.getValue())));
   }
 
+  /** Waits for what must happen. The time is a limit for a broken server, not a promise. */
   public static ConditionFactory soon() {
     return Awaitility.await()
-        .atMost(Duration.ofSeconds(2))
+        .atMost(Duration.ofSeconds(30))
         .pollInterval(Duration.ofMillis(10))
         .ignoreExceptionsInstanceOf(StatusRuntimeException.class);
   }
@@ -248,7 +249,8 @@ public final class ServerFixture implements AutoCloseable {
   /** Returns the lines of the log that have a text. */
   public static List<String> logged(String text) {
     try {
-      return Files.readAllLines(Path.of("target", "test.log")).stream()
+      return Files.readAllLines(Path.of(System.getProperty("tarn.test.log", "target/test.log")))
+          .stream()
           .filter(line -> line.contains(text))
           .toList();
     } catch (IOException e) {

@@ -174,6 +174,7 @@ class ServingJarIT {
   private Process startWith(List<String> jvmOptions, String... words) throws IOException {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.add("-XX:TieredStopAtLevel=1");
     command.addAll(jvmOptions);
     command.add("-jar");
     command.add(JAR.toString());

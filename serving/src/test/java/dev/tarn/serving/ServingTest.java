@@ -4,7 +4,6 @@ import dev.tarn.api.v1.GetOnlineFeaturesResponse;
 import dev.tarn.manifest.FeatureType.Kind;
 import dev.tarn.redis.RedisSettings;
 import java.time.Duration;
-import org.awaitility.core.ConditionFactory;
 import org.junit.jupiter.api.AfterEach;
 
 /**
@@ -93,11 +92,6 @@ public abstract class ServingTest {
   /** Returns a name that no other test has, because all tests share the log. */
   protected final String unique(String name) {
     return name + "_" + RedisFixture.namespace(settings).replaceAll("\\D", "");
-  }
-
-  /** Waits longer than for a release: for a connection, or a file that is read again. */
-  protected static ConditionFactory eventually() {
-    return ServerFixture.soon().atMost(Duration.ofSeconds(30));
   }
 
   private void use(RedisFixture next, RedisSettings nextSettings) {

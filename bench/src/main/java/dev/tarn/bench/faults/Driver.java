@@ -14,8 +14,8 @@ import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
-/** The handle of a {@link PushDriver}. */
-public final class Driver implements AutoCloseable {
+/** A process that runs {@link PushDriver}, as its starter sees it. */
+final class Driver implements AutoCloseable {
 
   private final Process process;
   private final StringBuilder output = new StringBuilder();
@@ -32,10 +32,10 @@ public final class Driver implements AutoCloseable {
   /**
    * Starts a driver, which warms up from here on.
    *
-   * @param jvm options of its JVM, behind those of this one that Spark needs
+   * @param jvm options of its JVM, which follow those of this JVM that Spark needs
    * @param settings as they are typed
    */
-  public static Driver start(Path folder, List<String> jvm, List<String> settings) {
+  static Driver start(Path folder, List<String> jvm, List<String> settings) {
     List<String> options = new ArrayList<>();
     ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
         .filter(argument -> argument.startsWith("--add-") || argument.startsWith("-D"))
@@ -58,8 +58,8 @@ public final class Driver implements AutoCloseable {
     }
   }
 
-  /** Waits until it is warm and has it run a command. */
-  public void go(List<String> words) {
+  /** Waits until the driver is warm and has it run a command. */
+  void go(List<String> words) {
     try {
       if (!ready.await(2, TimeUnit.MINUTES) || !process.isAlive()) {
         throw new TarnException("a push driver did not start: " + output());
@@ -77,28 +77,28 @@ public final class Driver implements AutoCloseable {
   }
 
   /** Sends SIGKILL, and waits until the process is gone. */
-  public void kill() {
+  void kill() {
     process.destroyForcibly();
     await(Duration.ofSeconds(30));
   }
 
   /** Sends SIGSTOP. */
-  public void stop() {
+  void stop() {
     signal("STOP");
   }
 
   /** Sends SIGCONT. */
-  public void resume() {
+  void resume() {
     signal("CONT");
   }
 
   /**
-   * Waits for its end.
+   * Waits until the process ends.
    *
    * @return the exit status
    * @throws TarnException if it does not end in this time; then it is killed
    */
-  public int await(Duration longest) {
+  int await(Duration longest) {
     try {
       if (!process.waitFor(longest.toMillis(), TimeUnit.MILLISECONDS)) {
         process.destroyForcibly();
@@ -114,8 +114,8 @@ public final class Driver implements AutoCloseable {
     }
   }
 
-  /** What it has said, stdout and stderr, without the greeting. */
-  public String output() {
+  /** The text that it has written to stdout and stderr after its greeting. */
+  String output() {
     synchronized (output) {
       return output.toString();
     }

@@ -7,7 +7,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 
-/** Push drivers that warm up while others are used. */
+/** Keeps push drivers that warm up while others are used. */
 final class Drivers implements AutoCloseable {
 
   private static final int WAITING = 2;
@@ -28,7 +28,7 @@ final class Drivers implements AutoCloseable {
     }
   }
 
-  /** The one that has warmed up longest; another begins to. */
+  /** Takes the driver that has warmed up longest, and starts another. */
   synchronized Driver take() {
     taken.removeIf(driver -> !driver.isAlive());
     Driver driver = waiting.remove();

@@ -10,7 +10,7 @@ import java.util.Locale;
 import java.util.concurrent.TimeUnit;
 import redis.clients.jedis.Jedis;
 
-/** A Redis to be killed, started again with what its append-only file has, and filled up. */
+/** A Redis that can be killed, started again with its append-only file, and filled up. */
 final class FaultsRedis implements AutoCloseable {
 
   private final RedisSettings settings;
@@ -28,7 +28,7 @@ final class FaultsRedis implements AutoCloseable {
     return redis;
   }
 
-  /** Ends one that an earlier run could not end. */
+  /** Ends a Redis that an earlier run could not end. */
   static void endLeftOver(Path folder) {
     new LocalProcess(folder.resolve("redis.pid")).stop();
   }
@@ -55,7 +55,7 @@ final class FaultsRedis implements AutoCloseable {
     }
   }
 
-  /** Leaves room for this many bytes more. */
+  /** Lets Redis take this many bytes more and no others. */
   void limit(long bytes) {
     try (Jedis jedis = connect()) {
       long used =

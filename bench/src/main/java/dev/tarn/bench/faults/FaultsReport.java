@@ -6,8 +6,11 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/** What a campaign of faults did and found. Of what must not be there every count must be 0. */
+/** Counts what a campaign of faults did, and what it found that must not be. */
 final class FaultsReport {
+
+  /** The count of releases that were lost, or that the server did not answer from. */
+  static final String LOST = "served versions lost";
 
   private final Map<String, Long> done = new LinkedHashMap<>();
   private final Map<String, Long> mustBeNone = new LinkedHashMap<>();
@@ -16,11 +19,12 @@ final class FaultsReport {
     done.merge(what, count, Long::sum);
   }
 
+  /** Adds to a count that must be 0 in the end; 0 makes the report name it. */
   void mustBeNone(String what, long count) {
     mustBeNone.merge(what, count, Long::sum);
   }
 
-  /** What was found that must not be. */
+  /** Lists what was found that must not be; empty if all is well. */
   List<String> findings() {
     return mustBeNone.entrySet().stream()
         .filter(entry -> entry.getValue() > 0)

@@ -1,20 +1,12 @@
 package dev.tarn.bench.faults;
 
-import com.google.protobuf.InvalidProtocolBufferException;
-import com.google.protobuf.MessageLite;
-import com.google.protobuf.Parser;
+import dev.tarn.api.v1.FeatureStoreServiceGrpc;
 import dev.tarn.api.v1.GetOnlineFeaturesRequest;
 import dev.tarn.api.v1.GetOnlineFeaturesResponse;
-import io.grpc.CallOptions;
 import io.grpc.ManagedChannel;
-import io.grpc.MethodDescriptor;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
-import io.grpc.stub.ClientCalls;
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -26,27 +18,17 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 import java.util.stream.IntStream;
 
-/** Clients that look entities up without a pause to speak of, and check every answer. */
+/** Clients that look entities up with hardly a pause, and check every answer. */
 final class Lookups implements AutoCloseable {
 
   private static final int CLIENTS = 2;
   private static final int MAX_IDS = 60;
 
-  /** The two clients must leave something of a small machine to what is tried on it. */
+  /** Leaves the pushes a part of a small machine's processors. */
   private static final int PAUSE_MILLIS = 3;
 
   private static final Set<Status.Code> AWAY =
       Set.of(Status.Code.UNAVAILABLE, Status.Code.DEADLINE_EXCEEDED);
-
-  /** The stubs that are generated are not in the jobs' jar, where protobuf has another name. */
-  private static final MethodDescriptor<GetOnlineFeaturesRequest, GetOnlineFeaturesResponse>
-      GET_ONLINE_FEATURES =
-          MethodDescriptor.<GetOnlineFeaturesRequest, GetOnlineFeaturesResponse>newBuilder(
-                  marshaller(GetOnlineFeaturesRequest.parser()),
-                  marshaller(GetOnlineFeaturesResponse.parser()))
-              .setType(MethodDescriptor.MethodType.UNARY)
-              .setFullMethodName("feature_store.v1.FeatureStoreService/GetOnlineFeatures")
-              .build();
 
   private final Truth truth;
   private final Consumer<String> onWrong;
@@ -61,9 +43,9 @@ final class Lookups implements AutoCloseable {
   private volatile boolean isClosed;
 
   /**
-   * Starts.
+   * Connects to the server; {@link #start} begins the lookups.
    *
-   * @param onWrong is told of every answer or error that must not be
+   * @param onWrong takes a message about each answer or error that must not be
    */
   Lookups(int port, Truth truth, long seed, Consumer<String> onWrong) {
     this.truth = truth;
@@ -85,15 +67,15 @@ final class Lookups implements AutoCloseable {
     threads.forEach(Thread::start);
   }
 
-  /** From now on Redis is away, and lookups may fail. */
+  /** Notes that Redis is away from now on, so lookups may fail. */
   void beginOutage() {
     isOutage = true;
   }
 
   /**
-   * Redis is there again; ends when the server has found that out.
+   * Waits until the server has found out that Redis is there again.
    *
-   * @return whether it did
+   * @return whether it did in this time
    */
   boolean endOutage(Duration longest) {
     long deadline = System.nanoTime() + longest.toNanos();
@@ -102,13 +84,15 @@ final class Lookups implements AutoCloseable {
         isOutage = false;
         return true;
       }
-      pause(20);
+      Waits.pause(20);
     }
     isOutage = false;
     return false;
   }
 
-  /** Looks every entity up in one request; the version that answered, empty after an error. */
+  /**
+   * Looks up all entities in one request and gives the version that answered; empty after an error.
+   */
   Optional<String> sweep() {
     return lookUp(IntStream.rangeClosed(1, Truth.ENTITIES + 50).boxed().toList());
   }
@@ -154,7 +138,7 @@ final class Lookups implements AutoCloseable {
               .distinct()
               .boxed()
               .toList());
-      pause(PAUSE_MILLIS);
+      Waits.pause(PAUSE_MILLIS);
     }
   }
 
@@ -168,11 +152,9 @@ final class Lookups implements AutoCloseable {
     GetOnlineFeaturesResponse answer;
     try {
       answer =
-          ClientCalls.blockingUnaryCall(
-              channel,
-              GET_ONLINE_FEATURES,
-              CallOptions.DEFAULT.withDeadlineAfter(5, TimeUnit.SECONDS),
-              request);
+          FeatureStoreServiceGrpc.newBlockingStub(channel)
+              .withDeadlineAfter(5, TimeUnit.SECONDS)
+              .getOnlineFeatures(request);
     } catch (StatusRuntimeException e) {
       if ((wasOutage || isOutage) && AWAY.contains(e.getStatus().getCode())) {
         errorsInOutages.incrementAndGet();
@@ -193,32 +175,5 @@ final class Lookups implements AutoCloseable {
     return answer.getVersionsCount() == 0
         ? Optional.empty()
         : Optional.of(answer.getVersions(0).getVersion());
-  }
-
-  private static void pause(long millis) {
-    try {
-      TimeUnit.MILLISECONDS.sleep(millis);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-    }
-  }
-
-  private static <M extends MessageLite> MethodDescriptor.Marshaller<M> marshaller(
-      Parser<M> parser) {
-    return new MethodDescriptor.Marshaller<>() {
-      @Override
-      public InputStream stream(M message) {
-        return message.toByteString().newInput();
-      }
-
-      @Override
-      public M parse(InputStream bytes) {
-        try {
-          return parser.parseFrom(bytes);
-        } catch (InvalidProtocolBufferException e) {
-          throw new UncheckedIOException(new IOException(e));
-        }
-      }
-    };
   }
 }

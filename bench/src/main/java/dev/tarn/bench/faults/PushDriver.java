@@ -11,18 +11,18 @@ import java.nio.charset.StandardCharsets;
 import java.util.List;
 
 /**
- * A driver of {@code push} in a process of its own, to be killed. It starts Spark, says so, and
- * waits for a line with the words of the command: so most of what a driver costs is paid beforehand
- * and not in the time of the fault. From there on it is what {@code ./tarn} runs.
+ * A program that runs one command, such as a push, and may be killed. It starts Spark, says so, and
+ * waits for a line with the words of the command. So it has done most of its slow work before the
+ * fault. Then it runs the command as {@code ./tarn} does.
  */
 public final class PushDriver {
 
-  /** What it says when it waits for its command. */
+  /** The line that says that the program waits for its command. */
   static final String READY = "driver is ready";
 
   private PushDriver() {}
 
-  /** Takes the settings, and its command from the standard input, words separated by tabs. */
+  /** Takes the settings. The command comes on the standard input, its words separated by tabs. */
   public static void main(String[] settings) throws IOException {
     warmUp(settings);
     System.out.println(READY);
@@ -38,7 +38,7 @@ public final class PushDriver {
     Main.main(List.of(command.split("\t")).toArray(new String[0]));
   }
 
-  /** The session stays, and the command takes it. */
+  /** Starts a Spark session, which the command will use, too. */
   private static void warmUp(String[] settings) {
     String[] words = new String[settings.length + 2];
     words[0] = "push";
@@ -52,14 +52,14 @@ public final class PushDriver {
     }
   }
 
-  /** Nothing that was started here outlives who started it. */
+  /** Ends this process when the process that started it ends. */
   private static void endWithStarter(BufferedReader in) {
     try {
       while (in.readLine() != null) {
-        // Nothing more is said.
+        // Nothing more is said; only the end counts.
       }
     } catch (IOException e) {
-      // The same as its end.
+      // The starter has ended.
     }
     Runtime.getRuntime().halt(3);
   }

@@ -16,13 +16,13 @@ import java.util.Random;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * What every snapshot holds. Each value is computed from its entity and a seed, and a snapshot is
- * the seeds of its entities, so any answer can be checked against the snapshot that it names. A
- * seed of 0: the snapshot does not have the entity.
+ * Knows the values of every snapshot. Each value is computed from its entity and a seed, and a
+ * snapshot is the list of its entities' seeds. So any answer can be checked against the snapshot
+ * that it names. The seed 0 says that the snapshot does not have the entity.
  */
 final class Truth {
 
-  /** Ids are 1 to this; those beyond are in no snapshot. */
+  /** The greatest id that a snapshot may have; the least is 1. */
   static final int ENTITIES = 8_000;
 
   static final String VIEW = "score";
@@ -63,7 +63,7 @@ final class Truth {
         DEFINITION.formatted(folder.resolve("scores.json")));
   }
 
-  /** Gives a share of the entities other values, and takes away or brings back a few of them. */
+  /** Gives a share of the entities other values; a few of them go away or come back. */
   void change(Random random, double share) {
     seed++;
     int[] next = newest.clone();
@@ -97,12 +97,12 @@ final class Truth {
     Files.move(half, file, StandardCopyOption.REPLACE_EXISTING);
   }
 
-  /** Says which snapshot was built of what was written last. */
+  /** Notes which snapshot was built from the last source. */
   void note(long snapshotId) {
     bySnapshot.put(snapshotId, newest);
   }
 
-  /** What is wrong with an answer for these entities; empty: nothing. */
+  /** Says what is wrong with an answer for these entities; empty if nothing is. */
   Optional<String> wrong(GetOnlineFeaturesResponse answer, List<Integer> entities) {
     if (answer.getVersionsCount() != 1) {
       return Optional.of("an answer names %d versions".formatted(answer.getVersionsCount()));
@@ -145,7 +145,7 @@ final class Truth {
         && values.get("label").getStringValue().equals(label(hash));
   }
 
-  /** A number that no double would round. */
+  /** Computes a number that a double holds exactly. */
   private static long points(long hash) {
     return hash >>> 16;
   }
@@ -158,7 +158,7 @@ final class Truth {
     return Long.toHexString(hash).repeat(6);
   }
 
-  /** As java.util.SplittableRandom mixes. */
+  /** Mixes bits as java.util.SplittableRandom does. */
   private static long hash(int entity, int seed) {
     long mixed = ((long) seed << 32 | entity) * 0x9e3779b97f4a7c15L;
     mixed = (mixed ^ (mixed >>> 30)) * 0xbf58476d1ce4e5b9L;

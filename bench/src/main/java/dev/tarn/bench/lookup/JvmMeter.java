@@ -12,17 +12,14 @@ import javax.management.remote.JMXConnector;
 import javax.management.remote.JMXConnectorFactory;
 import javax.management.remote.JMXServiceURL;
 
-/** What another JVM of this machine has used so far. */
+/** Reads what another JVM of this machine has used so far. */
 final class JvmMeter implements AutoCloseable {
 
   private final JMXConnector connector;
   private final OperatingSystemMXBean system;
   private final ThreadMXBean threads;
 
-  /**
-   * Processor time, and bytes allocated by the threads that are alive; those of a server live as
-   * long as it does.
-   */
+  /** Processor time, and bytes that were allocated by the threads that are still alive. */
   record Used(long cpuNanos, long allocatedBytes) {
 
     Used since(Used earlier) {

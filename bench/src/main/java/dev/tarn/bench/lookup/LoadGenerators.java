@@ -22,33 +22,35 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
- * Sends requests by h2load (of nghttp2), which is not ours and costs little: as many as come
- * through, or some at a time, whether or not answers come.
+ * Sends requests with h2load (of nghttp2), which costs little and is not part of Tarn: either as
+ * many as come through, or at a rate, whether or not answers come.
  */
 final class LoadGenerators {
 
-  /** Clients that each send the next request when they have the last one's answer. */
+  /** Clients; each sends its next request when it has the answer to the last one. */
   static final int CLIENTS = 64;
 
   /**
-   * h2load looks for what is due every millisecond. Several of them do so at different moments, and
-   * what is due at one of them is little.
+   * Processes of h2load that pace requests. Each looks once a millisecond for what is due; several
+   * do so at different moments, so each sends only a little at once.
    */
   private static final int PACERS = 4;
 
-  /** With more a second on a connection, a millisecond would hold up the next request too often. */
+  /** Requests a second on a connection; with more, the millisecond would delay too many of them. */
   private static final int PER_CONNECTION = 200;
 
-  /** What the connections of a pacer send is the same, but each begins so much after the last. */
+  /** Time between the starts of a pacer's connections, which all send the same. */
   private static final int MILLIS_BETWEEN = 7;
 
-  /** In which connections are made: who measures a server in use has made them long before. */
+  /**
+   * Time in which connections are made; it is not measured, as a server in use has them already.
+   */
   private static final int RAMP_UP_SECONDS = 1;
 
-  /** As many as may be under way on a connection, so that a late answer holds nothing back. */
+  /** Requests under way on a connection: so many that a late answer holds nothing back. */
   private static final int MAX_STREAMS = 200;
 
-  /** Less than this of what was to be sent is another measurement. */
+  /** Least share of the planned requests; with less it is another measurement. */
   private static final double MIN_SENT = 0.8;
 
   private static final Pattern DONE =
@@ -62,24 +64,24 @@ final class LoadGenerators {
   }
 
   /**
-   * What came of a load at a rate.
+   * The result of a load at a rate.
    *
-   * @param requests that were sent, those that do not count among them
-   * @param perSecond of those that count
-   * @param p50 like the others in microseconds, from sending a request to the end of its answer
+   * @param requests all that were sent, also those of the first second, which do not count
+   * @param perSecond rate of those that count
+   * @param p50 microseconds from sending a request to the end of its answer, like the other two
    */
   record Latency(long requests, double perSecond, double p50, double p99, double p999) {}
 
-  /** How many requests were answered, and how many a second. */
+  /** The number of requests that were answered, and the number a second. */
   record Saturation(long requests, double perSecond) {}
 
-  /** Whether a program is on the PATH. */
+  /** Says whether a program is on the PATH. */
   static boolean has(String program) {
     return Stream.of(System.getenv("PATH").split(":", -1))
         .anyMatch(directory -> Files.isExecutable(Path.of(directory, program)));
   }
 
-  /** Requests a second at saturation: whenever an answer comes, the next request goes out. */
+  /** Measures requests a second when each answer is followed by the next request at once. */
   double saturate(int port, String method, byte[] request, int seconds) throws IOException {
     try (Program saturating =
         h2load(
@@ -92,8 +94,8 @@ final class LoadGenerators {
   }
 
   /**
-   * As {@link #saturate}, with other requests again and again: h2load reads the body's file for
-   * each request, so another one is put there every few dozen microseconds.
+   * Measures as {@link #saturate} does, with requests that change. h2load reads the body's file for
+   * each request, so this writes another request there every few dozen microseconds.
    *
    * @param requests all of one length
    */
@@ -118,8 +120,8 @@ final class LoadGenerators {
   }
 
   /**
-   * Latencies at a rate, sent at random moments (a Poisson process) whether or not answers come. A
-   * second more than {@code seconds} is sent, and the first does not count.
+   * Measures latencies at a rate. Requests go out at random moments (a Poisson process), whether or
+   * not answers come, for a second more than {@code seconds}; the first second does not count.
    */
   Latency pace(int port, String method, byte[] request, double perSecond, int seconds)
       throws IOException {
@@ -179,7 +181,7 @@ final class LoadGenerators {
     return latency;
   }
 
-  /** Writes when a connection is to send, and returns how often. */
+  /** Writes the moments at which a connection is to send, and returns how many there are. */
   private static int write(Path script, String uri, double perSecond, int seconds, Random random)
       throws IOException {
     int count = 0;
@@ -236,7 +238,7 @@ final class LoadGenerators {
     return Files.write(folder.resolve(name + ".bin"), framed(request).array());
   }
 
-  /** A request as gRPC has it: not compressed, length, message. */
+  /** Frames a request as gRPC does: not compressed, length, message. */
   private static ByteBuffer framed(byte[] request) {
     return ByteBuffer.allocate(5 + request.length)
         .put((byte) 0)
@@ -280,7 +282,7 @@ final class LoadGenerators {
     return sorted[(int) Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
   }
 
-  /** A program that runs. */
+  /** A running program. */
   private record Program(String name, Process process) implements AutoCloseable {
 
     static Program start(List<String> command) throws IOException {
@@ -288,7 +290,7 @@ final class LoadGenerators {
           command.get(0), new ProcessBuilder(command).redirectErrorStream(true).start());
     }
 
-    /** All that it says, until it ends. */
+    /** Reads all that the program says until it ends. */
     String said() throws IOException {
       String said;
       try (var output = process.getInputStream()) {

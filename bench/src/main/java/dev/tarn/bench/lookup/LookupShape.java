@@ -6,14 +6,18 @@ import java.util.List;
 import java.util.stream.IntStream;
 
 /**
- * One kind of request.
+ * A kind of request.
  *
- * @param isVectors whether it is GetFeatureVectors, or else GetOnlineFeatures
- * @param entities of each request
- * @param features of each entity
+ * @param isVectors true for GetFeatureVectors, false for GetOnlineFeatures
+ * @param entities how many each request asks for
+ * @param features how many each entity has
  */
 record LookupShape(boolean isVectors, int entities, int features) {
 
+  /** Features of the requests that the aims are for. */
+  static final int WIDTH = 10;
+
+  /** Lists all kinds of requests for some numbers of features. */
   static List<LookupShape> all(List<Integer> widths) {
     return widths.stream()
         .flatMap(
@@ -27,12 +31,12 @@ record LookupShape(boolean isVectors, int entities, int features) {
         .toList();
   }
 
-  /** Of the view, and of the entity that has this view only. */
+  /** Names the view, and the entity that has this view only. */
   static String view(int features) {
     return "wide" + features;
   }
 
-  /** Of the feature service with all features of the view. */
+  /** Names the feature service with all features of the view. */
   static String service(int features) {
     return "scaled" + features;
   }
@@ -42,7 +46,7 @@ record LookupShape(boolean isVectors, int entities, int features) {
         + (isVectors ? "GetFeatureVectors" : "GetOnlineFeatures");
   }
 
-  /** The same entities each time: 0 and up. */
+  /** Makes a request for the entities from 0 up. */
   byte[] request() {
     return request(IntStream.range(0, entities));
   }
@@ -62,7 +66,7 @@ record LookupShape(boolean isVectors, int entities, int features) {
             .toByteArray();
   }
 
-  /** As the rivals name it. */
+  /** Names the file of answers, and with it the methods of the rivals. */
   String fileName() {
     return "%dx%d-%s".formatted(entities, features, isVectors ? "vectors" : "features");
   }

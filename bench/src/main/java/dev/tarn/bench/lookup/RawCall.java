@@ -11,7 +11,7 @@ import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.util.concurrent.TimeUnit;
 
-/** One call, from bytes to bytes. */
+/** Makes one call with a request and an answer that are bytes. */
 final class RawCall {
 
   private static final MethodDescriptor.Marshaller<byte[]> BYTES =

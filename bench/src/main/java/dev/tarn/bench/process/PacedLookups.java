@@ -18,10 +18,10 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * What {@code ./tarn bench push} looks up meanwhile: one entity at a time, so many a second whether
- * or not the ones before were answered, each timed from the moment at which it was due. It is a
- * process of its own, so that a push's garbage collections are not its own. Prints p50 and p99, in
- * microseconds.
+ * Looks up one entity at a time while {@code ./tarn bench push} pushes, at a rate that does not
+ * depend on answers, and takes the time of each lookup from the moment at which it was due. Prints
+ * p50 and p99 in microseconds. It runs in a process of its own, so that the garbage collections of
+ * a push do not stop it.
  */
 public final class PacedLookups {
 
@@ -29,7 +29,9 @@ public final class PacedLookups {
 
   private PacedLookups() {}
 
-  /** Port of the server, number of entities (their ids are 0 and up), lookups a second, seconds. */
+  /**
+   * Takes the server's port, the number of entities (with ids from 0), lookups a second, seconds.
+   */
   public static void main(String[] args) throws InterruptedException, ExecutionException {
     int entities = Integer.parseInt(args[1]);
     int perSecond = Integer.parseInt(args[2]);

@@ -17,8 +17,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * What {@code ./tarn bench push} compares with: each row of a file by its own SET, Lettuce's
- * automatic flush off, a thousand a flush. Prints the seconds.
+ * Writes each row of a file by a SET of its own, as a rival of {@code ./tarn bench push}: with
+ * Lettuce, whose automatic flush is off, a thousand a flush. Prints the seconds.
  */
 public final class PipelinedSets {
 

@@ -37,16 +37,17 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
- * The servers that {@code ./tarn bench lookup} holds Tarn's against, made of grpc-java and Lettuce
- * as they come:
+ * Serves as a rival of Tarn's server in {@code ./tarn bench lookup}, with grpc-java and Lettuce as
+ * they come. There are two kinds:
  *
  * <ul>
- *   <li>The floor does the least that a lookup can: it reads no request, gets as many keys as there
- *       are entities and answers bytes that are ready, those of Tarn's answer. It gets the keys by
- *       a GET for each, all in one flush, or by one MGET, which no layout over several servers
- *       allows.
- *   <li>The other reads the request, gets the rows as the floor does and builds the answer as
- *       protobuf's objects, as anyone would at first. A row is its doubles, with nothing to decode.
+ *   <li>{@code floor} does the least that a lookup can. It reads no request, gets as many keys as
+ *       there are entities and answers with ready bytes, those of Tarn's answer. It gets the keys
+ *       by a GET for each, all in one flush, or by one MGET, which is not possible when rows are
+ *       spread over several Redis servers.
+ *   <li>{@code objects} reads the request, gets the rows as the floor does and builds the answer
+ *       from protobuf's objects, as anyone would at first. A row is its doubles, with nothing to
+ *       decode.
  * </ul>
  *
  * The key of an entity's row is {@code <features>:<id>}.
@@ -62,11 +63,15 @@ public final class RivalServer {
   }
 
   /**
-   * {@code floor}, the port of Redis and a folder of answers, each in a file named {@code
-   * <entities>x<features>…}, the methods being {@code rival/get-<file>} and {@code
-   * rival/mget-<file>}; or {@code objects}, the port of Redis and numbers of features, separated by
-   * commas, the methods being {@code rival/objects-<features>}. It prints where it listens and
-   * serves until it is killed.
+   * Prints where it listens, and serves until it is killed. It takes one of these:
+   *
+   * <ul>
+   *   <li>{@code floor}, the port of Redis and a folder of answers, each in a file named {@code
+   *       <entities>x<features>…}. The methods are {@code rival/get-<file>} and {@code
+   *       rival/mget-<file>}.
+   *   <li>{@code objects}, the port of Redis and numbers of features, separated by commas. The
+   *       methods are {@code rival/objects-<features>}.
+   * </ul>
    */
   public static void main(String[] args) throws IOException, InterruptedException {
     RivalServer rival =
@@ -129,7 +134,7 @@ public final class RivalServer {
     return service.build();
   }
 
-  /** A GET for each key, in one flush. */
+  /** Sends a GET for each key, in one flush. */
   private CompletableFuture<List<byte[]>> get(byte[][] keys) {
     List<AsyncCommand<byte[], byte[], byte[]>> commands =
         Stream.of(keys)
@@ -185,7 +190,7 @@ public final class RivalServer {
     return id.getBytes(StandardCharsets.UTF_8);
   }
 
-  /** Messages as they are. */
+  /** Leaves messages as they are. */
   private static final class Bytes implements MethodDescriptor.Marshaller<byte[]> {
 
     @Override

@@ -38,8 +38,8 @@ import org.apache.spark.sql.SaveMode;
 import org.apache.spark.sql.functions;
 
 /**
- * The command {@code bench push}: the same rows written to Redis by Tarn and by others, in turn, in
- * one run, so that the ratios hold on a machine that is busy, too. Everything happens in a folder,
+ * The command {@code bench push}: writes the same rows to Redis with Tarn and in other ways, in
+ * turn, in one run, so that the ratios also hold on a busy machine. Everything happens in a folder,
  * a catalog and a Redis of its own.
  */
 public final class BenchPushJob {
@@ -63,16 +63,16 @@ public final class BenchPushJob {
   private final int runs;
   private final Path folder;
 
-  /** Milliseconds. */
+  /** Latencies of lookups, in milliseconds. */
   private record Latency(double p50, double p99) {}
 
-  /** Of lookups. */
+  /** Latencies of lookups, by when they were made. */
   private final Map<String, Latency> latencies = new LinkedHashMap<>();
 
-  /** Of the two as-ofs. */
+  /** Snapshots of the two as-ofs. */
   private final List<Long> snapshots = new ArrayList<>();
 
-  /** By what was measured: the measures of all runs, in the order in which they were taken. */
+  /** Measures of all runs, by the way to write, in the order in which they were taken. */
   private final Map<String, List<Measure>> measures = new LinkedHashMap<>();
 
   private BenchPushJob(
@@ -93,7 +93,7 @@ public final class BenchPushJob {
     this.folder = folder;
   }
 
-  /** The command {@code bench push}. */
+  /** Runs the command. */
   public static void run(CommandLine line, Settings given, Console console) {
     boolean asJson = line.isJson();
     boolean hasRivals = !line.optional("rivals").orElse("true").equals("false");
@@ -154,7 +154,7 @@ public final class BenchPushJob {
     return feature % 5 == 3 ? "bigint" : "double";
   }
 
-  /** A row for each user, whose features are other ones on the second day for one in a hundred. */
+  /** Makes a row for each user; one user in a hundred has other features on the second day. */
   private Dataset<org.apache.spark.sql.Row> users(int day) {
     List<Column> columns = new ArrayList<>();
     columns.add(functions.col("id").as("user_id"));
@@ -202,7 +202,7 @@ public final class BenchPushJob {
     }
   }
 
-  /** Lookups at rest, then while full pushes follow one another, each with its p50 and p99. */
+  /** Measures lookups at rest, then while full pushes follow one another. */
   private void lookUpMeanwhile() throws IOException {
     console.say("lookups at rest and during pushes");
     server.flush();
@@ -216,7 +216,7 @@ public final class BenchPushJob {
                 "serving.http-port=-1",
                 "redis.port=" + server.port(),
                 "redis.namespace=" + settings.read(tarn -> tarn.getString("redis.namespace"))))) {
-      // Once for nothing: a server that has just started would be slow at rest.
+      // The first ones do not count: a server that has just started would be slow at rest.
       var unusedCold = lookUp(lookups.port()).join();
       latencies.put(AT_REST, lookUp(lookups.port()).join());
       latencies.put(DURING_PUSHES, lookUpDuringPushes(lookups.port()));
@@ -234,9 +234,9 @@ public final class BenchPushJob {
   }
 
   /**
-   * From now on this process has a processor only when no other wants it. Spark runs on other
-   * machines than the server as a rule; this tells what a push does to lookups through Redis from
-   * what Spark does to them where it shares their processors.
+   * Leaves the processors to other processes from now on. Spark usually runs on other machines than
+   * the server. So this tells apart how a push slows lookups down through Redis, and how Spark does
+   * when it shares their processors.
    */
   private static void giveWay() throws IOException {
     List<String> command = new ArrayList<>(List.of("renice", "-n", "19", "-p"));
@@ -247,7 +247,7 @@ public final class BenchPushJob {
     var unused = new ProcessBuilder(command).redirectErrorStream(true).start().onExit().join();
   }
 
-  /** A full push of the first as-of, and a delta of the second over it. */
+  /** Measures a full push of the first as-of, and a delta of the second over it. */
   private void tarn(boolean isWarmUp) {
     server.flush();
     long before = server.usedMemory();
@@ -267,7 +267,7 @@ public final class BenchPushJob {
     }
   }
 
-  /** So many lookups a second of one entity, by a process of their own. */
+  /** Looks up single entities at a steady rate, in a process of its own. */
   private CompletableFuture<Latency> lookUp(int port) throws IOException {
     Process process =
         new ProcessBuilder(
@@ -306,7 +306,7 @@ public final class BenchPushJob {
         .get(0);
   }
 
-  /** A way to write all rows; the result is the seconds that it took. */
+  /** A way to write all rows, which gives the seconds that it took. */
   private interface Writing {
     double seconds() throws IOException;
   }

@@ -5,15 +5,15 @@ import java.util.Comparator;
 import java.util.List;
 
 /**
- * One run of one way to write.
+ * The result of one run of one way to write.
  *
- * @param redisBytes what Redis's used_memory grew by
- * @param payloadBytes entity ids and encoded rows; 0: not told
- * @param liveHeap most bytes that were live after a garbage collection; 0: not told
+ * @param redisBytes growth of Redis's used_memory
+ * @param payloadBytes entity ids and encoded rows; 0 if not known
+ * @param liveHeap most bytes that were live after a garbage collection; 0 if not known
  */
 record Measure(double seconds, long rows, long redisBytes, long payloadBytes, long liveHeap) {
 
-  /** The run with the median time. */
+  /** Picks the run with the median time. */
   static Measure median(List<Measure> runs) {
     return runs.stream()
         .sorted(Comparator.comparingDouble(Measure::seconds))

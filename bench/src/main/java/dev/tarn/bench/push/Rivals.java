@@ -23,7 +23,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import org.apache.spark.sql.SaveMode;
 
-/** Other ways to write the rows of a push to Redis. Each gives the seconds that it took. */
+/** Writes the rows of a push to Redis in other ways. Each gives the seconds that it took. */
 final class Rivals {
 
   private final Lake lake;
@@ -40,7 +40,7 @@ final class Rivals {
     this.snapshotId = snapshotId;
   }
 
-  /** spark-redis's own DataFrame writer: a hash for each row, a field for each feature. */
+  /** Writes with spark-redis's DataFrame writer: a hash for each row, a field for each feature. */
   double sparkRedis() {
     long start = System.nanoTime();
     lake.spark()
@@ -57,7 +57,7 @@ final class Rivals {
     return (System.nanoTime() - start) / 1e9;
   }
 
-  /** Lettuce, in a process of its own because it needs another Netty than Spark. */
+  /** Writes with Lettuce, in a process of its own because it needs another Netty than Spark. */
   double lettuce(RowFile file) throws IOException {
     Process process =
         new ProcessBuilder(
@@ -81,7 +81,7 @@ final class Rivals {
     throw new TarnException("Lettuce's writer failed: " + answer);
   }
 
-  /** The commands ready made, written straight to a socket while the answers are counted. */
+  /** Writes commands that are ready straight to a socket, and counts the answers meanwhile. */
   double socket(RowFile file) throws IOException {
     Path commands = file.path().resolveSibling("commands.resp");
     long rows = commands(file, commands);
@@ -135,7 +135,7 @@ final class Rivals {
     }
   }
 
-  /** Counts the lines of answers, all of which are +OK. */
+  /** Counts the lines of answers; -1 if one is not +OK. */
   private static long count(Socket socket, long rows) {
     long lines = 0;
     byte[] buffer = new byte[1 << 16];

@@ -12,7 +12,9 @@ import redis.clients.jedis.Jedis;
 import redis.clients.jedis.ScanParams;
 import redis.clients.jedis.ScanResult;
 
-/** The rows that a push has written, as keys and values for others to write one by one. */
+/**
+ * A file with the rows that a push has written, as keys and values for rivals to write one by one.
+ */
 final class RowFile {
 
   private final Path path;
@@ -25,7 +27,7 @@ final class RowFile {
     return path;
   }
 
-  /** Takes what is in Redis: for each row the lengths of its key and value, key, value. */
+  /** Copies the rows from Redis: for each the lengths of key and value, the key, the value. */
   void write(BenchRedis server, String view) throws IOException {
     try (Jedis jedis = server.connect();
         DataOutputStream out =

@@ -10,7 +10,7 @@ import java.util.regex.Pattern;
 import redis.clients.jedis.Jedis;
 import redis.embedded.RedisServer;
 
-/** The Redis of a benchmark, without persistence, on a free port of this machine. */
+/** A Redis for one benchmark, without persistence, on a free port of this machine. */
 public final class BenchRedis implements AutoCloseable {
 
   private final RedisServer server;
@@ -59,7 +59,7 @@ public final class BenchRedis implements AutoCloseable {
     }
   }
 
-  /** Processor time of Redis so far, microseconds. */
+  /** Reads the processor time that Redis has used so far, in microseconds. */
   public double cpuMicros() {
     try (Jedis jedis = connect()) {
       return Pattern.compile("used_cpu_(?:sys|user):([0-9.]+)")

@@ -7,7 +7,7 @@ import dev.tarn.cli.Settings;
 import java.nio.file.Path;
 import java.util.Map;
 
-/** The settings of a benchmark: those given, with a lake and a Redis of its own. */
+/** Makes the settings of a benchmark: those given, with a lake and a Redis of its own. */
 public final class BenchSettings {
 
   private BenchSettings() {}

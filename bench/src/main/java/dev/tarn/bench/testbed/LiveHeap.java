@@ -3,8 +3,9 @@ package dev.tarn.bench.testbed;
 import java.lang.management.ManagementFactory;
 import java.lang.management.MemoryPoolMXBean;
 import java.lang.management.MemoryType;
+import java.util.stream.Stream;
 
-/** How much of the heap was in use after garbage collections, at the most, since it was made. */
+/** Measures the most heap that was in use after a garbage collection since it was made. */
 public final class LiveHeap {
 
   public LiveHeap() {
@@ -12,7 +13,7 @@ public final class LiveHeap {
     pools().forEach(MemoryPoolMXBean::resetPeakUsage);
   }
 
-  /** Of the old generation: what a push leaves for longer than a moment. */
+  /** Gives the peak of the old generation, which has what a job keeps for longer than a moment. */
   public long peak() {
     return pools()
         .filter(pool -> pool.getName().contains("Old"))
@@ -20,7 +21,7 @@ public final class LiveHeap {
         .sum();
   }
 
-  private static java.util.stream.Stream<MemoryPoolMXBean> pools() {
+  private static Stream<MemoryPoolMXBean> pools() {
     return ManagementFactory.getMemoryPoolMXBeans().stream()
         .filter(pool -> pool.getType() == MemoryType.HEAP);
   }

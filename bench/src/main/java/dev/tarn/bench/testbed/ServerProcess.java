@@ -75,7 +75,7 @@ public final class ServerProcess implements AutoCloseable {
     throw new TarnException("the server did not start: " + said);
   }
 
-  /** Ends one that an earlier run could not end. */
+  /** Ends a server that an earlier run could not end. */
   public static void endLeftOver(Path folder) {
     new LocalProcess(folder.resolve("serving.pid")).stop();
   }
@@ -88,7 +88,7 @@ public final class ServerProcess implements AutoCloseable {
     return process.pid();
   }
 
-  /** Where its metrics are, if it has any. */
+  /** The address of its metrics, if it has any. */
   public Optional<URI> metrics() {
     return metrics;
   }

@@ -11,7 +11,7 @@ import dev.tarn.etl.redis.RedisServers;
 import dev.tarn.etl.redis.VersionStore;
 import dev.tarn.etl.release.ReleaseHistory;
 import dev.tarn.etl.release.Retention;
-import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.VersionRecord;
 import dev.tarn.redis.Release;
 import java.time.Duration;
 import java.time.Instant;
@@ -40,7 +40,7 @@ import org.apache.iceberg.util.PropertyUtil;
  * that are no longer kept.
  *
  * <p>A snapshot that a version in Redis or a training set was made from stays, however old. Before
- * each table Redis and the sets' manifests are asked which those are, and each gets its tag again
+ * each table Redis and the sets' version records are asked which those are, and each gets its tag again
  * if somebody has dropped it. So without Redis nothing is expired.
  */
 public final class Expire {
@@ -276,13 +276,13 @@ public final class Expire {
   private List<Kept> kept(String view, FeatureTable table) {
     Optional<String> released = versions.released(view).map(Release::version);
     List<Kept> kept = new ArrayList<>();
-    for (Manifest manifest : versions.manifests(view)) {
+    for (VersionRecord record : versions.records(view)) {
       kept.add(
           new Kept(
-              manifest.getVersion(),
-              manifest.getSnapshotId(),
-              released.filter(manifest.getVersion()::equals).isPresent(),
-              table.iceberg().snapshot(manifest.getSnapshotId()) == null));
+              record.getVersion(),
+              record.getSnapshotId(),
+              released.filter(record.getVersion()::equals).isPresent(),
+              table.iceberg().snapshot(record.getSnapshotId()) == null));
     }
     return kept;
   }

@@ -1,7 +1,6 @@
 package dev.tarn.etl.job;
 
-import com.google.gson.JsonArray;
-import com.google.gson.JsonObject;
+import com.google.gson.JsonElement;
 import com.google.gson.JsonParser;
 import dev.tarn.cli.CommandLine;
 import dev.tarn.cli.Settings;
@@ -9,9 +8,11 @@ import dev.tarn.cli.TextTable;
 import dev.tarn.etl.catalog.IcebergCatalog;
 import dev.tarn.etl.catalog.TrainingSets;
 import dev.tarn.etl.console.Console;
+import dev.tarn.etl.console.Json;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * Runs the commands {@code manifests} and {@code retire}: lists the training sets that can be made
@@ -30,7 +31,7 @@ public final class ManifestsJob {
           new TrainingSets(catalog)
               .all().stream().filter(entry -> all || entry.retiredAt().isEmpty()).toList();
       if (asJson) {
-        console.result(json(entries).toString());
+        console.result(json(entries));
       } else {
         console.result(entries.isEmpty() ? "No training set is kept." : table(entries));
       }
@@ -72,20 +73,24 @@ public final class ManifestsJob {
     return table.toString();
   }
 
-  private static JsonArray json(List<TrainingSets.Entry> entries) {
-    JsonArray array = new JsonArray();
-    for (TrainingSets.Entry entry : entries) {
-      JsonObject object = new JsonObject();
-      object.addProperty("manifest", entry.manifest().getId());
-      object.addProperty("out", entry.out());
-      object.addProperty("state", entry.retiredAt().isPresent() ? "retired" : "kept");
-      entry
-          .retiredAt()
-          .map(Instant::toString)
-          .ifPresent(at -> object.addProperty("retired_at", at));
-      object.add("definition", JsonParser.parseString(TrainingSets.json(entry.manifest())));
-      array.add(object);
-    }
-    return array;
+  private static String json(List<TrainingSets.Entry> entries) {
+    return Json.of(
+        entries.stream()
+            .map(
+                entry ->
+                    new ManifestResult(
+                        entry.manifest().getId(),
+                        entry.out(),
+                        entry.retiredAt().isPresent() ? "retired" : "kept",
+                        entry.retiredAt().map(Instant::toString),
+                        JsonParser.parseString(TrainingSets.json(entry.manifest()))))
+            .toList());
   }
+
+  private record ManifestResult(
+      String manifest,
+      String out,
+      String state,
+      Optional<String> retiredAt,
+      JsonElement definition) {}
 }

@@ -15,7 +15,7 @@ import dev.tarn.etl.push.Push;
 import dev.tarn.etl.redis.RedisServers;
 import dev.tarn.etl.redis.VersionStore;
 import dev.tarn.etl.release.ReleaseHistory;
-import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.VersionRecord;
 import dev.tarn.redis.Release;
 import java.time.Instant;
 import java.util.List;
@@ -46,8 +46,8 @@ public final class RollbackJob {
                         "nothing is released of a feature view '%s'%s"
                             .formatted(
                                 view, Suggestion.forName(view, versions.releases().keySet()))));
-    List<Manifest> kept = versions.manifests(view);
-    Optional<Manifest> wanted =
+    List<VersionRecord> kept = versions.records(view);
+    Optional<VersionRecord> wanted =
         line.has("snapshot")
             ? keptOf(kept, line.text("snapshot"))
             : Optional.of(kept(kept, line, view, released));
@@ -60,13 +60,13 @@ public final class RollbackJob {
   }
 
   /** Finds the version asked for; by default the newest one from before the released one. */
-  private static Manifest kept(
-      List<Manifest> kept, CommandLine line, String view, Release released) {
-    List<String> names = kept.stream().map(Manifest::getVersion).toList();
+  private static VersionRecord kept(
+      List<VersionRecord> kept, CommandLine line, String view, Release released) {
+    List<String> names = kept.stream().map(VersionRecord::getVersion).toList();
     if (line.has("version")) {
       String version = line.text("version");
       return kept.stream()
-          .filter(manifest -> manifest.getVersion().equals(version))
+          .filter(record -> record.getVersion().equals(version))
           .findFirst()
           .orElseThrow(
               () ->
@@ -83,24 +83,24 @@ public final class RollbackJob {
     return kept.get(now + 1);
   }
 
-  private static Optional<Manifest> keptOf(List<Manifest> kept, String snapshot) {
+  private static Optional<VersionRecord> keptOf(List<VersionRecord> kept, String snapshot) {
     return kept.stream()
         .filter(
-            manifest ->
-                Long.toString(manifest.getSnapshotId()).equals(snapshot)
-                    || ("tarn-" + manifest.getVersion()).equals(snapshot))
+            record ->
+                Long.toString(record.getSnapshotId()).equals(snapshot)
+                    || ("tarn-" + record.getVersion()).equals(snapshot))
         .findFirst();
   }
 
   private static void release(
-      VersionStore versions, Manifest manifest, Release released, Console console) {
+      VersionStore versions, VersionRecord record, Release released, Console console) {
     Instant now = versions.now();
     Instant at = now.isAfter(released.releasedAt()) ? now : released.releasedAt().plusMillis(1);
     VersionStore.Candidate candidate =
         new VersionStore.Candidate(
-            manifest,
+            record,
             Optional.of(released),
-            ReleaseHistory.event(manifest, at, "rollback").setMode("kept").build());
+            ReleaseHistory.event(record, at, "rollback").setMode("kept").build());
     Optional<VersionStore.ReleaseRefusal> refusal =
         versions.release(List.of(candidate), at, true, List.of());
     if (refusal.isPresent()) {
@@ -108,17 +108,17 @@ public final class RollbackJob {
           refusal.get() == VersionStore.ReleaseRefusal.GONE
               ? "%s: version %s has been pruned in this moment; go back with snapshot=%d"
                   .formatted(
-                      manifest.getFeatureView(), manifest.getVersion(), manifest.getSnapshotId())
+                      record.getFeatureView(), record.getVersion(), record.getSnapshotId())
               : "%s: something else was released in this moment; look at ./tarn versions and try again"
-                  .formatted(manifest.getFeatureView()));
+                  .formatted(record.getFeatureView()));
     }
     console.say(
         "%s: back to %s, snapshot %d; it was %s. Pushes leave it alone until ./tarn unpin view=%s",
-        manifest.getFeatureView(),
-        manifest.getVersion(),
-        manifest.getSnapshotId(),
+        record.getFeatureView(),
+        record.getVersion(),
+        record.getSnapshotId(),
         released.version(),
-        manifest.getFeatureView());
+        record.getFeatureView());
   }
 
   /** Takes the release into the history. The rollback stands, also where Iceberg is away. */

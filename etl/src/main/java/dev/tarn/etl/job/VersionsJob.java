@@ -10,7 +10,7 @@ import dev.tarn.etl.console.Console;
 import dev.tarn.etl.console.Json;
 import dev.tarn.etl.redis.RedisServers;
 import dev.tarn.etl.redis.VersionStore;
-import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.VersionRecord;
 import dev.tarn.redis.Release;
 import java.util.ArrayList;
 import java.util.List;
@@ -47,20 +47,20 @@ public final class VersionsJob {
     releases.forEach(
         (view, release) -> {
           if (only.isEmpty() || only.get().equals(view)) {
-            List<Manifest> manifests = store.manifests(view);
-            for (Manifest manifest : manifests) {
-              boolean isReleased = manifest.getVersion().equals(release.version());
+            List<VersionRecord> records = store.records(view);
+            for (VersionRecord record : records) {
+              boolean isReleased = record.getVersion().equals(release.version());
               String releasedAt = isReleased ? release.releasedAt().toString() : "-";
               table.row(
                   view,
-                  manifest.getVersion(),
+                  record.getVersion(),
                   isReleased ? "released" : "kept",
-                  Long.toString(manifest.getSnapshotId()),
-                  Timestamps.toString(manifest.getAsOf()),
-                  "%,d".formatted(manifest.getRows()),
-                  Timestamps.toString(manifest.getCreatedAt()),
+                  Long.toString(record.getSnapshotId()),
+                  Timestamps.toString(record.getAsOf()),
+                  "%,d".formatted(record.getRows()),
+                  Timestamps.toString(record.getCreatedAt()),
                   releasedAt);
-              results.add(result(manifest, isReleased ? Optional.of(release) : Optional.empty()));
+              results.add(result(record, isReleased ? Optional.of(release) : Optional.empty()));
             }
           }
         });
@@ -73,15 +73,15 @@ public final class VersionsJob {
     }
   }
 
-  private static VersionResult result(Manifest manifest, Optional<Release> release) {
+  private static VersionResult result(VersionRecord record, Optional<Release> release) {
     return new VersionResult(
-        manifest.getFeatureView(),
-        manifest.getVersion(),
+        record.getFeatureView(),
+        record.getVersion(),
         release.isPresent() ? "released" : "kept",
-        Long.toString(manifest.getSnapshotId()),
-        Timestamps.toString(manifest.getAsOf()),
-        manifest.getRows(),
-        Timestamps.toString(manifest.getCreatedAt()),
+        Long.toString(record.getSnapshotId()),
+        Timestamps.toString(record.getAsOf()),
+        record.getRows(),
+        Timestamps.toString(record.getCreatedAt()),
         release.map(current -> current.releasedAt().toString()));
   }
 

@@ -8,7 +8,7 @@ import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.etl.lake.EntityIds;
 import dev.tarn.etl.lake.Lake;
 import dev.tarn.etl.lake.SnapshotRows;
-import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.VersionRecord;
 import dev.tarn.manifest.StoredFeature;
 import dev.tarn.row.Values;
 import java.time.Instant;
@@ -37,7 +37,7 @@ final class Delta {
   private final Lake lake;
   private final FeatureView view;
   private final FeatureTable table;
-  private final Manifest base;
+  private final VersionRecord base;
   private final Snapshot to;
   private final boolean appendsOnly;
   private final long records;
@@ -46,7 +46,7 @@ final class Delta {
       Lake lake,
       FeatureView view,
       FeatureTable table,
-      Manifest base,
+      VersionRecord base,
       Snapshot to,
       boolean appendsOnly,
       long records) {
@@ -67,9 +67,9 @@ final class Delta {
       Lake lake,
       FeatureView view,
       FeatureTable table,
-      Manifest base,
+      VersionRecord base,
       Snapshot to,
-      Manifest wanted) {
+      VersionRecord wanted) {
     Table iceberg = table.iceberg();
     Snapshot from = iceberg.snapshot(base.getSnapshotId());
     if (from == null) {
@@ -109,7 +109,7 @@ final class Delta {
         Optional.of(new Delta(lake, view, table, base, to, appendsOnly, records)), "");
   }
 
-  Manifest base() {
+  VersionRecord base() {
     return base;
   }
 
@@ -119,7 +119,7 @@ final class Delta {
   }
 
   /** The overlay's rows. */
-  Dataset<Row> rows(Column eventTimestamp, Manifest manifest) {
+  Dataset<Row> rows(Column eventTimestamp, VersionRecord record) {
     if (records == 0) {
       Dataset<Row> none = lake.spark().sql("SELECT '' AS id").limit(0);
       return EncodedRows.tombstones(none);
@@ -131,7 +131,7 @@ final class Delta {
             .leq(functions.lit(Values.instant(Timestamps.toMicros(base.getAsOf()))));
     Column isDelete = functions.col(CHANGE_TYPE).equalTo("DELETE");
     Dataset<Row> newer = changes.filter(functions.not(isDelete).and(functions.not(isOfBase)));
-    Dataset<Row> rows = EncodedRows.of(newer, view, eventTimestamp, manifest);
+    Dataset<Row> rows = EncodedRows.of(newer, view, eventTimestamp, record);
     if (appendsOnly && isAllNewer()) {
       return rows;
     }
@@ -149,7 +149,7 @@ final class Delta {
         SnapshotRows.of(lake, view.name(), to.snapshotId()).join(unclear, names, "left_semi");
     Dataset<Row> gone = unclear.join(now.select(keys), names, "left_anti");
     Dataset<Row> goneIds = gone.select(EntityIds.of(view.entity()).as("id"));
-    return rows.union(EncodedRows.of(now, view, eventTimestamp, manifest))
+    return rows.union(EncodedRows.of(now, view, eventTimestamp, record))
         .union(EncodedRows.tombstones(goneIds));
   }
 
@@ -191,7 +191,7 @@ final class Delta {
   }
 
   /** Whether the rows of both have the same layout. */
-  private static boolean isSameRow(Manifest one, Manifest other) {
+  private static boolean isSameRow(VersionRecord one, VersionRecord other) {
     return one.getRowFormat() == other.getRowFormat()
         && one.getEntity().equals(other.getEntity())
         && one.getEntityKeysList().equals(other.getEntityKeysList())
@@ -199,8 +199,8 @@ final class Delta {
         && fields(one).equals(fields(other));
   }
 
-  private static List<StoredFeature> fields(Manifest manifest) {
-    return manifest.getFeaturesList().stream()
+  private static List<StoredFeature> fields(VersionRecord record) {
+    return record.getFeaturesList().stream()
         .map(
             feature ->
                 StoredFeature.newBuilder()

@@ -4,7 +4,7 @@ import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.etl.lake.EntityIds;
 import dev.tarn.layer.Buckets;
 import dev.tarn.layer.Layer;
-import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.VersionRecord;
 import dev.tarn.redis.RedisKeys;
 import java.util.ArrayList;
 import java.util.Iterator;
@@ -63,16 +63,16 @@ final class EncodedRows {
    *
    * @param rows key columns, event timestamp and features; more columns do no harm
    * @param eventTimestamp the event timestamp to store, where it is not the record's own
-   * @param manifest says which features, in which order, and the as-of
+   * @param record says which features, in which order, and the as-of
    */
   static Dataset<Row> of(
-      Dataset<Row> rows, FeatureView view, Column eventTimestamp, Manifest manifest) {
+      Dataset<Row> rows, FeatureView view, Column eventTimestamp, VersionRecord record) {
     SparkSession spark = rows.sparkSession();
     List<Column> columns = new ArrayList<>();
     columns.add(EntityIds.of(view.entity()).as(ID_COLUMN));
     columns.add(functions.col(FeatureView.EVENT_TIMESTAMP).as(RECORDED_COLUMN));
     columns.add(eventTimestamp.as(FeatureView.EVENT_TIMESTAMP));
-    manifest
+    record
         .getFeaturesList()
         .forEach(feature -> columns.add(functions.col("`" + feature.getName() + "`")));
     Dataset<Row> chosen = rows.select(columns.toArray(new Column[0]));
@@ -80,7 +80,7 @@ final class EncodedRows {
     for (int i = 3; i < columns.size(); i++) {
       features.add(new RowEncoder.Input(i, chosen.schema().fields()[i].dataType()));
     }
-    long asOfMicros = com.google.protobuf.util.Timestamps.toMicros(manifest.getAsOf());
+    long asOfMicros = com.google.protobuf.util.Timestamps.toMicros(record.getAsOf());
     JavaRDD<InternalRow> encoded =
         chosen.queryExecution().toRdd().toJavaRDD().mapPartitions(new Encode(features, asOfMicros));
     return spark.internalCreateDataFrame(encoded.rdd(), SCHEMA, false);

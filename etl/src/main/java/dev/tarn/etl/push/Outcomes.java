@@ -4,7 +4,7 @@ import dev.tarn.etl.console.Console;
 import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.etl.push.Push.Outcome;
 import dev.tarn.etl.push.Push.State;
-import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.VersionRecord;
 import dev.tarn.redis.Release;
 import java.time.Duration;
 import java.time.Instant;
@@ -27,7 +27,7 @@ final class Outcomes {
   void released(ReadBackVersion version, Duration releasing) {
     Outcome outcome =
         new Outcome(
-            version.manifest(),
+            version.record(),
             State.RELEASED,
             version.mode(),
             version.written().bytes(),
@@ -40,7 +40,7 @@ final class Outcomes {
   }
 
   /** Notes that a rollback pinned a view, so nothing is released. */
-  void pinned(Manifest released, Release pin) {
+  void pinned(VersionRecord released, Release pin) {
     String view = released.getFeatureView();
     console.say(
         "%s: pinned to %s by a rollback at %s, so nothing was pushed; ./tarn unpin view=%s lets pushes release again",
@@ -49,7 +49,7 @@ final class Outcomes {
   }
 
   /** Notes that the wanted snapshot was released before this push. */
-  void releasedAlready(Manifest released) {
+  void releasedAlready(VersionRecord released) {
     console.say(
         "%s: snapshot %d is released already, as %s",
         released.getFeatureView(), released.getSnapshotId(), released.getVersion());
@@ -57,7 +57,7 @@ final class Outcomes {
   }
 
   /** Notes that another push made this one needless. */
-  void superseded(Manifest released, Manifest superseded) {
+  void superseded(VersionRecord released, VersionRecord superseded) {
     console.say(
         "%s: another push has released snapshot %d as %s in the meantime, so this one of snapshot %d is not needed",
         released.getFeatureView(),
@@ -72,11 +72,11 @@ final class Outcomes {
     List<String> order = views.stream().map(FeatureView::name).toList();
     return outcomes.stream()
         .sorted(
-            Comparator.comparingInt(outcome -> order.indexOf(outcome.manifest().getFeatureView())))
+            Comparator.comparingInt(outcome -> order.indexOf(outcome.record().getFeatureView())))
         .toList();
   }
 
-  private void nothingReleased(Manifest released, State state) {
+  private void nothingReleased(VersionRecord released, State state) {
     outcomes.add(
         new Outcome(
             released,

@@ -4,7 +4,7 @@ import com.google.protobuf.util.Timestamps;
 import dev.tarn.etl.catalog.FeatureTable;
 import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.layer.Layers;
-import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.VersionRecord;
 import dev.tarn.redis.Release;
 import dev.tarn.row.Values;
 import java.util.Optional;
@@ -22,13 +22,13 @@ record PlannedVersion(
     FeatureTable table,
     Snapshot snapshot,
     Extent extent,
-    Manifest wanted,
+    VersionRecord wanted,
     Optional<Delta> delta,
     Optional<Release> seen) {
 
   /** The version record with its as-of and base. */
-  Manifest planned() {
-    Manifest.Builder planned =
+  VersionRecord planned() {
+    VersionRecord.Builder planned =
         wanted.toBuilder().setAsOf(Timestamps.fromMicros(Values.micros(extent.newest())));
     delta.ifPresent(overlay -> planned.setBase(Layers.asBase(overlay.base())));
     return planned.build();

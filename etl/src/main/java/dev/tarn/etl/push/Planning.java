@@ -10,7 +10,7 @@ import dev.tarn.etl.push.Push.Mode;
 import dev.tarn.etl.push.Push.Request;
 import dev.tarn.etl.redis.VersionStore;
 import dev.tarn.etl.release.VersionRecords;
-import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.VersionRecord;
 import dev.tarn.manifest.StoredService;
 import dev.tarn.redis.Release;
 import java.util.List;
@@ -48,14 +48,14 @@ final class Planning {
       Outcomes outcomes) {
     Optional<Release> pin = Optional.ofNullable(versions.pins().get(view.name()));
     Optional<Release> seen = versions.released(view.name());
-    Optional<Manifest> released = versions.serving(view.name());
+    Optional<VersionRecord> released = versions.serving(view.name());
     if (pin.isPresent() && released.isPresent() && !request.isRollback()) {
       outcomes.pinned(released.get(), pin.get());
       return Optional.empty();
     }
     Snapshot snapshot =
         request.snapshotOrTag().map(table::published).orElseGet(() -> table.main().orElseThrow());
-    Manifest wanted = VersionRecords.of(view, table, snapshot);
+    VersionRecord wanted = VersionRecords.of(view, table, snapshot);
     if (released.isPresent() && VersionRecords.sameAnswers(released.get(), wanted)) {
       outcomes.releasedAlready(released.get());
       for (String service : versions.storeServices(view.name(), services)) {
@@ -84,7 +84,7 @@ final class Planning {
   }
 
   /** Whether one version was made of an older snapshot than the other. */
-  static boolean isOlder(Manifest one, Manifest other) {
+  static boolean isOlder(VersionRecord one, VersionRecord other) {
     return one.getSequenceNumber() < other.getSequenceNumber();
   }
 
@@ -99,13 +99,13 @@ final class Planning {
       FeatureView view,
       FeatureTable table,
       Snapshot snapshot,
-      Manifest wanted,
-      Optional<Manifest> released,
+      VersionRecord wanted,
+      Optional<VersionRecord> released,
       Mode mode) {
     if (mode == Mode.FULL) {
       return Optional.empty();
     }
-    Optional<Manifest> base = released.flatMap(this::baseOf);
+    Optional<VersionRecord> base = released.flatMap(this::baseOf);
     if (base.isEmpty()) {
       if (mode == Mode.DELTA) {
         throw new TarnException(
@@ -129,9 +129,9 @@ final class Planning {
   }
 
   /** The version with all rows: the released one, or the one below its overlay. */
-  private Optional<Manifest> baseOf(Manifest released) {
+  private Optional<VersionRecord> baseOf(VersionRecord released) {
     return released.hasBase()
-        ? versions.manifest(released.getFeatureView(), released.getBase().getVersion())
+        ? versions.record(released.getFeatureView(), released.getBase().getVersion())
         : Optional.of(released);
   }
 }

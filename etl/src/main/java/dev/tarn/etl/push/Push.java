@@ -12,7 +12,7 @@ import dev.tarn.etl.redis.RedisServers;
 import dev.tarn.etl.redis.VersionStore;
 import dev.tarn.etl.release.ReleaseHistory;
 import dev.tarn.etl.release.Retention;
-import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.VersionRecord;
 import dev.tarn.manifest.StoredService;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -39,7 +39,7 @@ import redis.clients.jedis.exceptions.JedisDataException;
  */
 public final class Push {
 
-  /** How much of a snapshot a push writes. */
+  /** Amount of a snapshot that a push writes. */
   public enum Mode {
     /** A delta where that is possible and small, else every row. */
     AUTO,
@@ -77,12 +77,12 @@ public final class Push {
   /**
    * Result of a view's push, with its times.
    *
-   * @param manifest version record of what is released now
+   * @param record version record of what is released now
    * @param mode {@code full} or {@code delta}; empty if nothing was written
    * @param bytes size of entity ids and encoded rows
    */
   public record Outcome(
-      Manifest manifest,
+      VersionRecord record,
       State state,
       String mode,
       long bytes,
@@ -210,7 +210,7 @@ public final class Push {
 
   private Optional<String> discard(MintedVersion version, boolean haveTasksEnded) {
     try {
-      if (versions.manifest(version.view(), version.name()).isPresent()) {
+      if (versions.record(version.view(), version.name()).isPresent()) {
         // Only the answer to the release was lost, not the release.
         return Optional.of("version %s is released nevertheless".formatted(version.name()));
       }
@@ -218,7 +218,7 @@ public final class Push {
         throw new TarnException("tasks of this push are still running");
       }
       retention.discard(
-          version.view(), version.name(), version.manifest().getBuckets(), version.table());
+          version.view(), version.name(), version.record().getBuckets(), version.table());
       return Optional.empty();
     } catch (RuntimeException e) {
       return Optional.of(

@@ -2,7 +2,7 @@ package dev.tarn.etl.push;
 
 import com.google.protobuf.util.Timestamps;
 import dev.tarn.etl.console.Json;
-import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.VersionRecord;
 import java.time.Duration;
 import java.util.List;
 
@@ -12,18 +12,18 @@ public final class PushReport {
   private PushReport() {}
 
   static String text(Push.Outcome outcome) {
-    Manifest manifest = outcome.manifest();
+    VersionRecord record = outcome.record();
     double seconds = seconds(outcome.writing());
     return "%s: snapshot %d is released as %s (%s): %,d rows in %.1f s (%,.0f rows/s, %.0f bytes a row), read back in %.1f s, released in %.0f ms, %.1f s in all"
         .formatted(
-            manifest.getFeatureView(),
-            manifest.getSnapshotId(),
-            manifest.getVersion(),
-            manifest.hasBase() ? "delta over " + manifest.getBase().getVersion() : "full",
-            manifest.getOwnRows(),
+            record.getFeatureView(),
+            record.getSnapshotId(),
+            record.getVersion(),
+            record.hasBase() ? "delta over " + record.getBase().getVersion() : "full",
+            record.getOwnRows(),
             seconds,
-            manifest.getOwnRows() / Math.max(0.001, seconds),
-            (double) outcome.bytes() / Math.max(1, manifest.getOwnRows()),
+            record.getOwnRows() / Math.max(0.001, seconds),
+            (double) outcome.bytes() / Math.max(1, record.getOwnRows()),
             seconds(outcome.readingBack()),
             1000 * seconds(outcome.releasing()),
             seconds(outcome.took()));
@@ -40,17 +40,17 @@ public final class PushReport {
   }
 
   private static ViewResult result(Push.Outcome outcome) {
-    Manifest manifest = outcome.manifest();
+    VersionRecord record = outcome.record();
     return new ViewResult(
-        manifest.getFeatureView(),
+        record.getFeatureView(),
         outcome.state().word(),
-        manifest.getVersion(),
-        Long.toString(manifest.getSnapshotId()),
-        Timestamps.toString(manifest.getAsOf()),
+        record.getVersion(),
+        Long.toString(record.getSnapshotId()),
+        Timestamps.toString(record.getAsOf()),
         outcome.pushed(),
         outcome.mode(),
-        manifest.getRows(),
-        outcome.pushed() ? manifest.getOwnRows() : 0,
+        record.getRows(),
+        outcome.pushed() ? record.getOwnRows() : 0,
         outcome.bytes(),
         seconds(outcome.writing()),
         seconds(outcome.readingBack()),

@@ -73,11 +73,11 @@ final class ReadBack implements FlatMapFunction<Iterator<WrittenBuckets>, ReadBa
   private final class Reading implements AutoCloseable {
 
     /** An overlay's entity, to be looked for in the base. */
-    private static final class Entity {
+    private static final class OverlayEntity {
       private final byte[] id;
       private final boolean isRemoved;
 
-      Entity(byte[] id, boolean isRemoved) {
+      OverlayEntity(byte[] id, boolean isRemoved) {
         this.id = id;
         this.isRemoved = isRemoved;
       }
@@ -87,7 +87,7 @@ final class ReadBack implements FlatMapFunction<Iterator<WrittenBuckets>, ReadBa
     private final Layer own = layers.get(0);
     private final boolean isOverlay = layers.count() > 1;
     private final ArrayList<Integer> differing = new ArrayList<>();
-    private List<Entity> entities = new ArrayList<>();
+    private List<OverlayEntity> entities = new ArrayList<>();
     private long rows;
     private long added;
     private long removed;
@@ -122,7 +122,7 @@ final class ReadBack implements FlatMapFunction<Iterator<WrittenBuckets>, ReadBa
         byte[] entry = (byte[]) fields.get(f + 1);
         fingerprint += WrittenBuckets.fingerprint(id, entry);
         if (isOverlay) {
-          entities.add(new Entity(id, !own.isRow(entry)));
+          entities.add(new OverlayEntity(id, !own.isRow(entry)));
         }
       }
       rows += fields.size() / 2;
@@ -134,10 +134,10 @@ final class ReadBack implements FlatMapFunction<Iterator<WrittenBuckets>, ReadBa
     /** Counts the overlay's entities that the base lacks, and those that it takes away from it. */
     private void askBase() {
       pipeline.flush();
-      List<Entity> asked = entities;
+      List<OverlayEntity> asked = entities;
       entities = new ArrayList<>();
       Buckets base = layers.base().buckets();
-      for (Entity entity : asked) {
+      for (OverlayEntity entity : asked) {
         byte[] key = base.keyOf(entity.id);
         pipeline.send(
             key,

@@ -1,7 +1,7 @@
 package dev.tarn.etl.push;
 
 import dev.tarn.etl.catalog.FeatureTable;
-import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.VersionRecord;
 import dev.tarn.redis.Release;
 import java.time.Duration;
 import java.util.Optional;
@@ -9,14 +9,14 @@ import java.util.Optional;
 /**
  * Last stage of a version before its release: every row was read back as it was written.
  *
- * @param manifest the complete version record
+ * @param record the complete version record
  * @param seen the view's release that this version is to replace, as last looked at
  */
 record ReadBackVersion(
-    WrittenVersion written, Manifest manifest, Duration readingBack, Optional<Release> seen) {
+    WrittenVersion written, VersionRecord record, Duration readingBack, Optional<Release> seen) {
 
   String view() {
-    return manifest.getFeatureView();
+    return record.getFeatureView();
   }
 
   FeatureTable table() {
@@ -28,6 +28,6 @@ record ReadBackVersion(
   }
 
   ReadBackVersion withSeen(Optional<Release> release) {
-    return new ReadBackVersion(written, manifest, readingBack, release);
+    return new ReadBackVersion(written, record, readingBack, release);
   }
 }

@@ -8,7 +8,7 @@ import dev.tarn.etl.redis.VersionStore.ReleaseRefusal;
 import dev.tarn.etl.release.ReleaseHistory;
 import dev.tarn.etl.release.Retention;
 import dev.tarn.etl.release.VersionRecords;
-import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.VersionRecord;
 import dev.tarn.manifest.ReleaseEvent;
 import dev.tarn.manifest.StoredService;
 import dev.tarn.redis.Release;
@@ -66,7 +66,7 @@ final class Releasing {
               .map(
                   version ->
                       new VersionStore.Candidate(
-                          version.manifest(), version.seen(), event(version, at, request)))
+                          version.record(), version.seen(), event(version, at, request)))
               .toList();
       Optional<ReleaseRefusal> refusal =
           versions.release(candidates, at, request.isRollback(), services.get(), readBackFrom);
@@ -95,13 +95,13 @@ final class Releasing {
   }
 
   private boolean isComplete(ReadBackVersion version) {
-    return versions.manifest(version.view(), version.manifest().getVersion()).isPresent();
+    return versions.record(version.view(), version.record().getVersion()).isPresent();
   }
 
   private static ReleaseEvent event(ReadBackVersion version, Instant at, Request request) {
-    return ReleaseHistory.event(version.manifest(), at, request.isRollback() ? "rollback" : "push")
+    return ReleaseHistory.event(version.record(), at, request.isRollback() ? "rollback" : "push")
         .setMode(version.mode())
-        .setRowsWritten(version.manifest().getOwnRows())
+        .setRowsWritten(version.record().getOwnRows())
         .setBytesWritten(version.written().bytes())
         .setWriteSeconds(PushReport.seconds(version.written().writing()))
         .setReadBackSeconds(PushReport.seconds(version.readingBack()))
@@ -127,23 +127,23 @@ final class Releasing {
    */
   private boolean isSuperseded(ReadBackVersion version, Request request, Outcomes outcomes) {
     String view = version.view();
-    Manifest manifest = version.manifest();
-    Manifest released = versions.serving(view).orElse(manifest);
+    VersionRecord record = version.record();
+    VersionRecord released = versions.serving(view).orElse(record);
     Optional<Release> pin = Optional.ofNullable(versions.pins().get(view));
     boolean isPinned = pin.isPresent() && !request.isRollback();
     boolean isNeedless =
         !request.isRollback()
-            && !released.getVersion().equals(manifest.getVersion())
-            && (Planning.isOlder(manifest, released)
-                || VersionRecords.sameAnswers(manifest, released));
+            && !released.getVersion().equals(record.getVersion())
+            && (Planning.isOlder(record, released)
+                || VersionRecords.sameAnswers(record, released));
     if (!isPinned && !isNeedless) {
       return false;
     }
-    retention.discard(view, manifest.getVersion(), manifest.getBuckets(), version.table());
+    retention.discard(view, record.getVersion(), record.getBuckets(), version.table());
     if (isPinned) {
       outcomes.pinned(released, pin.get());
     } else {
-      outcomes.superseded(released, manifest);
+      outcomes.superseded(released, record);
     }
     return true;
   }

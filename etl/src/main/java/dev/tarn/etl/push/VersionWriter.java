@@ -11,7 +11,7 @@ import dev.tarn.etl.redis.RedisServers;
 import dev.tarn.etl.redis.VersionStore;
 import dev.tarn.layer.Buckets;
 import dev.tarn.layer.Layers;
-import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.VersionRecord;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -63,7 +63,7 @@ final class VersionWriter {
    */
   MintedVersion mint(PlannedVersion plan, Leases leases) {
     String view = plan.view().name();
-    Manifest planned = plan.planned();
+    VersionRecord planned = plan.planned();
     long about = plan.aboutRows();
     Dataset<Row> encoded = encode(plan, planned);
     double rowBytes = averageBytes(encoded);
@@ -82,10 +82,10 @@ final class VersionWriter {
 
   /** Writes every row next to what is released. */
   WrittenVersion write(MintedVersion minted) {
-    Manifest manifest = minted.manifest();
+    VersionRecord record = minted.record();
     Instant start = Instant.now();
     LongAccumulator progress = lake.spark().sparkContext().longAccumulator("rows pushed");
-    Buckets own = Layers.ownBuckets(redis.settings().keys(), manifest);
+    Buckets own = Layers.ownBuckets(redis.settings().keys(), record);
     BucketWriter writer =
         new BucketWriter(
             redis,
@@ -111,7 +111,7 @@ final class VersionWriter {
                   minted.view(), writing.toMinutes(), settings.expireUnreleased().toMinutes()));
     }
     return new WrittenVersion(
-        minted, manifest.toBuilder().setOwnRows(rows).setRows(rows).build(), written, writing);
+        minted, record.toBuilder().setOwnRows(rows).setRows(rows).build(), written, writing);
   }
 
   /**
@@ -122,11 +122,11 @@ final class VersionWriter {
   ReadBackVersion readBack(WrittenVersion version) {
     Instant start = Instant.now();
     PlannedVersion plan = version.minted().plan();
-    Manifest manifest = version.manifest();
+    VersionRecord record = version.record();
     List<WrittenBuckets> written = version.written();
     String view = plan.view().name();
-    console.progress("%s: reading %,d rows back", view, manifest.getOwnRows());
-    Layers layers = Layers.of(redis.settings().keys(), manifest);
+    console.progress("%s: reading %,d rows back", view, record.getOwnRows());
+    Layers layers = Layers.of(redis.settings().keys(), record);
     ReadBack reader = new ReadBack(redis, layers);
     ReadBack.Result found =
         new JavaSparkContext(lake.spark().sparkContext())
@@ -138,8 +138,8 @@ final class VersionWriter {
     // The lease is renewed first: if another push took this one for dead, it removed the rows that
     // are gone. And whoever discards the version from here on removes its rows. A push that lost
     // its version before would otherwise let rows stay that nobody knows of.
-    if (!versions.renew(view, manifest.getVersion(), manifest.getBuckets(), settings.lease())) {
-      throw Leases.lost(view, manifest.getVersion(), settings.lease());
+    if (!versions.renew(view, record.getVersion(), record.getBuckets(), settings.lease())) {
+      throw Leases.lost(view, record.getVersion(), settings.lease());
     }
     if (!found.differing().isEmpty()) {
       throw new TarnException(
@@ -148,24 +148,24 @@ final class VersionWriter {
                   view,
                   found.differing().size(),
                   written.stream().mapToInt(WrittenBuckets::size).sum(),
-                  manifest.getVersion(),
+                  record.getVersion(),
                   String.join(
                       "\n  ",
                       new Differences(redis, layers.get(0).buckets())
                           .describe(version.minted().encoded(), found.differing()))));
     }
-    Manifest.Builder complete = manifest.toBuilder();
+    VersionRecord.Builder complete = record.toBuilder();
     plan.delta()
         .ifPresent(
             overlay ->
                 complete.setRows(overlay.base().getRows() + found.added() - found.removed()));
-    versions.persist(manifest);
+    versions.persist(record);
     complete.setCreatedAt(Timestamps.fromMillis(versions.now().toEpochMilli()));
     return new ReadBackVersion(
         version, complete.build(), Duration.between(start, Instant.now()), plan.seen());
   }
 
-  private Dataset<Row> encode(PlannedVersion plan, Manifest planned) {
+  private Dataset<Row> encode(PlannedVersion plan, VersionRecord planned) {
     // Where a table stores changes, an entity's row goes on being given until a record ends it.
     Column eventTimestamp =
         planned.getCarriesForward()

@@ -3,7 +3,7 @@ package dev.tarn.etl.redis;
 import com.google.protobuf.InvalidProtocolBufferException;
 import dev.tarn.cli.TarnException;
 import dev.tarn.layer.Buckets;
-import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.VersionRecord;
 import dev.tarn.manifest.ReleaseEvent;
 import dev.tarn.manifest.StoredService;
 import dev.tarn.redis.ControlJson;
@@ -63,7 +63,7 @@ public final class VersionStore {
    * @param seen the release that the caller saw before
    * @param event the row for the release history
    */
-  public record Candidate(Manifest manifest, Optional<Release> seen, ReleaseEvent event) {}
+  public record Candidate(VersionRecord record, Optional<Release> seen, ReleaseEvent event) {}
 
   private static final String LETTERS = "0123456789abcdefghjkmnpqrstvwxyz";
 
@@ -105,9 +105,9 @@ public final class VersionStore {
       """;
 
   /**
-   * KEYS release, services, pinned, events, then manifests and writing of each view; ARGV channel,
+   * KEYS release, services, pinned, events, then version records and writing of each view; ARGV channel,
    * whether to pin ('1') or to respect pins, number of views, then for each view its name, version,
-   * base version or '', manifest, entry expected ('' for none), new entry and event, then name and
+   * base version or '', version record, entry expected ('' for none), new entry and event, then name and
    * definition of each service. All views or none.
    */
   private static final String RELEASE =
@@ -140,7 +140,7 @@ public final class VersionStore {
       """;
 
   /**
-   * KEYS release, manifests, writing; ARGV view, version, BUCKETS@0. Refuses to prune the released
+   * KEYS release, version records, writing; ARGV view, version, BUCKETS@0. Refuses to prune the released
    * version and one that another version overlays.
    */
   private static final String PRUNE =
@@ -185,27 +185,27 @@ public final class VersionStore {
   }
 
   /** The complete versions of a view, newest first. */
-  public List<Manifest> manifests(String view) {
-    List<Manifest> manifests = new ArrayList<>();
+  public List<VersionRecord> records(String view) {
+    List<VersionRecord> records = new ArrayList<>();
     atControl(jedis -> jedis.hgetAll(keys.manifests(view)))
-        .forEach((version, json) -> manifests.add(parse(view, version, json)));
-    manifests.sort(
+        .forEach((version, json) -> records.add(parse(view, version, json)));
+    records.sort(
         Comparator.comparing(
-                (Manifest manifest) -> manifest.getCreatedAt(),
+                (VersionRecord record) -> record.getCreatedAt(),
                 com.google.protobuf.util.Timestamps.comparator())
             .reversed());
-    return manifests;
+    return records;
   }
 
   /** A complete version. */
-  public Optional<Manifest> manifest(String view, String version) {
+  public Optional<VersionRecord> record(String view, String version) {
     return Optional.ofNullable(atControl(jedis -> jedis.hget(keys.manifests(view), version)))
         .map(json -> parse(view, version, json));
   }
 
   /** The version that is released. */
-  public Optional<Manifest> serving(String view) {
-    return released(view).flatMap(release -> manifest(view, release.version()));
+  public Optional<VersionRecord> serving(String view) {
+    return released(view).flatMap(release -> record(view, release.version()));
   }
 
   /**
@@ -274,15 +274,15 @@ public final class VersionStore {
     values.add(pins ? "1" : "0");
     values.add(Integer.toString(candidates.size()));
     for (Candidate candidate : candidates) {
-      Manifest manifest = candidate.manifest();
-      keysUsed.add(keys.manifests(manifest.getFeatureView()));
-      keysUsed.add(keys.writing(manifest.getFeatureView()));
-      values.add(manifest.getFeatureView());
-      values.add(manifest.getVersion());
-      values.add(manifest.getBase().getVersion());
-      values.add(ControlJson.print(manifest));
+      VersionRecord record = candidate.record();
+      keysUsed.add(keys.manifests(record.getFeatureView()));
+      keysUsed.add(keys.writing(record.getFeatureView()));
+      values.add(record.getFeatureView());
+      values.add(record.getVersion());
+      values.add(record.getBase().getVersion());
+      values.add(ControlJson.print(record));
       values.add(candidate.seen().map(Release::format).orElse(""));
-      values.add(new Release(manifest.getVersion(), at).format());
+      values.add(new Release(record.getVersion(), at).format());
       values.add(ControlJson.print(candidate.event()));
     }
     for (StoredService service : services) {
@@ -305,8 +305,8 @@ public final class VersionStore {
         candidates.stream()
             .allMatch(
                 candidate ->
-                    new Release(candidate.manifest().getVersion(), at)
-                        .equals(released.get(candidate.manifest().getFeatureView())));
+                    new Release(candidate.record().getVersion(), at)
+                        .equals(released.get(candidate.record().getFeatureView())));
     return isOurs ? Optional.empty() : Optional.of(ReleaseRefusal.valueOf(refusal));
   }
 
@@ -338,15 +338,15 @@ public final class VersionStore {
    * push that dies in between leaves it to the next one. Answers false if the version is released,
    * under an overlay or gone.
    */
-  public boolean prune(Manifest manifest) {
-    String view = manifest.getFeatureView();
+  public boolean prune(VersionRecord record) {
+    String view = record.getFeatureView();
     return atControl(
         jedis ->
             isOne(
                 jedis.eval(
                     PRUNE,
                     List.of(keys.release(), keys.manifests(view), keys.writing(view)),
-                    List.of(view, manifest.getVersion(), manifest.getBuckets() + "@0"))));
+                    List.of(view, record.getVersion(), record.getBuckets() + "@0"))));
   }
 
   /**
@@ -373,11 +373,11 @@ public final class VersionStore {
   }
 
   /** Lets the rows of a version that is going to be released stay for good. */
-  public void persist(Manifest manifest) {
+  public void persist(VersionRecord record) {
     eachBucket(
-        manifest.getFeatureView(),
-        manifest.getVersion(),
-        manifest.getBuckets(),
+        record.getFeatureView(),
+        record.getVersion(),
+        record.getBuckets(),
         Protocol.Command.PERSIST,
         bucket -> List.of());
   }
@@ -468,9 +468,9 @@ public final class VersionStore {
     return Long.valueOf(1).equals(answer);
   }
 
-  private static Manifest parse(String view, String version, String json) {
+  private static VersionRecord parse(String view, String version, String json) {
     try {
-      return ControlJson.parse(json, Manifest.newBuilder()).build();
+      return ControlJson.parse(json, VersionRecord.newBuilder()).build();
     } catch (InvalidProtocolBufferException e) {
       throw new TarnException(
           "the record of version %s of %s can't be read: %s"

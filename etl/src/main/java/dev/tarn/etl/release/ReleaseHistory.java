@@ -8,7 +8,7 @@ import dev.tarn.etl.catalog.Commits;
 import dev.tarn.etl.catalog.IcebergCatalog;
 import dev.tarn.etl.catalog.Ledger;
 import dev.tarn.etl.redis.VersionStore;
-import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.VersionRecord;
 import dev.tarn.manifest.ReleaseEvent;
 import dev.tarn.redis.ControlJson;
 import dev.tarn.row.Values;
@@ -73,14 +73,14 @@ public final class ReleaseHistory {
    * A version while it was released.
    *
    * @param retiredAt the end of the release; empty: it is released still
-   * @param manifest how it is answered; empty for a release from before that was noted
+   * @param record how it is answered; empty for a release from before that was noted
    */
   public record Released(
       String version,
       long snapshotId,
       Instant releasedAt,
       Optional<Instant> retiredAt,
-      Optional<Manifest> manifest) {}
+      Optional<VersionRecord> record) {}
 
   private final Ledger ledger;
   private final Table table;
@@ -104,16 +104,16 @@ public final class ReleaseHistory {
   }
 
   /** Begins the event of a release, which lacks what its push cost. */
-  public static ReleaseEvent.Builder event(Manifest manifest, Instant at, String action) {
+  public static ReleaseEvent.Builder event(VersionRecord record, Instant at, String action) {
     return ReleaseEvent.newBuilder()
-        .setFeatureView(manifest.getFeatureView())
-        .setVersion(manifest.getVersion())
-        .setSnapshotId(manifest.getSnapshotId())
-        .setAsOf(manifest.getAsOf())
+        .setFeatureView(record.getFeatureView())
+        .setVersion(record.getVersion())
+        .setSnapshotId(record.getSnapshotId())
+        .setAsOf(record.getAsOf())
         .setReleasedAt(Timestamps.fromMicros(Values.micros(at)))
         .setAction(action)
-        .setRows(manifest.getRows())
-        .setManifest(manifest);
+        .setRows(record.getRows())
+        .setManifest(record);
   }
 
   /** Takes the releases that Redis has noted, also where another job takes some of the same. */
@@ -213,12 +213,12 @@ public final class ReleaseHistory {
         ((OffsetDateTime) record.getField(RELEASED_AT)).toInstant(),
         Optional.ofNullable((OffsetDateTime) record.getField(RETIRED_AT))
             .map(OffsetDateTime::toInstant),
-        Optional.ofNullable((String) record.getField(MANIFEST)).map(ReleaseHistory::manifest));
+        Optional.ofNullable((String) record.getField(MANIFEST)).map(ReleaseHistory::record));
   }
 
-  private static Manifest manifest(String json) {
+  private static VersionRecord record(String json) {
     try {
-      return ControlJson.parse(json, Manifest.newBuilder()).build();
+      return ControlJson.parse(json, VersionRecord.newBuilder()).build();
     } catch (InvalidProtocolBufferException e) {
       throw new TarnException(
           "a version record in %s can't be read: %s".formatted(Ledger.RELEASES, json), e);

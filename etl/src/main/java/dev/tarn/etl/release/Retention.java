@@ -3,7 +3,7 @@ package dev.tarn.etl.release;
 import dev.tarn.cli.TarnException;
 import dev.tarn.etl.catalog.FeatureTable;
 import dev.tarn.etl.redis.VersionStore;
-import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.VersionRecord;
 import dev.tarn.redis.Release;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -37,21 +37,21 @@ public final class Retention {
    * @throws TarnException if nothing says of which snapshot the released version is
    */
   public List<String> tagAgain(String view, FeatureTable table) {
-    List<Manifest> kept = versions.manifests(view);
+    List<VersionRecord> kept = versions.records(view);
     Optional<String> released = versions.released(view).map(Release::version);
     Map<String, SnapshotRef> refs = table.refs().all();
     if (released.isPresent()
         && !refs.containsKey(tagOf(released.get()))
-        && kept.stream().noneMatch(manifest -> manifest.getVersion().equals(released.get()))) {
+        && kept.stream().noneMatch(record -> record.getVersion().equals(released.get()))) {
       throw new TarnException(
           "%s: version %s is released, and neither Redis nor a tag of %s says from which snapshot, so nothing is expired; push the view again with mode=full"
               .formatted(view, released.get(), table.sqlName()));
     }
     List<String> tagged = new ArrayList<>();
-    for (Manifest manifest : kept) {
-      String version = manifest.getVersion();
+    for (VersionRecord record : kept) {
+      String version = record.getVersion();
       String tag = tagOf(version);
-      long snapshotId = manifest.getSnapshotId();
+      long snapshotId = record.getSnapshotId();
       SnapshotRef ref = refs.get(tag);
       if (ref != null && ref.snapshotId() == snapshotId) {
         if (!Long.valueOf(Long.MAX_VALUE).equals(ref.maxRefAgeMs())) {
@@ -63,7 +63,7 @@ public final class Retention {
         }
         tag(table, version, snapshotId);
         tagged.add(version);
-        if (versions.manifest(view, version).isEmpty()) {
+        if (versions.record(view, version).isEmpty()) {
           // It was pruned in this moment, so nobody else would drop the tag.
           untag(table, version);
         }
@@ -103,8 +103,8 @@ public final class Retention {
    */
   public List<String> prune(String view, FeatureTable table, int keep, Duration grace) {
     List<String> pruned = new ArrayList<>();
-    List<Manifest> complete = versions.manifests(view);
-    for (Manifest old : complete.subList(Math.min(keep, complete.size()), complete.size())) {
+    List<VersionRecord> complete = versions.records(view);
+    for (VersionRecord old : complete.subList(Math.min(keep, complete.size()), complete.size())) {
       // The released version refuses this, and so does one under an overlay.
       if (versions.prune(old)) {
         versions.removeLater(view, old.getVersion(), old.getBuckets(), grace);

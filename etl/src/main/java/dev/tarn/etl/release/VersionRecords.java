@@ -8,7 +8,7 @@ import dev.tarn.etl.definition.Feature;
 import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.etl.definition.SparkTypes;
 import dev.tarn.manifest.FeatureType;
-import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.VersionRecord;
 import dev.tarn.manifest.StoredFeature;
 import dev.tarn.row.RowWriter;
 import org.apache.iceberg.Schema;
@@ -32,10 +32,10 @@ public final class VersionRecords {
    *
    * @throws UsageException if the definition gives a feature another type than the snapshot has
    */
-  public static Manifest of(FeatureView view, FeatureTable table, Snapshot snapshot) {
+  public static VersionRecord of(FeatureView view, FeatureTable table, Snapshot snapshot) {
     Schema schema = table.schemaOf(snapshot);
-    Manifest.Builder manifest =
-        Manifest.newBuilder()
+    VersionRecord.Builder record =
+        VersionRecord.newBuilder()
             .setRowFormat(RowWriter.FORMAT)
             .setFeatureView(view.name())
             .setEntity(view.entity().name())
@@ -49,17 +49,17 @@ public final class VersionRecords {
             .setTable(table.sqlName())
             .setCarriesForward(table.storesChanges(snapshot))
             .setTarnVersion(TarnVersion.current());
-    view.maxAge().ifPresent(age -> manifest.setMaxAge(Durations.fromSeconds(age.toSeconds())));
+    view.maxAge().ifPresent(age -> record.setMaxAge(Durations.fromSeconds(age.toSeconds())));
     for (Types.NestedField field : schema.columns()) {
       if (isFeature(view, field.name())) {
-        manifest.addFeatures(stored(view, field, table));
+        record.addFeatures(stored(view, field, table));
       }
     }
-    return manifest.build();
+    return record.build();
   }
 
   /** Tells whether lookups would get the same from two versions, whatever push made them. */
-  public static boolean sameAnswers(Manifest one, Manifest other) {
+  public static boolean sameAnswers(VersionRecord one, VersionRecord other) {
     return withoutPush(one).equals(withoutPush(other));
   }
 
@@ -105,8 +105,8 @@ public final class VersionRecords {
     feature.defaultValue().ifPresent(stored::setDefaultValue);
   }
 
-  private static Manifest withoutPush(Manifest manifest) {
-    return manifest.toBuilder()
+  private static VersionRecord withoutPush(VersionRecord record) {
+    return record.toBuilder()
         .clearVersion()
         .clearAsOf()
         .clearCreatedAt()

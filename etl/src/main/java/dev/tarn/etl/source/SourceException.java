@@ -21,7 +21,7 @@ public final class SourceException extends TarnException {
     this.problem = problem;
   }
 
-  /** Where the source is defined. */
+  /** Position at which the source is defined. */
   public Position position() {
     return position;
   }

@@ -27,11 +27,11 @@ import org.apache.spark.storage.StorageLevel;
 import scala.collection.JavaConverters;
 
 /**
- * Joins each row of a spine with what was live at its moment: of each view the newest row of its
- * entity in the snapshot of the version that was released then, whatever as-of that is.
+ * Joins each row of a spine with what was released at its moment: for each view, the newest row of
+ * its entity in the snapshot of the version that was released then, whatever as-of that row has.
  *
- * <p>Of a snapshot mostly the newest as-of is read. Only where it lacks an entity that is asked
- * for, the older ones are, for these entities alone.
+ * <p>Usually only the newest as-of of a snapshot is read. If it lacks an entity that is asked for,
+ * the older ones are read for such entities alone.
  */
 final class AsServed {
 
@@ -204,7 +204,7 @@ final class AsServed {
     return type;
   }
 
-  /** From the release on, and no longer from the next one on. */
+  /** Finds the release of a moment: it holds from its time on until the next one. */
   private static final class ReadingAt implements UDF1<Long, Integer> {
     private static final long serialVersionUID = 1L;
 

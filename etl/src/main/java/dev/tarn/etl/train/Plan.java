@@ -247,7 +247,7 @@ final class Plan {
       release
           .retiredAt()
           .ifPresent(at -> reading.setRetiredAt(Timestamps.fromMicros(Values.micros(at))));
-      release.manifest().ifPresent(reading::setServed);
+      release.record().ifPresent(reading::setServed);
       all.addReadings(reading);
     }
     Column index =

@@ -3,7 +3,7 @@ package dev.tarn.etl.train;
 import com.google.protobuf.Duration;
 import com.google.protobuf.Value;
 import com.google.protobuf.util.Durations;
-import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.VersionRecord;
 import dev.tarn.manifest.StoredFeature;
 import dev.tarn.manifest.TrainingReading;
 import dev.tarn.manifest.TrainingView;
@@ -84,7 +84,7 @@ final class Rules {
    * Chooses the rule of a row's release. Most releases of a view have the same rules, so one case
    * covers many of them.
    */
-  private Column byReading(Function<Manifest, Column> rule, DataType type) {
+  private Column byReading(Function<VersionRecord, Column> rule, DataType type) {
     List<Column> rules = new ArrayList<>();
     List<List<Object>> readings = new ArrayList<>();
     for (int i = 0; i < view.getReadingsCount(); i++) {

@@ -6,7 +6,7 @@ import dev.tarn.etl.verify.Difference.FeatureDifference;
 import dev.tarn.layer.Layer;
 import dev.tarn.layer.Layers;
 import dev.tarn.manifest.FeatureType;
-import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.VersionRecord;
 import dev.tarn.manifest.StoredFeature;
 import dev.tarn.row.CorruptRowException;
 import dev.tarn.row.RowReader;
@@ -36,7 +36,7 @@ final class Comparison implements FlatMapFunction<Iterator<InternalRow>, Finding
   private static final FeatureType TIMESTAMP =
       FeatureType.newBuilder().setKind(FeatureType.Kind.KIND_TIMESTAMP).build();
 
-  private final Manifest manifest;
+  private final VersionRecord record;
   private final Layers layers;
   private final StructType snapshotType;
   private final ArrayList<Bins> bins;
@@ -51,8 +51,8 @@ final class Comparison implements FlatMapFunction<Iterator<InternalRow>, Finding
    * @param bins of each feature's histogram
    * @param show differing entities to name at the most
    */
-  Comparison(Manifest manifest, Layers layers, StructType snapshotType, List<Bins> bins, int show) {
-    this.manifest = manifest;
+  Comparison(VersionRecord record, Layers layers, StructType snapshotType, List<Bins> bins, int show) {
+    this.record = record;
     this.layers = layers;
     this.snapshotType = snapshotType;
     this.bins = new ArrayList<>(bins);
@@ -80,7 +80,7 @@ final class Comparison implements FlatMapFunction<Iterator<InternalRow>, Finding
   private final class Comparing {
 
     private final List<FeatureType> types =
-        manifest.getFeaturesList().stream().map(StoredFeature::getType).toList();
+        record.getFeaturesList().stream().map(StoredFeature::getType).toList();
     private final List<FeatureFindings> features = new ArrayList<>();
     private final long[] differing = new long[types.size()];
     private final Map<DifferenceKind, Long> counts = new EnumMap<>(DifferenceKind.class);
@@ -163,7 +163,7 @@ final class Comparison implements FlatMapFunction<Iterator<InternalRow>, Finding
           features.get(i).onlyOnline().add(one);
           features.get(i).onlyOffline().add(other);
           differing[i]++;
-          found.add(difference(manifest.getFeatures(i).getName(), types.get(i), one, other));
+          found.add(difference(record.getFeatures(i).getName(), types.get(i), one, other));
         }
       }
       if (!found.isEmpty()) {

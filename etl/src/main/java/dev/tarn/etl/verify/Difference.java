@@ -18,13 +18,13 @@ public record Difference(
   public enum DifferenceKind {
     /** Another value of a feature, or another event timestamp. */
     DIFFERENT,
-    /** In the snapshot and not online. */
+    /** The entity is in the snapshot and not online. */
     MISSING,
-    /** Online and not in the snapshot. */
+    /** The entity is online and not in the snapshot. */
     FOREIGN,
-    /** Online, but its bytes are not a row. */
+    /** The entity is online, but its bytes are not a row. */
     UNREADABLE,
-    /** Online in a bucket that no lookup for it reads. */
+    /** The entity is online in a bucket that no lookup for it reads. */
     MISPLACED;
 
     String word() {

@@ -35,7 +35,7 @@ import redis.clients.jedis.Protocol;
  * <p>The entities are divided by the buckets of the base. In every layer buckets are in the order
  * of the ids' checksums, so an overlay's buckets for some buckets of the base are neighbours too.
  */
-final class OnlineRows implements FlatMapFunction<Iterator<OnlineRows.Range>, Row> {
+final class OnlineRows implements FlatMapFunction<Iterator<OnlineRows.BucketRange>, Row> {
   private static final long serialVersionUID = 1L;
 
   static final String ID = "id";
@@ -65,7 +65,7 @@ final class OnlineRows implements FlatMapFunction<Iterator<OnlineRows.Range>, Ro
   private static final int ROWS_PER_TASK = 200_000;
 
   /** Buckets of the base, from {@code from} and before {@code to}. */
-  record Range(int from, int to) implements Serializable {}
+  record BucketRange(int from, int to) implements Serializable {}
 
   private final RedisServers servers;
   private final Layers layers;
@@ -90,10 +90,10 @@ final class OnlineRows implements FlatMapFunction<Iterator<OnlineRows.Range>, Ro
     JavaSparkContext context = new JavaSparkContext(spark.sparkContext());
     int tasks =
         (int) Math.min(base.count(), Math.max(context.defaultParallelism(), rows / ROWS_PER_TASK));
-    List<Range> ranges = new ArrayList<>();
+    List<BucketRange> ranges = new ArrayList<>();
     for (long task = 0; task < tasks; task++) {
       ranges.add(
-          new Range(
+          new BucketRange(
               (int) (task * base.count() / tasks), (int) ((task + 1) * base.count() / tasks)));
     }
     JavaRDD<Row> found = context.parallelize(ranges, tasks).mapPartitions(this);
@@ -102,15 +102,15 @@ final class OnlineRows implements FlatMapFunction<Iterator<OnlineRows.Range>, Ro
 
   /** Reads here and now. */
   Iterator<Row> read() {
-    return read(new Range(0, base.count()));
+    return read(new BucketRange(0, base.count()));
   }
 
   @Override
-  public Iterator<Row> call(Iterator<Range> ranges) {
+  public Iterator<Row> call(Iterator<BucketRange> ranges) {
     return Iterators.concat(Iterators.transform(ranges, this::read));
   }
 
-  private Iterator<Row> read(Range range) {
+  private Iterator<Row> read(BucketRange range) {
     return Iterators.concat(
         new AbstractIterator<Iterator<Row>>() {
           private int next = range.from();

@@ -4,7 +4,7 @@ import com.google.common.io.Resources;
 import com.google.protobuf.util.Timestamps;
 import dev.tarn.etl.verify.Difference.DifferenceKind;
 import dev.tarn.etl.verify.Difference.FeatureDifference;
-import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.VersionRecord;
 import dev.tarn.manifest.StoredFeature;
 import dev.tarn.row.FeatureTypes;
 import java.io.IOException;
@@ -25,12 +25,12 @@ import java.util.function.Function;
 public final class Report {
 
   private final Verification verification;
-  private final Manifest manifest;
+  private final VersionRecord record;
   private final StringBuilder html = new StringBuilder();
 
   private Report(Verification verification) {
     this.verification = verification;
-    this.manifest = verification.manifest();
+    this.record = verification.record();
   }
 
   public static String of(Verification verification) {
@@ -40,7 +40,7 @@ public final class Report {
   private String page() {
     add("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n");
     add("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n");
-    add("<title>%s, version %s</title>\n", manifest.getFeatureView(), manifest.getVersion());
+    add("<title>%s, version %s</title>\n", record.getFeatureView(), record.getVersion());
     html.append("<style>\n").append(style()).append("</style>\n");
     add("</head>\n<body>\n<main>\n");
     head();
@@ -58,7 +58,7 @@ public final class Report {
 
   private void head() {
     add("<p class=\"eyebrow\">Online against the snapshot</p>\n");
-    add("<h1>%s</h1>\n", manifest.getFeatureView());
+    add("<h1>%s</h1>\n", record.getFeatureView());
     if (verification.isEqual()) {
       add(
           "<p class=\"verdict good\">%s</p>\n",
@@ -66,7 +66,7 @@ public final class Report {
     } else if (verification.differing() == 0) {
       add(
           "<p class=\"verdict bad\">Equal, but the manifest says %s entities</p>\n",
-          count(manifest.getRows()));
+          count(record.getRows()));
     } else {
       add(
           "<p class=\"verdict bad\">%s %s</p>\n",
@@ -82,12 +82,12 @@ public final class Report {
         verification.features().size() == 1 ? "feature" : "features",
         false);
     add("</div>\n<dl class=\"facts\">\n");
-    fact("version", manifest.getVersion(), verification.isReleased() ? " (released)" : " (kept)");
-    fact("snapshot", Long.toString(manifest.getSnapshotId()), "");
-    fact("as of", Timestamps.toString(manifest.getAsOf()), "");
-    fact("table", manifest.getTable(), "");
-    if (manifest.hasBase()) {
-      fact("laid over", manifest.getBase().getVersion(), "");
+    fact("version", record.getVersion(), verification.isReleased() ? " (released)" : " (kept)");
+    fact("snapshot", Long.toString(record.getSnapshotId()), "");
+    fact("as of", Timestamps.toString(record.getAsOf()), "");
+    fact("table", record.getTable(), "");
+    if (record.hasBase()) {
+      fact("laid over", record.getBase().getVersion(), "");
     }
     fact(
         "compared",

@@ -1,7 +1,7 @@
 package dev.tarn.etl.verify;
 
 import dev.tarn.etl.verify.Difference.DifferenceKind;
-import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.VersionRecord;
 import dev.tarn.manifest.StoredFeature;
 import java.time.Duration;
 import java.time.Instant;
@@ -18,7 +18,7 @@ import java.util.Map;
  * @param first some of them, in order of id
  */
 public record Verification(
-    Manifest manifest,
+    VersionRecord record,
     boolean isReleased,
     double share,
     Instant at,
@@ -34,21 +34,21 @@ public record Verification(
       StoredFeature feature, Statistics online, Statistics offline, long differing) {}
 
   static Verification of(
-      Manifest manifest,
+      VersionRecord record,
       boolean isReleased,
       double share,
       Instant at,
       Duration took,
       Findings findings) {
     List<OfFeature> features = new ArrayList<>();
-    for (int i = 0; i < manifest.getFeaturesCount(); i++) {
+    for (int i = 0; i < record.getFeaturesCount(); i++) {
       FeatureFindings found = findings.features().get(i);
       features.add(
           new OfFeature(
-              manifest.getFeatures(i), found.online(), found.offline(), found.differing()));
+              record.getFeatures(i), found.online(), found.offline(), found.differing()));
     }
     return new Verification(
-        manifest,
+        record,
         isReleased,
         share,
         at,
@@ -71,7 +71,7 @@ public record Verification(
 
   /** Whether the version record has another number of entities than were found. */
   boolean isCountWrong() {
-    return isAll() && manifest.getRows() != online;
+    return isAll() && record.getRows() != online;
   }
 
   /** Whether nothing at all differs. */

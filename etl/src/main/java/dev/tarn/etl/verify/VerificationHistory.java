@@ -3,7 +3,7 @@ package dev.tarn.etl.verify;
 import com.google.protobuf.util.Timestamps;
 import dev.tarn.etl.catalog.IcebergCatalog;
 import dev.tarn.etl.catalog.Ledger;
-import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.VersionRecord;
 import dev.tarn.row.FeatureTypes;
 import dev.tarn.row.Values;
 import java.time.ZoneOffset;
@@ -47,17 +47,17 @@ public final class VerificationHistory {
   /** Adds a verification. */
   public static void add(IcebergCatalog catalog, Verification verification) {
     Ledger ledger = new Ledger(catalog, Ledger.VERIFICATIONS, SCHEMA);
-    Manifest manifest = verification.manifest();
+    VersionRecord record = verification.record();
     List<Record> rows = new ArrayList<>();
     for (Verification.OfFeature feature : verification.features()) {
       Record row = ledger.row();
       row.setField("verified_at", verification.at().atOffset(ZoneOffset.UTC));
-      row.setField("feature_view", manifest.getFeatureView());
-      row.setField("version", manifest.getVersion());
-      row.setField("snapshot_id", manifest.getSnapshotId());
+      row.setField("feature_view", record.getFeatureView());
+      row.setField("version", record.getVersion());
+      row.setField("snapshot_id", record.getSnapshotId());
       row.setField(
           "as_of",
-          Values.instant(Timestamps.toMicros(manifest.getAsOf())).atOffset(ZoneOffset.UTC));
+          Values.instant(Timestamps.toMicros(record.getAsOf())).atOffset(ZoneOffset.UTC));
       row.setField("released", verification.isReleased());
       row.setField("sample", verification.share());
       row.setField("equal", verification.isEqual());

@@ -16,7 +16,7 @@ import dev.tarn.etl.redis.RedisServers;
 import dev.tarn.etl.redis.VersionStore;
 import dev.tarn.layer.Layers;
 import dev.tarn.manifest.FeatureType;
-import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.VersionRecord;
 import dev.tarn.manifest.StoredFeature;
 import dev.tarn.redis.Release;
 import dev.tarn.row.CorruptRowException;
@@ -86,40 +86,40 @@ public final class Verify {
 
     // 1. Pin the version: whatever is released from here on is not part of this.
     Optional<Release> released = versions.released(view.name());
-    Manifest manifest = chosen(view, released, request);
+    VersionRecord record = chosen(view, released, request);
     FeatureTable table =
-        FeatureTable.find(lake.catalog(), view.name()).orElseThrow(() -> gone(manifest));
-    Snapshot snapshot = table.iceberg().snapshot(manifest.getSnapshotId());
+        FeatureTable.find(lake.catalog(), view.name()).orElseThrow(() -> gone(record));
+    Snapshot snapshot = table.iceberg().snapshot(record.getSnapshotId());
     if (snapshot == null) {
-      throw gone(manifest);
+      throw gone(record);
     }
 
     Findings findings;
     try (Pulse pulse = TaskProgress.show(lake, console, view.name() + ": comparing")) {
       // 2. Compare every row that a lookup finds with the snapshot's.
-      findings = compare(view, table, snapshot, manifest, request);
+      findings = compare(view, table, snapshot, record, request);
     } catch (Exception e) { // Scala does not declare what it throws
-      requireKept(manifest);
+      requireKept(record);
       throw e instanceof TarnException known
           ? known
           : new TarnException(
               "%s: version %s could not be verified: %s"
-                  .formatted(view.name(), manifest.getVersion(), Causes.reason(e)),
+                  .formatted(view.name(), record.getVersion(), Causes.reason(e)),
               e);
     }
 
     // 3. Make sure that nobody has removed rows under its feet.
-    requireKept(manifest);
+    requireKept(record);
     boolean isReleased =
-        released.filter(release -> release.version().equals(manifest.getVersion())).isPresent();
+        released.filter(release -> release.version().equals(record.getVersion())).isPresent();
     Optional<Release> now = versions.released(view.name());
     if (isReleased && !now.equals(released)) {
       console.say(
           "%s: %s has been released meanwhile; what was verified is %s",
-          view.name(), now.map(Release::version).orElse("nothing"), manifest.getVersion());
+          view.name(), now.map(Release::version).orElse("nothing"), record.getVersion());
     }
     return Verification.of(
-        manifest,
+        record,
         isReleased,
         request.share(),
         start,
@@ -127,32 +127,32 @@ public final class Verify {
         findings);
   }
 
-  private Manifest chosen(FeatureView view, Optional<Release> released, VerifyRequest request) {
+  private VersionRecord chosen(FeatureView view, Optional<Release> released, VerifyRequest request) {
     if (released.isEmpty()) {
       throw new TarnException(
           "nothing is released of '%s' yet: ./tarn push view=%s"
               .formatted(view.name(), view.name()));
     }
     String version = request.version().orElse(released.get().version());
-    Manifest manifest =
+    VersionRecord record =
         versions
-            .manifest(view.name(), version)
+            .record(view.name(), version)
             .orElseThrow(() -> missing(view.name(), version, released.get(), request));
-    if (manifest.getRowFormat() != RowWriter.FORMAT) {
+    if (record.getRowFormat() != RowWriter.FORMAT) {
       throw new TarnException(
           "%s: version %s has rows of format %d, and this is a Tarn that reads %d"
-              .formatted(view.name(), version, manifest.getRowFormat(), RowWriter.FORMAT));
+              .formatted(view.name(), version, record.getRowFormat(), RowWriter.FORMAT));
     }
-    if (!manifest.getEntityKeysList().equals(view.entity().keyNames())) {
+    if (!record.getEntityKeysList().equals(view.entity().keyNames())) {
       throw new TarnException(
           "%s: version %s is keyed by %s, and the definition by %s; build and push the view first"
               .formatted(
                   view.name(),
                   version,
-                  String.join(", ", manifest.getEntityKeysList()),
+                  String.join(", ", record.getEntityKeysList()),
                   String.join(", ", view.entity().keyNames())));
     }
-    return manifest;
+    return record;
   }
 
   /** The failure of a version that has no version record in Redis. */
@@ -165,7 +165,7 @@ public final class Verify {
                   version,
                   view,
                   String.join(
-                      ", ", Lists.transform(versions.manifests(view), Manifest::getVersion))));
+                      ", ", Lists.transform(versions.records(view), VersionRecord::getVersion))));
     }
     if (!versions.released(view).equals(Optional.of(released))) {
       return pruned(view, version);
@@ -179,16 +179,16 @@ public final class Verify {
       FeatureView view,
       FeatureTable table,
       Snapshot snapshot,
-      Manifest manifest,
+      VersionRecord record,
       VerifyRequest request) {
-    Layers layers = Layers.of(redis.settings().keys(), manifest);
+    Layers layers = Layers.of(redis.settings().keys(), record);
     Sample sample =
         new Sample(request.share(), new SecureRandom().nextLong(), layers.base().buckets());
     Dataset<Row> online =
-        new OnlineRows(redis, layers, sample).read(lake.spark(), manifest.getRows());
+        new OnlineRows(redis, layers, sample).read(lake.spark(), record.getRows());
     List<Column> stored = new ArrayList<>();
     stored.add(functions.col(FeatureView.EVENT_TIMESTAMP));
-    for (StoredFeature feature : manifest.getFeaturesList()) {
+    for (StoredFeature feature : record.getFeaturesList()) {
       stored.add(functions.col("`" + feature.getName() + "`"));
     }
     Column id = EntityIds.of(view.entity());
@@ -201,10 +201,10 @@ public final class Verify {
                 functions.struct(stored.toArray(new Column[0])).as("snapshot"));
     Comparison comparison =
         new Comparison(
-            manifest,
+            record,
             layers,
             (StructType) offline.schema().apply("snapshot").dataType(),
-            bins(manifest, layers),
+            bins(record, layers),
             request.show());
     Findings found =
         online
@@ -220,16 +220,16 @@ public final class Verify {
     if (found.online() + found.offline() == 0 && !sample.isAll()) {
       throw new UsageException(
           "sample=%s: of %,d entities in %,d buckets it took none; take more"
-              .formatted(request.share(), manifest.getRows(), sample.buckets().count()));
+              .formatted(request.share(), record.getRows(), sample.buckets().count()));
     }
     return found;
   }
 
   /** Chooses the bins of each feature by the online values of some entities. */
-  private List<Bins> bins(Manifest manifest, Layers layers) {
-    double share = Math.min(1, (double) ROWS_FOR_BINS / Math.max(1, manifest.getRows()));
+  private List<Bins> bins(VersionRecord record, Layers layers) {
+    double share = Math.min(1, (double) ROWS_FOR_BINS / Math.max(1, record.getRows()));
     OnlineRows some = new OnlineRows(redis, layers, new Sample(share, 0, layers.base().buckets()));
-    List<FeatureType> types = Lists.transform(manifest.getFeaturesList(), StoredFeature::getType);
+    List<FeatureType> types = Lists.transform(record.getFeaturesList(), StoredFeature::getType);
     List<List<Double>> numbers = new ArrayList<>();
     types.forEach(type -> numbers.add(new ArrayList<>()));
     some.read()
@@ -252,9 +252,9 @@ public final class Verify {
         numbers, values -> Bins.of(values.stream().mapToDouble(Double::doubleValue).toArray()));
   }
 
-  private void requireKept(Manifest manifest) {
-    if (versions.manifest(manifest.getFeatureView(), manifest.getVersion()).isEmpty()) {
-      throw pruned(manifest.getFeatureView(), manifest.getVersion());
+  private void requireKept(VersionRecord record) {
+    if (versions.record(record.getFeatureView(), record.getVersion()).isEmpty()) {
+      throw pruned(record.getFeatureView(), record.getVersion());
     }
   }
 
@@ -267,10 +267,10 @@ public final class Verify {
   /**
    * The failure of a version without a snapshot. Tarn keeps the snapshot as long as the version.
    */
-  private TarnException gone(Manifest manifest) {
-    requireKept(manifest);
+  private TarnException gone(VersionRecord record) {
+    requireKept(record);
     return new TarnException(
         "%s: version %s is of snapshot %d, which was expired by something else than Tarn: there is nothing to compare it with; build and push the view again"
-            .formatted(manifest.getFeatureView(), manifest.getVersion(), manifest.getSnapshotId()));
+            .formatted(record.getFeatureView(), record.getVersion(), record.getSnapshotId()));
   }
 }

@@ -4,7 +4,7 @@ import com.google.protobuf.util.Timestamps;
 import dev.tarn.cli.TextTable;
 import dev.tarn.etl.console.Json;
 import dev.tarn.etl.verify.Difference.DifferenceKind;
-import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.VersionRecord;
 import dev.tarn.row.FeatureTypes;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -27,16 +27,16 @@ public final class VerifySummary {
 
   /** Formats one screen. */
   public static String text(Verification verification) {
-    Manifest manifest = verification.manifest();
+    VersionRecord record = verification.record();
     List<String> lines = new ArrayList<>();
     lines.add(
         "%s: version %s (%s), snapshot %d, as of %s"
             .formatted(
-                manifest.getFeatureView(),
-                manifest.getVersion(),
+                record.getFeatureView(),
+                record.getVersion(),
                 verification.isReleased() ? "released" : "kept",
-                manifest.getSnapshotId(),
-                Timestamps.toString(manifest.getAsOf())));
+                record.getSnapshotId(),
+                Timestamps.toString(record.getAsOf())));
     lines.add(
         "%,d entities online, %,d in the snapshot%s: %s; %.1f s"
             .formatted(
@@ -76,13 +76,13 @@ public final class VerifySummary {
 
   /** Describes why a verification fails: what differs, and the first entities by name. */
   public static String failure(Verification verification) {
-    Manifest manifest = verification.manifest();
+    VersionRecord record = verification.record();
     String which =
         "%s: version %s is not its snapshot %d"
-            .formatted(manifest.getFeatureView(), manifest.getVersion(), manifest.getSnapshotId());
+            .formatted(record.getFeatureView(), record.getVersion(), record.getSnapshotId());
     if (verification.differing() == 0) {
       return "%s: %,d entities are online, as in the snapshot, but its manifest says %,d"
-          .formatted(which, verification.online(), manifest.getRows());
+          .formatted(which, verification.online(), record.getRows());
     }
     List<String> lines = new ArrayList<>();
     lines.add(
@@ -106,23 +106,23 @@ public final class VerifySummary {
    * @param report the file with the report, if one was written
    */
   public static String json(Verification verification, Optional<Path> report) {
-    Manifest manifest = verification.manifest();
+    VersionRecord record = verification.record();
     Map<String, Long> counts = new LinkedHashMap<>();
     for (DifferenceKind kind : DifferenceKind.values()) {
       counts.put(kind.word(), verification.counts().getOrDefault(kind, 0L));
     }
     return Json.of(
         new VerifyResult(
-            manifest.getFeatureView(),
+            record.getFeatureView(),
             verification.isEqual() ? "equal" : "different",
-            manifest.getVersion(),
+            record.getVersion(),
             verification.isReleased(),
-            Long.toString(manifest.getSnapshotId()),
-            Timestamps.toString(manifest.getAsOf()),
+            Long.toString(record.getSnapshotId()),
+            Timestamps.toString(record.getAsOf()),
             verification.share(),
             verification.online(),
             verification.offline(),
-            manifest.getRows(),
+            record.getRows(),
             verification.differing(),
             counts,
             verification.first().stream().map(VerifySummary::result).toList(),

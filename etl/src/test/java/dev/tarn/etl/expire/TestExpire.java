@@ -17,7 +17,7 @@ import dev.tarn.etl.push.OnlineCopy;
 import dev.tarn.etl.push.Push;
 import dev.tarn.etl.push.Scores;
 import dev.tarn.etl.read.SnapshotLookup;
-import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.VersionRecord;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -49,15 +49,15 @@ class TestExpire {
   @Test
   void whatIsServedOrKeptStaysAndEverythingElseGoes() throws IOException {
     Workbench bench = Scores.bench("(1, '2026-01-05', 0, 'a')").set("push.keep", "2");
-    List<Manifest> pushed = new ArrayList<>();
+    List<VersionRecord> pushed = new ArrayList<>();
     for (int round = 1; round <= 3; round++) {
       build(bench, round);
-      pushed.add(bench.push(VIEW).manifest());
+      pushed.add(bench.push(VIEW).record());
     }
     build(bench, 4);
-    Manifest gone = pushed.get(0);
-    Manifest kept = pushed.get(1);
-    Manifest released = pushed.get(2);
+    VersionRecord gone = pushed.get(0);
+    VersionRecord kept = pushed.get(1);
+    VersionRecord released = pushed.get(2);
     // Whatever a person may do to the tags.
     Table table = table(bench);
     table
@@ -100,12 +100,12 @@ class TestExpire {
 
     // What stayed can be read, by its id and by its tag.
     OnlineCopy.assertServedAsInIceberg(bench, VIEW);
-    for (Manifest manifest : List.of(kept, released)) {
-      GetOnlineFeaturesResponse byTag = get(bench, "tarn-" + manifest.getVersion());
-      assertThat(byTag.getVersions(0).getSnapshotId()).isEqualTo(manifest.getSnapshotId());
-      assertThat(byTag).isEqualTo(get(bench, Long.toString(manifest.getSnapshotId())));
+    for (VersionRecord record : List.of(kept, released)) {
+      GetOnlineFeaturesResponse byTag = get(bench, "tarn-" + record.getVersion());
+      assertThat(byTag.getVersions(0).getSnapshotId()).isEqualTo(record.getSnapshotId());
+      assertThat(byTag).isEqualTo(get(bench, Long.toString(record.getSnapshotId())));
       assertThat(byTag.getResultsOrThrow("1").getFeaturesOrThrow("points"))
-          .isEqualTo(OnlineCopy.inRedis(bench, manifest).get("1").values().get("points"));
+          .isEqualTo(OnlineCopy.inRedis(bench, record).get("1").values().get("points"));
     }
     assertThatThrownBy(() -> get(bench, Long.toString(gone.getSnapshotId())))
         .isInstanceOf(UsageException.class)
@@ -153,7 +153,7 @@ class TestExpire {
     Scores.write(bench, "(1, '2026-01-05', 1, 'a'), (2, '2026-01-05', 2, 'b')");
     bench.build(VIEW, MONDAY);
     compact(bench);
-    Manifest compacted = bench.push(VIEW).manifest();
+    VersionRecord compacted = bench.push(VIEW).record();
     assertThat(main(bench).operation()).isEqualTo("replace");
     Scores.write(bench, "(1, '2026-01-06', 7, 'a'), (3, '2026-01-06', 3, 'c')");
     bench.build(VIEW, TUESDAY);
@@ -218,14 +218,14 @@ class TestExpire {
   void whereItCanNotBeToldWhatIsServedNothingIsExpired() {
     Workbench bench = Scores.bench("(1, '2026-01-05', 1, 'a')");
     build(bench, 1);
-    Manifest served = bench.push(VIEW).manifest();
+    VersionRecord served = bench.push(VIEW).record();
     build(bench, 2);
     List<Long> before = snapshots(bench);
     table(bench).manageSnapshots().removeTag("tarn-" + served.getVersion()).commit();
-    String manifests = bench.redis().settings().keys().manifests(VIEW);
+    String records = bench.redis().settings().keys().manifests(VIEW);
     try (Jedis jedis = OnlineCopy.jedis(bench)) {
-      String json = jedis.hget(manifests, served.getVersion());
-      jedis.hdel(manifests, served.getVersion());
+      String json = jedis.hget(records, served.getVersion());
+      jedis.hdel(records, served.getVersion());
       assertThatThrownBy(() -> expire(bench, Duration.ZERO, Duration.ofHours(1)))
           .isInstanceOf(TarnException.class)
           .hasMessageStartingWith(
@@ -234,7 +234,7 @@ class TestExpire {
           .hasMessageEndingWith("so nothing is expired; push the view again with mode=full");
       assertThat(snapshots(bench)).isEqualTo(before);
       // The tag was dropped, and somebody else's job expired the snapshot.
-      jedis.hset(manifests, served.getVersion(), json);
+      jedis.hset(records, served.getVersion(), json);
     }
     table(bench).expireSnapshots().expireSnapshotId(served.getSnapshotId()).commit();
     TableOutcome outcome = expire(bench, Duration.ZERO, Duration.ofHours(1)).get(0);
@@ -252,7 +252,7 @@ class TestExpire {
     List<String> pushed = new ArrayList<>();
     for (int round = 1; round <= 3; round++) {
       build(bench, round);
-      pushed.add(bench.push(VIEW).manifest().getVersion());
+      pushed.add(bench.push(VIEW).record().getVersion());
     }
     bench.set("push.keep", "2");
 
@@ -272,7 +272,7 @@ class TestExpire {
   void theCommandSaysWhatItDidAndNeedsRedis() {
     Workbench bench = Scores.bench("(1, '2026-01-05', 1, 'a')");
     build(bench, 1);
-    Manifest served = bench.push(VIEW).manifest();
+    VersionRecord served = bench.push(VIEW).record();
     build(bench, 2);
     List<Long> before = snapshots(bench);
     bench.output();

@@ -10,7 +10,7 @@ import dev.tarn.etl.catalog.FeatureTable;
 import dev.tarn.etl.push.OnlineCopy;
 import dev.tarn.etl.push.Push;
 import dev.tarn.etl.push.Scores;
-import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.VersionRecord;
 import dev.tarn.redis.Release;
 import java.util.ArrayList;
 import java.util.List;
@@ -31,8 +31,8 @@ class TestRollbackJob {
   @Test
   void theVersionBeforeIsReleasedAndPinnedUntilUnpin() {
     Workbench bench = bench();
-    Manifest before = pushed(bench, 1);
-    Manifest rejected = pushed(bench, 2);
+    VersionRecord before = pushed(bench, 1);
+    VersionRecord rejected = pushed(bench, 2);
     bench.output();
     assertThat(bench.run("rollback", "view=score")).isZero();
     assertThat(bench.output())
@@ -81,7 +81,7 @@ class TestRollbackJob {
     Workbench bench = bench();
     assertThat(bench.run("rollback", "view=score")).isEqualTo(2);
     assertThat(bench.output()).contains("nothing is released of a feature view 'score'");
-    List<Manifest> versions = new ArrayList<>();
+    List<VersionRecord> versions = new ArrayList<>();
     for (int points = 1; points <= 3; points++) {
       versions.add(pushed(bench, points));
     }
@@ -120,15 +120,15 @@ class TestRollbackJob {
   @Test
   void aSnapshotThatIsNoLongerInRedisIsPushedAgain() {
     Workbench bench = bench().set("push.keep", "1");
-    Manifest first = pushed(bench, 1);
+    VersionRecord first = pushed(bench, 1);
     table(bench).manageSnapshots().createTag("audited", first.getSnapshotId()).commit();
     long unpushed = build(bench, 2);
-    Manifest third = pushed(bench, 3);
-    assertThat(bench.versions().manifests(VIEW)).containsExactly(third);
+    VersionRecord third = pushed(bench, 3);
+    assertThat(bench.versions().records(VIEW)).containsExactly(third);
 
     bench.output();
     assertThat(bench.run("rollback", "view=score", "snapshot=audited")).isZero();
-    Manifest again = OnlineCopy.released(bench, VIEW);
+    VersionRecord again = OnlineCopy.released(bench, VIEW);
     assertThat(bench.output())
         .contains("score: snapshot audited is no longer in Redis and is pushed again")
         .contains(
@@ -156,14 +156,14 @@ class TestRollbackJob {
   @Test
   void theSchemaOfTheOlderVersionIsServedAgain() {
     Workbench bench = bench();
-    Manifest before = pushed(bench, 1);
+    VersionRecord before = pushed(bench, 1);
     Scores.define(
         bench,
         "user_id, points AS score, points * 2 AS bonus",
         "[{ name = score, was = points, type = bigint }, { name = bonus, type = bigint }]",
         "");
     bench.build(VIEW, MONDAY);
-    Manifest after = bench.push(VIEW).manifest();
+    VersionRecord after = bench.push(VIEW).record();
     assertThat(names(after)).containsExactly("score", "bonus");
 
     assertThat(bench.run("rollback", "view=score")).isZero();
@@ -179,13 +179,13 @@ class TestRollbackJob {
   @Test
   void aDeltaIsRolledBackToItsBaseAndToBeforeIt() {
     Workbench bench = bench().set("push.keep", "5").set("push.max-overlay", "1");
-    Manifest first = pushed(bench, 1);
-    Manifest base = pushed(bench, 2);
+    VersionRecord first = pushed(bench, 1);
+    VersionRecord base = pushed(bench, 2);
     Scores.write(bench, "(1, '2026-01-06', 30, 'a'), (3, '2026-01-06', 31, 'c')");
     bench.build(VIEW, TUESDAY);
     Push.Outcome delta = bench.push(VIEW);
     assertThat(delta.mode()).isEqualTo("delta");
-    assertThat(delta.manifest().getBase().getVersion()).isEqualTo(base.getVersion());
+    assertThat(delta.record().getBase().getVersion()).isEqualTo(base.getVersion());
 
     assertThat(bench.run("rollback", "view=score")).isZero();
     assertThat(OnlineCopy.released(bench, VIEW)).isEqualTo(base);
@@ -194,9 +194,9 @@ class TestRollbackJob {
     assertThat(OnlineCopy.released(bench, VIEW)).isEqualTo(first);
     OnlineCopy.assertServedAsInIceberg(bench, VIEW);
     // Forward to the delta, whose base is there still.
-    String version = delta.manifest().getVersion();
+    String version = delta.record().getVersion();
     assertThat(bench.run("rollback", "view=score", "version=" + version)).isZero();
-    assertThat(OnlineCopy.released(bench, VIEW)).isEqualTo(delta.manifest());
+    assertThat(OnlineCopy.released(bench, VIEW)).isEqualTo(delta.record());
     OnlineCopy.assertServedAsInIceberg(bench, VIEW);
 
     // A delta after a rollback is laid over what is released then.
@@ -207,7 +207,7 @@ class TestRollbackJob {
     // Said, because the base has fewer rows than have changed since.
     Push.Outcome next =
         bench.push(new Push.Request(Optional.empty(), Push.Mode.DELTA, false), VIEW).get(0);
-    assertThat(next.manifest().getBase().getVersion()).isEqualTo(base.getVersion());
+    assertThat(next.record().getBase().getVersion()).isEqualTo(base.getVersion());
     OnlineCopy.assertServedAsInIceberg(bench, VIEW);
     OnlineCopy.assertNoForeignKeys(bench, VIEW);
   }
@@ -224,16 +224,16 @@ class TestRollbackJob {
     return table(bench).currentSnapshot().snapshotId();
   }
 
-  private static Manifest pushed(Workbench bench, int points) {
+  private static VersionRecord pushed(Workbench bench, int points) {
     build(bench, points);
     return bench
         .push(new Push.Request(Optional.empty(), Push.Mode.FULL, false), VIEW)
         .get(0)
-        .manifest();
+        .record();
   }
 
-  private static List<String> names(Manifest manifest) {
-    return manifest.getFeaturesList().stream().map(feature -> feature.getName()).toList();
+  private static List<String> names(VersionRecord record) {
+    return record.getFeaturesList().stream().map(feature -> feature.getName()).toList();
   }
 
   private static Value number(double number) {

@@ -13,7 +13,7 @@ import dev.tarn.etl.read.SparkValues;
 import dev.tarn.etl.redis.VersionStore;
 import dev.tarn.manifest.Base;
 import dev.tarn.manifest.FeatureType;
-import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.VersionRecord;
 import dev.tarn.manifest.StoredFeature;
 import dev.tarn.redis.RedisKeys;
 import dev.tarn.redis.RedisSettings;
@@ -58,42 +58,42 @@ public final class OnlineCopy {
     return jedis;
   }
 
-  /** The manifest of what is released. */
-  public static Manifest released(Workbench bench, String view) {
+  /** The version record of what is released. */
+  public static VersionRecord released(Workbench bench, String view) {
     VersionStore versions = bench.versions();
-    return versions.manifest(view, versions.released(view).orElseThrow().version()).orElseThrow();
+    return versions.record(view, versions.released(view).orElseThrow().version()).orElseThrow();
   }
 
   /**
    * All rows of a version in Redis, those of the version that it overlays among them; each is in
    * the bucket that its id says.
    */
-  public static Map<String, Entry> inRedis(Workbench bench, Manifest manifest) {
+  public static Map<String, Entry> inRedis(Workbench bench, VersionRecord record) {
     Map<String, Entry> entries = new TreeMap<>();
-    if (manifest.hasBase()) {
-      Base base = manifest.getBase();
-      stored(bench, manifest, base.getVersion(), base.getBuckets(), base.getAsOf())
+    if (record.hasBase()) {
+      Base base = record.getBase();
+      stored(bench, record, base.getVersion(), base.getBuckets(), base.getAsOf())
           .forEach((id, entry) -> entries.put(id, entry.orElseThrow()));
     }
     Map<String, Optional<Entry>> own =
-        stored(bench, manifest, manifest.getVersion(), manifest.getBuckets(), manifest.getAsOf());
-    assertThat(own).hasSize(Math.toIntExact(manifest.getOwnRows()));
+        stored(bench, record, record.getVersion(), record.getBuckets(), record.getAsOf());
+    assertThat(own).hasSize(Math.toIntExact(record.getOwnRows()));
     own.forEach(
         (id, entry) -> {
           entries.remove(id);
           entry.ifPresent(row -> entries.put(id, row));
         });
-    assertThat(entries).hasSize(Math.toIntExact(manifest.getRows()));
+    assertThat(entries).hasSize(Math.toIntExact(record.getRows()));
     return entries;
   }
 
   /** What a version's own buckets hold; empty for an entity that an overlay takes away. */
   private static Map<String, Optional<Entry>> stored(
-      Workbench bench, Manifest manifest, String version, int buckets, Timestamp asOf) {
+      Workbench bench, VersionRecord record, String version, int buckets, Timestamp asOf) {
     RedisKeys keys = bench.settings().read(RedisSettings::of).keys();
-    String prefix = keys.bucketPrefix(manifest.getFeatureView(), version);
+    String prefix = keys.bucketPrefix(record.getFeatureView(), version);
     List<FeatureType> types =
-        manifest.getFeaturesList().stream().map(StoredFeature::getType).toList();
+        record.getFeaturesList().stream().map(StoredFeature::getType).toList();
     Map<String, Optional<Entry>> entries = new TreeMap<>();
     try (StoredKeys stored = new StoredKeys(bench)) {
       for (int bucket = 0; bucket < buckets; bucket++) {
@@ -109,13 +109,13 @@ public final class OnlineCopy {
           RowReader reader = new RowReader(field.getValue());
           long asOfMicros = Timestamps.toMicros(asOf);
           long event = reader.readEventTimestamp(asOfMicros);
-          if (manifest.getCarriesForward() && event == asOfMicros) {
-            event = Timestamps.toMicros(manifest.getAsOf());
+          if (record.getCarriesForward() && event == asOfMicros) {
+            event = Timestamps.toMicros(record.getAsOf());
           }
           Value[] values = RowValues.read(reader, types);
           Map<String, Value> byName = new HashMap<>();
           for (int i = 0; i < values.length; i++) {
-            byName.put(manifest.getFeatures(i).getName(), values[i]);
+            byName.put(record.getFeatures(i).getName(), values[i]);
           }
           entries.put(id, Optional.of(new Entry(Values.instant(event), byName)));
         }
@@ -162,20 +162,20 @@ public final class OnlineCopy {
 
   /** Every row of the released version is that of the snapshot which it names, and no other is. */
   public static void assertServedAsInIceberg(Workbench bench, String view) {
-    Manifest manifest = released(bench, view);
-    assertThat(inRedis(bench, manifest))
-        .as("rows of %s, snapshot %d", manifest.getVersion(), manifest.getSnapshotId())
-        .isEqualTo(inIceberg(bench, view, manifest.getSnapshotId()));
+    VersionRecord record = released(bench, view);
+    assertThat(inRedis(bench, record))
+        .as("rows of %s, snapshot %d", record.getVersion(), record.getSnapshotId())
+        .isEqualTo(inIceberg(bench, view, record.getSnapshotId()));
   }
 
   /** A view has nothing in Redis but the buckets of its versions that are complete. */
   public static void assertNoForeignKeys(Workbench bench, String view) {
     String namespace = bench.settings().read(tarn -> tarn.getString("redis.namespace"));
     List<String> expected = new ArrayList<>();
-    for (Manifest manifest : bench.versions().manifests(view)) {
-      inRedis(bench, manifest);
-      for (int bucket = 0; bucket < manifest.getBuckets(); bucket++) {
-        expected.add(namespace + ":" + view + ":" + manifest.getVersion() + ":" + bucket);
+    for (VersionRecord record : bench.versions().records(view)) {
+      inRedis(bench, record);
+      for (int bucket = 0; bucket < record.getBuckets(); bucket++) {
+        expected.add(namespace + ":" + view + ":" + record.getVersion() + ":" + bucket);
       }
     }
     try (StoredKeys stored = new StoredKeys(bench)) {

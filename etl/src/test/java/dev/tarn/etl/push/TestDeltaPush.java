@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.tarn.cli.TarnException;
 import dev.tarn.etl.Workbench;
 import dev.tarn.etl.push.Push.Mode;
-import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.VersionRecord;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
@@ -32,7 +32,7 @@ class TestDeltaPush {
     Workbench bench = changes();
     users(bench, "2026-01-05", 1_000, 0);
     bench.build(VIEW, MONDAY);
-    Manifest full = bench.push(VIEW).manifest();
+    VersionRecord full = bench.push(VIEW).record();
     assertThat(full.hasBase()).isFalse();
     assertThat(full.getRows()).isEqualTo(1_000);
 
@@ -41,7 +41,7 @@ class TestDeltaPush {
     Push.Outcome outcome = bench.push(VIEW);
 
     assertThat(outcome.mode()).isEqualTo("delta");
-    Manifest delta = outcome.manifest();
+    VersionRecord delta = outcome.record();
     assertThat(delta.getBase().getVersion()).isEqualTo(full.getVersion());
     assertThat(delta.getOwnRows()).isEqualTo(15);
     assertThat(delta.getRows()).isEqualTo(1_010);
@@ -50,7 +50,7 @@ class TestDeltaPush {
     // The next one is laid over the same base: a lookup never asks more than two versions.
     users(bench, "2026-01-07", 1_010, 7);
     bench.build(VIEW, WEDNESDAY);
-    Manifest next = bench.push(VIEW).manifest();
+    VersionRecord next = bench.push(VIEW).record();
     assertThat(next.getBase().getVersion()).isEqualTo(full.getVersion());
     assertThat(next.getOwnRows()).isEqualTo(17);
     OnlineCopy.assertServedAsInIceberg(bench, VIEW);
@@ -65,7 +65,7 @@ class TestDeltaPush {
     bench.push(VIEW);
     users(bench, "2026-01-06", 100, 0);
     bench.build(VIEW, TUESDAY);
-    Manifest delta = bench.push(VIEW).manifest();
+    VersionRecord delta = bench.push(VIEW).record();
     assertThat(delta.hasBase()).isTrue();
     assertThat(delta.getOwnRows()).isZero();
     OnlineCopy.assertServedAsInIceberg(bench, VIEW);
@@ -86,7 +86,7 @@ class TestDeltaPush {
     bench.build(VIEW, WEDNESDAY);
     Push.Outcome outcome = bench.push(VIEW);
     assertThat(outcome.mode()).isEqualTo("full");
-    assertThat(outcome.manifest().hasBase()).isFalse();
+    assertThat(outcome.record().hasBase()).isFalse();
     OnlineCopy.assertServedAsInIceberg(bench, VIEW);
   }
 
@@ -95,20 +95,20 @@ class TestDeltaPush {
     Workbench bench = changes().set("push.keep", "1");
     users(bench, "2026-01-05", 100, 0);
     bench.build(VIEW, MONDAY);
-    Manifest full = bench.push(VIEW).manifest();
+    VersionRecord full = bench.push(VIEW).record();
     for (int changed = 1; changed <= 3; changed++) {
       users(bench, "2026-01-06", 100, changed);
       bench.build(VIEW, TUESDAY);
-      Manifest delta = bench.push(VIEW).manifest();
-      assertThat(bench.versions().manifests(VIEW)).containsExactlyInAnyOrder(full, delta);
+      VersionRecord delta = bench.push(VIEW).record();
+      assertThat(bench.versions().records(VIEW)).containsExactlyInAnyOrder(full, delta);
       OnlineCopy.assertServedAsInIceberg(bench, VIEW);
       OnlineCopy.assertNoForeignKeys(bench, VIEW);
     }
     users(bench, "2026-01-07", 100, 90);
     bench.build(VIEW, WEDNESDAY);
-    Manifest last = bench.push(VIEW).manifest();
+    VersionRecord last = bench.push(VIEW).record();
     // The last overlay goes first, and then what it was laid over.
-    assertThat(bench.versions().manifests(VIEW)).containsExactly(last);
+    assertThat(bench.versions().records(VIEW)).containsExactly(last);
     OnlineCopy.assertNoForeignKeys(bench, VIEW);
   }
 
@@ -120,7 +120,7 @@ class TestDeltaPush {
     assertThatThrownBy(() -> bench.push(DELTA, VIEW))
         .isInstanceOf(TarnException.class)
         .hasMessageContaining("nothing is released that a delta could be laid over");
-    Manifest full = bench.push(VIEW).manifest();
+    VersionRecord full = bench.push(VIEW).record();
 
     bench.define("scores.conf", definition(bench, "changes", "[{ name = points, type = bigint }]"));
     users(bench, "2026-01-06", 100, 1);
@@ -142,7 +142,7 @@ class TestDeltaPush {
     bench
         .spark()
         .sql("DELETE FROM %s WHERE user_id IN (7, 8)".formatted(bench.lake().sqlName(VIEW)));
-    Manifest delta = bench.push(DELTA, VIEW).get(0).manifest();
+    VersionRecord delta = bench.push(DELTA, VIEW).get(0).record();
     assertThat(delta.getRows()).isEqualTo(198);
     assertThat(delta.getOwnRows()).isEqualTo(2);
     assertThat(OnlineCopy.inRedis(bench, delta)).doesNotContainKeys("7", "8").containsKey("9");

@@ -7,7 +7,7 @@ import static org.awaitility.Awaitility.await;
 import dev.tarn.cli.TarnException;
 import dev.tarn.etl.Workbench;
 import dev.tarn.etl.catalog.FeatureTable;
-import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.VersionRecord;
 import dev.tarn.redis.TcpProxy;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -85,7 +85,7 @@ class TestLimits {
   void whereRestoreIsForbiddenRowsAreWrittenByHset() {
     Workbench bench = built(2_000, 20);
     bench.set("redis.port", redis.ports().get(0).toString()).set("push.rows-per-bucket", "20");
-    Manifest restored = bench.push(VIEW).manifest();
+    VersionRecord restored = bench.push(VIEW).record();
     Map<String, OnlineCopy.Entry> rows = OnlineCopy.inRedis(bench, restored);
     Scores.define(bench, Scores.FEATURES, "max-age = 40d");
     try (Jedis jedis = OnlineCopy.jedis(bench)) {
@@ -94,7 +94,7 @@ class TestLimits {
       jedis.sendCommand(Protocol.Command.ACL, "SETUSER", "default", "-restore");
       long before = calls(jedis, "restore");
       try {
-        Manifest written = bench.push(VIEW).manifest();
+        VersionRecord written = bench.push(VIEW).record();
         assertThat(written.getVersion()).isNotEqualTo(restored.getVersion());
         assertThat(calls(jedis, "restore")).isEqualTo(before);
         assertThat(calls(jedis, "hset")).isGreaterThanOrEqualTo(written.getBuckets() / 2);
@@ -114,7 +114,7 @@ class TestLimits {
     Scores.generate(bench, "2026-01-05", 40, 300_000, 1);
     bench.build(VIEW, MONDAY);
     // Of rows of 300 kB each bucket has but one or two.
-    assertThat(bench.push(VIEW).manifest().getBuckets()).isEqualTo(40);
+    assertThat(bench.push(VIEW).record().getBuckets()).isEqualTo(40);
     OnlineCopy.assertServedAsInIceberg(bench, VIEW);
 
     // Where most are short and the longest come last, a bucket has many of them.
@@ -126,9 +126,9 @@ class TestLimits {
         FROM range(3040)
         """);
     bench.build(VIEW, MONDAY);
-    Manifest manifest = bench.push(VIEW).manifest();
-    assertThat(manifest.getBuckets()).isEqualTo(4);
-    assertThat(manifest.getRows()).isEqualTo(3_040);
+    VersionRecord record = bench.push(VIEW).record();
+    assertThat(record.getBuckets()).isEqualTo(4);
+    assertThat(record.getRows()).isEqualTo(3_040);
     OnlineCopy.assertServedAsInIceberg(bench, VIEW);
     OnlineCopy.assertNoForeignKeys(bench, VIEW);
   }
@@ -157,31 +157,31 @@ class TestLimits {
   void rowsOfAVersionThatIsNoLongerKeptStayForAMomentOfGrace() {
     Workbench bench = built(100, 20);
     bench.set("push.keep", "1").set("push.grace", "1h").set("push.rows-per-bucket", "10");
-    Manifest first = bench.push(VIEW).manifest();
-    Manifest second = again(bench, 41);
+    VersionRecord first = bench.push(VIEW).record();
+    VersionRecord second = again(bench, 41);
     try (Jedis jedis = OnlineCopy.jedis(bench)) {
-      assertThat(bench.versions().manifests(VIEW)).containsExactly(second);
+      assertThat(bench.versions().records(VIEW)).containsExactly(second);
       Set<String> left = keysOf(bench, jedis, first);
       assertThat(left).hasSizeGreaterThan(5);
       assertThat(left).allMatch(key -> jedis.pttl(key) > 0 && jedis.pttl(key) <= 3_600_000);
       OnlineCopy.assertServedAsInIceberg(bench, VIEW);
 
       bench.set("push.grace", "1s");
-      Manifest third = again(bench, 42);
+      VersionRecord third = again(bench, 42);
       await().until(() -> keysOf(bench, jedis, second).isEmpty());
       assertThat(keysOf(bench, jedis, first)).isEqualTo(left);
-      assertThat(bench.versions().manifests(VIEW)).containsExactly(third);
+      assertThat(bench.versions().records(VIEW)).containsExactly(third);
       OnlineCopy.assertServedAsInIceberg(bench, VIEW);
     }
   }
 
   /** Another version of the same snapshot. */
-  private static Manifest again(Workbench bench, int days) {
+  private static VersionRecord again(Workbench bench, int days) {
     Scores.define(bench, Scores.FEATURES, "max-age = %dd".formatted(days));
     return bench
         .push(new Push.Request(java.util.Optional.empty(), Push.Mode.FULL, false), VIEW)
         .get(0)
-        .manifest();
+        .record();
   }
 
   private static Workbench built(int users, int bytes) {
@@ -191,8 +191,8 @@ class TestLimits {
     return bench;
   }
 
-  private static Set<String> keysOf(Workbench bench, Jedis jedis, Manifest manifest) {
-    return jedis.keys("%s:score:%s:*".formatted(namespace(bench), manifest.getVersion()));
+  private static Set<String> keysOf(Workbench bench, Jedis jedis, VersionRecord record) {
+    return jedis.keys("%s:score:%s:*".formatted(namespace(bench), record.getVersion()));
   }
 
   private static String namespace(Workbench bench) {

@@ -18,7 +18,7 @@ import dev.tarn.etl.console.Console;
 import dev.tarn.etl.definition.Definitions;
 import dev.tarn.etl.redis.VersionStore;
 import dev.tarn.manifest.FeatureType;
-import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.VersionRecord;
 import dev.tarn.manifest.StoredFeature;
 import dev.tarn.redis.Release;
 import dev.tarn.row.EntityId;
@@ -85,12 +85,12 @@ class TestPush {
     bench.set("push.rows-per-bucket", "10");
     bench.push(VIEW);
     String namespace = namespace(bench);
-    Manifest manifest = OnlineCopy.released(bench, VIEW);
+    VersionRecord record = OnlineCopy.released(bench, VIEW);
 
-    assertThat(manifest.getVersion()).matches(VERSION).startsWith("v1-");
+    assertThat(record.getVersion()).matches(VERSION).startsWith("v1-");
     // The number of entities is counted approximately, to two percent.
-    assertThat(manifest.getBuckets()).isBetween(94, 106);
-    assertThat(manifest.getRows()).isEqualTo(1_000);
+    assertThat(record.getBuckets()).isBetween(94, 106);
+    assertThat(record.getRows()).isEqualTo(1_000);
     OnlineCopy.assertServedAsInIceberg(bench, VIEW);
     OnlineCopy.assertNoForeignKeys(bench, VIEW);
     try (Jedis jedis = OnlineCopy.jedis(bench)) {
@@ -103,9 +103,9 @@ class TestPush {
       assertThat(jedis.hgetAll("{%s}:release".formatted(namespace)))
           .containsOnlyKeys(VIEW)
           .hasEntrySatisfying(
-              VIEW, entry -> assertThat(entry).matches(manifest.getVersion() + "@\\d{13}"));
+              VIEW, entry -> assertThat(entry).matches(record.getVersion() + "@\\d{13}"));
       assertThat(jedis.hkeys("{%s}:manifests:score".formatted(namespace)))
-          .containsExactly(manifest.getVersion());
+          .containsExactly(record.getVersion());
     }
   }
 
@@ -122,23 +122,23 @@ class TestPush {
     bench.build(VIEW, MONDAY);
     Instant before = Instant.now();
     Push.Outcome outcome = bench.push(VIEW);
-    Manifest manifest = OnlineCopy.released(bench, VIEW);
+    VersionRecord record = OnlineCopy.released(bench, VIEW);
 
     Table table = table(bench);
-    assertThat(outcome.manifest()).isEqualTo(manifest);
+    assertThat(outcome.record()).isEqualTo(record);
     assertThat(outcome.pushed()).isTrue();
-    assertThat(manifest)
+    assertThat(record)
         .isEqualTo(
-            Manifest.newBuilder()
+            VersionRecord.newBuilder()
                 .setRowFormat(1)
                 .setFeatureView(VIEW)
-                .setVersion(manifest.getVersion())
+                .setVersion(record.getVersion())
                 .setEntity("user")
                 .addEntityKeys("user_id")
                 .setSnapshotId(table.currentSnapshot().snapshotId())
                 .setSequenceNumber(table.currentSnapshot().sequenceNumber())
                 .setAsOf(Timestamps.fromMillis(Instant.parse(MONDAY).toEpochMilli()))
-                .setCreatedAt(manifest.getCreatedAt())
+                .setCreatedAt(record.getCreatedAt())
                 .setRows(2)
                 .setOwnRows(2)
                 .setBuckets(1)
@@ -163,15 +163,15 @@ class TestPush {
                 .addTags("b")
                 .addTags("c")
                 .setTable(bench.lake().sqlName(VIEW))
-                .setTarnVersion(manifest.getTarnVersion())
+                .setTarnVersion(record.getTarnVersion())
                 .build());
-    assertThat(manifest.getTarnVersion()).isNotEmpty();
-    assertThat(Instant.ofEpochMilli(Timestamps.toMillis(manifest.getCreatedAt())))
+    assertThat(record.getTarnVersion()).isNotEmpty();
+    assertThat(Instant.ofEpochMilli(Timestamps.toMillis(record.getCreatedAt())))
         .isBetween(before.minusMillis(1), Instant.now());
     assertThat(bench.output())
         .contains(
             "score: snapshot %d is released as %s (full): 2 rows in "
-                .formatted(manifest.getSnapshotId(), manifest.getVersion()));
+                .formatted(record.getSnapshotId(), record.getVersion()));
   }
 
   @Test
@@ -215,13 +215,13 @@ class TestPush {
 
     Push.Outcome second = bench.push(VIEW);
     assertThat(second.pushed()).isFalse();
-    assertThat(second.manifest()).isEqualTo(first.manifest());
+    assertThat(second.record()).isEqualTo(first.record());
     bench.output();
     assertThat(bench.run("push", "view=score")).isZero();
     assertThat(bench.output().strip())
         .isEqualTo(
             "score: snapshot %d is released already, as %s"
-                .formatted(first.manifest().getSnapshotId(), first.manifest().getVersion()));
+                .formatted(first.record().getSnapshotId(), first.record().getVersion()));
     assertThat(everything(bench)).isEqualTo(before);
     assertThat(table(bench).refs().keySet()).isEqualTo(refs);
   }
@@ -230,36 +230,36 @@ class TestPush {
   void whatIsAnsweredOfTheSameSnapshotDecidesWhetherItIsANewVersion() {
     Workbench bench = Scores.bench("(1, '2026-01-05', 10, 'low')");
     bench.build(VIEW, MONDAY);
-    Manifest plain = bench.push(VIEW).manifest();
+    VersionRecord plain = bench.push(VIEW).record();
 
     String withDefault =
         "[{ name = points, type = bigint, default = 5 }, { name = level, type = string }]";
     Scores.define(bench, withDefault, "");
     Push.Outcome byDefault = bench.push(VIEW);
     assertThat(byDefault.pushed()).isTrue();
-    assertThat(byDefault.manifest().getFeatures(0).getDefaultValue().getNumberValue()).isEqualTo(5);
+    assertThat(byDefault.record().getFeatures(0).getDefaultValue().getNumberValue()).isEqualTo(5);
 
     Scores.define(bench, withDefault, "max-age = 90s");
     Push.Outcome byAge = bench.push(VIEW);
     assertThat(byAge.pushed()).isTrue();
-    assertThat(byAge.manifest().getMaxAge()).isEqualTo(Durations.fromSeconds(90));
+    assertThat(byAge.record().getMaxAge()).isEqualTo(Durations.fromSeconds(90));
 
     assertThat(bench.push(VIEW).pushed()).isFalse();
-    assertThat(List.of(plain, byDefault.manifest(), byAge.manifest()))
-        .extracting(Manifest::getSnapshotId)
+    assertThat(List.of(plain, byDefault.record(), byAge.record()))
+        .extracting(VersionRecord::getSnapshotId)
         .containsOnly(plain.getSnapshotId());
-    assertThat(bench.versions().manifests(VIEW))
-        .containsExactly(byAge.manifest(), byDefault.manifest(), plain);
+    assertThat(bench.versions().records(VIEW))
+        .containsExactly(byAge.record(), byDefault.record(), plain);
   }
 
   @Test
   void aCorrectedBuildOfTheSameAsOfWins() {
     Workbench bench = Scores.bench("(1, '2026-01-05', 10, 'low'), (2, '2026-01-05', 20, 'low')");
     bench.build(VIEW, MONDAY);
-    Manifest wrong = bench.push(VIEW).manifest();
+    VersionRecord wrong = bench.push(VIEW).record();
     Scores.write(bench, "(1, '2026-01-05', 99, 'high')");
     bench.build(VIEW, MONDAY);
-    Manifest right = bench.push(VIEW).manifest();
+    VersionRecord right = bench.push(VIEW).record();
 
     assertThat(right.getAsOf()).isEqualTo(wrong.getAsOf());
     assertThat(right.getSequenceNumber()).isGreaterThan(wrong.getSequenceNumber());
@@ -274,7 +274,7 @@ class TestPush {
     bench.build(VIEW, MONDAY);
     long older = table(bench).currentSnapshot().snapshotId();
     bench.build(VIEW, TUESDAY);
-    Manifest released = bench.push(VIEW).manifest();
+    VersionRecord released = bench.push(VIEW).record();
     Map<String, Object> before = everything(bench);
 
     assertThatThrownBy(() -> push(bench, Long.toString(older)))
@@ -294,9 +294,9 @@ class TestPush {
     Table table = table(bench);
     table.manageSnapshots().createTag("audited", table.currentSnapshot().snapshotId()).commit();
 
-    assertThat(push(bench, Long.toString(older)).manifest().getSnapshotId()).isEqualTo(older);
+    assertThat(push(bench, Long.toString(older)).record().getSnapshotId()).isEqualTo(older);
     OnlineCopy.assertServedAsInIceberg(bench, VIEW);
-    assertThat(push(bench, "audited").manifest().getSnapshotId())
+    assertThat(push(bench, "audited").record().getSnapshotId())
         .isEqualTo(table.currentSnapshot().snapshotId());
     OnlineCopy.assertServedAsInIceberg(bench, VIEW);
     assertThatThrownBy(() -> push(bench, "12345"))
@@ -314,11 +314,11 @@ class TestPush {
     for (int round = 1; round <= 4; round++) {
       Scores.generate(bench, "2026-01-05", 50, 20, round);
       bench.build(VIEW, MONDAY);
-      pushed.add(bench.push(VIEW).manifest().getVersion());
+      pushed.add(bench.push(VIEW).record().getVersion());
 
       List<String> kept = pushed.subList(Math.max(0, round - 2), round);
-      assertThat(bench.versions().manifests(VIEW))
-          .extracting(Manifest::getVersion)
+      assertThat(bench.versions().records(VIEW))
+          .extracting(VersionRecord::getVersion)
           .containsExactlyInAnyOrderElementsOf(kept);
       assertThat(table(bench).refs().keySet())
           .containsExactlyInAnyOrderElementsOf(
@@ -328,7 +328,7 @@ class TestPush {
       OnlineCopy.assertNoForeignKeys(bench, VIEW);
       OnlineCopy.assertServedAsInIceberg(bench, VIEW);
     }
-    Manifest released = OnlineCopy.released(bench, VIEW);
+    VersionRecord released = OnlineCopy.released(bench, VIEW);
     assertThat(table(bench).refs().get("tarn-" + released.getVersion()).snapshotId())
         .isEqualTo(released.getSnapshotId());
     assertThat(new HashSet<>(pushed)).hasSize(4);
@@ -344,11 +344,11 @@ class TestPush {
     bench.set("push.keep", "1");
     bench.build(VIEW, TUESDAY);
     bench.push(VIEW);
-    Manifest second = OnlineCopy.released(bench, VIEW);
+    VersionRecord second = OnlineCopy.released(bench, VIEW);
 
     assertThat(versions.prune(second)).isFalse();
     OnlineCopy.assertServedAsInIceberg(bench, VIEW);
-    assertThat(versions.manifests(VIEW)).containsExactly(second);
+    assertThat(versions.records(VIEW)).containsExactly(second);
     assertThat(second.getVersion()).isNotEqualTo(first.version());
   }
 
@@ -360,7 +360,7 @@ class TestPush {
     bench.set("redis.port", redis.ports().get(0).toString());
     Set<String> names = new HashSet<>();
     for (int i = 0; i < 3; i++) {
-      names.add(bench.push(VIEW).manifest().getVersion());
+      names.add(bench.push(VIEW).record().getVersion());
       OnlineCopy.assertServedAsInIceberg(bench, VIEW);
       try (Jedis jedis = OnlineCopy.jedis(bench)) {
         jedis.flushAll();
@@ -484,9 +484,9 @@ class TestPush {
     bench.build("tags", MONDAY);
     bench.push("tags");
 
-    Manifest manifest = OnlineCopy.released(bench, "offers");
-    Map<String, OnlineCopy.Entry> offers = OnlineCopy.inRedis(bench, manifest);
-    assertThat(manifest.getEntityKeysList()).containsExactly("shop", "item");
+    VersionRecord record = OnlineCopy.released(bench, "offers");
+    Map<String, OnlineCopy.Entry> offers = OnlineCopy.inRedis(bench, record);
+    assertThat(record.getEntityKeysList()).containsExactly("shop", "item");
     assertThat(offers).hasSize(texts.size() * texts.size());
     rows.forEach(
         row -> {
@@ -518,7 +518,7 @@ class TestPush {
         "[{ name = points, type = int }, { name = ratio, type = float }, { name = level, type = string }]",
         "");
     bench.build(VIEW, MONDAY);
-    Manifest before = bench.push(VIEW).manifest();
+    VersionRecord before = bench.push(VIEW).record();
     Map<String, OnlineCopy.Entry> rowsBefore = OnlineCopy.inRedis(bench, before);
 
     Scores.define(
@@ -532,7 +532,7 @@ class TestPush {
         """,
         "");
     bench.build(VIEW, TUESDAY);
-    Manifest after = bench.push(VIEW).manifest();
+    VersionRecord after = bench.push(VIEW).record();
 
     assertThat(fields(before))
         .isEqualTo(Map.of("points", "int", "ratio", "float", "level", "string"));
@@ -583,7 +583,7 @@ class TestPush {
         "");
     bench.build(VIEW, MONDAY);
 
-    Manifest old = push(bench, Long.toString(before)).manifest();
+    VersionRecord old = push(bench, Long.toString(before)).record();
     assertThat(fields(old)).isEqualTo(Map.of("points", "bigint", "level", "string"));
     assertThat(OnlineCopy.inRedis(bench, old))
         .isEqualTo(
@@ -591,7 +591,7 @@ class TestPush {
                 "1", entry(MONDAY, Values.ofLong(1), Values.ofString("a")),
                 "2", entry(MONDAY, Values.ofLong(2), Values.ofString("b"))));
     OnlineCopy.assertServedAsInIceberg(bench, VIEW);
-    Manifest now = bench.push(VIEW).manifest();
+    VersionRecord now = bench.push(VIEW).record();
     assertThat(fields(now)).isEqualTo(Map.of("score", "bigint", "bonus", "bigint"));
     OnlineCopy.assertServedAsInIceberg(bench, VIEW);
   }
@@ -645,11 +645,11 @@ class TestPush {
     assertThat(bench.output().strip()).isEqualTo("[]");
 
     bench.build(VIEW, MONDAY);
-    Manifest old = bench.push(VIEW).manifest();
+    VersionRecord old = bench.push(VIEW).record();
     bench.build(VIEW, TUESDAY);
     bench.output();
     assertThat(bench.run("push", "view=score", "format=json")).isZero();
-    Manifest released = OnlineCopy.released(bench, VIEW);
+    VersionRecord released = OnlineCopy.released(bench, VIEW);
     Release release = bench.versions().released(VIEW).orElseThrow();
     String pushed = bench.output();
     JsonObject push =
@@ -795,16 +795,16 @@ class TestPush {
     return everything;
   }
 
-  private static Map<String, String> fields(Manifest manifest) {
+  private static Map<String, String> fields(VersionRecord record) {
     Map<String, String> fields = new TreeMap<>();
-    manifest
+    record
         .getFeaturesList()
         .forEach(feature -> fields.put(feature.getName(), FeatureTypes.name(feature.getType())));
     return fields;
   }
 
-  private static StoredFeature feature(Manifest manifest, String name) {
-    return manifest.getFeaturesList().stream()
+  private static StoredFeature feature(VersionRecord record, String name) {
+    return record.getFeaturesList().stream()
         .filter(feature -> feature.getName().equals(name))
         .findFirst()
         .orElseThrow();

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.catchThrowable;
 
 import dev.tarn.cli.TarnException;
 import dev.tarn.etl.Workbench;
-import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.VersionRecord;
 import dev.tarn.redis.RedisClusterFixture;
 import java.time.Duration;
 import java.util.List;
@@ -39,7 +39,7 @@ class TestPushCluster {
   @Test
   void aVersionIsSpreadOverAllMastersAndEverythingWorksAsOnOneServer() {
     Workbench bench = built(RedisClusterFixture.ofMasters(3));
-    Manifest full = bench.push(VIEW).manifest();
+    VersionRecord full = bench.push(VIEW).record();
     assertServed(bench);
     for (int node = 0; node < 3; node++) {
       assertThat(Integer.parseInt(cluster.ask(node, "DBSIZE"))).isGreaterThan(USERS / 20 / 5);
@@ -56,7 +56,7 @@ class TestPushCluster {
     rebuild(bench, USERS / 2, 3);
     bench.push(VIEW);
     assertServed(bench);
-    assertThat(bench.versions().manifests(VIEW)).hasSize(1);
+    assertThat(bench.versions().records(VIEW)).hasSize(1);
   }
 
   @Test
@@ -92,7 +92,7 @@ class TestPushCluster {
   @ValueSource(ints = {0, 1, 2})
   void whereAMasterDiesDuringAPushItsReplicaTakesOver(int master) {
     Workbench bench = built(RedisClusterFixture.withReplicas(3));
-    Manifest old = bench.push(VIEW).manifest();
+    VersionRecord old = bench.push(VIEW).record();
     rebuild(bench, USERS, 2);
     cluster.awaitReplication();
     bench.set("push.rows-per-second", "1500").set("push.patience", "30s");
@@ -146,7 +146,7 @@ class TestPushCluster {
         .pollInterval(Duration.ofMillis(20))
         .until(
             () -> {
-              int sequence = bench.versions().manifests(VIEW).size() + 1;
+              int sequence = bench.versions().records(VIEW).size() + 1;
               try (StoredKeys stored = new StoredKeys(bench)) {
                 return stored.like("%s:score:v%d-*".formatted(namespace(bench), sequence)).stream()
                     .filter(key -> !key.endsWith("probe"))

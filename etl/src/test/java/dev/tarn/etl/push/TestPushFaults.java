@@ -9,7 +9,7 @@ import dev.tarn.etl.Workbench;
 import dev.tarn.etl.catalog.FeatureTable;
 import dev.tarn.etl.console.Console;
 import dev.tarn.etl.definition.Definitions;
-import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.VersionRecord;
 import dev.tarn.redis.TcpProxy;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -84,7 +84,7 @@ class TestPushFaults {
   void fullRedisFailsThePushAndNothingElse() {
     RedisServer redis = Workbench.startRedis(Map.of());
     Workbench bench = released(redis.ports().get(0), 2_000);
-    Manifest old = bench.push(VIEW).manifest();
+    VersionRecord old = bench.push(VIEW).record();
     rebuild(bench, 20_000, 2);
     bench.output();
     int port = redis.ports().get(0);
@@ -117,10 +117,10 @@ class TestPushFaults {
         Map.of("appendonly", "yes", "dir", Files.createDirectories(bench.path("redis")).toString());
     RedisServer redis = Workbench.startRedis(durable);
     int port = redis.ports().get(0);
-    Manifest old;
+    VersionRecord old;
     try (TcpProxy proxy = new TcpProxy(port)) {
       bench.set("redis.port", Integer.toString(proxy.port()));
-      old = bench.push(VIEW).manifest();
+      old = bench.push(VIEW).record();
       rebuild(bench, 20_000, 2);
       bench.output();
       proxy.after(2_000_000, () -> Workbench.stop(redis));
@@ -178,7 +178,7 @@ class TestPushFaults {
   @Test
   void rowsThatAreNotThereAnyMoreAreNamedAndNothingIsReleased() {
     Workbench bench = released(Workbench.redisPort(), 500);
-    Manifest old = bench.push(VIEW).manifest();
+    VersionRecord old = bench.push(VIEW).record();
     rebuild(bench, 500, 2);
     String namespace = bench.settings().read(tarn -> tarn.getString("redis.namespace"));
     try (TcpProxy proxy = new TcpProxy(Workbench.redisPort());
@@ -217,13 +217,13 @@ class TestPushFaults {
     RedisServer redis = Workbench.startRedis(Map.of());
     int port = redis.ports().get(0);
     Workbench bench = released(port, 3_000);
-    Manifest old = bench.push(VIEW).manifest();
+    VersionRecord old = bench.push(VIEW).record();
     Random random = new Random(7);
     long bytes;
     try (TcpProxy proxy = new TcpProxy(port)) {
       bench.set("redis.port", Integer.toString(proxy.port()));
       rebuild(bench, 8_000, 1);
-      old = bench.push(VIEW).manifest();
+      old = bench.push(VIEW).record();
       bytes = proxy.passed();
     }
     for (int round = 0; round < 8; round++) {
@@ -237,7 +237,7 @@ class TestPushFaults {
         assertThat(bench.push(VIEW).pushed()).isTrue();
       }
       bench.set("redis.port", Integer.toString(port));
-      Manifest now = OnlineCopy.released(bench, VIEW);
+      VersionRecord now = OnlineCopy.released(bench, VIEW);
       assertThat(now.getSequenceNumber()).isGreaterThan(old.getSequenceNumber());
       OnlineCopy.assertServedAsInIceberg(bench, VIEW);
       old = now;
@@ -249,7 +249,7 @@ class TestPushFaults {
     OnlineCopy.assertNoForeignKeys(bench, VIEW);
     assertThat(tags(bench))
         .containsExactlyInAnyOrderElementsOf(
-            bench.versions().manifests(VIEW).stream().map(m -> "tarn-" + m.getVersion()).toList());
+            bench.versions().records(VIEW).stream().map(m -> "tarn-" + m.getVersion()).toList());
     Workbench.stop(redis);
   }
 
@@ -265,7 +265,7 @@ class TestPushFaults {
       Push.Outcome outcome = bench.push(VIEW);
       assertThat(proxy.hasLostAnswer()).isTrue();
       assertThat(outcome.pushed()).isTrue();
-      assertThat(OnlineCopy.released(bench, VIEW)).isEqualTo(outcome.manifest());
+      assertThat(OnlineCopy.released(bench, VIEW)).isEqualTo(outcome.record());
       OnlineCopy.assertServedAsInIceberg(bench, VIEW);
       OnlineCopy.assertNoForeignKeys(bench, VIEW);
       assertThat(bench.push(VIEW).state()).isEqualTo(Push.State.RELEASED_ALREADY);
@@ -335,7 +335,7 @@ class TestPushFaults {
     Workbench bench = released(port, 2_000);
     bench.push(VIEW);
     rebuild(bench, 20_000, 2);
-    List<Manifest> others = new ArrayList<>();
+    List<VersionRecord> others = new ArrayList<>();
     try (TcpProxy proxy = new TcpProxy(port)) {
       bench.set("redis.port", Integer.toString(proxy.port())).set("redis.timeout", "120s");
       // While it stands still its lease runs out and another push comes by.
@@ -344,7 +344,7 @@ class TestPushFaults {
           () -> {
             bench.set("redis.port", Integer.toString(port));
             OnlineCopy.expireLeases(bench, VIEW);
-            others.add(push(bench, main(bench)).manifest());
+            others.add(push(bench, main(bench)).record());
           });
       assertThatThrownBy(() -> bench.push(VIEW))
           .isInstanceOf(TarnException.class)
@@ -385,8 +385,8 @@ class TestPushFaults {
         .get(0);
   }
 
-  private static void assertStillReleased(Workbench bench, Manifest manifest) {
-    assertThat(OnlineCopy.released(bench, VIEW)).isEqualTo(manifest);
+  private static void assertStillReleased(Workbench bench, VersionRecord record) {
+    assertThat(OnlineCopy.released(bench, VIEW)).isEqualTo(record);
     OnlineCopy.assertServedAsInIceberg(bench, VIEW);
   }
 

@@ -9,7 +9,7 @@ import dev.tarn.etl.push.OnlineCopy;
 import dev.tarn.etl.redis.VersionStore.ReleaseRefusal;
 import dev.tarn.etl.release.ReleaseHistory;
 import dev.tarn.manifest.Base;
-import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.VersionRecord;
 import dev.tarn.manifest.StoredService;
 import dev.tarn.redis.RedisKeys;
 import dev.tarn.redis.RedisSettings;
@@ -34,7 +34,7 @@ class TestVersionStore {
   @Test
   void aVersionThatIsBeingWrittenIsSeenByNobody() {
     String version = store.mint(VIEW, 3, LEASE);
-    assertThat(store.manifests(VIEW)).isEmpty();
+    assertThat(store.records(VIEW)).isEmpty();
     assertThat(store.releases()).isEmpty();
     assertThat(store.claimAbandoned(VIEW)).isEmpty();
     assertThat(store.renew(VIEW, version, 3, LEASE)).isTrue();
@@ -42,14 +42,14 @@ class TestVersionStore {
 
   @Test
   void aVersionThatWasGivenUpCanNeitherBeRenewedNorReleased() {
-    Manifest manifest = mint(1);
-    String version = manifest.getVersion();
+    VersionRecord record = mint(1);
+    String version = record.getVersion();
     OnlineCopy.expireLeases(bench, VIEW);
     assertThat(store.claimAbandoned(VIEW))
         .containsExactly(new VersionStore.Abandoned(version, 3, false));
     // Its rows are being removed, and its push wakes up.
     assertThat(store.renew(VIEW, version, 3, LEASE)).isFalse();
-    assertThat(release(manifest, Optional.empty(), 1_000)).contains(ReleaseRefusal.GONE);
+    assertThat(release(record, Optional.empty(), 1_000)).contains(ReleaseRefusal.GONE);
     // Whoever gave it up may have died, too.
     assertThat(store.claimAbandoned(VIEW))
         .extracting(VersionStore.Abandoned::version)
@@ -58,20 +58,20 @@ class TestVersionStore {
     store.removeEntry(VIEW, version);
     assertThat(store.claimAbandoned(VIEW)).isEmpty();
     assertThat(store.renew(VIEW, version, 3, LEASE)).isFalse();
-    assertThat(release(manifest, Optional.empty(), 1_000)).contains(ReleaseRefusal.GONE);
-    assertThat(store.manifests(VIEW)).isEmpty();
+    assertThat(release(record, Optional.empty(), 1_000)).contains(ReleaseRefusal.GONE);
+    assertThat(store.records(VIEW)).isEmpty();
     assertThat(store.releases()).isEmpty();
     assertThat(store.events()).isEmpty();
   }
 
   @Test
   void aVersionWhoseLeaseRanOutGoesOnIfNobodyGaveItUp() {
-    Manifest manifest = mint(1);
+    VersionRecord record = mint(1);
     OnlineCopy.expireLeases(bench, VIEW);
-    assertThat(store.renew(VIEW, manifest.getVersion(), 3, LEASE)).isTrue();
+    assertThat(store.renew(VIEW, record.getVersion(), 3, LEASE)).isTrue();
     assertThat(store.claimAbandoned(VIEW)).isEmpty();
-    assertThat(release(manifest, Optional.empty(), 1_000)).isEmpty();
-    assertThat(store.manifests(VIEW)).containsExactly(manifest);
+    assertThat(release(record, Optional.empty(), 1_000)).isEmpty();
+    assertThat(store.records(VIEW)).containsExactly(record);
   }
 
   /** All in one moment, and Redis would answer nobody while it removes them. */
@@ -96,8 +96,8 @@ class TestVersionStore {
 
   @Test
   void aReleaseTakesPlaceOnlyIfTheReleaseIsStillTheOneSeen() {
-    Manifest one = mint(1);
-    Manifest two = mint(2);
+    VersionRecord one = mint(1);
+    VersionRecord two = mint(2);
     Release ofOne = new Release(one.getVersion(), Instant.ofEpochMilli(1_000));
     Release ofTwo = new Release(two.getVersion(), Instant.ofEpochMilli(2_000));
     assertThat(release(one, Optional.of(ofTwo), 1_000)).contains(ReleaseRefusal.MOVED);
@@ -117,16 +117,16 @@ class TestVersionStore {
 
   @Test
   void aReleaseWhoseAnswerWasLostIsARelease() {
-    Manifest manifest = mint(1);
-    assertThat(release(manifest, Optional.empty(), 1_000)).isEmpty();
-    assertThat(release(manifest, Optional.empty(), 1_000)).isEmpty();
+    VersionRecord record = mint(1);
+    assertThat(release(record, Optional.empty(), 1_000)).isEmpty();
+    assertThat(release(record, Optional.empty(), 1_000)).isEmpty();
     assertThat(store.events()).hasSize(1);
   }
 
   @Test
   void severalViewsAreReleasedTogetherOrNotAtAll() {
-    Manifest one = mint(1);
-    Manifest other =
+    VersionRecord one = mint(1);
+    VersionRecord other =
         mint(1).toBuilder()
             .setFeatureView("other")
             .setVersion(store.mint("other", 3, LEASE))
@@ -141,7 +141,7 @@ class TestVersionStore {
                 List.of()))
         .contains(ReleaseRefusal.MOVED);
     assertThat(store.releases()).isEmpty();
-    assertThat(store.manifests(VIEW)).isEmpty();
+    assertThat(store.records(VIEW)).isEmpty();
     assertThat(
             store.release(
                 List.of(candidate(one, Optional.empty()), candidate(other, Optional.empty())),
@@ -161,8 +161,8 @@ class TestVersionStore {
 
   @Test
   void aPinnedViewIsReleasedByARollbackOnlyUntilItIsUnpinned() {
-    Manifest one = mint(1);
-    Manifest two = mint(2);
+    VersionRecord one = mint(1);
+    VersionRecord two = mint(2);
     release(one, Optional.empty(), 1_000);
     Release ofOne = store.released(VIEW).orElseThrow();
     store.release(
@@ -177,46 +177,46 @@ class TestVersionStore {
 
   @Test
   void aVersionThatIsGoneCanNotBeReleased() {
-    Manifest manifest = kept(1);
-    assertThat(store.prune(manifest)).isTrue();
-    assertThat(release(manifest, store.released(VIEW), 3_000)).contains(ReleaseRefusal.GONE);
+    VersionRecord record = kept(1);
+    assertThat(store.prune(record)).isTrue();
+    assertThat(release(record, store.released(VIEW), 3_000)).contains(ReleaseRefusal.GONE);
     // A pruned version is left to whoever comes next, at once.
     assertThat(store.claimAbandoned(VIEW))
-        .containsExactly(new VersionStore.Abandoned(manifest.getVersion(), 3, true));
-    assertThat(store.prune(manifest)).isFalse();
+        .containsExactly(new VersionStore.Abandoned(record.getVersion(), 3, true));
+    assertThat(store.prune(record)).isFalse();
   }
 
   @Test
   void nothingIsReleasedThatWasReadBackFromARedisThatHasBeenRestartedSince() {
-    Manifest manifest = mint(1);
-    List<VersionStore.Candidate> candidates = List.of(candidate(manifest, Optional.empty()));
+    VersionRecord record = mint(1);
+    List<VersionStore.Candidate> candidates = List.of(candidate(record, Optional.empty()));
     Instant at = Instant.ofEpochMilli(1_000);
     assertThat(store.release(candidates, at, false, List.of(), Set.of("another run")))
         .contains(ReleaseRefusal.RESTARTED);
     assertThat(store.releases()).isEmpty();
     assertThat(store.release(candidates, at, false, List.of(), bench.redis().runs())).isEmpty();
-    assertThat(store.manifests(VIEW)).containsExactly(manifest);
+    assertThat(store.records(VIEW)).containsExactly(record);
   }
 
   @Test
   void anOverlayWhoseBaseIsGoneCanNotBeReleasedAndABaseInUseCanNotBePruned() {
-    Manifest base = kept(1);
-    Manifest overlay = overlay(mint(2), base);
+    VersionRecord base = kept(1);
+    VersionRecord overlay = overlay(mint(2), base);
     assertThat(release(overlay, store.released(VIEW), 3_000)).isEmpty();
     assertThat(store.prune(base)).isFalse();
-    Manifest next = mint(3);
+    VersionRecord next = mint(3);
     assertThat(release(next, store.released(VIEW), 4_000)).isEmpty();
     assertThat(store.prune(base)).isFalse();
     assertThat(store.prune(overlay)).isTrue();
     assertThat(store.prune(base)).isTrue();
-    Manifest late = overlay(mint(4), base);
+    VersionRecord late = overlay(mint(4), base);
     assertThat(release(late, store.released(VIEW), 5_000)).contains(ReleaseRefusal.GONE);
   }
 
   @Test
   void theReleasedVersionCanNotBePrunedAndOneWhoseNameItBeginsWithCan() {
-    Manifest shorter = kept(1);
-    Manifest longer = manifest(shorter.getVersion() + "0", 1);
+    VersionRecord shorter = kept(1);
+    VersionRecord longer = record(shorter.getVersion() + "0", 1);
     try (Jedis jedis = OnlineCopy.jedis(bench)) {
       jedis.hset(
           bench.redis().settings().keys().writing(VIEW), longer.getVersion(), "3@9999999999999");
@@ -224,7 +224,7 @@ class TestVersionStore {
     assertThat(release(longer, store.released(VIEW), 3_000)).isEmpty();
     assertThat(store.prune(longer)).isFalse();
     assertThat(store.prune(shorter)).isTrue();
-    assertThat(store.manifests(VIEW)).contains(longer).doesNotContain(shorter);
+    assertThat(store.records(VIEW)).contains(longer).doesNotContain(shorter);
   }
 
   @Test
@@ -237,36 +237,36 @@ class TestVersionStore {
   }
 
   private Optional<ReleaseRefusal> release(
-      Manifest manifest, Optional<Release> seen, long millis, StoredService... services) {
+      VersionRecord record, Optional<Release> seen, long millis, StoredService... services) {
     return store.release(
-        List.of(candidate(manifest, seen)), Instant.ofEpochMilli(millis), false, List.of(services));
+        List.of(candidate(record, seen)), Instant.ofEpochMilli(millis), false, List.of(services));
   }
 
-  private static VersionStore.Candidate candidate(Manifest manifest, Optional<Release> seen) {
+  private static VersionStore.Candidate candidate(VersionRecord record, Optional<Release> seen) {
     return new VersionStore.Candidate(
-        manifest, seen, ReleaseHistory.event(manifest, Instant.EPOCH, "push").build());
+        record, seen, ReleaseHistory.event(record, Instant.EPOCH, "push").build());
   }
 
-  private Manifest mint(long sequenceNumber) {
-    return manifest(store.mint(VIEW, 3, LEASE), sequenceNumber);
+  private VersionRecord mint(long sequenceNumber) {
+    return record(store.mint(VIEW, 3, LEASE), sequenceNumber);
   }
 
   /** A version that was released, and then another one was. */
-  private Manifest kept(long sequenceNumber) {
-    Manifest manifest = mint(sequenceNumber);
-    release(manifest, store.released(VIEW), 1_000);
+  private VersionRecord kept(long sequenceNumber) {
+    VersionRecord record = mint(sequenceNumber);
+    release(record, store.released(VIEW), 1_000);
     release(mint(sequenceNumber), store.released(VIEW), 2_000);
-    return manifest;
+    return record;
   }
 
-  private static Manifest overlay(Manifest own, Manifest base) {
+  private static VersionRecord overlay(VersionRecord own, VersionRecord base) {
     return own.toBuilder()
         .setBase(Base.newBuilder().setVersion(base.getVersion()).setBuckets(base.getBuckets()))
         .build();
   }
 
-  private static Manifest manifest(String version, long sequenceNumber) {
-    return Manifest.newBuilder()
+  private static VersionRecord record(String version, long sequenceNumber) {
+    return VersionRecord.newBuilder()
         .setFeatureView(VIEW)
         .setVersion(version)
         .setSequenceNumber(sequenceNumber)

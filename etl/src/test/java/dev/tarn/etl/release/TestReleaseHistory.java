@@ -10,7 +10,7 @@ import dev.tarn.etl.push.OnlineCopy;
 import dev.tarn.etl.push.Push;
 import dev.tarn.etl.push.Scores;
 import dev.tarn.etl.redis.VersionStore;
-import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.VersionRecord;
 import dev.tarn.manifest.ReleaseEvent;
 import dev.tarn.redis.Release;
 import java.time.Duration;
@@ -50,9 +50,9 @@ class TestReleaseHistory {
     assertThat(rows)
         .extracting(row -> row.getString(row.fieldIndex("version")))
         .containsExactly(
-            full.manifest().getVersion(),
-            delta.manifest().getVersion(),
-            full.manifest().getVersion());
+            full.record().getVersion(),
+            delta.record().getVersion(),
+            full.record().getVersion());
     assertThat(rows)
         .extracting(row -> row.getString(row.fieldIndex("action")))
         .containsExactly("push", "push", "rollback");
@@ -62,9 +62,9 @@ class TestReleaseHistory {
     assertThat(rows)
         .extracting(row -> row.getLong(row.fieldIndex("snapshot_id")))
         .containsExactly(
-            full.manifest().getSnapshotId(),
-            delta.manifest().getSnapshotId(),
-            full.manifest().getSnapshotId());
+            full.record().getSnapshotId(),
+            delta.record().getSnapshotId(),
+            full.record().getSnapshotId());
     assertThat(rows)
         .extracting(row -> row.getInstant(row.fieldIndex("as_of")).toString())
         .containsExactly(MONDAY, TUESDAY, MONDAY);
@@ -95,14 +95,14 @@ class TestReleaseHistory {
                         .formatted(table(bench), ofDelta, ofDelta))
                 .collectAsList())
         .extracting(row -> row.getString(0))
-        .containsExactly(delta.manifest().getVersion());
+        .containsExactly(delta.record().getVersion());
   }
 
   @Test
   void whatIsReleasedWhileTheHistoryIsAwayIsTakenByTheNextPush() {
     Workbench bench = Scores.bench("(1, '2026-01-05', 1, 'a')");
     bench.build(VIEW, MONDAY);
-    Manifest first = bench.push(VIEW).manifest();
+    VersionRecord first = bench.push(VIEW).record();
     Release seen = bench.versions().released(VIEW).orElseThrow();
     // As by a push that was killed right after its release; twice.
     Instant at = seen.releasedAt().plusMillis(5);
@@ -114,7 +114,7 @@ class TestReleaseHistory {
 
     Scores.write(bench, "(1, '2026-01-06', 2, 'b')");
     bench.build(VIEW, TUESDAY);
-    Manifest second = bench.push(VIEW).manifest();
+    VersionRecord second = bench.push(VIEW).record();
     assertThat(bench.versions().events()).isEmpty();
     List<Row> rows = rows(bench);
     assertThat(rows)
@@ -249,14 +249,14 @@ class TestReleaseHistory {
   }
 
   private static void release(
-      Workbench bench, Manifest manifest, Optional<Release> seen, Instant at) {
+      Workbench bench, VersionRecord record, Optional<Release> seen, Instant at) {
     assertThat(
-            bench.versions().release(List.of(candidate(manifest, seen, at)), at, false, List.of()))
+            bench.versions().release(List.of(candidate(record, seen, at)), at, false, List.of()))
         .isEmpty();
   }
 
-  private static Manifest minted(Workbench bench, String view) {
-    return Manifest.newBuilder()
+  private static VersionRecord minted(Workbench bench, String view) {
+    return VersionRecord.newBuilder()
         .setFeatureView(view)
         .setVersion(bench.versions().mint(view, 1, Duration.ofSeconds(30)))
         .setSnapshotId(42)
@@ -266,8 +266,8 @@ class TestReleaseHistory {
   }
 
   private static VersionStore.Candidate candidate(
-      Manifest manifest, Optional<Release> seen, Instant at) {
-    ReleaseEvent event = ReleaseHistory.event(manifest, at, "push").setMode("full").build();
-    return new VersionStore.Candidate(manifest, seen, event);
+      VersionRecord record, Optional<Release> seen, Instant at) {
+    ReleaseEvent event = ReleaseHistory.event(record, at, "push").setMode("full").build();
+    return new VersionStore.Candidate(record, seen, event);
   }
 }

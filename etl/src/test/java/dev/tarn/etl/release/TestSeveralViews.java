@@ -13,7 +13,7 @@ import dev.tarn.etl.catalog.FeatureTable;
 import dev.tarn.etl.push.OnlineCopy;
 import dev.tarn.etl.push.Push;
 import dev.tarn.etl.push.Scores;
-import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.VersionRecord;
 import dev.tarn.redis.Release;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -63,7 +63,7 @@ class TestSeveralViews {
       List<Push.Outcome> outcomes = bench.push(Push.Request.NEWEST, VIEWS);
       assertThat(outcomes).extracting(Push.Outcome::pushed).containsOnly(true);
       assertThat(outcomes)
-          .extracting(outcome -> outcome.manifest().getFeatureView())
+          .extracting(outcome -> outcome.record().getFeatureView())
           .containsExactly(VIEWS);
       try (Jedis jedis = OnlineCopy.jedis(bench)) {
         released.add(jedis.hgetAll(key));
@@ -132,7 +132,7 @@ class TestSeveralViews {
   @Test
   void viewsThatAreReleasedAlreadyDoNotKeepTheOthersBack() {
     Workbench bench = built(20, 20, 20);
-    Manifest first = bench.push("b").manifest();
+    VersionRecord first = bench.push("b").record();
     bench.output();
     assertThat(bench.run("push", "views=a,b,c,a", "format=json")).isZero();
     String printed = bench.output();
@@ -145,7 +145,7 @@ class TestSeveralViews {
     for (int i = 0; i < 3; i++) {
       JsonObject view = views.get(i).getAsJsonObject();
       String name = view.get("feature_view").getAsString();
-      Manifest manifest = OnlineCopy.released(bench, name);
+      VersionRecord record = OnlineCopy.released(bench, name);
       assertThat(view.keySet())
           .containsExactlyInAnyOrder(
               "feature_view",
@@ -163,9 +163,9 @@ class TestSeveralViews {
               "release_seconds",
               "seconds");
       boolean isPushed = !name.equals("b");
-      assertThat(view.get("version").getAsString()).isEqualTo(manifest.getVersion());
+      assertThat(view.get("version").getAsString()).isEqualTo(record.getVersion());
       assertThat(view.get("snapshot_id").getAsString())
-          .isEqualTo(Long.toString(manifest.getSnapshotId()));
+          .isEqualTo(Long.toString(record.getSnapshotId()));
       assertThat(view.get("as_of").getAsString()).isEqualTo(MONDAY);
       assertThat(view.get("pushed").getAsBoolean()).isEqualTo(isPushed);
       assertThat(view.get("mode").getAsString()).isEqualTo(isPushed ? "full" : "");
@@ -196,7 +196,7 @@ class TestSeveralViews {
     assertThat(bench.run("rollback", "view=a")).isZero();
     assertThat(bench.run("rollback", "view=b")).isZero();
     Map<String, Release> released = bench.versions().releases();
-    List<Manifest> kept = manifests(bench, "a", "b");
+    List<VersionRecord> kept = records(bench, "a", "b");
     bench.output();
 
     define(bench, 2);
@@ -218,14 +218,14 @@ class TestSeveralViews {
         .contains("a: pinned to " + released.get("a").version())
         .contains("b: pinned to " + released.get("b").version());
     assertThat(bench.versions().releases()).isEqualTo(released);
-    assertThat(manifests(bench, "a", "b")).isEqualTo(kept);
+    assertThat(records(bench, "a", "b")).isEqualTo(kept);
     OnlineCopy.assertNoForeignKeys(bench, "a");
     OnlineCopy.assertNoForeignKeys(bench, "b");
   }
 
-  private static List<Manifest> manifests(Workbench bench, String... views) {
+  private static List<VersionRecord> records(Workbench bench, String... views) {
     return List.of(views).stream()
-        .flatMap(view -> bench.versions().manifests(view).stream())
+        .flatMap(view -> bench.versions().records(view).stream())
         .toList();
   }
 
@@ -233,7 +233,7 @@ class TestSeveralViews {
     assertThat(bench.versions().releases()).isEmpty();
     for (String view : VIEWS) {
       OnlineCopy.assertNoForeignKeys(bench, view);
-      assertThat(bench.versions().manifests(view)).isEmpty();
+      assertThat(bench.versions().records(view)).isEmpty();
       assertThat(FeatureTable.find(bench.lake().catalog(), view).orElseThrow().iceberg().refs())
           .containsOnlyKeys("main");
     }

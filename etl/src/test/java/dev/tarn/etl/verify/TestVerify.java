@@ -8,6 +8,7 @@ import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;
+import dev.tarn.etl.verify.Verify.VerifyRequest;
 import dev.tarn.etl.Workbench;
 import dev.tarn.etl.catalog.FeatureTable;
 import dev.tarn.etl.catalog.Ledger;
@@ -16,8 +17,7 @@ import dev.tarn.etl.push.OnlineCopy;
 import dev.tarn.etl.push.Scores;
 import dev.tarn.etl.verify.Difference.DifferenceKind;
 import dev.tarn.etl.verify.Difference.FeatureDifference;
-import dev.tarn.etl.verify.Verify.VerifyRequest;
-import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.VersionRecord;
 import dev.tarn.redis.RedisClusterFixture;
 import dev.tarn.redis.RedisKeys;
 import dev.tarn.redis.RedisSettings;
@@ -115,9 +115,9 @@ class TestVerify {
     change(bench, "21", row -> null);
     change(bench, "22", row -> java.util.Arrays.copyOf(row, row.length - 1));
     byte[] copy = stored(bench, "30");
-    Manifest manifest = OnlineCopy.released(bench, VIEW);
-    put(bench, bucket(manifest, "<nobody>"), "<nobody>", copy);
-    put(bench, (bucket(manifest, "31") + 1) % manifest.getBuckets(), "31", copy);
+    VersionRecord record = OnlineCopy.released(bench, VIEW);
+    put(bench, bucket(record, "<nobody>"), "<nobody>", copy);
+    put(bench, (bucket(record, "31") + 1) % record.getBuckets(), "31", copy);
 
     Verification found = verify(bench, VerifyRequest.ALL);
 
@@ -277,16 +277,16 @@ class TestVerify {
     define(bench, "history = " + history);
     users(bench, "2026-01-05", 0, 500, 0);
     bench.build(VIEW, MONDAY);
-    Manifest full = bench.push(VIEW).manifest();
+    VersionRecord full = bench.push(VIEW).record();
     // Some stay, some change, some go, some come.
     users(bench, "2026-01-06", 50, 510, 60);
     bench.build(VIEW, TUESDAY);
     bench.spark().sql("DELETE FROM %s WHERE user_id < 50".formatted(bench.lake().sqlName(VIEW)));
-    Manifest delta = bench.push(VIEW).manifest();
+    VersionRecord delta = bench.push(VIEW).record();
     assertThat(delta.hasBase()).isTrue();
 
     Verification found = verify(bench, VerifyRequest.ALL);
-    assertThat(found.manifest()).isEqualTo(delta);
+    assertThat(found.record()).isEqualTo(delta);
     assertThat(found.first()).isEmpty();
     assertThat(found.isEqual()).isTrue();
     assertThat(found.online()).isEqualTo(460);
@@ -319,7 +319,7 @@ class TestVerify {
   @Test
   void whatIsReleasedMeanwhileIsNotWhatTheReportIsAbout() throws Exception {
     Workbench bench = pushed(200);
-    Manifest old = OnlineCopy.released(bench, VIEW);
+    VersionRecord old = OnlineCopy.released(bench, VIEW);
     change(bench, "21", row -> null);
     users(bench, "2026-01-06", 0, 150, 3);
     bench.build(VIEW, TUESDAY);
@@ -327,7 +327,7 @@ class TestVerify {
     try (TcpProxy proxy = pushingBefore(bench, request -> readsRowsOf(old, request))) {
       assertThat(bench.run("verify", "view=score", "format=json", "report=" + page)).isEqualTo(1);
     }
-    Manifest now = OnlineCopy.released(bench, VIEW);
+    VersionRecord now = OnlineCopy.released(bench, VIEW);
     assertThat(now.getVersion()).isNotEqualTo(old.getVersion());
     assertThat(bench.output())
         .contains(
@@ -341,7 +341,7 @@ class TestVerify {
     assertThat(Files.readString(page))
         .contains(old.getVersion(), Long.toString(old.getSnapshotId()))
         .doesNotContain(now.getVersion());
-    assertThat(verify(bench, VerifyRequest.ALL).manifest()).isEqualTo(now);
+    assertThat(verify(bench, VerifyRequest.ALL).record()).isEqualTo(now);
   }
 
   /** Once what is released is known, and once rows are read. */
@@ -349,7 +349,7 @@ class TestVerify {
   @ValueSource(booleans = {false, true})
   void aVersionThatIsPrunedMeanwhileIsSaidToBe(boolean isRead) {
     Workbench bench = pushed(200).set("push.keep", "1");
-    Manifest old = OnlineCopy.released(bench, VIEW);
+    VersionRecord old = OnlineCopy.released(bench, VIEW);
     users(bench, "2026-01-05", 0, 200, 3);
     bench.build(VIEW, MONDAY);
     try (TcpProxy proxy =
@@ -367,18 +367,18 @@ class TestVerify {
     }
     Verification found = verify(bench, VerifyRequest.ALL);
     assertThat(found.isEqual()).isTrue();
-    assertThat(found.manifest().getVersion()).isNotEqualTo(old.getVersion());
+    assertThat(found.record().getVersion()).isNotEqualTo(old.getVersion());
   }
 
   @Test
   void aSnapshotThatSomebodyElseExpiredIsSaidToBe() {
     Workbench bench = pushed(10);
-    Manifest manifest = OnlineCopy.released(bench, VIEW);
+    VersionRecord record = OnlineCopy.released(bench, VIEW);
     users(bench, "2026-01-06", 0, 10, 0);
     bench.build(VIEW, TUESDAY);
     Table table = FeatureTable.find(bench.lake().catalog(), VIEW).orElseThrow().iceberg();
-    table.manageSnapshots().removeTag("tarn-" + manifest.getVersion()).commit();
-    table.expireSnapshots().expireSnapshotId(manifest.getSnapshotId()).commit();
+    table.manageSnapshots().removeTag("tarn-" + record.getVersion()).commit();
+    table.expireSnapshots().expireSnapshotId(record.getSnapshotId()).commit();
     assertThatThrownBy(() -> verify(bench, VerifyRequest.ALL))
         .isInstanceOf(TarnException.class)
         .hasMessageContaining("which was expired by something else than Tarn")
@@ -402,10 +402,10 @@ class TestVerify {
 
     users(bench, "2026-01-05", 0, 10, 0);
     bench.build(VIEW, MONDAY);
-    Manifest manifest = bench.push(VIEW).manifest();
+    VersionRecord record = bench.push(VIEW).record();
     assertThatThrownBy(() -> verify(bench, new VerifyRequest(Optional.of("v9-none"), 1, 20)))
         .isInstanceOf(UsageException.class)
-        .hasMessage("version=v9-none: score has %s in Redis".formatted(manifest.getVersion()));
+        .hasMessage("version=v9-none: score has %s in Redis".formatted(record.getVersion()));
   }
 
   @Test
@@ -418,13 +418,13 @@ class TestVerify {
       define(bench, "");
       users(bench, "2026-01-05", 0, 3_000, 0);
       bench.build(VIEW, MONDAY);
-      Manifest manifest = bench.push(VIEW).manifest();
+      VersionRecord record = bench.push(VIEW).record();
       assertThat(verify(bench, VerifyRequest.ALL).isEqual()).isTrue();
 
       try (JedisCluster jedis =
           new JedisCluster(new HostAndPort("127.0.0.1", cluster.port(0)), 10_000)) {
         for (String id : List.of("7", "70", "700")) {
-          jedis.hdel(key(bench, manifest, bucket(manifest, id)), bytes(id));
+          jedis.hdel(key(bench, record, bucket(record, id)), bytes(id));
         }
       }
       Verification found = verify(bench, VerifyRequest.ALL);
@@ -477,8 +477,8 @@ class TestVerify {
     return proxy;
   }
 
-  private static boolean readsRowsOf(Manifest manifest, String request) {
-    return request.contains("HGETALL") && request.contains(manifest.getVersion() + ":");
+  private static boolean readsRowsOf(VersionRecord record, String request) {
+    return request.contains("HGETALL") && request.contains(record.getVersion() + ":");
   }
 
   private static Statistics of(Verification found, String feature, boolean isOnline) {
@@ -531,9 +531,9 @@ class TestVerify {
   }
 
   private static byte[] stored(Workbench bench, String id) {
-    Manifest manifest = OnlineCopy.released(bench, VIEW);
+    VersionRecord record = OnlineCopy.released(bench, VIEW);
     try (Jedis jedis = OnlineCopy.jedis(bench)) {
-      return jedis.hget(key(bench, manifest, bucket(manifest, id)), bytes(id));
+      return jedis.hget(key(bench, record, bucket(record, id)), bytes(id));
     }
   }
 
@@ -543,8 +543,8 @@ class TestVerify {
 
   /** Puts another row in the place of an entity's; null: none. */
   private static void change(
-      Workbench bench, Manifest manifest, String id, UnaryOperator<byte[]> change) {
-    byte[] key = key(bench, manifest, bucket(manifest, id));
+      Workbench bench, VersionRecord record, String id, UnaryOperator<byte[]> change) {
+    byte[] key = key(bench, record, bucket(record, id));
     try (Jedis jedis = OnlineCopy.jedis(bench)) {
       byte[] row = jedis.hget(key, bytes(id));
       assertThat(row).as("row of %s", id).isNotNull();
@@ -563,13 +563,13 @@ class TestVerify {
     }
   }
 
-  private static int bucket(Manifest manifest, String id) {
-    return RedisKeys.bucketOf(bytes(id), manifest.getBuckets());
+  private static int bucket(VersionRecord record, String id) {
+    return RedisKeys.bucketOf(bytes(id), record.getBuckets());
   }
 
-  private static byte[] key(Workbench bench, Manifest manifest, int bucket) {
+  private static byte[] key(Workbench bench, VersionRecord record, int bucket) {
     RedisKeys keys = bench.settings().read(RedisSettings::of).keys();
-    return RedisKeys.bucket(keys.bucketPrefix(VIEW, manifest.getVersion()), bucket);
+    return RedisKeys.bucket(keys.bucketPrefix(VIEW, record.getVersion()), bucket);
   }
 
   private static byte[] bytes(String id) {

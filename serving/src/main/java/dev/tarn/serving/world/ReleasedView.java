@@ -7,7 +7,7 @@ import dev.tarn.api.v1.FeatureView;
 import dev.tarn.api.v1.ViewVersion;
 import dev.tarn.layer.Layers;
 import dev.tarn.manifest.FeatureType;
-import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.VersionRecord;
 import dev.tarn.manifest.StoredFeature;
 import dev.tarn.manifest.StructField;
 import dev.tarn.redis.RedisKeys;
@@ -25,7 +25,7 @@ public final class ReleasedView {
   private static final long NO_LIMIT = -1;
 
   private final RedisKeys keys;
-  private final Manifest manifest;
+  private final VersionRecord record;
   private final Release release;
   private final ViewVersion viewVersion;
   private final Layers layers;
@@ -37,39 +37,39 @@ public final class ReleasedView {
    *
    * @throws IllegalArgumentException if this server can't serve it; the message says why
    */
-  public ReleasedView(RedisKeys keys, Manifest manifest, Release release) {
-    check(manifest);
+  public ReleasedView(RedisKeys keys, VersionRecord record, Release release) {
+    check(record);
     this.keys = keys;
-    this.manifest = manifest;
+    this.record = record;
     this.release = release;
-    layers = Layers.of(keys, manifest);
-    maxAgeMicros = manifest.hasMaxAge() ? Durations.toMicros(manifest.getMaxAge()) : NO_LIMIT;
-    types = manifest.getFeaturesList().stream().map(StoredFeature::getType).toList();
+    layers = Layers.of(keys, record);
+    maxAgeMicros = record.hasMaxAge() ? Durations.toMicros(record.getMaxAge()) : NO_LIMIT;
+    types = record.getFeaturesList().stream().map(StoredFeature::getType).toList();
     viewVersion =
         ViewVersion.newBuilder()
-            .setFeatureView(manifest.getFeatureView())
-            .setVersion(manifest.getVersion())
-            .setSnapshotId(manifest.getSnapshotId())
-            .setAsOf(manifest.getAsOf())
+            .setFeatureView(record.getFeatureView())
+            .setVersion(record.getVersion())
+            .setSnapshotId(record.getSnapshotId())
+            .setAsOf(record.getAsOf())
             .setReleasedAt(Timestamps.fromMillis(release.releasedAt().toEpochMilli()))
             .build();
   }
 
   /** Returns the same version with another release. */
   ReleasedView with(Release release) {
-    return new ReleasedView(keys, manifest, release);
+    return new ReleasedView(keys, record, release);
   }
 
   public String name() {
-    return manifest.getFeatureView();
+    return record.getFeatureView();
   }
 
   public String entity() {
-    return manifest.getEntity();
+    return record.getEntity();
   }
 
   public List<StoredFeature> features() {
-    return manifest.getFeaturesList();
+    return record.getFeaturesList();
   }
 
   /** Returns the types of {@link #features()}, in the order of the values in a row. */
@@ -101,14 +101,14 @@ public final class ReleasedView {
         FeatureView.newBuilder()
             .setName(name())
             .setEntity(entity())
-            .addAllEntityKeys(manifest.getEntityKeysList())
-            .setDescription(manifest.getDescription())
-            .setOwner(manifest.getOwner())
-            .addAllTags(manifest.getTagsList())
+            .addAllEntityKeys(record.getEntityKeysList())
+            .setDescription(record.getDescription())
+            .setOwner(record.getOwner())
+            .addAllTags(record.getTagsList())
             .setReleased(viewVersion)
-            .setRows(manifest.getRows());
-    if (manifest.hasMaxAge()) {
-      view.setMaxAge(manifest.getMaxAge());
+            .setRows(record.getRows());
+    if (record.hasMaxAge()) {
+      view.setMaxAge(record.getMaxAge());
     }
     features().forEach(feature -> view.addFeatures(describe(feature)));
     return view.build();
@@ -128,16 +128,16 @@ public final class ReleasedView {
     return feature.build();
   }
 
-  private static void check(Manifest manifest) {
-    if (manifest.getRowFormat() != RowWriter.FORMAT) {
+  private static void check(VersionRecord record) {
+    if (record.getRowFormat() != RowWriter.FORMAT) {
       throw new IllegalArgumentException(
           "its rows are in format %d and this server reads %d: update the server"
-              .formatted(manifest.getRowFormat(), RowWriter.FORMAT));
+              .formatted(record.getRowFormat(), RowWriter.FORMAT));
     }
-    if (manifest.getEntity().isEmpty()) {
+    if (record.getEntity().isEmpty()) {
       throw new IllegalArgumentException("its version record lacks an entity");
     }
-    for (StoredFeature feature : manifest.getFeaturesList()) {
+    for (StoredFeature feature : record.getFeaturesList()) {
       if (!isKnown(feature.getType())) {
         throw new IllegalArgumentException(
             "feature '%s' is of a type that this server does not know: update the server"

@@ -123,7 +123,7 @@ public final class Releases implements AutoCloseable {
       Instant began = Instant.now();
       World read = reader.read(connection.get());
       lastRead = began;
-      if (world.isEmpty() || world.get() != read) {
+      if (!world.equals(Optional.of(read))) {
         onWorld.accept(read);
         world = Optional.of(read);
       }

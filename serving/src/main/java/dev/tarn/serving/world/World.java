@@ -10,17 +10,34 @@ import java.util.TreeMap;
  * All that is released, as it was read at one moment, and the connection that it was read from.
  *
  * <p>A world is immutable and is replaced as a whole. A lookup that holds one sees no release in
- * between, and never reads rows over a later connection, whose Redis may have other data.
- *
- * @param views the released views by name, in order of name
- * @param services the feature services by name
+ * between, and never reads rows over a later connection, whose Redis may have other data. Worlds
+ * are compared by identity.
  */
-public record World(
-    RedisConnection redis, Map<String, ReleasedView> views, Map<String, StoredService> services) {
+public final class World {
 
-  /** Copies the maps. */
-  public World {
-    views = Collections.unmodifiableMap(new TreeMap<>(views));
-    services = Map.copyOf(services);
+  private final RedisConnection redis;
+  private final Map<String, ReleasedView> views;
+  private final Map<String, StoredService> services;
+
+  World(
+      RedisConnection redis, Map<String, ReleasedView> views, Map<String, StoredService> services) {
+    this.redis = redis;
+    this.views = Collections.unmodifiableMap(new TreeMap<>(views));
+    this.services = Map.copyOf(services);
+  }
+
+  /** Returns the connection to read the rows of these views over. */
+  public RedisConnection redis() {
+    return redis;
+  }
+
+  /** Returns the released views by name, in order of name. */
+  public Map<String, ReleasedView> views() {
+    return views;
+  }
+
+  /** Returns the feature services by name. */
+  public Map<String, StoredService> services() {
+    return services;
   }
 }

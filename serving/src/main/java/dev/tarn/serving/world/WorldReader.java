@@ -1,7 +1,7 @@
 package dev.tarn.serving.world;
 
 import com.google.protobuf.InvalidProtocolBufferException;
-import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.VersionRecord;
 import dev.tarn.manifest.StoredService;
 import dev.tarn.redis.ControlJson;
 import dev.tarn.redis.RedisKeys;
@@ -125,14 +125,14 @@ final class WorldReader {
         redis
             .field(keys.manifests(name), release.version())
             .orElseThrow(() -> new IllegalArgumentException("it has no version record"));
-    Manifest manifest = ControlJson.parse(json, Manifest.newBuilder()).build();
-    if (!manifest.getFeatureView().equals(name)
-        || !manifest.getVersion().equals(release.version())) {
+    VersionRecord record = ControlJson.parse(json, VersionRecord.newBuilder()).build();
+    if (!record.getFeatureView().equals(name)
+        || !record.getVersion().equals(release.version())) {
       throw new IllegalArgumentException(
           "its version record is that of '%s', version '%s'"
-              .formatted(manifest.getFeatureView(), manifest.getVersion()));
+              .formatted(record.getFeatureView(), record.getVersion()));
     }
-    return new ReleasedView(keys, manifest, release);
+    return new ReleasedView(keys, record, release);
   }
 
   private Map<String, StoredService> services(Map<String, String> texts) {

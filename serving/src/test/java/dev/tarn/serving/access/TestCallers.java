@@ -1,6 +1,7 @@
 package dev.tarn.serving.access;
 
 import static dev.tarn.serving.ServerFixture.request;
+import static dev.tarn.serving.ServerFixture.soon;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -184,12 +185,11 @@ class TestCallers extends ServingTest {
     assertThat(ask(request("u1")).getResultsCount()).isEqualTo(1);
 
     Files.writeString(file, "callers { broken");
-    eventually()
-        .until(() -> !ServerFixture.logged("serving.callers = '%s'".formatted(file)).isEmpty());
+    soon().until(() -> !ServerFixture.logged("serving.callers = '%s'".formatted(file)).isEmpty());
     assertThat(ask(request("u1")).getResultsCount()).isEqualTo(1);
 
     Files.writeString(file, "callers {}");
-    eventually()
+    soon()
         .ignoreNoExceptions()
         .untilAsserted(
             () ->

@@ -1,5 +1,6 @@
 package dev.tarn.serving.access;
 
+import static dev.tarn.serving.ServerFixture.soon;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -74,7 +75,7 @@ class TestServerTls extends ServingTest {
 
     // The new key alone fits no certificate, so the old pair stays in use.
     Files.copy(renewed.key(), serving.key(), StandardCopyOption.REPLACE_EXISTING);
-    eventually()
+    soon()
         .until(
             () ->
                 !ServerFixture.logged(
@@ -86,7 +87,7 @@ class TestServerTls extends ServingTest {
 
     Files.copy(renewed.certificate(), serving.certificate(), StandardCopyOption.REPLACE_EXISTING);
 
-    eventually().untilAsserted(() -> assertThat(ask(trusting(renewed).build())).isEqualTo(1));
+    soon().untilAsserted(() -> assertThat(ask(trusting(renewed).build())).isEqualTo(1));
     assertUnavailable(old);
   }
 
@@ -101,7 +102,7 @@ class TestServerTls extends ServingTest {
 
     Files.copy(other.certificate(), client.certificate(), StandardCopyOption.REPLACE_EXISTING);
 
-    eventually().untilAsserted(() -> assertThat(ask(others)).isEqualTo(1));
+    soon().untilAsserted(() -> assertThat(ask(others)).isEqualTo(1));
   }
 
   @Test

@@ -3,7 +3,7 @@ package dev.tarn.serving.lookup;
 import com.google.protobuf.util.Timestamps;
 import dev.tarn.manifest.FeatureType;
 import dev.tarn.manifest.FeatureType.Kind;
-import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.VersionRecord;
 import dev.tarn.manifest.StoredFeature;
 import dev.tarn.redis.RedisKeys;
 import dev.tarn.redis.Release;
@@ -45,8 +45,8 @@ final class BenchmarkRows {
   private final byte[][] rows;
 
   BenchmarkRows(int entities, int features) {
-    Manifest.Builder manifest =
-        Manifest.newBuilder()
+    VersionRecord.Builder record =
+        VersionRecord.newBuilder()
             .setRowFormat(RowWriter.FORMAT)
             .setFeatureView("user_activity")
             .setVersion("v1")
@@ -54,12 +54,12 @@ final class BenchmarkRows {
             .setBuckets(1)
             .setAsOf(Timestamps.fromMicros(AS_OF));
     for (int i = 0; i < features; i++) {
-      manifest.addFeatures(
+      record.addFeatures(
           StoredFeature.newBuilder()
               .setName("feature_of_user_%02d".formatted(i))
               .setType(FeatureType.newBuilder().setKind(kind(i))));
     }
-    view = new ReleasedView(new RedisKeys("bench"), manifest.build(), new Release("v1", NOW));
+    view = new ReleasedView(new RedisKeys("bench"), record.build(), new Release("v1", NOW));
     Random random = new Random(1);
     rows = new byte[entities][];
     for (int e = 0; e < entities; e++) {

@@ -4,7 +4,7 @@ import com.google.protobuf.Value;
 import com.google.protobuf.util.Durations;
 import com.google.protobuf.util.Timestamps;
 import dev.tarn.manifest.FeatureType;
-import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.VersionRecord;
 import dev.tarn.manifest.StoredFeature;
 import dev.tarn.redis.RedisKeys;
 import dev.tarn.redis.Release;
@@ -76,8 +76,8 @@ final class RandomLookups {
 
   private ReleasedView view(String name) {
     List<FeatureType> types = rows.types(random.nextInt(8));
-    Manifest.Builder manifest =
-        Manifest.newBuilder()
+    VersionRecord.Builder record =
+        VersionRecord.newBuilder()
             .setRowFormat(RowWriter.FORMAT)
             .setFeatureView(name)
             .setVersion("v2")
@@ -88,24 +88,24 @@ final class RandomLookups {
             .setAsOf(timestamp(now));
     for (FeatureType type : types) {
       StoredFeature.Builder feature =
-          StoredFeature.newBuilder().setName("f" + manifest.getFeaturesCount()).setType(type);
+          StoredFeature.newBuilder().setName("f" + record.getFeaturesCount()).setType(type);
       if (random.nextInt(3) == 0) {
         feature.setDefaultValue(
             random.nextBoolean() ? Values.ofString("x".repeat(200)) : Value.getDefaultInstance());
       }
-      manifest.addFeatures(feature);
+      record.addFeatures(feature);
     }
     if (random.nextBoolean()) {
-      manifest.setMaxAge(Durations.fromSeconds(MAX_AGE.toSeconds()));
+      record.setMaxAge(Durations.fromSeconds(MAX_AGE.toSeconds()));
     }
     if (random.nextBoolean()) {
-      manifest
+      record
           .getBaseBuilder()
           .setVersion("v1")
           .setBuckets(1)
           .setAsOf(timestamp(now.minus(Duration.ofHours(2))));
     }
-    return new ReleasedView(KEYS, manifest.build(), new Release("v2", now));
+    return new ReleasedView(KEYS, record.build(), new Release("v2", now));
   }
 
   private byte[] row(ReleasedView view) {

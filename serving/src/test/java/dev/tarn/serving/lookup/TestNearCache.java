@@ -11,7 +11,7 @@ import dev.tarn.api.v1.GetOnlineFeaturesResponse;
 import dev.tarn.layer.Layer;
 import dev.tarn.layer.Layers;
 import dev.tarn.manifest.FeatureType.Kind;
-import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.VersionRecord;
 import dev.tarn.redis.RedisKeys;
 import dev.tarn.serving.Pushes;
 import dev.tarn.serving.RedisFixture;
@@ -35,7 +35,7 @@ class TestNearCache extends ServingTest {
   private static final Layer LAYER =
       Layers.of(
               new RedisKeys("tarn"),
-              Manifest.newBuilder().setBuckets(1).setAsOf(Timestamps.EPOCH).build())
+              VersionRecord.newBuilder().setBuckets(1).setAsOf(Timestamps.EPOCH).build())
           .base();
 
   private final Instant baseAsOf = pushes.asOf().minus(Duration.ofHours(24));

@@ -1,6 +1,7 @@
 package dev.tarn.serving.lookup;
 
 import static dev.tarn.serving.ServerFixture.request;
+import static dev.tarn.serving.ServerFixture.soon;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.protobuf.Timestamp;
@@ -39,7 +40,7 @@ class TestServeStale extends ServingTest {
 
     redis.stop();
 
-    eventually().until(() -> server.ask("u1").hasStaleSince());
+    soon().until(() -> server.ask("u1").hasStaleSince());
     GetOnlineFeaturesResponse stale = server.ask("u1", "nobody");
     assertThat(stale.toBuilder().clearStaleSince().build()).isEqualTo(fresh);
     assertSoonBefore(stale.getStaleSince(), before);
@@ -50,7 +51,7 @@ class TestServeStale extends ServingTest {
     redis.restart();
     push(2);
 
-    eventually().untilAsserted(() -> assertThat(number()).isEqualTo(2));
+    soon().untilAsserted(() -> assertThat(number()).isEqualTo(2));
     assertThat(server.ask("u1").hasStaleSince()).isFalse();
   }
 
@@ -59,7 +60,7 @@ class TestServeStale extends ServingTest {
     start(ON);
     assertThat(number()).isEqualTo(1);
     redis.stop();
-    eventually().until(() -> server.ask("u1").hasStaleSince());
+    soon().until(() -> server.ask("u1").hasStaleSince());
 
     Status status = server.refusal(request("u1", "u2"));
 
@@ -72,13 +73,13 @@ class TestServeStale extends ServingTest {
   void vectorsAndTheOlderServiceAreMarkedToo() {
     start(ON);
     pushes.service("model", "user", "a.n");
-    eventually().untilAsserted(() -> assertThat(vectors().getFound(0)).isTrue());
+    soon().untilAsserted(() -> assertThat(vectors().getFound(0)).isTrue());
     GetFeatureVectorsResponse fresh = vectors();
     assertThat(staleHeader()).isNull();
 
     redis.stop();
 
-    eventually().until(() -> vectors().hasStaleSince());
+    soon().until(() -> vectors().hasStaleSince());
     assertThat(vectors().toBuilder().clearStaleSince().build()).isEqualTo(fresh);
     Timestamp since = vectors().getStaleSince();
     assertThat(staleHeader())
@@ -93,10 +94,10 @@ class TestServeStale extends ServingTest {
 
     pushes.redis().clientPause(4_000);
 
-    eventually().until(() -> server.ask("u1").hasStaleSince());
+    soon().until(() -> server.ask("u1").hasStaleSince());
     assertThat(number()).isEqualTo(1);
     assertThat(server.refusal(request("u2")).getCode()).isEqualTo(Code.UNAVAILABLE);
-    eventually().until(() -> !server.ask("u1").hasStaleSince());
+    soon().until(() -> !server.ask("u1").hasStaleSince());
     assertThat(number()).isEqualTo(1);
   }
 
@@ -105,9 +106,9 @@ class TestServeStale extends ServingTest {
     start("near-cache-bytes = 1M, serve-stale = 2s");
     assertThat(number()).isEqualTo(1);
     redis.stop();
-    eventually().until(() -> server.ask("u1").hasStaleSince());
+    soon().until(() -> server.ask("u1").hasStaleSince());
 
-    eventually()
+    soon()
         .untilAsserted(
             () ->
                 assertThat(server.refusal(request("u1")))
@@ -120,11 +121,11 @@ class TestServeStale extends ServingTest {
     start(ON);
     assertThat(number()).isEqualTo(1);
     redis.stop();
-    eventually().until(() -> server.ask("u1").hasStaleSince());
+    soon().until(() -> server.ask("u1").hasStaleSince());
 
     redis.restart();
 
-    eventually()
+    soon()
         .untilAsserted(
             () ->
                 assertThat(server.refusal(request("u1")).getDescription())

@@ -2,6 +2,7 @@ package dev.tarn.serving.ops;
 
 import static dev.tarn.serving.RedisFixture.utf8;
 import static dev.tarn.serving.ServerFixture.request;
+import static dev.tarn.serving.ServerFixture.soon;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -50,7 +51,7 @@ class TestHttpEndpoints extends ServingTest {
     assertThat(server.refusal(request()).getCode()).isEqualTo(Code.INVALID_ARGUMENT);
 
     // A call is counted when its stream is closed, shortly after the client has the answer.
-    eventually()
+    soon()
         .untilAsserted(
             () ->
                 assertThat(server.metrics())
@@ -135,7 +136,7 @@ class TestHttpEndpoints extends ServingTest {
             .map(MatchResult::group)
             .collect(Collectors.toSet());
 
-    eventually()
+    soon()
         .untilAsserted(
             () ->
                 assertThat(
@@ -154,7 +155,7 @@ class TestHttpEndpoints extends ServingTest {
     serve();
     push("v2");
 
-    eventually()
+    soon()
         .untilAsserted(
             () ->
                 assertThat(server.metrics().keySet())
@@ -184,7 +185,7 @@ class TestHttpEndpoints extends ServingTest {
 
     redis.stop();
 
-    eventually()
+    soon()
         .untilAsserted(
             () ->
                 assertThat(server.metrics())
@@ -194,7 +195,7 @@ class TestHttpEndpoints extends ServingTest {
 
     redis.restart();
 
-    eventually()
+    soon()
         .untilAsserted(
             () ->
                 assertThat(server.metrics())
@@ -214,7 +215,7 @@ class TestHttpEndpoints extends ServingTest {
 
     redis.restart();
 
-    eventually().until(() -> server.http("/readyz").statusCode() == 200);
+    soon().until(() -> server.http("/readyz").statusCode() == 200);
   }
 
   @Test
@@ -224,13 +225,13 @@ class TestHttpEndpoints extends ServingTest {
     serve();
     redis.suspend();
     var underWay = server.askLater("u1");
-    eventually()
+    soon()
         .untilAsserted(
             () -> assertThat(server.metrics()).containsEntry("tarn_in_flight_calls", 1.0));
     Thread stopping = new Thread(server::stop);
     stopping.start();
 
-    eventually()
+    soon()
         .untilAsserted(
             () -> {
               assertThat(server.http("/readyz").statusCode()).isEqualTo(503);
@@ -292,7 +293,7 @@ class TestHttpEndpoints extends ServingTest {
     serve("access-log-sample = 1.0");
     assertThat(server.ask(secret, "u1").getResultsCount()).isEqualTo(2);
 
-    eventually().until(() -> !lines().isEmpty());
+    soon().until(() -> !lines().isEmpty());
     JsonObject line = JsonParser.parseString(lines().get(lines().size() - 1)).getAsJsonObject();
     assertThat(line.get("method").getAsString())
         .isEqualTo("feature_store.v1.FeatureStoreService/GetOnlineFeatures");

@@ -30,7 +30,6 @@ import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.IntStream;
-import org.awaitility.core.ConditionFactory;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -150,9 +149,7 @@ class TestRedisCluster {
 
       pushes.release("a", name);
 
-      soon()
-          .atMost(Duration.ofSeconds(1))
-          .until(() -> server.ask("u1").getVersions(0).getVersion().equals(name));
+      soon().until(() -> server.ask("u1").getVersions(0).getVersion().equals(name));
     }
   }
 
@@ -171,7 +168,7 @@ class TestRedisCluster {
     pushes = Pushes.intoCluster(at((master + 1) % 3));
     view().row("u1", -1L).write("v2");
     pushes.release("a", "v2");
-    eventually().untilAsserted(() -> assertThat(number(server.ask("u1"), "u1")).isEqualTo(-1));
+    soon().untilAsserted(() -> assertThat(number(server.ask("u1"), "u1")).isEqualTo(-1));
   }
 
   @Test
@@ -256,7 +253,7 @@ class TestRedisCluster {
 
   private void assertUnavailableThenAnswered() {
     AtomicLong failures = new AtomicLong();
-    eventually()
+    soon()
         .until(
             () -> {
               try {
@@ -303,7 +300,7 @@ class TestRedisCluster {
 
   private static void awaitMore(AtomicLong asked, long more) {
     long then = asked.get() + more;
-    eventually().until(() -> asked.get() >= then);
+    soon().until(() -> asked.get() >= then);
   }
 
   private static void assertAnswer(GetOnlineFeaturesResponse answer) {
@@ -321,9 +318,5 @@ class TestRedisCluster {
         cluster
             .ask(node, "INFO", "stats")
             .replaceAll("(?s).*total_reads_processed:(\\d+).*", "$1"));
-  }
-
-  private static ConditionFactory eventually() {
-    return ServerFixture.soon().atMost(Duration.ofSeconds(30));
   }
 }

@@ -1,6 +1,7 @@
 package dev.tarn.serving.redis;
 
 import static dev.tarn.serving.ServerFixture.request;
+import static dev.tarn.serving.ServerFixture.soon;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
@@ -45,7 +46,7 @@ class TestRedisOutage extends ServingTest {
     redis.restart();
     push(1);
 
-    eventually().untilAsserted(() -> assertThat(number()).isEqualTo(1));
+    soon().untilAsserted(() -> assertThat(number()).isEqualTo(1));
     assertThat(server.health("")).isEqualTo(ServingStatus.SERVING);
     assertThat(server.server().trouble()).isEmpty();
   }
@@ -71,7 +72,7 @@ class TestRedisOutage extends ServingTest {
     redis.restart();
     push(2);
 
-    eventually().untilAsserted(() -> assertThat(number()).isEqualTo(2));
+    soon().untilAsserted(() -> assertThat(number()).isEqualTo(2));
   }
 
   @Test
@@ -83,7 +84,7 @@ class TestRedisOutage extends ServingTest {
     redis.stop();
     redis.restart();
 
-    eventually()
+    soon()
         .until(
             () ->
                 server
@@ -118,11 +119,11 @@ class TestRedisOutage extends ServingTest {
 
     for (int i = 0; i < (int) all; i++) {
       Set<Long> connections =
-          eventually().until(() -> connections(ofTheTest), some -> some.size() == (int) all);
+          soon().until(() -> connections(ofTheTest), some -> some.size() == (int) all);
       long killed = connections.stream().skip(i).findFirst().orElseThrow();
       pushes.redis().clientKill(KillArgs.Builder.id(killed));
 
-      eventually()
+      soon()
           .untilAsserted(
               () -> {
                 assertThat(connections(ofTheTest)).hasSize((int) all).doesNotContain(killed);
@@ -160,7 +161,7 @@ class TestRedisOutage extends ServingTest {
       redis.resume();
     }
 
-    eventually().untilAsserted(() -> assertThat(number()).isEqualTo(1));
+    soon().untilAsserted(() -> assertThat(number()).isEqualTo(1));
   }
 
   @Test
@@ -199,7 +200,7 @@ class TestRedisOutage extends ServingTest {
     assertThat(server.health("")).isEqualTo(ServingStatus.SERVING);
 
     CompletableFuture<Void> stopped = CompletableFuture.runAsync(server::stop);
-    eventually().until(this::takesNoNewCalls);
+    soon().until(this::takesNoNewCalls);
     assertThat(underWay).isNotDone();
     redis.resume();
 
@@ -252,7 +253,7 @@ class TestRedisOutage extends ServingTest {
     serve();
 
     // Lettuce may lose the first answer to a connection that Redis closes.
-    eventually()
+    soon()
         .untilAsserted(
             () ->
                 assertThat(server.refusal(request("u1")).getDescription())

@@ -37,7 +37,7 @@ class TestRedisRoles {
                   "",
                   settings.timeout(),
                   master.keys()))) {
-        soon().atMost(Duration.ofSeconds(20)).until(() -> number(server) == 1);
+        soon().until(() -> number(server) == 1);
         pushes.view("a", "user").feature("n", Kind.KIND_BIGINT).row("u1", 2L).write("v2");
 
         pushes.release("a", "v2");

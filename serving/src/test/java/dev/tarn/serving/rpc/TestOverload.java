@@ -1,6 +1,7 @@
 package dev.tarn.serving.rpc;
 
 import static dev.tarn.serving.ServerFixture.request;
+import static dev.tarn.serving.ServerFixture.soon;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
@@ -60,7 +61,7 @@ class TestOverload extends ServingTest {
     for (ListenableFuture<GetOnlineFeaturesResponse> answered : calls.subList(0, 5)) {
       assertThat(answered.get(30, TimeUnit.SECONDS).getResultsCount()).isEqualTo(1);
     }
-    eventually().untilAsserted(() -> assertThat(number()).isEqualTo(1));
+    soon().untilAsserted(() -> assertThat(number()).isEqualTo(1));
   }
 
   @Test
@@ -83,7 +84,7 @@ class TestOverload extends ServingTest {
     try {
       var cutOff =
           FeatureStoreServiceGrpc.newFutureStub(client).getOnlineFeatures(request("u1").build());
-      eventually()
+      soon()
           .untilAsserted(
               () -> assertThat(server.metrics()).containsEntry("tarn_in_flight_calls", 1.0));
 
@@ -93,7 +94,7 @@ class TestOverload extends ServingTest {
       assertThat(statusOf(cutOff).getCode()).isEqualTo(Code.UNAVAILABLE);
       String calls =
           "tarn_requests_total{method=\"feature_store.v1.FeatureStoreService/GetOnlineFeatures\",status=\"%s\"}";
-      eventually()
+      soon()
           .untilAsserted(
               () ->
                   assertThat(server.metrics())
@@ -119,7 +120,7 @@ class TestOverload extends ServingTest {
     assertThat(status.getCode()).isEqualTo(Code.RESOURCE_EXHAUSTED);
     assertThat(status.getDescription()).isEqualTo(TOO_MANY);
     redis.resume();
-    eventually().untilAsserted(() -> assertThat(number()).isEqualTo(1));
+    soon().untilAsserted(() -> assertThat(number()).isEqualTo(1));
   }
 
   @Test
@@ -132,7 +133,7 @@ class TestOverload extends ServingTest {
       assertThat(server.refusal(request("u1")).getCode()).isEqualTo(Code.UNAVAILABLE);
     }
     assertThat(server.health("")).isEqualTo(ServingStatus.SERVING);
-    eventually().untilAsserted(() -> assertThat(number()).isEqualTo(1));
+    soon().untilAsserted(() -> assertThat(number()).isEqualTo(1));
   }
 
   @Test

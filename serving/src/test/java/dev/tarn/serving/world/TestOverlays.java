@@ -15,7 +15,7 @@ import dev.tarn.api.v1.GetOnlineFeaturesResponse;
 import dev.tarn.api.v1.ListFeatureViewsRequest;
 import dev.tarn.api.v1.ViewVersion;
 import dev.tarn.manifest.FeatureType.Kind;
-import dev.tarn.manifest.Manifest;
+import dev.tarn.manifest.VersionRecord;
 import dev.tarn.redis.RedisKeys;
 import dev.tarn.row.Values;
 import dev.tarn.serving.Pushes;
@@ -91,7 +91,7 @@ class TestOverlays extends ServingTest {
     overlay()
         .row("u1", 2L)
         .snapshot(8_734_650_112_377_221_634L)
-        .with(manifest -> manifest.setRows(2))
+        .with(record -> record.setRows(2))
         .write("v2");
     Instant releasedAt = pushes.release(view, "v2");
     serve();
@@ -158,7 +158,7 @@ class TestOverlays extends ServingTest {
         .row("changed", 1L)
         .write("v1");
     overlay()
-        .with(manifest -> manifest.setCarriesForward(true))
+        .with(record -> record.setCarriesForward(true))
         .maxAge(Duration.ofHours(2))
         .row("changed", 2L)
         .rowAt(pushes.asOf().minus(Duration.ofHours(3)), "stale", 2L)
@@ -190,7 +190,7 @@ class TestOverlays extends ServingTest {
   @Test
   void anOverlayInWhichNothingDiffersIsItsBase() {
     base().row("u1", 1L).write("v1");
-    overlay().with(manifest -> manifest.setBuckets(0).setCarriesForward(true)).write("v2");
+    overlay().with(record -> record.setBuckets(0).setCarriesForward(true)).write("v2");
     start("v2");
 
     GetOnlineFeaturesResponse answer = server.ask("u1", "nobody");
@@ -206,7 +206,7 @@ class TestOverlays extends ServingTest {
     Pushes.View base = base();
     IntStream.range(0, 100).forEach(i -> base.row("u" + i, 1L));
     base.write("v1");
-    Pushes.View overlay = overlay().with(manifest -> manifest.setBuckets(1));
+    Pushes.View overlay = overlay().with(record -> record.setBuckets(1));
     IntStream.range(0, 10).forEach(i -> overlay.row("u" + i, 2L));
     overlay.write("v2");
     start("v2");
@@ -249,7 +249,7 @@ class TestOverlays extends ServingTest {
   @ValueSource(strings = {"own buckets", "buckets", "version", "as_of"})
   void aManifestThatLacksPartsOfItsBaseIsNotServed(String lacking) {
     base().row("u1", 1L).write("v1");
-    overlay().with(manifest -> takeAway(manifest, lacking)).write("v2");
+    overlay().with(record -> takeAway(record, lacking)).write("v2");
     start("v1");
 
     pushes.release(view, "v2");
@@ -308,12 +308,12 @@ class TestOverlays extends ServingTest {
     return versions;
   }
 
-  private static void takeAway(Manifest.Builder manifest, String part) {
+  private static void takeAway(VersionRecord.Builder record, String part) {
     switch (part) {
-      case "own buckets" -> manifest.setBuckets(-1);
-      case "buckets" -> manifest.getBaseBuilder().clearBuckets();
-      case "version" -> manifest.getBaseBuilder().clearVersion();
-      default -> manifest.getBaseBuilder().clearAsOf();
+      case "own buckets" -> record.setBuckets(-1);
+      case "buckets" -> record.getBaseBuilder().clearBuckets();
+      case "version" -> record.getBaseBuilder().clearVersion();
+      default -> record.getBaseBuilder().clearAsOf();
     }
   }
 
