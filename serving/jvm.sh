@@ -1,16 +1,51 @@
-# The JVM options of the lookup server. Sourced by ./tarn; docs/serving.md says what they are for.
+# JVM options of the lookup server and of short commands. Sourced by ./tarn; docs/serving.md says what
+# those of the server are for.
 
-# Prints the options, one a line.
+# Prints the version of a java command, e.g. 17.0.12.
+java_version() {
+  local release version
+  release=$(dirname "$(dirname "$(readlink -f "$(command -v "$1")")")")/release
+  # A file, as asking java for its version takes a tenth of a second.
+  version=$(sed -n 's/^JAVA_VERSION="\(.*\)"/\1/p' "$release" 2>/dev/null || true)
+  [ -n "$version" ] || version=$("$1" -version 2>&1 | sed -n '1s/.*"\(.*\)".*/\1/p')
+  echo "$version"
+}
+
+# Prints options, one a line, for an archive of loaded classes, from which the next start is faster.
+#   $1 the version of java
+#   $2 the jar that is run
+#   $3 a folder that keeps such archives
+#   $4 what begins the archive's name
+class_archive_options() {
+  local version=$1 jar=$2 archives=$3 name=$4 major archive
+  major=${version%%[!0-9]*}
+  mkdir -p "$archives" 2>/dev/null || true
+  if [ -w "$archives" ]; then
+    archive=$archives/$name-$version-$(stat -c %Y-%s "$jar" 2>/dev/null || stat -f %m-%z "$jar").jsa
+    if [ "${major:-17}" -ge 19 ]; then
+      printf '%s\n' -XX:+AutoCreateSharedArchive "-XX:SharedArchiveFile=$archive"
+    elif [ -f "$archive" ]; then
+      echo "-XX:SharedArchiveFile=$archive"
+    else
+      # Written when this JVM ends.
+      rm -f "$archives/$name-$version"-*.jsa
+      echo "-XX:ArchiveClassesAtExit=$archive"
+    fi
+    # An archive that can't be used costs time and nothing else.
+    echo '-Xlog:disable'
+    echo '-Xlog:all=warning:stderr'
+    echo '-Xlog:cds*=off:stderr'
+  fi
+}
+
+# Prints the options of the lookup server, one a line.
 #   $1 the java command
 #   $2 the server's jar
-#   $3 a folder that keeps archives of loaded classes, from which the next start is faster
+#   $3 a folder that keeps archives of loaded classes
 #   $4 the user's own options: a collector among them takes the place of ours
 serving_jvm_options() {
-  local java=$1 jar=$2 archives=$3 own=$4 release version major archive
-  release=$(dirname "$(dirname "$(readlink -f "$(command -v "$java")")")")/release
-  # Read from a file, because asking java for its version takes a tenth of a second.
-  version=$(sed -n 's/^JAVA_VERSION="\(.*\)"/\1/p' "$release" 2>/dev/null || true)
-  [ -n "$version" ] || version=$("$java" -version 2>&1 | sed -n '1s/.*"\(.*\)".*/\1/p')
+  local java=$1 jar=$2 archives=$3 own=$4 version major
+  version=$(java_version "$java")
   major=${version%%[!0-9]*}
   major=${major:-17}
 
@@ -31,21 +66,16 @@ serving_jvm_options() {
   # Netty would load the Flight Recorder at each start, for events that nobody reads.
   echo -Dio.netty.jfr.enabled=false
 
-  mkdir -p "$archives" 2>/dev/null || true
-  if [ -w "$archives" ]; then
-    archive=$archives/serving-$version-$(stat -c %Y-%s "$jar" 2>/dev/null || stat -f %m-%z "$jar").jsa
-    if [ "$major" -ge 19 ]; then
-      printf '%s\n' -XX:+AutoCreateSharedArchive "-XX:SharedArchiveFile=$archive"
-    elif [ -f "$archive" ]; then
-      echo "-XX:SharedArchiveFile=$archive"
-    else
-      # The archive is written when this server stops.
-      rm -f "$archives"/serving-"$version"-*.jsa
-      echo "-XX:ArchiveClassesAtExit=$archive"
-    fi
-    # An archive that can't be used costs time and nothing else.
-    echo '-Xlog:disable'
-    echo '-Xlog:all=warning:stderr'
-    echo '-Xlog:cds*=off:stderr'
-  fi
+  class_archive_options "$version" "$jar" "$archives" serving
+}
+
+# Prints the options of a short command, one a line: what makes it start sooner pays, what makes it
+# run faster does not.
+#   $1 the java command
+#   $2 the jar of the jobs
+#   $3 a folder that keeps archives of loaded classes
+#   $4 what begins the archive's name
+short_jvm_options() {
+  printf '%s\n' -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Dlog4j2.disableJmx=true
+  class_archive_options "$(java_version "$1")" "$2" "$3" "$4"
 }
