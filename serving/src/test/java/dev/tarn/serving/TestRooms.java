@@ -74,7 +74,7 @@ class TestRooms {
         .and()
         .areTopLevelClasses()
         .should()
-        .haveNameMatching(".*\\.(Main|LookupServer|ServingSettings)")
+        .haveNameMatching(".*\\.(Main|LookupServer|ServingSettings|package-info)")
         .check(SERVING);
   }
 
