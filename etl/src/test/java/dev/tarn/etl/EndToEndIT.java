@@ -44,7 +44,7 @@ import org.apache.spark.sql.types.StructType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** What Iceberg has is what a client of the running server gets. */
+/** Compares what Iceberg has with what a client of the running server gets. */
 @Timeout(value = 5, unit = TimeUnit.MINUTES)
 class EndToEndIT {
 

@@ -61,7 +61,7 @@ class OnlineSchemaEvolutionIT {
 
   private static final double REQUESTS_WHILE_PUSHING = 400;
 
-  /** In all versions. */
+  /** Name of a feature that all versions have. */
   private static final String STEADY = "steady";
 
   /**
@@ -95,13 +95,13 @@ class OnlineSchemaEvolutionIT {
 
   private final Workbench bench = new Workbench();
 
-  /** What is to be answered, by the snapshot that the answer names. */
+  /** Expected answers by the id of the snapshot that the answer names. */
   private final Map<Long, Expected> expected = new ConcurrentHashMap<>();
 
   private final AtomicReference<Throwable> failure = new AtomicReference<>();
   private volatile boolean isOver;
 
-  /** Of all clients together: Spark needs the cores, too, while it builds. */
+  /** Limits the requests of all clients together, since Spark needs the cores while it builds. */
   private final RateLimiter load = RateLimiter.create(REQUESTS_WHILE_BUILDING);
 
   /** One snapshot's answer, by entity, from Iceberg; and its place among the snapshots. */
@@ -220,7 +220,7 @@ class OnlineSchemaEvolutionIT {
     }
   }
 
-  /** By no names. */
+  /** Asks for all features, without naming any. */
   private class AllFeatures extends Client {
 
     AllFeatures(LookupProcess server) {
@@ -238,7 +238,7 @@ class OnlineSchemaEvolutionIT {
     }
   }
 
-  /** By the name of a feature that is in all versions: no release may disturb it. */
+  /** Asks for a feature that all versions have: no release may disturb it. */
   private final class SteadyFeature extends Client {
 
     SteadyFeature(LookupProcess server) {
@@ -260,8 +260,8 @@ class OnlineSchemaEvolutionIT {
   }
 
   /**
-   * By some names of the version that the last answer was from. A release may come in between; then
-   * a name that is gone is refused, and of the next version the client knows the names again.
+   * Asks for some features of the version that gave the last answer. A release may come in between;
+   * then a name that is gone is refused, and the client learns the names of the next version.
    */
   private final class FeaturesAtHand extends AllFeatures {
 
@@ -311,7 +311,7 @@ class OnlineSchemaEvolutionIT {
     }
   }
 
-  /** By a feature service, which changes with its view in one release. */
+  /** Asks for a feature service, which changes with its view in one release. */
   private final class ServiceFeatures extends Client {
 
     ServiceFeatures(LookupProcess server) {

@@ -25,8 +25,9 @@ import java.util.stream.Stream;
 import java.util.zip.GZIPInputStream;
 
 /**
- * What docs/examples/online-retail.md says of the features of {@code customer_orders}, computed
- * from the files a second time with nothing but the JDK: no Spark, no SQL, none of Tarn's code.
+ * Computes the features of {@code customer_orders}, as docs/examples/online-retail.md describes
+ * them, a second time from the files. It uses nothing but the JDK: no Spark, no SQL, none of Tarn's
+ * code.
  */
 final class RetailOrders {
 

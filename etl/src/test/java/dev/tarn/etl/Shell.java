@@ -12,7 +12,7 @@ import java.util.concurrent.TimeUnit;
 /** Runs commands as a user types them, in Tarn's own folder. */
 public final class Shell {
 
-  /** How a command ended and all that it printed. */
+  /** The exit status of a command and all that it printed. */
   public record Result(int status, String output) {}
 
   /** A short life: what makes it start sooner pays, what makes it run faster does not. */

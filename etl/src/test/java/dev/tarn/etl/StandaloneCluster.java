@@ -73,7 +73,7 @@ final class StandaloneCluster implements AutoCloseable {
     }
   }
 
-  /** For {@code --master}. */
+  /** Returns the address of the master, for {@code --master}. */
   String master() {
     return "spark://127.0.0.1:" + port;
   }

@@ -81,7 +81,7 @@ class TypesIT {
   /** Key columns, and the entities that there are with how each is written as an entity id. */
   private record Keys(StructType columns, Map<String, List<Object>> byId) {}
 
-  /** What an entity is to be answered, from the generated row. */
+  /** The expected answer for an entity, from the generated row. */
   private record Expected(Instant asOf, Row row) {}
 
   @BeforeAll
@@ -163,7 +163,7 @@ class TypesIT {
     }
   }
 
-  /** Of any types, too, verify finds no difference where there is none. */
+  /** Asserts that verify finds no difference where there is none, whatever the types. */
   private static void assertVerified(String view) {
     Verification verification =
         new Verify(bench.lake(), bench.redis(), Console.silent())
@@ -335,7 +335,7 @@ class TypesIT {
     assertThat(view.getRows()).isEqualTo(ENTITIES);
   }
 
-  /** Where two values differ first, to the bit; empty if they don't. */
+  /** Finds where two values first differ, to the bit; empty if they are equal. */
   private static Optional<String> difference(Value expected, Value actual) {
     Map<String, Value> one = within(expected);
     Map<String, Value> other = within(actual);
@@ -372,7 +372,7 @@ class TypesIT {
     return elements;
   }
 
-  /** For messages: a value may be of 100 kB. */
+  /** Shortens a value for messages, since it may have 100 kB. */
   private static String brief(Value value) {
     String text = value.toString().strip();
     return text.length() <= 200 ? text : text.substring(0, 200) + "… (" + text.length() + ")";

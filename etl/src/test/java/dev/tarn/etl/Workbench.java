@@ -188,7 +188,7 @@ public final class Workbench {
         all.toArray(new String[0]));
   }
 
-  /** What has been written to stdout and stderr since the last call of this method. */
+  /** Returns what was written to stdout and stderr since the last call of this method. */
   public String output() {
     String text = out.toString(StandardCharsets.UTF_8) + err.toString(StandardCharsets.UTF_8);
     out.reset();
@@ -206,7 +206,7 @@ public final class Workbench {
     return startRedis(freePort(), settings);
   }
 
-  /** As {@link #startRedis(Map)}, on a port of choice. */
+  /** Starts a Redis as {@link #startRedis(Map)} does, on a given port. */
   public static RedisServer startRedis(int port, Map<String, String> settings) {
     try {
       var builder = RedisExecutable.newServer(port).setting("hash-max-ziplist-value 1024");

@@ -11,7 +11,7 @@ import java.io.Serializable;
 public final class Layer implements Serializable {
   private static final long serialVersionUID = 1L;
 
-  /** What an overlay has for an entity of its base that the version no longer has. */
+  /** Entry of an overlay for an entity of its base that the version no longer has. */
   private static final byte[] REMOVED = {};
 
   /** The kinds of layers. */

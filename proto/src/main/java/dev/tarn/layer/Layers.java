@@ -63,7 +63,7 @@ public final class Layers implements Serializable {
     return new Buckets(keys, version.getFeatureView(), version.getVersion(), version.getBuckets());
   }
 
-  /** What the record of an overlay says of its base. */
+  /** Makes the part of an overlay's record that describes its base. */
   public static Base asBase(VersionRecord full) {
     if (full.hasBase()) {
       throw new IllegalArgumentException(

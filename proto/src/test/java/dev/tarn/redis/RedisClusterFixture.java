@@ -22,7 +22,7 @@ public final class RedisClusterFixture implements AutoCloseable {
 
   public static final int SLOTS = 16_384;
 
-  /** From a node's port to the port of its cluster bus; Redis 6 has it fixed. */
+  /** Distance from a node's port to the port of its cluster bus, which Redis 6 fixes. */
   private static final int BUS = 10_000;
 
   private final List<Node> nodes = new ArrayList<>();
@@ -139,7 +139,7 @@ public final class RedisClusterFixture implements AutoCloseable {
     process.onExit().join();
   }
 
-  /** Until each replica has what its master has: what it has not got yet would be lost with it. */
+  /** Waits until each replica has what its master has; the rest would be lost with the master. */
   public void awaitReplication() {
     int masters = nodes.size() / 2;
     for (int master = 0; master < masters; master++) {
@@ -196,7 +196,7 @@ public final class RedisClusterFixture implements AutoCloseable {
     }
   }
 
-  /** Until each node knows all others and finds all slots served. */
+  /** Waits until each node knows all others and finds all slots covered. */
   private void awaitAgreement() {
     for (int node = 0; node < nodes.size(); node++) {
       int asked = node;

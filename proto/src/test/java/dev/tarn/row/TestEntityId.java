@@ -73,7 +73,7 @@ class TestEntityId {
     return text.toString();
   }
 
-  /** What a client that makes ids by the documented rule would do the other way round. */
+  /** Splits an id as a client would that makes ids by the documented rule. */
   private static List<String> split(String id) {
     List<String> keys = new ArrayList<>();
     StringBuilder key = new StringBuilder();

@@ -184,8 +184,8 @@ class TestEntriesWriter {
   }
 
   /**
-   * What a client reads, in one order, so that bits are compared: equals takes each NaN for the
-   * same.
+   * Parses what a client reads, in one order, so that bits are compared: equals takes each NaN for
+   * the same.
    */
   private static byte[] parse(byte[] bytes) throws IOException {
     Struct struct = Struct.parseFrom(bytes);

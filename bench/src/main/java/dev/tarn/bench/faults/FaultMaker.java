@@ -30,7 +30,7 @@ final class FaultMaker {
   }
 
   /**
-   * What a fault led to.
+   * The result of a fault.
    *
    * @param happened false: it came too late, when the push was done already
    * @param allowed the snapshots of which one may be released now

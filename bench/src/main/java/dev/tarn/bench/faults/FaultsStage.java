@@ -271,7 +271,7 @@ final class FaultsStage implements AutoCloseable {
   /** The released version. */
   VersionRecord released() {
     return versions()
-        .serving(Truth.VIEW)
+        .releasedRecord(Truth.VIEW)
         .orElseThrow(
             () ->
                 new TarnException(

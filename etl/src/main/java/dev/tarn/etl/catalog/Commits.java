@@ -24,7 +24,7 @@ public final class Commits {
     run(commit, e -> e instanceof CommitFailedException);
   }
 
-  /** As {@link #retry}, also where Iceberg finds that rows have come which conflict. */
+  /** Commits as {@link #retry} does, and retries as well where Iceberg finds conflicting rows. */
   public static void retryConflicts(Runnable commit) {
     run(commit, e -> e instanceof CommitFailedException || e instanceof ValidationException);
   }

@@ -37,7 +37,9 @@ public final class FeatureTable {
   public static final String SOURCES = "tarn.sources";
   public static final String TARN_VERSION = "tarn.version";
 
-  /** Only where changes are stored: all as-ofs of the snapshot, and the rows of this one. */
+  /**
+   * Properties of tables that store changes: all as-ofs of the snapshot, and the rows of this one.
+   */
   public static final String AS_OFS = "tarn.as-ofs";
 
   public static final String ROWS = "tarn.rows";

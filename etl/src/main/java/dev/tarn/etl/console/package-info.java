@@ -1,5 +1,5 @@
 /**
- * What jobs say to people and schedulers, and how they read what people type. Every room may use
- * it, and it uses none.
+ * Talks to people and schedulers, and reads what people type. Every room may use it, and it uses
+ * none.
  */
 package dev.tarn.etl.console;

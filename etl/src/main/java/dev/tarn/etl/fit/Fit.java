@@ -175,7 +175,7 @@ public final class Fit {
               .formatted(String.join(",", snapshots), view.name()));
     }
     Optional<String> released =
-        versions.serving(view.name()).map(manifest -> Long.toString(manifest.getSnapshotId()));
+        versions.releasedRecord(view.name()).map(record -> Long.toString(record.getSnapshotId()));
     return released
         .filter(table::has)
         .map(table::published)

@@ -60,7 +60,7 @@ public final class TrainJob {
   }
 
   private static String table(TrainingManifest manifest) {
-    TextTable table = new TextTable("feature view", "snapshot id", "live from", "to");
+    TextTable table = new TextTable("feature view", "snapshot id", "released from", "to");
     for (TrainingView view : manifest.getViewsList()) {
       for (TrainingReading reading : view.getReadingsList()) {
         table.row(

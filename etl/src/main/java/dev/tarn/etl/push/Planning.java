@@ -48,7 +48,7 @@ final class Planning {
       Outcomes outcomes) {
     Optional<Release> pin = Optional.ofNullable(versions.pins().get(view.name()));
     Optional<Release> seen = versions.released(view.name());
-    Optional<VersionRecord> released = versions.serving(view.name());
+    Optional<VersionRecord> released = versions.releasedRecord(view.name());
     if (pin.isPresent() && released.isPresent() && !request.isRollback()) {
       outcomes.pinned(released.get(), pin.get());
       return Optional.empty();

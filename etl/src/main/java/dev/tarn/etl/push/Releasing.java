@@ -128,7 +128,7 @@ final class Releasing {
   private boolean isSuperseded(ReadBackVersion version, Request request, Outcomes outcomes) {
     String view = version.view();
     VersionRecord record = version.record();
-    VersionRecord released = versions.serving(view).orElse(record);
+    VersionRecord released = versions.releasedRecord(view).orElse(record);
     Optional<Release> pin = Optional.ofNullable(versions.pins().get(view));
     boolean isPinned = pin.isPresent() && !request.isRollback();
     boolean isNeedless =

@@ -203,8 +203,8 @@ public final class VersionStore {
         .map(json -> parse(view, version, json));
   }
 
-  /** The version that is released. */
-  public Optional<VersionRecord> serving(String view) {
+  /** The record of the version that is released. */
+  public Optional<VersionRecord> releasedRecord(String view) {
     return released(view).flatMap(release -> record(view, release.version()));
   }
 

@@ -70,7 +70,7 @@ final class AsServed {
     return joined.repartition(partitions, Columns.keys(spine.keys()));
   }
 
-  /** The place of the reading that was live at a moment; null where there was none. */
+  /** The place of the reading that was released at a moment; null where there was none. */
   static Column readingAt(TrainingView view, Column micros) {
     long[] from = new long[view.getReadingsCount()];
     long[] to = new long[from.length];

@@ -26,7 +26,7 @@ import org.apache.parquet.format.Util;
  */
 final class CanonicalParquet {
 
-  /** After the footer: its length, little-endian, and {@code PAR1}. */
+  /** Number of bytes after the footer: its length, little-endian, and {@code PAR1}. */
   private static final int TAIL = 8;
 
   private CanonicalParquet() {}

@@ -257,14 +257,14 @@ final class Plan {
     for (Row row : used.collectAsList()) {
       if (row.isNullAt(0)) {
         console.say(
-            "%s: %,d rows are from times at which none of it was live; they get nothing of it",
+            "%s: %,d rows are from times at which none of it was released; they get nothing of it",
             view.name(), row.getLong(1));
         continue;
       }
       Released release = releases.get(row.getInt(0));
       if (table.iceberg().snapshot(release.snapshotId()) == null) {
         throw new TarnException(
-            "version %s of '%s' was live from %s to %s, and its snapshot %d has expired: what %,d rows of the spine were served can't be read any more; leave them out"
+            "version %s of '%s' was released from %s to %s, and its snapshot %d has expired: what %,d rows of the spine were served can't be read any more; leave them out"
                 .formatted(
                     release.version(),
                     view.name(),

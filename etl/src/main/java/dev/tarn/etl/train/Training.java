@@ -104,7 +104,7 @@ public final class Training {
     boolean isServed = isServed(line);
     if (isServed && (line.has("at") || !line.byView("at").isEmpty())) {
       throw new UsageException(
-          "at= pins what is read, and as=served reads what was live: give one of the two");
+          "at= pins what is read, and as=served reads what was released: give one of the two");
     }
     Entity entity = definitions.service(request.service()).entity();
     String time = line.optional("time").orElse(TIME);

@@ -25,7 +25,7 @@ class BuildKillIT {
   private static final int KILLS = 8;
   private static final int FEWEST_KILLS = 4;
 
-  /** On a slow machine fewer kills must do. */
+  /** Time after which fewer kills are enough, for slow machines. */
   private static final Duration LONG_ENOUGH = Duration.ofSeconds(60);
 
   private static final int LONGEST_DELAY_MILLIS = 4_000;

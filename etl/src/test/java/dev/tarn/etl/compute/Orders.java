@@ -45,7 +45,7 @@ final class Orders {
       }
       """;
 
-  /** What a failed build must leave as it was. */
+  /** The state that a failed build must leave as it was. */
   record State(long snapshotId, List<String> rows, String schema, Set<String> refs) {}
 
   private final Workbench bench = new Workbench();

@@ -12,7 +12,10 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 
-/** What a build is given and can't use: it says what and where, and main stays as it was. */
+/**
+ * Builds that are given something they can't use: they say what and where, and main stays as it
+ * was.
+ */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class TestBadBuilds {
 

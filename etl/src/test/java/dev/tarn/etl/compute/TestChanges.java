@@ -25,7 +25,7 @@ import org.apache.spark.sql.types.DataTypes;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** What a table with history {@code changes} stores, and what is read of it. */
+/** Checks what a table with history {@code changes} stores, and what a reader gets from it. */
 class TestChanges {
 
   private static final String JAN_1 = "2026-01-01T00:00:00Z";

@@ -59,7 +59,7 @@ class TestChangesLikeFull {
   private final TwoHistories histories =
       new TwoHistories("{ name = user_id, type = bigint }, { name = region, type = string }");
 
-  /** What the last build was given, by entity. */
+  /** The rows of the last build, by entity. */
   private Map<String, String> lastGiven = Map.of();
 
   @Test
@@ -178,7 +178,7 @@ class TestChangesLikeFull {
     }
   }
 
-  /** Of each name that is there for both views. */
+  /** Asserts that both views have the same rows under each name. */
   private static Map<String, List<String>> assertSame(Map<String, Dataset<Row>> rows) {
     Map<String, List<String>> text = TwoHistories.text(rows);
     for (String name : text.keySet()) {
@@ -187,7 +187,7 @@ class TestChangesLikeFull {
     return text;
   }
 
-  /** Of all as-ofs, since one that is built late changes what the next has to say. */
+  /** Asserts this for all as-ofs, since one that is built late changes what the next one stores. */
   private void assertStoresOnlyWhatChanged(
       SortedMap<Instant, Map<String, String>> given, Build.AsOfOutcome outcome) {
     Map<Instant, Long> expected = new TreeMap<>();

@@ -15,7 +15,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 
-/** What only the SQL can tell, by {@code validate} and before every build. */
+/** Checks what only the SQL can tell, in {@code validate} and before every build. */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class TestViewQuery {
 

@@ -70,7 +70,7 @@ final class TwoHistories {
             .replace("MORE", more));
   }
 
-  /** What builds give from now on. */
+  /** Sets the rows that builds give from now on. */
   void write(Dataset<Row> rows) {
     rows.coalesce(1).write().mode(SaveMode.Overwrite).parquet(bench.path("given").toString());
   }

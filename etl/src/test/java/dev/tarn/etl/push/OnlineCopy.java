@@ -37,7 +37,7 @@ import org.apache.spark.sql.Row;
 import redis.clients.jedis.Jedis;
 
 /**
- * What a view serves, for tests to compare: read from Redis with nothing but Jedis and the row
+ * Reads what a view answers, for tests to compare: from Redis with nothing but Jedis and the row
  * reader, and from Iceberg with nothing but Spark.
  */
 public final class OnlineCopy {
@@ -87,7 +87,7 @@ public final class OnlineCopy {
     return entries;
   }
 
-  /** What a version's own buckets hold; empty for an entity that an overlay takes away. */
+  /** Reads what a version's own buckets hold; empty for an entity that an overlay removes. */
   private static Map<String, Optional<Entry>> stored(
       Workbench bench, VersionRecord record, String version, int buckets, Timestamp asOf) {
     RedisKeys keys = bench.settings().read(RedisSettings::of).keys();

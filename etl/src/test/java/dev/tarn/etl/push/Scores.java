@@ -46,7 +46,7 @@ public final class Scores {
             .formatted(at, seed, seed, 1 + bytes / 128, bytes, count));
   }
 
-  /** As {@link #write}, by a query of any columns, {@code at} among them. */
+  /** Writes as {@link #write} does, from a query of any columns, {@code at} among them. */
   public static void query(Workbench bench, String sql) {
     bench
         .spark()
@@ -61,7 +61,7 @@ public final class Scores {
     return define(bench, "*", features, more);
   }
 
-  /** As {@link #define(Workbench, String, String)}, with what the SQL selects. */
+  /** Defines as {@link #define(Workbench, String, String)} does, with what the SQL selects. */
   public static Workbench define(Workbench bench, String select, String features, String more) {
     return bench.define(
         "scores.conf",

@@ -11,7 +11,7 @@ import redis.clients.jedis.JedisCluster;
 import redis.clients.jedis.JedisPool;
 import redis.clients.jedis.exceptions.JedisException;
 
-/** What there is in a workbench's Redis, be it one server or a cluster. */
+/** Lists the keys in a workbench's Redis, be it one server or a cluster. */
 final class StoredKeys implements AutoCloseable {
 
   private final Jedis single;

@@ -228,7 +228,7 @@ class TestDeltaPush {
         .formatted(bench.path("scores"), history, features);
   }
 
-  /** So many users, the first {@code changed} of them with values of their own. */
+  /** Writes {@code count} users, the first {@code changed} of them with values of their own. */
   private static void users(Workbench bench, String at, int count, int changed) {
     Scores.query(
         bench,

@@ -23,7 +23,7 @@ import redis.clients.jedis.Jedis;
 import redis.clients.jedis.Protocol;
 import redis.embedded.RedisServer;
 
-/** What a push may take of Redis: speed, memory, commands, and for how long. */
+/** Checks what a push may take from Redis: speed, memory, commands, and for how long. */
 class TestLimits {
 
   private static final String VIEW = "score";
@@ -203,7 +203,7 @@ class TestLimits {
     return number(jedis.info("memory"), "used_memory:(\\d+)");
   }
 
-  /** How often a command was done. */
+  /** Counts the calls of a command. */
   private static long calls(Jedis jedis, String command) {
     return number(jedis.info("commandstats"), "cmdstat_" + command + ":calls=(\\d+)");
   }

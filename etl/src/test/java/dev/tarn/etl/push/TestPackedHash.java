@@ -17,7 +17,7 @@ import redis.clients.jedis.params.RestoreParams;
 
 class TestPackedHash {
 
-  /** Where the ways to write a length begin and end. */
+  /** Lengths at which the ways to write a length begin and end. */
   private static final int[] LENGTHS = {
     0, 1, 62, 63, 64, 65, 252, 253, 254, 255, 16_383, 16_384, 70_000
   };
@@ -165,7 +165,7 @@ class TestPackedHash {
     return jedis;
   }
 
-  /** Of every byte there is. */
+  /** Makes a text that may have any byte. */
   private static String text(Random random, int length) {
     return latin(bytes(random, length));
   }

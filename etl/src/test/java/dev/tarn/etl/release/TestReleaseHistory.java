@@ -84,7 +84,7 @@ class TestReleaseHistory {
     assertGapless(rows, VIEW);
     assertThat(bench.versions().events()).isEmpty();
 
-    // What was live when: the question that the table is for.
+    // This asks what was released when: the question that the table is for.
     assertThat(
             bench
                 .spark()

@@ -107,7 +107,7 @@ class TestCanonicalParquet {
     return changed.toByteArray();
   }
 
-  /** Of each column of each row group. */
+  /** Lists the encodings of each column of each row group. */
   private static List<List<Encoding>> encodings(FileMetaData metadata) {
     return metadata.getRow_groups().stream()
         .flatMap(group -> group.getColumns().stream())

@@ -11,7 +11,9 @@ import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.junit.jupiter.api.Test;
 
-/** What the filter lets go is lost to a training set, and what it lets through costs a shuffle. */
+/**
+ * Checks the filter: what it drops is lost to a training set, and what it keeps costs a shuffle.
+ */
 class TestIsOneOf {
 
   private static final long COUNT = 50_000;

@@ -184,7 +184,7 @@ class TestTraining {
 
     assertThatThrownBy(() -> join(bench, spine(bench, "(1, '%s')".formatted(first)), "as=served"))
         .isInstanceOf(TarnException.class)
-        .hasMessageContaining("of 'score' was live from " + first)
+        .hasMessageContaining("of 'score' was released from " + first)
         .hasMessageContaining("has expired")
         .hasMessageContaining("1 rows of the spine");
   }

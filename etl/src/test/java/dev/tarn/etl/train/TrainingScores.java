@@ -54,7 +54,7 @@ public final class TrainingScores {
                 .formatted(rows));
   }
 
-  /** What the service's features are for the rows, as text, by options {@code name=value}. */
+  /** Joins the service's features to the rows, as text, by options {@code name=value}. */
   static List<String> join(Workbench bench, Dataset<Row> spine, String... options) {
     return Training.join(bench.spark(), spine, "ranking", settings(bench, options))
         .rows()

@@ -344,7 +344,7 @@ class TestVerify {
     assertThat(verify(bench, VerifyRequest.ALL).record()).isEqualTo(now);
   }
 
-  /** Once what is released is known, and once rows are read. */
+  /** Prunes the version at two moments: when the release is known, and when rows are read. */
   @ParameterizedTest
   @ValueSource(booleans = {false, true})
   void aVersionThatIsPrunedMeanwhileIsSaidToBe(boolean isRead) {
