@@ -80,7 +80,7 @@ class AirflowServer:
                 for part in _PARTS
             ]
         try:
-            eventually("Airflow is up", self._is_up, 120)
+            eventually("Airflow is up", self._is_up)
         except BaseException:
             self.stop()
             raise
