@@ -157,7 +157,7 @@ def bento(target: str, model_file: Path) -> Iterator[str]:
         )
     url = f"http://127.0.0.1:{port}"
     try:
-        until = time.monotonic() + 120
+        until = time.monotonic() + 300
         while not is_ready(url):
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < until, log.read_text()
