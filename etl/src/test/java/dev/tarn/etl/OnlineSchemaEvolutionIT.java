@@ -42,7 +42,7 @@ import org.junit.jupiter.api.Timeout;
  * that snapshot: names, values, statuses and times. What that is, is read before the push, so that
  * no answer is ahead of it.
  */
-@Timeout(value = 5, unit = TimeUnit.MINUTES)
+@Timeout(value = 20, unit = TimeUnit.MINUTES)
 class OnlineSchemaEvolutionIT {
 
   private static final String VIEW = "score";

@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Timeout;
 
 /** The jar on a cluster: a master, two workers, spark-submit from outside of them. */
 @Tag("slow")
-@Timeout(value = 5, unit = TimeUnit.MINUTES)
+@Timeout(value = 20, unit = TimeUnit.MINUTES)
 class StandaloneClusterIT {
 
   private static final int NUMBERS = 100_000;

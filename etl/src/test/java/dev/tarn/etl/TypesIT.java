@@ -67,7 +67,7 @@ import scala.collection.Seq;
  * <p>A failure names its seed; {@code -Dtarn.types.seed=…} tries another one, {@code
  * -Dtarn.types.schemas=…} more or fewer schemas.
  */
-@Timeout(value = 5, unit = TimeUnit.MINUTES)
+@Timeout(value = 20, unit = TimeUnit.MINUTES)
 class TypesIT {
 
   private static final long SEED = Long.getLong("tarn.types.seed", 20_260_105L);

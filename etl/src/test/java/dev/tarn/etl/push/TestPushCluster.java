@@ -20,7 +20,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import redis.clients.jedis.util.JedisClusterCRC16;
 
 /** Pushes into a real Redis Cluster of three masters: spread, moved, failed over. */
-@Timeout(value = 5, unit = TimeUnit.MINUTES)
+@Timeout(value = 20, unit = TimeUnit.MINUTES)
 class TestPushCluster {
 
   private static final String VIEW = "score";

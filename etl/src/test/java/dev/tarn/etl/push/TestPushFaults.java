@@ -33,7 +33,7 @@ import redis.clients.jedis.Jedis;
 import redis.embedded.RedisServer;
 
 /** Whatever happens to a push, what was released is served in full, and nothing else stays. */
-@Timeout(value = 5, unit = TimeUnit.MINUTES)
+@Timeout(value = 20, unit = TimeUnit.MINUTES)
 class TestPushFaults {
 
   private static final String VIEW = "score";
