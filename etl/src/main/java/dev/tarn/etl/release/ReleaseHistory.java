@@ -19,10 +19,10 @@ import java.time.OffsetDateTime;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
-import java.util.stream.Collectors;
 import org.apache.iceberg.DataFile;
 import org.apache.iceberg.FileScanTask;
 import org.apache.iceberg.OverwriteFiles;
@@ -132,7 +132,6 @@ public final class ReleaseHistory {
   private void add(List<ReleaseEvent> releases) {
     table.refresh();
     Optional<Snapshot> before = Optional.ofNullable(table.currentSnapshot());
-    Set<String> known = known(releases);
     List<DataFile> read = new ArrayList<>();
     try (CloseableIterable<FileScanTask> files =
         table.newScan().filter(Expressions.isNull(RETIRED_AT)).planFiles()) {
@@ -140,7 +139,14 @@ public final class ReleaseHistory {
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
-    List<Record> open = new ArrayList<>(Ledger.read(table, Expressions.isNull(RETIRED_AT)));
+    List<Record> open = new ArrayList<>();
+    Set<String> known = new HashSet<>();
+    for (Record record : openOrSince(at(releases.get(0)))) {
+      known.add(key(record));
+      if (record.getField(RETIRED_AT) == null) {
+        open.add(record);
+      }
+    }
     List<Record> closed = new ArrayList<>();
     for (ReleaseEvent release : releases) {
       if (known.contains(key(release.getFeatureView(), release.getVersion(), at(release)))) {
@@ -168,18 +174,20 @@ public final class ReleaseHistory {
     change.commit();
   }
 
-  /** The {@link #key} of each release that the table has, of those since the first of these. */
-  private Set<String> known(List<ReleaseEvent> releases) {
-    OffsetDateTime first = at(releases.get(0));
-    return Ledger.read(table, Expressions.greaterThanOrEqual(RELEASED_AT, first.toString()))
-        .stream()
-        .map(
-            record ->
-                key(
-                    (String) record.getField(VIEW),
-                    (String) record.getField(VERSION),
-                    (OffsetDateTime) record.getField(RELEASED_AT)))
-        .collect(Collectors.toSet());
+  /** The rows that may be closed now, and those of the releases that may be known already. */
+  private List<Record> openOrSince(OffsetDateTime first) {
+    return Ledger.read(
+        table,
+        Expressions.or(
+            Expressions.isNull(RETIRED_AT),
+            Expressions.greaterThanOrEqual(RELEASED_AT, first.toString())));
+  }
+
+  private static String key(Record record) {
+    return key(
+        (String) record.getField(VIEW),
+        (String) record.getField(VERSION),
+        (OffsetDateTime) record.getField(RELEASED_AT));
   }
 
   private static String key(String view, String version, OffsetDateTime releasedAt) {
