@@ -47,8 +47,8 @@ public final class TrainJob {
       try (Pulse pulse = TaskProgress.show(lake, console, "train")) {
         set =
             isAgain
-                ? training.again(line, Optional.empty())
-                : training.join(line, Optional.empty());
+                ? training.setAgain(line, Optional.empty())
+                : training.newSet(line, Optional.empty());
         set.save(out, overwrite);
       }
       double seconds = Duration.between(start, Instant.now()).toMillis() / 1e3;

@@ -31,6 +31,9 @@ import org.apache.spark.sql.SparkSession;
  */
 public final class Training {
 
+  // PySpark's gateway calls a method by its name alone and may find any of that name, so no other
+  // method may be called join or again.
+
   /** The time column of a spine whose user does not name another. */
   private static final String TIME = "event_timestamp";
 
@@ -67,7 +70,7 @@ public final class Training {
     }
     Settings settings = Settings.load(line);
     return new Training(Lake.attach(spark, settings), settings, Console.silent())
-        .join(line, Optional.of(spine));
+        .newSet(line, Optional.of(spine));
   }
 
   /**
@@ -83,7 +86,7 @@ public final class Training {
     CommandLine line = line(all);
     Settings settings = Settings.load(line);
     return new Training(Lake.attach(spark, settings), settings, Console.silent())
-        .again(line, Optional.empty());
+        .setAgain(line, Optional.empty());
   }
 
   private static CommandLine line(Map<String, String> options) {
@@ -93,7 +96,7 @@ public final class Training {
   }
 
   /** Joins a new set. The spine is the one that is given, or that of {@code spine=}. */
-  public TrainingSet join(CommandLine line, Optional<Dataset<Row>> given) {
+  public TrainingSet newSet(CommandLine line, Optional<Dataset<Row>> given) {
     Definitions definitions = Definitions.load(settings);
     Plan.TrainRequest request =
         new Plan.TrainRequest(
@@ -124,7 +127,7 @@ public final class Training {
    * Makes a set again from its manifest, with the spine that the manifest names, one that is given,
    * or one at another place.
    */
-  public TrainingSet again(CommandLine line, Optional<Dataset<Row>> given) {
+  public TrainingSet setAgain(CommandLine line, Optional<Dataset<Row>> given) {
     for (String argument : List.of("service", "time", "at", "as", "vectors")) {
       if (line.has(argument) || !line.byView(argument).isEmpty()) {
         throw new UsageException(

@@ -20,7 +20,7 @@ public record TrainingRows(Dataset<Row> rows, List<FittedOn> fittedOn) {
 
   /** The rows of {@code spine=} that {@code where=} holds for, joined as {@code train} does. */
   public static TrainingRows of(CommandLine line, Lake lake, Settings settings, Console console) {
-    TrainingSet set = new Training(lake, settings, console).join(line, Optional.empty());
+    TrainingSet set = new Training(lake, settings, console).newSet(line, Optional.empty());
     return new TrainingRows(
         set.withoutDefaults(),
         set.stored().getViewsList().stream()
