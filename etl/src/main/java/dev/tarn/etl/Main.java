@@ -7,6 +7,7 @@ import dev.tarn.etl.console.CommandRun;
 import dev.tarn.etl.console.Console;
 import dev.tarn.etl.job.BuildJob;
 import dev.tarn.etl.job.DemoJob;
+import dev.tarn.etl.job.DropJob;
 import dev.tarn.etl.job.ExpireJob;
 import dev.tarn.etl.job.FitJob;
 import dev.tarn.etl.job.GetJob;
@@ -18,6 +19,7 @@ import dev.tarn.etl.job.UnpinJob;
 import dev.tarn.etl.job.ValidateJob;
 import dev.tarn.etl.job.VerifyJob;
 import dev.tarn.etl.job.VersionsJob;
+import dev.tarn.etl.job.WithdrawJob;
 import dev.tarn.etl.local.LocalRedis;
 import java.util.function.Function;
 
@@ -51,6 +53,8 @@ public final class Main {
       case ROLLBACK -> RollbackJob.run(line, settings, console);
       case UNPIN -> UnpinJob.run(line, settings, console);
       case VERSIONS -> VersionsJob.run(line, settings, console);
+      case WITHDRAW -> WithdrawJob.run(line, settings, console);
+      case DROP -> DropJob.run(line, settings, console);
       case EXPIRE -> ExpireJob.run(line, settings, console);
       case TRAIN -> TrainJob.run(line, settings, console);
       case MANIFESTS -> ManifestsJob.list(line, settings, console);

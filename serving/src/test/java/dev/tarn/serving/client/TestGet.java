@@ -46,6 +46,33 @@ class TestGet extends ServingTest {
   }
 
   @Test
+  void eachValueHasTheAgeOfTheRowOfItsOwnView() throws InterruptedException {
+    pushes
+        .view("profile", "user")
+        .feature("country", Kind.KIND_STRING)
+        .feature("born", Kind.KIND_BIGINT)
+        .asOf(pushes.asOf().minus(Duration.ofDays(40)))
+        .row("u1", "FR", 1990L)
+        .write("v1");
+    pushes.release("profile", "v1");
+
+    soon()
+        .untilAsserted(
+            () ->
+                assertThat(get("ids=u1").lines().map(String::strip))
+                    .anySatisfy(line -> assertThat(line).matches("u1 +amount .*PRESENT +\\d+m\\d+s"))
+                    .anySatisfy(line -> assertThat(line).matches("u1 +born .*PRESENT +40d0h"))
+                    .anySatisfy(
+                        line ->
+                            assertThat(line).matches("u1 +activity.country .*_VALUE +\\d+m\\d+s"))
+                    .anySatisfy(
+                        line -> assertThat(line).matches("u1 +profile.country .*PRESENT +40d0h")));
+    assertThat(get("ids=u1", "features=amount,born").lines().map(String::strip))
+        .anySatisfy(line -> assertThat(line).matches("u1 +amount .*PRESENT +\\d+m\\d+s"))
+        .anySatisfy(line -> assertThat(line).matches("u1 +born .*PRESENT +40d0h"));
+  }
+
+  @Test
   void anAnswerMayBeJson() throws InterruptedException, InvalidProtocolBufferException {
     Struct.Builder answer = Struct.newBuilder();
     JsonFormat.parser().merge(get("ids=u1", "features=activity.amount", "format=json"), answer);
