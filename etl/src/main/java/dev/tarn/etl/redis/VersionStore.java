@@ -246,10 +246,16 @@ public final class VersionStore {
 
   /** The entities of all views that are released. */
   public Set<String> releasedEntities() {
-    Set<String> entities = new TreeSet<>();
-    releases()
-        .keySet()
-        .forEach(view -> releasedRecord(view).ifPresent(record -> entities.add(record.getEntity())));
+    return new TreeSet<>(entities(releases()).values());
+  }
+
+  /** The entity of each view, in the version that is released. */
+  private Map<String, String> entities(Map<String, Release> releases) {
+    Map<String, String> entities = new TreeMap<>();
+    releases.forEach(
+        (view, release) ->
+            record(view, release.version())
+                .ifPresent(record -> entities.put(view, record.getEntity())));
     return entities;
   }
 
@@ -453,7 +459,7 @@ public final class VersionStore {
   public boolean withdraw(String view, Supplier<Optional<ReleaseEvent>> event) {
     while (true) {
       Map<String, Release> seen = releases();
-      Optional<String> entity = entityOfNoOther(view, seen.keySet());
+      Optional<String> entity = entityOfNoOther(view, seen);
       List<String> values = new ArrayList<>();
       values.add(keys.releasedChannel());
       values.add(view);
@@ -480,14 +486,11 @@ public final class VersionStore {
     }
   }
 
-  /** The entity of a released view, if no other released view has it. */
-  public Optional<String> entityOfNoOther(String view, Set<String> released) {
-    Optional<String> entity = releasedRecord(view).map(VersionRecord::getEntity);
-    boolean isShared =
-        released.stream()
-            .filter(other -> !other.equals(view))
-            .anyMatch(other -> releasedRecord(other).map(VersionRecord::getEntity).equals(entity));
-    return isShared ? Optional.empty() : entity;
+  /** The entity of a released view, if no other view of these releases has it. */
+  public Optional<String> entityOfNoOther(String view, Map<String, Release> releases) {
+    Map<String, String> others = entities(releases);
+    Optional<String> entity = Optional.ofNullable(others.remove(view));
+    return entity.filter(own -> !others.containsValue(own));
   }
 
   /**
@@ -598,10 +601,8 @@ public final class VersionStore {
     if (releases.isEmpty() || !places().isEmpty()) {
       return;
     }
-    for (String view : releases.keySet()) {
-      releasedRecord(view)
-          .ifPresent(
-              record -> atControl(jedis -> jedis.hset(keys.entities(), record.getEntity(), "0")));
+    for (String entity : entities(releases).values()) {
+      atControl(jedis -> jedis.hset(keys.entities(), entity, "0"));
     }
   }
 

@@ -106,7 +106,7 @@ public final class Withdrawal {
           "feature services that have features of it will be refused: "
               + String.join(", ", services));
     }
-    Optional<String> entity = versions.entityOfNoOther(view, releases.keySet());
+    Optional<String> entity = versions.entityOfNoOther(view, releases);
     if (entity.isPresent() && versions.firstEntity().equals(entity)) {
       versions
           .firstEntityWithout(entity.get())
