@@ -31,13 +31,6 @@ public final class AuditBranches {
     this.table = features.iceberg();
   }
 
-  /** Makes a branch for one attempt. */
-  public String create(Instant asOf) {
-    String branch = PREFIX + "drop_" + asOf.toEpochMilli() + "_" + System.nanoTime();
-    features.refs().change(refs -> refs.createBranch(branch));
-    return branch;
-  }
-
   /**
    * Moves main to a branch, which ends with that, in one commit. The as-ofs go to the table's
    * properties as well: see {@link SnapshotAsOfs}.
