@@ -17,9 +17,11 @@ import java.util.List;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import org.apache.iceberg.HasTableOperations;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** A build that is killed, at whatever moment, has published all of its as-of or nothing. */
+@Tag("slow")
 class BuildKillIT {
 
   private static final int KILLS = 8;
