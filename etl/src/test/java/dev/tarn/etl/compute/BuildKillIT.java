@@ -25,11 +25,13 @@ import java.util.concurrent.TimeUnit;
 import org.apache.iceberg.HasTableOperations;
 import org.apache.iceberg.TableMetadata;
 import org.apache.spark.sql.Row;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** A build that is killed, at whatever moment, has published all of its as-of or nothing. */
+@Tag("slow")
 class BuildKillIT {
 
   private static final List<String> AS_OFS = List.of(JAN_2, JAN_3, "2026-01-03T00:00:00.500Z");
