@@ -15,7 +15,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
 import org.apache.iceberg.Snapshot;
-import org.apache.iceberg.exceptions.CommitFailedException;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.functions;
@@ -92,10 +91,7 @@ public final class Drop {
     boolean isPublished = false;
     try {
       // What the branch was made of, and not main, which may have moved on.
-      Snapshot base = table.iceberg().snapshot(branch);
-      if (base == null) {
-        throw new CommitFailedException("branch %s was removed", branch);
-      }
+      Snapshot base = table.iceberg().snapshot(Build.head(table, branch));
       long rows = rows(base, asOf);
       String branchName = table.sqlName() + ".branch_" + branch;
       Map<String, String> summary = new HashMap<>();
@@ -116,7 +112,7 @@ public final class Drop {
         // No row, but the snapshot that is published.
         Build.append(stored.limit(0), branchName, summary);
       }
-      long snapshotId = table.refs().all().get(branch).snapshotId();
+      long snapshotId = Build.head(table, branch);
       table.audits().publish(branch, snapshotId);
       isPublished = true;
       return new Dropped(rows, snapshotId);
