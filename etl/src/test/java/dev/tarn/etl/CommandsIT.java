@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.tarn.etl.Shell.Result;
 import java.io.IOException;
 import java.nio.file.Files;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -60,7 +59,8 @@ class CommandsIT {
     Story story = new Story(bench, Map.of("SPARK_HOME", StockSpark.home().toString()));
     story.tellOfVersions();
     story.tellOfTheEnd();
-    Result failing = Shell.tarn(bench, story.environment, "build", "view=squres", "as-of=2026-01-01");
+    Result failing =
+        Shell.tarn(bench, story.environment, "build", "view=squres", "as-of=2026-01-01");
     assertThat(failing.output()).contains("did you mean 'squares'?");
     assertThat(failing.status()).isEqualTo(2);
     Set<String> helped = helped();
@@ -120,8 +120,7 @@ class CommandsIT {
       assertThat(run("verify", "view=squares", "report=" + bench.path("report.html")))
           .contains("all of them equal, bit for bit");
       assertThat(run("fit", "service=fitted")).contains("is fitted, and the servers know");
-      assertThat(
-              run("train", "spine=" + bench.path("spine.csv"), "service=model", "out=" + set()))
+      assertThat(run("train", "spine=" + bench.path("spine.csv"), "service=model", "out=" + set()))
           .contains("1 row in ");
     }
 

@@ -44,10 +44,7 @@ public final class AnswerPrinter {
    * @param views the view of each feature, by plain name; needed only where several views answered
    */
   public static String table(
-      GetOnlineFeaturesResponse answer,
-      List<String> ids,
-      Instant now,
-      Map<String, String> views) {
+      GetOnlineFeaturesResponse answer, List<String> ids, Instant now, Map<String, String> views) {
     TextTable versions =
         new TextTable("feature view", "version", "snapshot id", "as-of", "released at");
     for (ViewVersion version : answer.getVersionsList()) {
@@ -68,7 +65,12 @@ public final class AnswerPrinter {
       }
       for (String name : names) {
         Value value = set.getFeaturesOrDefault(name, null);
-        values.row(id, name, value == null ? "-" : text(value), status(set, name), age(answer, set, name, views, now));
+        values.row(
+            id,
+            name,
+            value == null ? "-" : text(value),
+            status(set, name),
+            age(answer, set, name, views, now));
       }
     }
     String stale =

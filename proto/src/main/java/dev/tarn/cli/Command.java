@@ -109,7 +109,9 @@ public enum Command {
   GET(
       "look up entities on the server, or in Iceberg with snapshot=",
       required("ids", "entity ids, separated by commas; or [\"a,b\", \"c\"]"),
-      optional("entity", "the entity of the ids (default: serving.default-entity, or the one released first)"),
+      optional(
+          "entity",
+          "the entity of the ids (default: serving.default-entity, or the one released first)"),
       optional("features", "names of features, separated by commas (default: all)"),
       optional("view", "with snapshot=: the feature view"),
       optional("snapshot", "an Iceberg snapshot id or tag to answer from, in place of the server"),

@@ -101,8 +101,8 @@ final class Changes {
   }
 
   /**
-   * The records of the {@link #touched} as-ofs once this one is gone: how the as-of after it differs
-   * from the one before it.
+   * The records of the {@link #touched} as-ofs once this one is gone: how the as-of after it
+   * differs from the one before it.
    */
   Dataset<Row> recordsWithout(Instant asOf) {
     Optional<Instant> before = asOfs.before(asOf);
@@ -154,9 +154,7 @@ final class Changes {
     }
     return packed(rowsBefore, BEFORE)
         .join(
-            packed(rowsAfter, AFTER),
-            JavaConverters.asScalaBuffer(keyNames).toSeq(),
-            "full_outer")
+            packed(rowsAfter, AFTER), JavaConverters.asScalaBuffer(keyNames).toSeq(), "full_outer")
         .filter(functions.not(isSame))
         .select(columns.toArray(new Column[0]));
   }

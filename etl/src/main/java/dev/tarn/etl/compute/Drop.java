@@ -125,10 +125,7 @@ public final class Drop {
 
   /** All rows of a snapshot, by their field ids under the schema of now. */
   private Dataset<Row> stored(Snapshot snapshot) {
-    return lake.spark()
-        .read()
-        .option("snapshot-id", snapshot.snapshotId())
-        .table(table.sqlName());
+    return lake.spark().read().option("snapshot-id", snapshot.snapshotId()).table(table.sqlName());
   }
 
   private long rows(Snapshot snapshot, Instant asOf) {
@@ -166,6 +163,8 @@ public final class Drop {
                 newest.isEmpty()
                     ? ", nor of any other as-of"
                     : "; its newest as-ofs are "
-                        + newest.stream().map(Instant::toString).collect(Collectors.joining(", "))));
+                        + newest.stream()
+                            .map(Instant::toString)
+                            .collect(Collectors.joining(", "))));
   }
 }

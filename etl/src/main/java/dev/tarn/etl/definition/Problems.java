@@ -35,8 +35,6 @@ public final class Problems {
             .toList();
     throw new UsageException(
         "%s in the definitions\n  %s"
-            .formatted(
-                Plural.of(lines.size(), "problem"),
-                String.join("\n  ", lines)));
+            .formatted(Plural.of(lines.size(), "problem"), String.join("\n  ", lines)));
   }
 }

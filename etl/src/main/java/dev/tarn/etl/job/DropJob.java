@@ -56,7 +56,8 @@ public final class DropJob {
     try (Lake lake = Lake.open(settings)) {
       FeatureTable table =
           FeatureTable.find(lake.catalog(), name)
-              .orElseThrow(() -> new UsageException("nothing has been built of '%s'".formatted(name)));
+              .orElseThrow(
+                  () -> new UsageException("nothing has been built of '%s'".formatted(name)));
       refuseWhatSetsNeed(lake, table);
       Drop drop = new Drop(lake, view, table, console);
       long rows;
@@ -107,7 +108,8 @@ public final class DropJob {
               released.equals(Optional.of(record.getVersion()))
                   ? "%1$s: version %2$s is released and was made with it: lookups find that until the next ./tarn push view=%1$s"
                   : "%1$s: version %2$s is kept and was made with it: a rollback to it would bring that back",
-              name, record.getVersion());
+              name,
+              record.getVersion());
         }
       }
     } catch (TarnException e) {

@@ -140,8 +140,7 @@ public final class RollbackJob {
   private static void requirePublished(String view, String snapshot, Settings settings) {
     try (IcebergCatalog catalog = IcebergCatalog.open(settings)) {
       FeatureTable.find(catalog, view)
-          .orElseThrow(
-              () -> new UsageException("nothing has been built of '%s'".formatted(view)))
+          .orElseThrow(() -> new UsageException("nothing has been built of '%s'".formatted(view)))
           .published(snapshot);
     }
   }

@@ -18,7 +18,8 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * The command {@code versions}: what is released, kept and pinned, since when and of which snapshot.
+ * The command {@code versions}: what is released, kept and pinned, since when and of which
+ * snapshot.
  */
 public final class VersionsJob {
 

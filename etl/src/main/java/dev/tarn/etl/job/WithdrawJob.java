@@ -33,8 +33,7 @@ public final class WithdrawJob {
         console.say("%s: is withdrawn. ./tarn push view=%s would release it again", view, view);
       }
       if (asJson) {
-        List<String> gone =
-            withdrawal.versions().stream().map(VersionRecord::getVersion).toList();
+        List<String> gone = withdrawal.versions().stream().map(VersionRecord::getVersion).toList();
         console.result(Json.of(new WithdrawResult(view, !isDryRun, gone)));
       }
     }

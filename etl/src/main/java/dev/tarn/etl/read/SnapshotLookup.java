@@ -35,8 +35,9 @@ import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 
 /**
- * Answers lookups from a snapshot in Iceberg, as the server does that has released this snapshot, or
- * as it would now: with the max age and the defaults of its last release, or else of the definition.
+ * Answers lookups from a snapshot in Iceberg, as the server does that has released this snapshot,
+ * or as it would now: with the max age and the defaults of its last release, or else of the
+ * definition.
  */
 public final class SnapshotLookup {
 
@@ -109,8 +110,7 @@ public final class SnapshotLookup {
             .orElseGet(() -> Rules.of(view));
     GetOnlineFeaturesResponse.Builder answer = GetOnlineFeaturesResponse.newBuilder();
     for (String id : ids) {
-      answer.putResults(
-          id, featureSet(view, rules, columns, Optional.ofNullable(current.get(id))));
+      answer.putResults(id, featureSet(view, rules, columns, Optional.ofNullable(current.get(id))));
     }
     return answer
         .addVersions(

@@ -395,7 +395,8 @@ public final class VersionStore {
   /** The definitions of feature services, in order of name. */
   public List<StoredService> services() {
     List<StoredService> services = new ArrayList<>();
-    new TreeMap<>(atControl(jedis -> jedis.hgetAll(keys.services())))
+    Map<String, String> texts = atControl(jedis -> jedis.hgetAll(keys.services()));
+    new TreeMap<>(texts)
         .forEach(
             (name, json) -> {
               try {

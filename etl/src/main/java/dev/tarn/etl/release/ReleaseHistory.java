@@ -116,9 +116,10 @@ public final class ReleaseHistory {
   public static Optional<VersionRecord> lastRecord(
       IcebergCatalog catalog, String view, long snapshotId, Optional<String> version) {
     return new Ledger(catalog, Ledger.RELEASES, SCHEMA)
-        .read(
-            Expressions.and(
-                Expressions.equal(VIEW, view), Expressions.equal(SNAPSHOT_ID, snapshotId))).stream()
+            .read(
+                Expressions.and(
+                    Expressions.equal(VIEW, view), Expressions.equal(SNAPSHOT_ID, snapshotId)))
+            .stream()
             .map(ReleaseHistory::released)
             .filter(released -> version.isEmpty() || version.get().equals(released.version()))
             .max(Comparator.comparing(Released::releasedAt))
@@ -183,8 +184,7 @@ public final class ReleaseHistory {
       for (Record record : List.copyOf(open)) {
         // A withdrawal that another job has taken before must not end a later release.
         boolean isLater =
-            isWithdrawal
-                && ((OffsetDateTime) record.getField(RELEASED_AT)).isAfter(at(release));
+            isWithdrawal && ((OffsetDateTime) record.getField(RELEASED_AT)).isAfter(at(release));
         if (record.getField(VIEW).equals(release.getFeatureView()) && !isLater) {
           open.remove(record);
           Record ended = record.copy();

@@ -46,8 +46,7 @@ class TestDropJob {
                 .formatted(bench.lake().sqlName("score"), TUESDAY, MONDAY));
     assertThat(bench.run("drop", "view=scor", "as-of=2026-01-06")).isEqualTo(2);
     assertThat(bench.output()).contains("did you mean 'score'?");
-    assertThat(
-            bench.run("drop", "view=score", "as-of=2026-01-06", "dry-run=true", "format=json"))
+    assertThat(bench.run("drop", "view=score", "as-of=2026-01-06", "dry-run=true", "format=json"))
         .isZero();
     assertThat(bench.output())
         .contains(

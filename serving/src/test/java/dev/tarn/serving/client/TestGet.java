@@ -1,5 +1,6 @@
 package dev.tarn.serving.client;
 
+import static dev.tarn.serving.ServerFixture.soon;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -14,6 +15,7 @@ import dev.tarn.manifest.FeatureType.Kind;
 import dev.tarn.row.Values;
 import dev.tarn.serving.RedisFixture;
 import dev.tarn.serving.ServingTest;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
@@ -60,7 +62,8 @@ class TestGet extends ServingTest {
         .untilAsserted(
             () ->
                 assertThat(get("ids=u1").lines().map(String::strip))
-                    .anySatisfy(line -> assertThat(line).matches("u1 +amount .*PRESENT +\\d+m\\d+s"))
+                    .anySatisfy(
+                        line -> assertThat(line).matches("u1 +amount .*PRESENT +\\d+m\\d+s"))
                     .anySatisfy(line -> assertThat(line).matches("u1 +born .*PRESENT +40d0h"))
                     .anySatisfy(
                         line ->
