@@ -168,6 +168,7 @@ class TestRollbackJob {
     OnlineCopy.assertServedAsInIceberg(bench, VIEW);
     OnlineCopy.assertNoForeignKeys(bench, VIEW);
     Release released = bench.versions().released(VIEW).orElseThrow();
+    bench.output();
     assertThat(bench.run("rollback", "view=score", "snapshot=12345")).isEqualTo(2);
     assertThat(bench.output())
         .contains("snapshot=12345: ")
