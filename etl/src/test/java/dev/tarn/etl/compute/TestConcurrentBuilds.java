@@ -80,7 +80,7 @@ class TestConcurrentBuilds {
     assertThat(once).hasSize(2).anyMatch(row -> row.endsWith("2,30.0]"));
     assertThat(orders.state().refs()).containsExactly("main");
 
-    orders.define("sum(amount)", "-sum(amount)");
+    orders.define("sum(amount)", "-sum(amount)", "checks {}", "history = " + history);
     buildAtOnce(orders, JAN_3, JAN_3, JAN_3);
     assertThat(orders.rows())
         .containsExactlyElementsOf(once.stream().map(row -> negated(row)).toList());
