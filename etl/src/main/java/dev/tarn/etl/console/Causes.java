@@ -2,6 +2,7 @@ package dev.tarn.etl.console;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /** Says in one line why something failed, where exceptions wrap each other many times over. */
 public final class Causes {
@@ -26,7 +27,12 @@ public final class Causes {
 
   /** Tells whether any of the causes is of this class. */
   public static boolean has(Throwable failure, Class<? extends Throwable> kind) {
-    return causes(failure).stream().anyMatch(kind::isInstance);
+    return find(failure, kind).isPresent();
+  }
+
+  /** The outermost cause of this class. */
+  public static <T extends Throwable> Optional<T> find(Throwable failure, Class<T> kind) {
+    return causes(failure).stream().filter(kind::isInstance).map(kind::cast).findFirst();
   }
 
   private static List<Throwable> causes(Throwable failure) {
