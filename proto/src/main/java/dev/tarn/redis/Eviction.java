@@ -42,7 +42,8 @@ public record Eviction(String policy, long maxMemory) {
                 server,
                 policy,
                 maxMemory > 0
-                    ? String.format(Locale.ROOT, "when maxmemory (%,d bytes) is reached,", maxMemory)
+                    ? String.format(
+                        Locale.ROOT, "when maxmemory (%,d bytes) is reached,", maxMemory)
                     : "once a maxmemory is set and reached,"));
   }
 

@@ -23,7 +23,8 @@ class TestEviction {
   @Test
   void withoutALimitItIsWarnedOfTheDayThatThereIsOne() {
     assertThat(Eviction.of(info("allkeys-lru", 0)).warning("redis:6379").orElseThrow())
-        .contains("maxmemory-policy = allkeys-lru: once a maxmemory is set and reached, it removes");
+        .contains(
+            "maxmemory-policy = allkeys-lru: once a maxmemory is set and reached, it removes");
   }
 
   @ParameterizedTest

@@ -28,8 +28,7 @@ public final class ExpireJob {
     Collection<FeatureView> views =
         line.has("view") ? List.of(definitions.view(line.text("view"))) : definitions.views();
     RedisServers redis = RedisServers.connect(settings);
-    new Rights(redis)
-        .check(Rights.Job.EXPIRE, views.stream().map(FeatureView::name).toList());
+    new Rights(redis).check(Rights.Job.EXPIRE, views.stream().map(FeatureView::name).toList());
     Duration orphans =
         olderThan.compareTo(Expire.LONGEST_BUILD) > 0 ? olderThan : Expire.LONGEST_BUILD;
     try (Lake lake = Lake.open(settings)) {

@@ -27,11 +27,7 @@ final class Planning {
   private final Console console;
 
   Planning(
-      Lake lake,
-      VersionStore versions,
-      StoredRows stored,
-      PushSettings settings,
-      Console console) {
+      Lake lake, VersionStore versions, StoredRows stored, PushSettings settings, Console console) {
     this.lake = lake;
     this.versions = versions;
     this.stored = stored;
@@ -64,9 +60,7 @@ final class Planning {
     Snapshot snapshot =
         request.snapshotOrTag().map(table::published).orElseGet(() -> table.main().orElseThrow());
     VersionRecord wanted = VersionRecords.of(view, table, snapshot);
-    if (isWhole
-        && released.isPresent()
-        && VersionRecords.sameAnswers(released.get(), wanted)) {
+    if (isWhole && released.isPresent() && VersionRecords.sameAnswers(released.get(), wanted)) {
       outcomes.releasedAlready(released.get());
       for (String service : versions.storeServices(view.name(), services)) {
         console.say("feature service %s is stored anew", service);
@@ -135,7 +129,7 @@ final class Planning {
     if (base.isEmpty()) {
       if (mode == Mode.DELTA) {
         throw new TarnException(
-            "%s: nothing whole is released that a delta could be laid over; push it with mode=full first"
+            "%s: nothing is released that a delta could be laid over; push it with mode=full first"
                 .formatted(view.name()));
       }
       return Optional.empty();

@@ -232,7 +232,10 @@ public final class Push {
       for (Map.Entry<FeatureView, String> entry : lost.entrySet()) {
         FeatureView view = entry.getKey();
         boolean isReleased =
-            versions.released(view.name()).map(Release::version).equals(Optional.of(entry.getValue()));
+            versions
+                .released(view.name())
+                .map(Release::version)
+                .equals(Optional.of(entry.getValue()));
         if (!isReleased) {
           retention.removeLost(
               view.name(), entry.getValue(), tables.get(view), history, settings.grace());

@@ -59,7 +59,7 @@ public final class StoredRows {
   /**
    * Counts a sample of a version's rows, and of those of its base.
    *
-   * @return what is missing; empty: nothing of what was counted
+   * @return what is missing; empty: nothing of what was counted, or the user may not read rows
    */
   public Optional<String> loss(VersionRecord version) {
     Optional<String> own = lossOfOwn(version);
@@ -82,7 +82,16 @@ public final class StoredRows {
     int samples = Math.max(1, version.getSampleRowsCount());
     int sample = ThreadLocalRandom.current().nextInt(samples);
     long written = samples == 1 ? ownRows(version) : version.getSampleRows(sample);
-    long found = count(version, sample, samples);
+    long found;
+    try {
+      found = count(version, sample, samples);
+    } catch (JedisDataException e) {
+      if (!Refusals.isForbidden(e)) {
+        throw e;
+      }
+      LOG.warn("Redis lets this user read no rows, so none are counted", e);
+      return Optional.empty();
+    }
     return found == written
         ? Optional.empty()
         : Optional.of(
@@ -111,8 +120,7 @@ public final class StoredRows {
     }
   }
 
-  private long count(
-      VersionRecord version, int sample, int samples, Protocol.Command command) {
+  private long count(VersionRecord version, int sample, int samples, Protocol.Command command) {
     Buckets own = Layers.ownBuckets(redis.settings().keys(), version);
     AtomicLong rows = new AtomicLong();
     try (BucketPipeline pipeline = new BucketPipeline(redis)) {

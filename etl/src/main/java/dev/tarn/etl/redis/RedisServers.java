@@ -205,8 +205,7 @@ public final class RedisServers implements Serializable {
     String info = replicas;
     for (int chain = 0; line(info, "role").equals("slave"); chain++) {
       named =
-          new HostAndPort(
-              line(info, "master_host"), Integer.parseInt(line(info, "master_port")));
+          new HostAndPort(line(info, "master_host"), Integer.parseInt(line(info, "master_port")));
       try {
         if (chain == MAX_CHAIN) {
           throw new JedisException("it is a replica too, as are those before it");

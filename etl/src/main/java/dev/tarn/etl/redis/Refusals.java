@@ -28,8 +28,7 @@ public final class Refusals {
     return why.contains("NOPERM") || why.contains("The user executing the script");
   }
 
-  private static TarnException explained(
-      RedisSettings redis, JedisException e, Throwable failure) {
+  private static TarnException explained(RedisSettings redis, JedisException e, Throwable failure) {
     String why = Causes.reason(e);
     if (LOG_IN.stream().anyMatch(why::startsWith)) {
       return new TarnException(

@@ -129,8 +129,7 @@ public final class Rights {
     if (job == Job.EXPIRE) {
       trials.add(onControl("eval", "EVAL", "return 1", "1", keys.release()));
     } else {
-      trials.add(
-          onControl("rpush", "EVAL", TRY_RPUSH, "2", keys.release(), keys.events()));
+      trials.add(onControl("rpush", "EVAL", TRY_RPUSH, "2", keys.release(), keys.events()));
       // Servers that get it find nothing new.
       trials.add(
           new Trial(
@@ -150,8 +149,7 @@ public final class Rights {
     String bucket = new String(RedisKeys.bucket(prefix, 0), StandardCharsets.ISO_8859_1);
     List<Trial> trials =
         new ArrayList<>(
-            List.of(
-                onRows("unlink", "UNLINK", bucket), onRows("pexpire", "PEXPIRE", bucket, "1")));
+            List.of(onRows("unlink", "UNLINK", bucket), onRows("pexpire", "PEXPIRE", bucket, "1")));
     if (job == Job.PUSH) {
       trials.add(onRows("hset", "HSET", bucket, NO_FIELD, "", ""));
       trials.add(onRows("hgetall", "HGETALL", bucket));
@@ -181,8 +179,7 @@ public final class Rights {
                 .skip(1)
                 .map(word -> word.getBytes(StandardCharsets.UTF_8))
                 .toArray(byte[][]::new);
-        ProtocolCommand command =
-            () -> trial.words().get(0).getBytes(StandardCharsets.US_ASCII);
+        ProtocolCommand command = () -> trial.words().get(0).getBytes(StandardCharsets.US_ASCII);
         jedis.sendCommand(command, arguments);
       } catch (JedisConnectionException e) {
         throw e;

@@ -435,8 +435,7 @@ public final class VersionStore {
 
   /** Removes all rows of a version that nobody can see. */
   public void remove(String view, String version, int buckets) {
-    eachBucket(
-        view, version, buckets, Protocol.Command.UNLINK, answer -> {}, bucket -> List.of());
+    eachBucket(view, version, buckets, Protocol.Command.UNLINK, answer -> {}, bucket -> List.of());
   }
 
   /**

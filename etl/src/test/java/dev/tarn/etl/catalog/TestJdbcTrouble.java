@@ -29,9 +29,7 @@ class TestJdbcTrouble {
     assertThat(patience(Map.of("type", "jdbc", "uri", "jdbc:sqlite:/x/catalog.db")))
         .containsEntry("jdbc.busy_timeout", "60000")
         .doesNotContainKey("retryable_status_codes");
-    assertThat(
-            patience(
-                Map.of("uri", "jdbc:sqlite:/x/catalog.db", "jdbc.busy_timeout", "10")))
+    assertThat(patience(Map.of("uri", "jdbc:sqlite:/x/catalog.db", "jdbc.busy_timeout", "10")))
         .containsEntry("jdbc.busy_timeout", "10");
     assertThat(patience(Map.of("type", "jdbc", "uri", "jdbc:postgresql://db/tarn")))
         .containsEntry("retryable_status_codes", "40P01,55P03,53300,57P03")
@@ -54,7 +52,10 @@ class TestJdbcTrouble {
           .doesNotContain("unexpected");
       for (String command : new String[] {"manifests", "expire", "push view=score"}) {
         assertThat(bench.run(command.split(" ", -1))).as(command).isEqualTo(1);
-        assertThat(bench.output()).as(command).contains("[SQLITE_BUSY]").doesNotContain("unexpected");
+        assertThat(bench.output())
+            .as(command)
+            .contains("[SQLITE_BUSY]")
+            .doesNotContain("unexpected");
       }
       unlock(other);
     }

@@ -51,7 +51,11 @@ class TestLostRows {
     bench.push(VIEW);
     for (String key :
         List.of(
-            keys.release(), keys.manifests(VIEW), keys.sequence(), keys.services(), keys.events())) {
+            keys.release(),
+            keys.manifests(VIEW),
+            keys.sequence(),
+            keys.services(),
+            keys.events())) {
       remove(bench, key.getBytes(StandardCharsets.UTF_8));
 
       var unused = bench.push(VIEW);
@@ -143,9 +147,7 @@ class TestLostRows {
   }
 
   private static Push.Outcome push(Workbench bench, Push.Mode mode) {
-    return bench
-        .push(new Push.Request(Optional.empty(), mode, false), VIEW)
-        .get(0);
+    return bench.push(new Push.Request(Optional.empty(), mode, false), VIEW).get(0);
   }
 
   private static byte[] bucket(Workbench bench, VersionRecord record, int bucket) {

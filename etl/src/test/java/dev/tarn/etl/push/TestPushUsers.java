@@ -161,8 +161,7 @@ class TestPushUsers {
       Push.Outcome first = bench.push(VIEW);
       assertThat(bench.push(VIEW).state()).isEqualTo(Push.State.RELEASED_ALREADY);
       String namespace = bench.settings().read(tarn -> tarn.getString("redis.namespace"));
-      admin.ask(
-          "DEL", "%s:score:%s:3".formatted(namespace, first.record().getVersion()));
+      admin.ask("DEL", "%s:score:%s:3".formatted(namespace, first.record().getVersion()));
       assertThat(bench.push(VIEW).state()).isEqualTo(Push.State.RELEASED);
     }
   }

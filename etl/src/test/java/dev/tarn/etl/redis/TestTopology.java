@@ -34,8 +34,7 @@ class TestTopology {
   @Test
   void aNodeWithoutHostIsAtTheOneThatWasAsked() {
     for (String host : Arrays.asList(null, "")) {
-      Topology topology =
-          Topology.cluster(List.of(List.of(0L, 16383L, node(host, 7002))), ASKED);
+      Topology topology = Topology.cluster(List.of(List.of(0L, 16383L, node(host, 7002))), ASKED);
       assertThat(topology.owner(KEY)).hasToString("redis.example:7002");
     }
   }

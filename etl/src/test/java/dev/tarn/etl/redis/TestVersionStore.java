@@ -103,7 +103,8 @@ class TestVersionStore {
                         List.of(service("ranking"))))
             .as(lost)
             .isInstanceOf(TarnException.class)
-            .hasMessageContaining("does not permit what this command needs to redis.user = 'limited'");
+            .hasMessageContaining(
+                "does not permit what this command needs to redis.user = 'limited'");
 
         assertThat(controlKeys(admin)).as(lost).containsExactlyInAnyOrderEntriesOf(before);
         bench.set("redis.user", "").set("redis.password", "");
@@ -121,7 +122,8 @@ class TestVersionStore {
   }
 
   private Map<String, byte[]> controlKeys(Jedis redis) {
-    String pattern = bench.settings().read(RedisSettings::of).keys().release().replace("release", "*");
+    String pattern =
+        bench.settings().read(RedisSettings::of).keys().release().replace("release", "*");
     Map<String, byte[]> dumps = new TreeMap<>();
     redis.keys(pattern).forEach(key -> dumps.put(key, redis.dump(key)));
     return dumps;

@@ -103,7 +103,7 @@ public final class RedisConnector implements AutoCloseable {
             .timer(timer)
             .socketAddressResolver(
                 MappingSocketAddressResolver.create(
-                    node ->
+                    (HostAndPort node) ->
                         isWithoutEndpoints
                             ? HostAndPort.of(settings.host(), node.getPort())
                             : node))
@@ -236,7 +236,8 @@ public final class RedisConnector implements AutoCloseable {
     } catch (RedisCommandExecutionException e) {
       return false;
     }
-    // Each is a list of: first slot, last slot, a list that begins with the master's host, replicas.
+    // Each is a list of: first slot, last slot, a list that begins with the master's host,
+    // replicas.
     return !slots.isEmpty()
         && slots.stream()
             .map(range -> ((List<?>) ((List<?>) range).get(2)).get(0))
