@@ -24,6 +24,9 @@ public final class RedisClusterFixture implements AutoCloseable {
 
   public static final int SLOTS = 16_384;
 
+  /** The address that the masters of another program announce. */
+  public static final String ANNOUNCED = "127.0.0.2";
+
   /** Distance from a node's port to the port of its cluster bus, which Redis 6 fixes. */
   private static final int BUS = 10_000;
 
@@ -43,9 +46,14 @@ public final class RedisClusterFixture implements AutoCloseable {
     return start(new RedisClusterFixture(RedisExecutable.file(), List.of()), masters, false);
   }
 
-  /** Masters of another program, with settings as of redis.conf. */
+  /**
+   * Masters of another program, with settings as of redis.conf, that announce another address of
+   * the loopback interface than the one that tests use.
+   */
   public static RedisClusterFixture ofMasters(int masters, File program, String... settings) {
-    return start(new RedisClusterFixture(program, List.of(settings)), masters, false);
+    List<String> all = new ArrayList<>(List.of("cluster-announce-ip " + ANNOUNCED));
+    all.addAll(List.of(settings));
+    return start(new RedisClusterFixture(program, all), masters, false);
   }
 
   /** Node {@code masters + i} is the replica of master {@code i}. */
@@ -192,6 +200,9 @@ public final class RedisClusterFixture implements AutoCloseable {
           RedisExecutable.newServer(port, program)
               .setting("cluster-enabled yes")
               .setting("cluster-node-timeout 1000");
+      if (!settings.isEmpty()) {
+        builder.bind("127.0.0.1 " + ANNOUNCED);
+      }
       settings.forEach(builder::setting);
       RedisServer server = builder.build();
       server.start();

@@ -16,6 +16,7 @@ import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 import java.util.function.Supplier;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import redis.clients.jedis.HostAndPort;
 import redis.clients.jedis.Jedis;
@@ -42,6 +43,8 @@ public final class RedisServers implements Serializable {
 
   /** The longest chain of replicas of replicas that is followed to its master. */
   private static final int MAX_CHAIN = 5;
+
+  private static final Pattern REPLICA = Pattern.compile("(?m)^slave\\d+:ip=([^,]+),port=(\\d+),");
 
   private final RedisSettings settings;
   private final Duration patience;
@@ -190,38 +193,55 @@ public final class RedisServers implements Serializable {
       if (line(info, "cluster_enabled").equals("1")) {
         return Topology.cluster(jedis.clusterSlots(), asked);
       }
-      return Topology.single(
-          line(info, "role").equals("slave") ? master(settings, asked, info) : asked, asked);
+      Answering master = master(settings, new Answering(asked, info));
+      Set<HostAndPort> others = new LinkedHashSet<>(List.of(asked));
+      others.addAll(replicas(master.info()));
+      return Topology.single(master.server(), others);
     }
   }
 
+  /** A server and what it answered to INFO. */
+  private record Answering(HostAndPort server, String info) {}
+
   /**
-   * The master of a replica, which answers.
+   * Follows a replica to its master; a master is its own.
    *
-   * @throws TarnException if it does not answer or refuses, which names both
+   * @throws TarnException if the master does not answer or refuses, which names both
    */
-  private static HostAndPort master(RedisSettings settings, HostAndPort replica, String replicas) {
-    HostAndPort named = replica;
-    String info = replicas;
-    for (int chain = 0; line(info, "role").equals("slave"); chain++) {
-      named =
-          new HostAndPort(line(info, "master_host"), Integer.parseInt(line(info, "master_port")));
-      try {
-        if (chain == MAX_CHAIN) {
-          throw new JedisException("it is a replica too, as are those before it");
-        }
-        try (Jedis jedis = open(new Endpoint(settings, named.getHost(), named.getPort()))) {
-          info = jedis.info();
-        }
+  private static Answering master(RedisSettings settings, Answering first) {
+    Answering last = first;
+    for (int chain = 0; line(last.info(), "role").equals("slave"); chain++) {
+      HostAndPort named =
+          new HostAndPort(
+              line(last.info(), "master_host"),
+              Integer.parseInt(line(last.info(), "master_port")));
+      if (chain == MAX_CHAIN) {
+        throw notMaster(first.server(), named, "it is a replica too", null);
+      }
+      try (Jedis jedis = open(new Endpoint(settings, named.getHost(), named.getPort()))) {
+        last = new Answering(named, jedis.info());
       } catch (JedisException e) {
-        throw new TarnException(
-            ("%s is a replica of %s, which can't be used from here (%s): set redis.host and"
-                    + " redis.port to an address of the master")
-                .formatted(replica, named, Causes.reason(e)),
-            e);
+        throw notMaster(first.server(), named, Causes.reason(e), e);
       }
     }
-    return named;
+    return last;
+  }
+
+  private static TarnException notMaster(
+      HostAndPort replica, HostAndPort master, String why, JedisException cause) {
+    return new TarnException(
+        "%s is a replica of %s, which can't be used from here (%s): set redis.host and redis.port to an address of the master"
+            .formatted(replica, master, why),
+        cause);
+  }
+
+  /** The replicas of a master, any of which may take over. */
+  private static List<HostAndPort> replicas(String info) {
+    return REPLICA
+        .matcher(info)
+        .results()
+        .map(found -> new HostAndPort(found.group(1), Integer.parseInt(found.group(2))))
+        .toList();
   }
 
   private static String line(String info, String name) {

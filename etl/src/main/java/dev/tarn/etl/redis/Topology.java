@@ -5,6 +5,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.NavigableMap;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
@@ -32,10 +33,10 @@ final class Topology implements Serializable {
   /** The last of some slots in a row, and the server that has them. */
   private record Slots(int last, HostAndPort owner) implements Serializable {}
 
-  private final TreeMap<Integer, Slots> slots;
+  private final NavigableMap<Integer, Slots> slots;
   private final List<HostAndPort> servers;
 
-  private Topology(TreeMap<Integer, Slots> slots, Set<HostAndPort> servers) {
+  private Topology(NavigableMap<Integer, Slots> slots, Set<HostAndPort> servers) {
     this.slots = slots;
     this.servers = List.copyOf(servers);
   }
@@ -43,14 +44,14 @@ final class Topology implements Serializable {
   /**
    * A Redis without cluster.
    *
-   * @param asked the server that named the master; it may be the master itself
+   * @param others servers that are its replicas or named it
    */
-  static Topology single(HostAndPort master, HostAndPort asked) {
-    TreeMap<Integer, Slots> slots = new TreeMap<>();
+  static Topology single(HostAndPort master, Set<HostAndPort> others) {
+    NavigableMap<Integer, Slots> slots = new TreeMap<>();
     slots.put(0, new Slots(SLOTS - 1, master));
     Set<HostAndPort> servers = new LinkedHashSet<>();
     servers.add(master);
-    servers.add(asked);
+    servers.addAll(others);
     return new Topology(slots, servers);
   }
 
@@ -61,7 +62,7 @@ final class Topology implements Serializable {
    * @param asked the node that gave it
    */
   static Topology cluster(List<?> clusterSlots, HostAndPort asked) {
-    TreeMap<Integer, Slots> slots = new TreeMap<>();
+    NavigableMap<Integer, Slots> slots = new TreeMap<>();
     Set<HostAndPort> servers = new LinkedHashSet<>();
     for (Object range : clusterSlots) {
       List<?> parts = (List<?>) range;

@@ -43,7 +43,7 @@ class TestJdbcTrouble {
     define();
     bench.set("catalog.jdbc.busy_timeout", "200");
     try (Connection other = DriverManager.getConnection(uri)) {
-      lockAfterTheNextCommit(other);
+      var unused = lockAfterTheNextCommit(other);
 
       assertThat(bench.run("build", "view=score", "as-of=" + MONDAY)).isEqualTo(1);
 

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import redis.clients.jedis.HostAndPort;
 import redis.clients.jedis.exceptions.JedisDataException;
@@ -73,7 +74,7 @@ class TestTopology {
 
   @Test
   void oneServerHasAllSlots() {
-    Topology topology = Topology.single(new HostAndPort("10.0.0.1", 6379), ASKED);
+    Topology topology = Topology.single(new HostAndPort("10.0.0.1", 6379), Set.of(ASKED));
     assertThat(topology.owner(KEY)).hasToString("10.0.0.1:6379");
     assertThat(topology.masters()).hasToString("[10.0.0.1:6379]");
     assertThat(topology.servers()).hasToString("[10.0.0.1:6379, redis.example:7000]");

@@ -16,6 +16,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
@@ -144,7 +145,7 @@ final class ClusterNodes implements Nodes, KeyedCommand.Redirects {
     if (!isMoved && !error.startsWith("ASK ")) {
       return false;
     }
-    // The error is MOVED SLOT HOST:PORT. Without a host, the node that was asked is meant.
+    // The error is MOVED SLOT HOST:PORT. Without a host, that of the node that was asked is meant.
     String target = error.substring(error.lastIndexOf(' ') + 1);
     int colon = target.lastIndexOf(':');
     String host = target.substring(0, colon);
@@ -152,7 +153,10 @@ final class ClusterNodes implements Nodes, KeyedCommand.Redirects {
     if (host.equals(UNKNOWN_NAME)) {
       return followUnnamed(command, isMoved, port);
     }
-    Address address = new Address(host.isEmpty() ? seedHost : host, port);
+    Address address =
+        host.isEmpty()
+            ? ofPort(port).orElseGet(() -> new Address(seedHost, port))
+            : new Address(host, port);
     if (isMoved) {
       failed();
     }
@@ -169,16 +173,22 @@ final class ClusterNodes implements Nodes, KeyedCommand.Redirects {
       var unused = refreshed().whenComplete((done, failure) -> send(List.of(command)));
       return true;
     }
-    List<Address> ofPort =
+    Optional<Address> asked = ofPort(port);
+    if (asked.isEmpty()) {
+      return false;
+    }
+    send(asked.get(), List.of(command), List.of(new Asking()));
+    return true;
+  }
+
+  /** Returns the only node that has a port. */
+  private Optional<Address> ofPort(int port) {
+    List<Address> nodes =
         pool.getPartitions().stream()
             .map(node -> Address.of(node.getUri()))
             .filter(address -> address.port() == port)
             .toList();
-    if (ofPort.size() != 1) {
-      return false;
-    }
-    send(ofPort.get(0), List.of(command), List.of(new Asking()));
-    return true;
+    return nodes.size() == 1 ? Optional.of(nodes.get(0)) : Optional.empty();
   }
 
   /** Reads the topology, once for all redirects that come meanwhile. */

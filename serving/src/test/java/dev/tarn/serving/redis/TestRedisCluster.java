@@ -223,11 +223,7 @@ class TestRedisCluster {
     Assumptions.assumeTrue(program.isPresent(), "this machine has no Redis 7");
     start(
         RedisClusterFixture.ofMasters(
-            3,
-            program.get(),
-            "cluster-preferred-endpoint-type " + endpoints,
-            "cluster-announce-ip 127.0.0.2",
-            "bind 127.0.0.1 127.0.0.2"));
+            3, program.get(), "cluster-preferred-endpoint-type " + endpoints));
 
     for (int slot : slotsToMove()) {
       int target = (cluster.ownerOf(slot) + 1) % 3;
@@ -235,7 +231,8 @@ class TestRedisCluster {
       assertAnswer(server.ask(IDS));
     }
 
-    String host = endpoints.equals("unknown-endpoint") ? "127.0.0.1" : "127.0.0.2";
+    String host =
+        endpoints.equals("unknown-endpoint") ? "127.0.0.1" : RedisClusterFixture.ANNOUNCED;
     for (int node = 1; node < 3; node++) {
       assertThat(cluster.ask(node, "CLIENT", "LIST").lines())
           .filteredOn(line -> line.contains("name=tarn-serving") && line.contains(" sub=0 "))
