@@ -295,13 +295,13 @@ public final class Build {
   }
 
   /** The number of rows, once all checks hold. */
-  private static long audit(
+  private long audit(
       FeatureView view,
       FeatureTable table,
       Instant asOf,
       Dataset<Row> rows,
       Supplier<Optional<Long>> rowsBefore) {
-    Audit.AuditResult audited = new Audit(view, rows, rowsBefore).run();
+    Audit.AuditResult audited = new Audit(view, rows, rowsBefore, lake.maxIdBytes()).run();
     if (!audited.failures().isEmpty()) {
       throw new TarnException(
           "build of %s as of %s: %d %s failed; main stays at %s\n  %s"

@@ -3,9 +3,9 @@ package dev.tarn.etl.source;
 import com.google.common.hash.Hasher;
 import com.google.common.hash.Hashing;
 import com.google.gson.JsonObject;
-import dev.tarn.etl.console.Causes;
 import dev.tarn.etl.definition.Source;
 import dev.tarn.etl.definition.Source.Format;
+import dev.tarn.etl.lake.ParquetTypes;
 import java.nio.charset.StandardCharsets;
 import java.sql.Timestamp;
 import java.time.Instant;
@@ -86,6 +86,9 @@ public final class SourceTables {
                 "source '%s': there are no files at %s"
                     .formatted(source.name(), source.location()));
           }
+          if (source.format() == Format.PARQUET) {
+            refuseOtherTypes(spark, source, files, listed);
+          }
           fingerprint.addProperty(source.name(), fingerprint(listed));
           tables.put(source, files);
         }
@@ -95,7 +98,7 @@ public final class SourceTables {
         throw new SourceException(
             source,
             "source '%s' can't be read at %s: %s"
-                .formatted(source.name(), source.location(), Causes.reason(e)),
+                .formatted(source.name(), source.location(), ParquetTypes.reason(e)),
             e);
       }
     }
@@ -159,6 +162,17 @@ public final class SourceTables {
    */
   public String fingerprint() {
     return fingerprint;
+  }
+
+  private static void refuseOtherTypes(
+      SparkSession spark, Source source, Dataset<Row> files, List<FileStatus> listed) {
+    List<String> paths = listed.stream().map(file -> file.getPath().toString()).toList();
+    ParquetTypes.problem(spark, paths, files.schema(), source.schema().isPresent())
+        .ifPresent(
+            problem -> {
+              throw new SourceException(
+                  source, "source '%s': %s".formatted(source.name(), problem));
+            });
   }
 
   private static Dataset<Row> files(SparkSession spark, Source source) {
