@@ -29,8 +29,8 @@ public final class Hocon {
   }
 
   /**
-   * The values below an object by keys that are flat, e.g. {@code sql.shuffle.partitions}, as Spark,
-   * Hadoop and Iceberg have them, however they were nested or quoted.
+   * The values below an object by keys that are flat, e.g. {@code sql.shuffle.partitions}, as
+   * Spark, Hadoop and Iceberg have them, however they were nested or quoted.
    */
   public static Map<String, ConfigValue> flat(Config object) {
     Map<String, ConfigValue> flat = new TreeMap<>();
@@ -38,8 +38,7 @@ public final class Hocon {
         .entrySet()
         .forEach(
             entry ->
-                flat.put(
-                    String.join(".", ConfigUtil.splitPath(entry.getKey())), entry.getValue()));
+                flat.put(String.join(".", ConfigUtil.splitPath(entry.getKey())), entry.getValue()));
     return flat;
   }
 }

@@ -46,7 +46,8 @@ public final class LostKeys {
   /**
    * Finds them.
    *
-   * @param section number of the leading parts of a path below which keys are flat; 0 where none are
+   * @param section number of the leading parts of a path below which keys are flat; 0 where none
+   *     are
    */
   public static List<LostKey> of(String hocon, ToIntFunction<List<String>> section) {
     LostKeys keys = new LostKeys(hocon);
@@ -139,7 +140,9 @@ public final class LostKeys {
     }
   }
 
-  /** Skips one token of a value or a key: a text, a list, a substitution, a comment, a character. */
+  /**
+   * Skips one token of a value or a key: a text, a list, a substitution, a comment, a character.
+   */
   private void skipOne() {
     if (text.startsWith("\"\"\"", at)) {
       int end = text.indexOf("\"\"\"", at + 3);

@@ -67,7 +67,8 @@ public final class Settings {
       Config defaults =
           given.hasPath("tarn.catalog.type") ? REFERENCE.withoutPath("tarn.catalog") : REFERENCE;
       Config all = given.withFallback(defaults);
-      // Layer by layer, so that what one layer has of a key's beginning replaces nothing of another.
+      // Layer by layer, so that what one layer has of a key's beginning replaces nothing of
+      // another.
       Config config = flat(overrides.resolveWith(all));
       for (Config layer : List.of(file, defaults)) {
         config = config.withFallback(flat(layer.resolveWith(all)));

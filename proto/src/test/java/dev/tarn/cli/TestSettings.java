@@ -176,7 +176,11 @@ class TestSettings {
             }
             """);
     Config typed =
-        CommandLine.parse("up", "spark.sql.catalog.other=a", "spark.sql.catalog.other.type=b", "spark.sql.catalog.lake=c")
+        CommandLine.parse(
+                "up",
+                "spark.sql.catalog.other=a",
+                "spark.sql.catalog.other.type=b",
+                "spark.sql.catalog.lake=c")
             .orElseThrow()
             .settings();
     Settings settings = Settings.load(typed, Optional.of(file));

@@ -18,7 +18,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 class TestControlJson {
 
   @ParameterizedTest
-  @ValueSource(doubles = {Double.NaN, Double.POSITIVE_INFINITY, Double.NEGATIVE_INFINITY, -0.0, 1.5})
+  @ValueSource(
+      doubles = {Double.NaN, Double.POSITIVE_INFINITY, Double.NEGATIVE_INFINITY, -0.0, 1.5})
   void aDefaultStaysWhatItIsWhereverARecordIsKept(double number) throws Exception {
     VersionRecord record =
         VersionRecord.newBuilder()
@@ -38,13 +39,19 @@ class TestControlJson {
                     .addAllFeatures(record.getFeaturesList())
                     .addReadings(TrainingReading.newBuilder().setServed(record)))
             .build();
-    assertThat(ControlJson.parse(ControlJson.print(manifest), TrainingManifest.newBuilder()).build())
+    assertThat(
+            ControlJson.parse(ControlJson.print(manifest), TrainingManifest.newBuilder()).build())
         .isEqualTo(manifest);
   }
 
   @Test
   void whatJsonHasNoNumberForIsTheTextOfProto3Json() {
-    assertThat(ControlJson.print(feature(Kind.KIND_DOUBLE, Value.newBuilder().setNumberValue(Double.NEGATIVE_INFINITY)).build()))
+    assertThat(
+            ControlJson.print(
+                feature(
+                        Kind.KIND_DOUBLE,
+                        Value.newBuilder().setNumberValue(Double.NEGATIVE_INFINITY))
+                    .build()))
         .isEqualTo("{\"type\":{\"kind\":\"KIND_DOUBLE\"},\"defaultValue\":\"-Infinity\"}");
   }
 

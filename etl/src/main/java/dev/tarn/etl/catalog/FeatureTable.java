@@ -246,8 +246,7 @@ public final class FeatureTable {
    */
   public Optional<Instant> publishedBefore(Instant asOf) {
     List<FileAsOfs> files =
-        FileAsOfs.ofMain(
-            table, Expressions.lessThan(FeatureView.EVENT_TIMESTAMP, asOf.toString()));
+        FileAsOfs.ofMain(table, Expressions.lessThan(FeatureView.EVENT_TIMESTAMP, asOf.toString()));
     Optional<Instant> newest =
         files.stream()
             .flatMap(file -> file.last().stream())

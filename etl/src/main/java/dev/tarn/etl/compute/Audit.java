@@ -50,8 +50,7 @@ final class Audit {
    *     where a check needs it
    * @param maxIdBytes the longest entity id that servers answer
    */
-  Audit(
-      FeatureView view, Dataset<Row> rows, Supplier<Optional<Long>> rowsBefore, int maxIdBytes) {
+  Audit(FeatureView view, Dataset<Row> rows, Supplier<Optional<Long>> rowsBefore, int maxIdBytes) {
     this.view = view;
     this.rows = rows;
     this.rowsBefore = rowsBefore;
@@ -111,7 +110,8 @@ final class Audit {
     }
     BigDecimal plain = bound.scale() < 0 ? bound.setScale(0) : bound;
     boolean isDecimal =
-        plain.precision() <= DecimalType.MAX_PRECISION() && plain.scale() <= DecimalType.MAX_SCALE();
+        plain.precision() <= DecimalType.MAX_PRECISION()
+            && plain.scale() <= DecimalType.MAX_SCALE();
     return type.equals(DataTypes.DoubleType) || !isDecimal
         ? functions.lit(bound.doubleValue())
         : functions.lit(plain);
@@ -139,8 +139,7 @@ final class Audit {
             position,
             functions.octet_length(id).gt(maxIdBytes),
             Optional.empty()),
-        new RowRule(
-            "entity id is UTF-8", position, read.notEqual(bytes), Optional.empty()));
+        new RowRule("entity id is UTF-8", position, read.notEqual(bytes), Optional.empty()));
   }
 
   private RowRule rule(Check.OfRow check) {

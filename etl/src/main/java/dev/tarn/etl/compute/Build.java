@@ -15,7 +15,6 @@ import dev.tarn.etl.lake.PublishedRows;
 import dev.tarn.etl.lake.TaskProgress;
 import dev.tarn.etl.source.ReadFailures;
 import dev.tarn.etl.source.SourceTables;
-import java.sql.Timestamp;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneOffset;
@@ -320,7 +319,7 @@ public final class Build {
   }
 
   private static Column isOf(Instant asOf) {
-    return functions.col(FeatureView.EVENT_TIMESTAMP).equalTo(functions.lit(Timestamp.from(asOf)));
+    return functions.col(FeatureView.EVENT_TIMESTAMP).equalTo(functions.lit(asOf));
   }
 
   /**

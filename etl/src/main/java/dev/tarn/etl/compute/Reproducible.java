@@ -26,6 +26,7 @@ import org.apache.spark.sql.catalyst.plans.logical.OneRowRelation;
 import org.apache.spark.sql.catalyst.plans.logical.ParsedStatement;
 import org.apache.spark.sql.catalyst.plans.logical.Range;
 import org.apache.spark.sql.catalyst.plans.logical.Sample;
+import org.apache.spark.sql.catalyst.plans.logical.ScriptTransformation;
 import org.apache.spark.sql.catalyst.plans.logical.SubqueryAlias;
 import org.apache.spark.sql.catalyst.plans.logical.UnresolvedWith;
 import org.apache.spark.sql.catalyst.plans.logical.View;
@@ -68,8 +69,7 @@ final class Reproducible {
   private static final String WORDS = "now|today|tomorrow|yesterday";
 
   /** Texts that Spark takes for a moment of its clock where a date or timestamp is meant. */
-  private static final Pattern CLOCK_WORD =
-      Pattern.compile("(?i)^\\s*(" + WORDS + ")\\b.*");
+  private static final Pattern CLOCK_WORD = Pattern.compile("(?i)^\\s*(" + WORDS + ")\\b.*");
 
   private static final Pattern CLOCK_LITERAL =
       Pattern.compile(
@@ -78,7 +78,8 @@ final class Reproducible {
   /** Texts, quoted names and comments. */
   private static final Pattern QUOTED =
       Pattern.compile(
-          "'(?:[^'\\\\]|\\\\.)*'|\"(?:[^\"\\\\]|\\\\.)*\"|`[^`]*`|--[^\\n]*|/\\*.*?\\*/", Pattern.DOTALL);
+          "'(?:[^'\\\\]|\\\\.)*'|\"(?:[^\"\\\\]|\\\\.)*\"|`[^`]*`|--[^\\n]*|/\\*.*?\\*/",
+          Pattern.DOTALL);
 
   private static final Pattern TABLESAMPLE = Pattern.compile("(?i)\\btablesample\\b");
 
@@ -126,6 +127,9 @@ final class Reproducible {
     if (plan instanceof Command || plan instanceof ParsedStatement) {
       problems.add("it is no query: write SELECT …");
       return;
+    }
+    if (plan instanceof ScriptTransformation) {
+      problems.add("TRANSFORM … USING runs a program of the machine, whose answer is not known");
     }
     if (plan instanceof UnresolvedWith with) {
       JavaConverters.seqAsJavaList(with.cteRelations())
@@ -215,7 +219,6 @@ final class Reproducible {
     if (expression instanceof SubqueryExpression subquery) {
       found.add(subquery.plan());
     }
-    JavaConverters.seqAsJavaList(expression.children())
-        .forEach(child -> subqueries(child, found));
+    JavaConverters.seqAsJavaList(expression.children()).forEach(child -> subqueries(child, found));
   }
 }

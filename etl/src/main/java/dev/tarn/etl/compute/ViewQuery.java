@@ -85,8 +85,11 @@ public final class ViewQuery {
       }
       sources.show(Instant.EPOCH);
       Dataset<Row> analyzed = analyze(spark, view, Instant.EPOCH);
-      refuse(
-          view, Reproducible.problemsOf(analyzed.queryExecution().analyzed(), names), problems);
+      found = Reproducible.problemsOf(analyzed.queryExecution().analyzed(), names);
+      refuse(view, found, problems);
+      if (!found.isEmpty()) {
+        return;
+      }
       StructType given = analyzed.schema();
       for (Entity.KeyColumn key : view.entity().keys()) {
         checkColumn(

@@ -20,7 +20,9 @@ public final class Causes {
               + "|Boxed Exception|\\[FAILED_EXECUTE_UDF] .*|An exception or error caused a run to abort.*)$",
           Pattern.DOTALL);
 
-  /** Where a message ends and a plan, the statement, a stack trace or Spark's own summary begins. */
+  /**
+   * Where a message ends and a plan, the statement, a stack trace or Spark's own summary begins.
+   */
   private static final Pattern END =
       Pattern.compile(
           "(?m)(^\\s*at [\\w.$/<>]+\\(.*|^Caused by: .*|^Driver stacktrace:.*|^== SQL.*|;?\\s*^['!+: ]*[A-Z]\\w+ \\[.*|^\\s*\\+- .*)");

@@ -22,7 +22,8 @@ public sealed interface Check {
   record NotNull(String feature, Position position) implements OfRow {}
 
   /** Checks that the feature's values are within the bounds, both included. NaN never is. */
-  record Range(String feature, Optional<BigDecimal> min, Optional<BigDecimal> max, Position position)
+  record Range(
+      String feature, Optional<BigDecimal> min, Optional<BigDecimal> max, Position position)
       implements OfRow {}
 
   /**

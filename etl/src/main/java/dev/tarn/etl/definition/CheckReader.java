@@ -97,9 +97,6 @@ final class CheckReader {
       }
     }
     return new Check.AcceptedValues(
-        feature.name(),
-        feature.type(),
-        values.stream().map(Map.Entry::getKey).toList(),
-        position);
+        feature.name(), feature.type(), values.stream().map(Map.Entry::getKey).toList(), position);
   }
 }

@@ -53,7 +53,9 @@ final class DefaultValues {
             : Optional.empty();
       }
       if (type instanceof StringType) {
-        return unwrapped instanceof String text ? Optional.of(Values.ofString(text)) : Optional.empty();
+        return unwrapped instanceof String text
+            ? Optional.of(Values.ofString(text))
+            : Optional.empty();
       }
       if (type instanceof NumericType) {
         return number(given, type);

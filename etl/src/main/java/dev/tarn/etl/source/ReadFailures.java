@@ -35,7 +35,8 @@ public final class ReadFailures {
       Matcher malformed = MALFORMED.matcher(first);
       if (malformed.matches()) {
         return "%s has a record that does not fit its schema, %s as far as it fits: %s"
-            .formatted(textSources(sources), malformed.group(1), firstSentence(Causes.innermost(failure)));
+            .formatted(
+                textSources(sources), malformed.group(1), firstSentence(Causes.innermost(failure)));
       }
       if (first.equals(HEADER)) {
         return "%s has a file whose header is not its schema: %s"

@@ -7,7 +7,6 @@ import dev.tarn.etl.definition.Source;
 import dev.tarn.etl.definition.Source.Format;
 import dev.tarn.etl.lake.ParquetTypes;
 import java.nio.charset.StandardCharsets;
-import java.sql.Timestamp;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -136,7 +135,7 @@ public final class SourceTables {
   }
 
   private static Column isBefore(StructField timestamp, Instant asOf) {
-    Column moment = functions.lit(Timestamp.from(asOf));
+    Column moment = functions.lit(asOf);
     // No row of a day that is not over at the as-of may be seen: it may have come later.
     boolean isDate = timestamp.dataType().equals(DataTypes.DateType);
     return functions
