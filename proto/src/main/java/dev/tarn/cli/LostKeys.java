@@ -30,8 +30,9 @@ public final class LostKeys {
 
     /** Says what is wrong, and what to write instead. */
     public String problem() {
-      return "'%s' has a value, and so has '%s' (line %d); HOCON keeps only the last of the two, so write the first in quotes, below '%s': \"%s\" = …"
-          .formatted(key, longer, longerLine, section, key);
+      String quoted = key.contains(".") ? key : longer;
+      return "'%s' has a value, and so has '%s' (line %d); HOCON keeps only the last of the two, so write one in quotes, below '%s': \"%s\" = …"
+          .formatted(key, longer, longerLine, section, quoted);
     }
   }
 

@@ -66,14 +66,8 @@ public final class Settings {
       // The default catalog's address means nothing to a catalog of another type.
       Config defaults =
           given.hasPath("tarn.catalog.type") ? REFERENCE.withoutPath("tarn.catalog") : REFERENCE;
-      Config all = given.withFallback(defaults);
-      // Layer by layer, so that what one layer has of a key's beginning replaces nothing of
-      // another.
-      Config config = flat(overrides.resolveWith(all));
-      for (Config layer : List.of(file, defaults)) {
-        config = config.withFallback(flat(layer.resolveWith(all)));
-      }
-      return new Settings(config.resolve().getConfig("tarn"));
+      Config config = given.withFallback(defaults).resolve();
+      return new Settings(flat(config, overrides.resolveWith(config)).getConfig("tarn"));
     } catch (ConfigException e) {
       throw new UsageException("settings: " + e.getMessage(), e);
     }
@@ -124,16 +118,22 @@ public final class Settings {
             : name);
   }
 
-  /** The same settings, where each key of an open section is flat. */
-  private static Config flat(Config layer) {
-    Config flat = layer;
+  /**
+   * The same settings, where each key of an open section is flat.
+   *
+   * @param typed what wins, however it is nested
+   */
+  private static Config flat(Config config, Config typed) {
+    Config flat = config;
     for (String section : OPEN) {
-      if (layer.hasPath("tarn." + section)) {
-        Map<String, ConfigValue> values = Hocon.flat(layer.getConfig("tarn." + section));
-        flat = flat.withValue("tarn." + section, ConfigFactory.empty().root());
-        for (Map.Entry<String, ConfigValue> value : values.entrySet()) {
-          flat = flat.withValue(path(section + "." + value.getKey()), value.getValue());
-        }
+      String path = "tarn." + section;
+      Map<String, ConfigValue> values = Hocon.flat(config.getConfig(path));
+      if (typed.hasPath(path)) {
+        values.putAll(Hocon.flat(typed.getConfig(path)));
+      }
+      flat = flat.withValue(path, ConfigFactory.empty().root());
+      for (Map.Entry<String, ConfigValue> value : values.entrySet()) {
+        flat = flat.withValue(path(section + "." + value.getKey()), value.getValue());
       }
     }
     return flat;

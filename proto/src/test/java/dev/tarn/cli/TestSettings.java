@@ -172,7 +172,7 @@ class TestSettings {
                 "hadoop.fs.s3a.endpoint" = "http://s3", hadoop { fs.s3a.endpoint.region = eu }
                 sql.x = 00501
               }
-              catalog { type = rest, "a" = 1.50, a.b = 2 }
+              catalog { type = rest, s3 = 1.50, "s3.b" = 2 }
             }
             """);
     Config typed =
@@ -202,7 +202,7 @@ class TestSettings {
   void aKeyThatHoconWouldLoseIsRefusedWithItsLine() {
     assertRefused(
         "tarn {\n  spark {\n    sql.catalog.lake = org.Catalog # and\n    sql.catalog.lake.type = hadoop\n  }\n}",
-        "%s:3: 'sql.catalog.lake' has a value, and so has 'sql.catalog.lake.type' (line 4); HOCON keeps only the last of the two, so write the first in quotes, below 'tarn.spark': \"sql.catalog.lake\" = …");
+        "%s:3: 'sql.catalog.lake' has a value, and so has 'sql.catalog.lake.type' (line 4); HOCON keeps only the last of the two, so write one in quotes, below 'tarn.spark': \"sql.catalog.lake\" = …");
     assertRefused(
         "tarn.spark { hadoop { fs { s3a { endpoint { region = eu }\n endpoint = \"http://a\" } } } }",
         "%s:2: 'hadoop.fs.s3a.endpoint' has a value, and so has 'hadoop.fs.s3a.endpoint.region' (line 1); ");

@@ -15,9 +15,15 @@ class TestCommandRun {
 
   @Test
   void noFailureReachesTheUserAsATrace() {
-    assertFails(new FileNotFoundException("no file there"), "tarn: build failed: no file there (the log has the details)\n");
-    assertFails(new IllegalStateException("it broke", new Exception("as x is missing")), "tarn: build failed: it broke: as x is missing (the log has the details)\n");
-    assertFails(new NoClassDefFoundError("a/B"), "tarn: build failed: NoClassDefFoundError: a/B (the log has the details)\n");
+    assertFails(
+        new FileNotFoundException("no file there"),
+        "tarn: build failed: no file there (the log has the details)\n");
+    assertFails(
+        new IllegalStateException("it broke", new Exception("as x is missing")),
+        "tarn: build failed: it broke: as x is missing (the log has the details)\n");
+    assertFails(
+        new NoClassDefFoundError("a/B"),
+        "tarn: build failed: NoClassDefFoundError: a/B (the log has the details)\n");
     assertFails(new TarnException("the disk is full"), "tarn: the disk is full\n");
   }
 

@@ -441,7 +441,7 @@ class TestDefinitions {
         change(
             "timestamp = at",
             "timestamp = at, options { fs.s3a.endpoint = a, fs.s3a.endpoint.region = b }"),
-        "a.conf:6: 'fs.s3a.endpoint' has a value, and so has 'fs.s3a.endpoint.region' (line 6); HOCON keeps only the last of the two, so write the first in quotes, below 'sources.orders.options': \"fs.s3a.endpoint\" = …");
+        "a.conf:6: 'fs.s3a.endpoint' has a value, and so has 'fs.s3a.endpoint.region' (line 6); HOCON keeps only the last of the two, so write one in quotes, below 'sources.orders.options': \"fs.s3a.endpoint\" = …");
     load(
         change(
             "timestamp = at",
