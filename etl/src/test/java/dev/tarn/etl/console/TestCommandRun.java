@@ -36,7 +36,7 @@ class TestCommandRun {
             line -> Settings.load(ConfigFactory.empty()),
             (line, settings, console) -> {
               // As Scala does, which declares no exception.
-              throw TestCommandRun.<RuntimeException>undeclared(failure);
+              TestCommandRun.<RuntimeException>throwUndeclared(failure);
             },
             "build",
             "view=v",
@@ -46,7 +46,7 @@ class TestCommandRun {
   }
 
   @SuppressWarnings("unchecked")
-  private static <T extends Throwable> T undeclared(Throwable failure) throws T {
+  private static <T extends Throwable> void throwUndeclared(Throwable failure) throws T {
     throw (T) failure;
   }
 }
