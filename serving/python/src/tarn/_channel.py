@@ -1,6 +1,10 @@
 """The one channel of a client: its TLS, its retries and how it finds a server again."""
 
+from __future__ import annotations
+
 import json
+import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -31,7 +31,9 @@ public final class CommandRun {
     try {
       Optional<CommandLine> line = CommandLine.parse(words);
       if (line.isPresent()) {
-        dispatch.run(line.get(), load.apply(line.get()), console);
+        Settings settings = load.apply(line.get());
+        settings.resultFile().ifPresent(console::alsoWriteResultTo);
+        dispatch.run(line.get(), settings, console);
       }
       return 0;
     } catch (TarnException e) {

@@ -18,6 +18,7 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.LongSupplier;
 import java.util.stream.Stream;
 
 /**
@@ -82,7 +83,7 @@ final class ClusterNodes implements Nodes, KeyedCommand.Redirects {
         .join();
     for (StatefulRedisConnection<byte[], byte[]> connection : nodes.connected.values()) {
       try {
-        var unused = RedisConnector.first(() -> EventLoopProbe.eventLoopOf(connection));
+        var unused = RedisConnector.first(() -> WireProbe.wireOf(connection));
       } catch (RedisException e) {
         // The connection is lost already; isOpen will say so.
       }
@@ -106,7 +107,7 @@ final class ClusterNodes implements Nodes, KeyedCommand.Redirects {
   }
 
   @Override
-  public void send(List<? extends KeyedCommand> commands) {
+  public LongSupplier send(List<? extends KeyedCommand> commands) {
     Map<Address, List<KeyedCommand>> byNode = new HashMap<>();
     for (KeyedCommand command : commands) {
       int slot = SlotHash.getSlot(command.key());
@@ -119,6 +120,7 @@ final class ClusterNodes implements Nodes, KeyedCommand.Redirects {
       byNode.computeIfAbsent(Address.of(owner.getUri()), address -> new ArrayList<>()).add(command);
     }
     byNode.forEach((address, ofNode) -> send(address, ofNode, List.of()));
+    return () -> 0;
   }
 
   @Override
