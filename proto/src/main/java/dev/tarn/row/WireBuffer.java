@@ -167,9 +167,7 @@ public final class WireBuffer {
 
   private void reserve(int more) {
     if (buffer.length - size < more) {
-      buffer =
-          Arrays.copyOf(
-              buffer, growth.applyAsInt(buffer.length, Math.addExact(size, more)));
+      buffer = Arrays.copyOf(buffer, growth.applyAsInt(buffer.length, Math.addExact(size, more)));
     }
   }
 }

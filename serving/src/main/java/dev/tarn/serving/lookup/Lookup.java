@@ -180,8 +180,7 @@ public final class Lookup {
     }
     int missing = rows.missing();
     long rowBytes = selection.expectedBytes(missing);
-    call.ifPresent(
-        record -> record.begins(answerBytes + (long) missing * BYTES_A_READ + rowBytes));
+    call.ifPresent(record -> record.begins(answerBytes + (long) missing * BYTES_A_READ + rowBytes));
     RowBatch batch = rows.batch(rowBytes, memory());
     CompletableFuture<Void> asked = scope.redis().fill(batch);
     return call.map(record -> record.fetching(missing, asked))

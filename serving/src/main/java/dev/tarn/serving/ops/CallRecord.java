@@ -1,7 +1,7 @@
 package dev.tarn.serving.ops;
 
-import dev.tarn.serving.ops.Metrics.Stage;
 import dev.tarn.serving.ops.InFlightBytes.RefusedException;
+import dev.tarn.serving.ops.Metrics.Stage;
 import io.grpc.Context;
 import io.grpc.ServerStreamTracer;
 import io.grpc.Status;
@@ -38,7 +38,9 @@ public final class CallRecord extends ServerStreamTracer {
   private final boolean isShed;
   private final InFlightBytes.Call memory;
 
-  /** Counts what keeps the lookup under way: its work, and each batch that Redis has not answered. */
+  /**
+   * Counts what keeps the lookup under way: its work, and each batch that Redis has not answered.
+   */
   private final AtomicInteger work = new AtomicInteger(1);
 
   private final AtomicBoolean isWorkDone = new AtomicBoolean();

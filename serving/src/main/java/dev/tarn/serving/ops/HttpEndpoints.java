@@ -120,7 +120,7 @@ public final class HttpEndpoints implements AutoCloseable {
 
   @Override
   public void close() {
-    server.close().awaitUninterruptibly();
+    var unusedClosed = server.close().awaitUninterruptibly();
     var unusedEnded = thread.shutdownGracefully(0, 1, TimeUnit.SECONDS);
     var unusedScrapes = scrapes.shutdownNow();
   }

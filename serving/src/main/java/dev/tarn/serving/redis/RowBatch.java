@@ -124,13 +124,11 @@ public final class RowBatch {
         return;
       }
       byte[] row = (byte[]) answer;
+      rows[index] = row;
+      // Only now: the last answer, perhaps of another node, completes the batch.
       long now = awaitedAndBytes.addAndGet((row == null ? 0 : row.length) - ONE_ROW);
       long bytes = now & (ONE_ROW - 1);
-      if (bytes > granted && !grant(bytes)) {
-        return;
-      }
-      rows[index] = row;
-      if (now == bytes) {
+      if ((bytes <= granted || grant(bytes)) && now == bytes) {
         future.complete(null);
       }
     }

@@ -7,7 +7,6 @@ import io.grpc.ForwardingServerCallListener;
 import io.grpc.Metadata;
 import io.grpc.MethodDescriptor;
 import io.grpc.MethodDescriptor.PrototypeMarshaller;
-import io.grpc.MethodDescriptor.ReflectableMarshaller;
 import io.grpc.ServerCall;
 import io.grpc.ServerCallHandler;
 import io.grpc.ServerInterceptor;
@@ -106,8 +105,7 @@ final class Requests implements ServerInterceptor {
   }
 
   /** Reads requests, and gives one and the same message for all that are broken. */
-  private static final class Checked<Q>
-      implements PrototypeMarshaller<Q>, ReflectableMarshaller<Q> {
+  private static final class Checked<Q> implements PrototypeMarshaller<Q> {
 
     private final PrototypeMarshaller<Q> marshaller;
     private final Q broken;

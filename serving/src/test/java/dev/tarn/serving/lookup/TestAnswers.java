@@ -12,15 +12,12 @@ import java.time.Instant;
 import java.util.EnumMap;
 import java.util.Map;
 import java.util.Random;
-import java.util.function.IntBinaryOperator;
 import org.junit.jupiter.api.Test;
 
 /** Compares the bytes of an answer with the same answer built as objects. */
 class TestAnswers {
 
   private static final Instant NOW = Instant.parse("2026-11-21T12:00:00.123456Z");
-
-  private static final IntBinaryOperator ANY_SIZE = (has, needs) -> Math.max(2 * has, needs);
 
   private final Answers answers = new Answers(() -> NOW, new CorruptRows());
   private final ObjectAnswers objects = new ObjectAnswers(() -> NOW, new CorruptRows());
@@ -39,7 +36,12 @@ class TestAnswers {
 
       byte[] written =
           answers
-              .of(lookup.selection().parts(), lookup.ids(), lookup.rows(), withEventTimestamps, ANY_SIZE)
+              .of(
+                  lookup.selection().parts(),
+                  lookup.ids(),
+                  lookup.rows(),
+                  withEventTimestamps,
+                  TestAnswers::anySize)
               .toBytes();
 
       // Equal lengths rule out repeated fields; equal messages rule out all else.
@@ -69,7 +71,7 @@ class TestAnswers {
 
       byte[] written =
           answers
-              .of(lookup.selection().legacyParts(), lookup.ids(), lookup.rows(), false, ANY_SIZE)
+              .of(lookup.selection().legacyParts(), lookup.ids(), lookup.rows(), false, TestAnswers::anySize)
               .toBytes();
 
       assertThat(written).as("case %d", i).hasSize(expected.getSerializedSize());
@@ -77,6 +79,10 @@ class TestAnswers {
           .as("case %d: %s", i, expected)
           .isEqualTo(ordered(expected));
     }
+  }
+
+  private static int anySize(int has, int needs) {
+    return Math.max(2 * has, needs);
   }
 
   /** Writes it in one order, so that all bits are compared: equals takes all NaNs for the same. */
