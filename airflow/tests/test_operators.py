@@ -75,7 +75,9 @@ lines() {{ yes '{LOG}' | head -n "$1"; }}
     )
     command.chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
-    monkeypatch.setenv("AIRFLOW_CONN_SPARK_OF_TEST", json.dumps({"conn_type": "spark", "host": "local"}))
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_SPARK_OF_TEST", json.dumps({"conn_type": "spark", "host": "local"})
+    )
     operator = BuildOperator(
         task_id="build",
         view="a",
@@ -94,9 +96,7 @@ WRITTEN = f"echo '{json.dumps(BUILT)}' | tee $result"
 def test_no_line_of_a_log_is_taken_for_the_summary(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: int, after: int
 ) -> None:
-    operator, context = submit(
-        tmp_path, monkeypatch, f"lines {before}; {WRITTEN}; lines {after}"
-    )
+    operator, context = submit(tmp_path, monkeypatch, f"lines {before}; {WRITTEN}; lines {after}")
     assert operator.execute(context) == BUILT
     assert context["outlet_events"][assets.table("a")].extra["snapshot_id"] == "7"
 
@@ -116,7 +116,7 @@ def test_a_job_that_fails_is_tried_again_whatever_its_log_says(
     operator, context = submit(
         tmp_path, monkeypatch, "lines 3; echo 'tarn: Redis is away' >&2; lines 12000; exit 1"
     )
-    with pytest.raises(AirflowException, match="^Redis is away$") as failed:
+    with pytest.raises(AirflowException, match=r"^Redis is away$") as failed:
         operator.execute(context)
     assert not isinstance(failed.value, AirflowFailException)
     assert context["ti"].pushed == {}
@@ -128,7 +128,7 @@ def test_what_a_failed_job_has_found_is_final_and_returned(
     operator, context = submit(
         tmp_path, monkeypatch, f"{WRITTEN}; echo 'tarn: 1 of 3 differ' >&2; lines 3; exit 1"
     )
-    with pytest.raises(AirflowFailException, match="^1 of 3 differ$"):
+    with pytest.raises(AirflowFailException, match=r"^1 of 3 differ$"):
         operator.execute(context)
     assert context["ti"].pushed == {"return_value": BUILT}
 
@@ -137,7 +137,7 @@ def test_bad_use_is_final(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     operator, context = submit(
         tmp_path, monkeypatch, "lines 3; echo 'tarn: no such view' >&2; exit 2"
     )
-    with pytest.raises(AirflowFailException, match="^no such view$"):
+    with pytest.raises(AirflowFailException, match=r"^no such view$"):
         operator.execute(context)
 
 

@@ -16,6 +16,7 @@ from tarn import (
     Status,
     aio,
 )
+from tarn._requests import EntityIds
 from tarn.testing import LocalTarn, Server
 
 
@@ -201,7 +202,7 @@ async def test_asyncio_takes_the_same_ids(server: Server) -> None:
         assert answer == {"4": {"visits": 4.0}}
         assert (await client.vectors("numbers", np.array([4]))).entity_ids == ("4",)
         with pytest.raises(TypeError, match=r"^entity_ids\[0\] is 4.0 \(float\)"):
-            await client.get([4.0])
+            await client.get([4.0])  # type: ignore[list-item]
 
 
 @pytest.mark.parametrize(
@@ -218,8 +219,14 @@ async def test_asyncio_takes_the_same_ids(server: Server) -> None:
         ([b"4"], "entity_ids[0] is b'4' (bytes), but an id is a str or an int"),
         ([["4"]], "entity_ids[0] is ['4'] (list), but an id is a str or an int"),
         (np.array([[4]]), "entity_ids[0] is array([4]) (ndarray), but an id is a str or an int"),
-        ([np.datetime64("2026-01-01")], "entity_ids[0] is np.datetime64('2026-01-01') (datetime64)"),
-        (pd.DataFrame({"id": ["4"]}), "entity_ids is a DataFrame, but takes one column of it: write"),
+        (
+            [np.datetime64("2026-01-01")],
+            "entity_ids[0] is np.datetime64('2026-01-01') (datetime64)",
+        ),
+        (
+            pd.DataFrame({"id": ["4"]}),
+            "entity_ids is a DataFrame, but takes one column of it: write",
+        ),
         (pa.table({"id": ["4"]}), "entity_ids is a Table, but takes one column of it: write"),
         ({"4": 1}, "entity_ids is a dict, but takes a list of texts"),
         (b"42", "entity_ids is a bytes, but takes a list of texts"),
@@ -227,7 +234,7 @@ async def test_asyncio_takes_the_same_ids(server: Server) -> None:
         (None, "entity_ids is None (NoneType), but takes several: write [None]"),
     ],
 )
-def test_what_is_no_id_is_named(client: FeatureClient, ids: Any, message: str) -> None:
+def test_what_is_no_id_is_named(client: FeatureClient, ids: EntityIds, message: str) -> None:
     for call in (lambda: client.get(ids), lambda: client.vectors("numbers", ids)):
         with pytest.raises(TypeError) as refused:
             call()

@@ -54,7 +54,7 @@ class Firewall:
 
     @property
     def target(self) -> str:
-        return "127.0.0.1:{}".format(self._listening.getsockname()[1])
+        return f"127.0.0.1:{self._listening.getsockname()[1]}"
 
     def forget(self) -> None:
         self._forgotten.update(self._sockets)

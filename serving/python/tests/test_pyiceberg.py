@@ -152,7 +152,7 @@ print(pd.__version__, count, "kinds of spine")
 
 
 def _pandas_2() -> Path:
-    """Return a folder with pandas 2, which most have still; the tests themselves run on pandas 3."""
+    """Return a folder with pandas 2, which many have still; the tests run on pandas 3."""
     folder = HOME / "serving" / "python" / "target" / "pandas-2.3.3"
     if not folder.exists():
         half = folder.with_suffix(".half")

@@ -7,8 +7,14 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
+from typing import Any, Generic, TypeVar
+from weakref import WeakSet
 
 import grpc
+
+from tarn import _requests
+from tarn._errors import ForkedError
 
 _SERVICE = "feature_store.v1.FeatureStoreService"
 

@@ -53,9 +53,7 @@ class FeatureClient:
         self._metadata = _channel.metadata(token)
         # Files are read now, so that what is wrong with them is said where the client is made.
         files = None if tls is None else tls.read()
-        self._connection = _channel.Lazy(
-            lambda: _Connection(target, files), is_asyncio=False
-        )
+        self._connection = _channel.Lazy(lambda: _Connection(target, files), is_asyncio=False)
 
     def get(
         self,

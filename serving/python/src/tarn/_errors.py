@@ -20,7 +20,7 @@ class TarnError(Exception):
 
 
 class ForkedError(RuntimeError):
-    """This process was forked in a moment that leaves gRPC unusable in it, for all clients.
+    """The process was forked in a moment that leaves gRPC unusable in it, for all clients.
 
     gRPC's threads stay behind in the process that made them. Here a call would wait for them,
     beyond its deadline, or end the process.
@@ -29,7 +29,7 @@ class ForkedError(RuntimeError):
     def __init__(self, pid: int, reason: str) -> None:
         super().__init__(
             f"this process ({pid}) was forked while {reason}, and gRPC does not work in it: use"
-            " clients only after the fork, or start processes by multiprocessing's \"spawn\" or"
+            ' clients only after the fork, or start processes by multiprocessing\'s "spawn" or'
             ' "forkserver"'
         )
 

@@ -71,7 +71,12 @@ class TestAnswers {
 
       byte[] written =
           answers
-              .of(lookup.selection().legacyParts(), lookup.ids(), lookup.rows(), false, TestAnswers::anySize)
+              .of(
+                  lookup.selection().legacyParts(),
+                  lookup.ids(),
+                  lookup.rows(),
+                  false,
+                  TestAnswers::anySize)
               .toBytes();
 
       assertThat(written).as("case %d", i).hasSize(expected.getSerializedSize());

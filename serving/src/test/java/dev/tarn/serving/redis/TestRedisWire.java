@@ -83,7 +83,7 @@ final class TestRedisWire {
     receive("$1\r\na\r\n$5\r\nhal");
     assertThat(wire.getAsLong()).isEqualTo(1);
 
-    receive("ve!\r\n-ERR no\r\n");
+    receive("ve\r\n-ERR no\r\n");
     assertThat(wire.getAsLong()).isEqualTo(3);
   }
 

@@ -31,6 +31,9 @@ import org.junit.jupiter.api.Test;
 /** Checks requests that are broken, and clients that ask whether their connection still lives. */
 class TestRequests extends ServingTest {
 
+  /** A string that is none, in the first field. */
+  private static final byte[] NOT_UTF_8 = {10, 1, -1};
+
   private static final int PING = 6;
   private static final int GOAWAY = 7;
 
@@ -46,7 +49,12 @@ class TestRequests extends ServingTest {
             ServerReflectionGrpc.getServiceDescriptor());
     for (ServiceDescriptor service : services) {
       for (MethodDescriptor<?, ?> method : service.getMethods()) {
-        for (byte[] broken : List.of(new byte[] {-1}, new byte[] {10, 5, 'a'}, notUtf8())) {
+        for (byte[] broken : List.of(new byte[] {-1}, new byte[] {10, 5, 'a'}, NOT_UTF_8)) {
+          if (broken == NOT_UTF_8
+              && method.equals(FeatureStoreServiceGrpc.getListFeatureViewsMethod())) {
+            // It has no field yet, and what is not known is passed over.
+            continue;
+          }
           Status status = send(method, broken);
 
           assertThat(status.getCode())
@@ -83,11 +91,6 @@ class TestRequests extends ServingTest {
     serve();
 
     assertThat(framesAfterPings(20)).contains(GOAWAY);
-  }
-
-  /** Returns the bytes of a string field that are no UTF-8. */
-  private static byte[] notUtf8() {
-    return new byte[] {10, 1, (byte) 0xFF};
   }
 
   private Status send(MethodDescriptor<?, ?> method, byte[] request) throws Exception {
