@@ -199,8 +199,7 @@ class TestHungryClients extends ServingTest {
             () ->
                 assertThat(server.metrics())
                     .containsEntry("tarn_in_flight_calls", 0.0)
-                    .hasEntrySatisfying(
-                        TAKEN, bytes -> assertThat(bytes).isGreaterThan(900_000)));
+                    .hasEntrySatisfying(TAKEN, bytes -> assertThat(bytes).isGreaterThan(900_000)));
 
     lazy.shutdownNow();
 
