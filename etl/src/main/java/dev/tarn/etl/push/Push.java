@@ -196,8 +196,7 @@ public final class Push {
     }
 
     // 7. Prune the versions that are no longer kept, and have the history take note.
-    tidy(tables, lost);
-    warnOfEntities(entities);
+    tidy(tables, lost, entities);
     return outcomes.inOrderOf(views);
   }
 
@@ -240,8 +239,12 @@ public final class Push {
     return lost;
   }
 
-  private void tidy(Map<FeatureView, FeatureTable> tables, Map<FeatureView, String> lost) {
+  private void tidy(
+      Map<FeatureView, FeatureTable> tables,
+      Map<FeatureView, String> lost,
+      Set<String> entitiesBefore) {
     try {
+      warnOfEntities(entitiesBefore);
       for (Map.Entry<FeatureView, FeatureTable> entry : tables.entrySet()) {
         retention.prune(entry.getKey().name(), entry.getValue(), settings.keep(), settings.grace());
       }
