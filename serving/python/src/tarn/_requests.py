@@ -22,6 +22,7 @@ def features(
         entity=entity,
         feature_service=service,
         include_event_timestamps=with_event_timestamps,
+        include_feature_types=True,
     )
 
 

@@ -91,7 +91,7 @@ class TestCommandLine {
 
   @Test
   void aMissingArgumentIsNamedWithWhatItIs() {
-    assertRefused("'build' needs view=…: the feature view\n\nusage: ./tarn build", "build");
+    assertRefused("'verify' needs view=…: the feature view\n\nusage: ./tarn verify", "verify");
     assertRefused("'get' needs ids=…: entity ids, separated by commas", "get", "entity=user");
   }
 

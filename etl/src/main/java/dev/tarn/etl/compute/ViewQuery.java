@@ -17,7 +17,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import org.apache.spark.sql.AnalysisException;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
@@ -25,7 +24,6 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.DataType;
-import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 import scala.Option;
 
@@ -39,40 +37,20 @@ public final class ViewQuery {
    * schema of a source that does not declare one.
    */
   public static void check(SparkSession spark, FeatureView view, Problems problems) {
-    SourceTables sources;
     try {
-      sources = SourceTables.declare(spark, view.sources());
+      check(spark, view, SourceTables.declare(spark, view.sources()), problems);
     } catch (SourceException e) {
       problems.add(e.position(), e.problem());
-      return;
     }
-    boolean sourcesFit = true;
-    for (Map.Entry<Source, StructType> entry : sources.schemas().entrySet()) {
-      List<String> columns = Arrays.asList(entry.getValue().fieldNames());
-      Optional<String> timestamp = entry.getKey().timestamp();
-      if (timestamp.isPresent() && !columns.contains(timestamp.get())) {
-        sourcesFit = false;
-        problems.add(
-            entry.getKey().position(),
-            "source '%s' has no column '%s' for its timestamp%s"
-                .formatted(
-                    entry.getKey().name(),
-                    timestamp.get(),
-                    Suggestion.forName(timestamp.get(), columns)));
-      } else if (timestamp.isPresent()
-          && !isMoment(entry.getValue().apply(timestamp.get()).dataType())) {
-        sourcesFit = false;
-        // Spark would compare it anyway and leave out what it can't convert to a moment.
-        problems.add(
-            entry.getKey().position(),
-            "source '%s': its timestamp '%s' is %s; it must be timestamp or date"
-                .formatted(
-                    entry.getKey().name(),
-                    timestamp.get(),
-                    entry.getValue().apply(timestamp.get()).dataType().simpleString()));
-      }
-    }
-    if (!sourcesFit) {
+  }
+
+  /** Checks as above, with the view's sources as {@link SourceTables#declared} gives them. */
+  static void check(
+      SparkSession spark, FeatureView view, SourceTables sources, Problems problems) {
+    Problems ofTimestamps = new Problems();
+    sources.checkTimestamps(ofTimestamps);
+    if (!ofTimestamps.isEmpty()) {
+      problems.addAll(ofTimestamps);
       return;
     }
     try {
@@ -104,12 +82,6 @@ public final class ViewQuery {
     columns.add(functions.lit(Timestamp.from(asOf)).as(FeatureView.EVENT_TIMESTAMP));
     view.features().forEach(feature -> columns.add(functions.col("`" + feature.name() + "`")));
     return analyze(spark, view, asOf).select(columns.toArray(new Column[0]));
-  }
-
-  private static boolean isMoment(DataType type) {
-    return type.equals(DataTypes.TimestampType)
-        || type.equals(DataTypes.TimestampNTZType)
-        || type.equals(DataTypes.DateType);
   }
 
   private static Dataset<Row> analyze(SparkSession spark, FeatureView view, Instant asOf) {

@@ -15,6 +15,7 @@ import dev.tarn.manifest.VersionRecord;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.Optional;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.Column;
@@ -162,7 +163,11 @@ final class VersionWriter {
     versions.persist(record);
     complete.setCreatedAt(Timestamps.fromMillis(versions.now().toEpochMilli()));
     return new ReadBackVersion(
-        version, complete.build(), Duration.between(start, Instant.now()), plan.seen());
+        Optional.of(version),
+        plan.table(),
+        complete.build(),
+        Duration.between(start, Instant.now()),
+        plan.seen());
   }
 
   private Dataset<Row> encode(PlannedVersion plan, VersionRecord planned) {

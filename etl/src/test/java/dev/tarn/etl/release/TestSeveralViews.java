@@ -155,6 +155,7 @@ class TestSeveralViews {
               "as_of",
               "pushed",
               "mode",
+              "reason",
               "rows",
               "rows_written",
               "bytes",

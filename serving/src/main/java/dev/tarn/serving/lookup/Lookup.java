@@ -97,8 +97,16 @@ public final class Lookup {
     Selection selection = select(scope, request);
     AnswerParts parts = toParts.apply(selection);
     boolean withEventTimestamps = request.getIncludeEventTimestamps();
+    boolean withTypes = request.getIncludeFeatureTypes();
     return fetch(scope, selection, ids)
-        .thenApply(rows -> marked(answers.of(parts, ids, rows, withEventTimestamps), parts, rows));
+        .thenApply(
+            rows -> {
+              WireBuffer answer = answers.of(parts, ids, rows, withEventTimestamps);
+              if (withTypes) {
+                answer.putBytes(parts.types());
+              }
+              return marked(answer, parts, rows);
+            });
   }
 
   /**
