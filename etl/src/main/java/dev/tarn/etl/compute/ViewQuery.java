@@ -45,8 +45,7 @@ public final class ViewQuery {
   }
 
   /** Checks as above, with the view's sources as {@link SourceTables#declared} gives them. */
-  static void check(
-      SparkSession spark, FeatureView view, SourceTables sources, Problems problems) {
+  static void check(SparkSession spark, FeatureView view, SourceTables sources, Problems problems) {
     Problems ofTimestamps = new Problems();
     sources.checkTimestamps(ofTimestamps);
     if (!ofTimestamps.isEmpty()) {

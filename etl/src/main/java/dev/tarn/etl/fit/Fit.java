@@ -66,8 +66,7 @@ public final class Fit {
    *
    * @param snapshots ids or tags, one for each view; empty: what is released, or else the newest
    */
-  public Fitted fit(
-      Definitions definitions, FeatureService service, List<String> snapshots) {
+  public Fitted fit(Definitions definitions, FeatureService service, List<String> snapshots) {
     StoredService.Builder fitted = service.stored().toBuilder().clearTransforms().clearFittedOn();
     Map<String, FeatureTransforms> transforms = new LinkedHashMap<>();
     service.transforms().forEach(t -> transforms.put(t.getFeatureName(), t));
@@ -122,8 +121,7 @@ public final class Fit {
         functions
             .col(FeatureView.EVENT_TIMESTAMP)
             .lt(functions.lit(Timestamp.from(now.minus(maxAge.get()))));
-    Row counted =
-        rows.agg(functions.count_if(isTooOld), functions.count(functions.lit(1))).head();
+    Row counted = rows.agg(functions.count_if(isTooOld), functions.count(functions.lit(1))).head();
     if (counted.getLong(0) > 0) {
       notes.add(
           "%s: %,d of %,d rows are older than the max age of %d s; lookups don't answer them, so they count as absent"

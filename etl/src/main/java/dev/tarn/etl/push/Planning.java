@@ -40,8 +40,7 @@ final class Planning {
     static final Choice FIRST = new Choice(Optional.empty(), Optional.empty());
 
     static Choice full(String reason, Object... values) {
-      return new Choice(
-          Optional.empty(), Optional.of(String.format(Locale.ROOT, reason, values)));
+      return new Choice(Optional.empty(), Optional.of(String.format(Locale.ROOT, reason, values)));
     }
   }
 
@@ -108,8 +107,7 @@ final class Planning {
             .filter(record -> request.mode() != Mode.FULL || !record.hasBase())
             .findFirst();
     if (kept.isPresent()) {
-      return new Plan(
-          Optional.empty(), Optional.of(ReadBackVersion.kept(table, kept.get(), seen)));
+      return new Plan(Optional.empty(), Optional.of(ReadBackVersion.kept(table, kept.get(), seen)));
     }
     Extent extent =
         Extent.of(table, snapshot, view, SnapshotRows.of(lake, view.name(), snapshot.snapshotId()));

@@ -84,10 +84,7 @@ final class Releasing {
         case RESTARTED -> {
           // A server that comes back may have lost its last second, or a replica not have got it.
           readBackFrom = redis.runs();
-          left =
-              left.stream()
-                  .map(this::readBackAgain)
-                  .toList();
+          left = left.stream().map(this::readBackAgain).toList();
         }
         default -> left = stillNeeded(left, request, outcomes);
       }

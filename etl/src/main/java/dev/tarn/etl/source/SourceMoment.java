@@ -48,7 +48,13 @@ final class SourceMoment {
     DataType type;
     try {
       Column moment = of(timestamp, table);
-      type = table.filter(moment.isNotNull()).withColumn(MOMENT, moment).schema().apply(MOMENT).dataType();
+      type =
+          table
+              .filter(moment.isNotNull())
+              .withColumn(MOMENT, moment)
+              .schema()
+              .apply(MOMENT)
+              .dataType();
       if (!isOfRow(table.withColumn(MOMENT, moment))) {
         return Optional.of(
             "source '%s': its timestamp '%s' says of no row when it happened: it must depend on the source's columns alone, and not on the clock or on chance"
@@ -73,8 +79,7 @@ final class SourceMoment {
   }
 
   private static boolean isOfRow(Dataset<Row> withMoment) {
-    Expression moment =
-        withMoment.queryExecution().analyzed().expressions().last();
+    Expression moment = withMoment.queryExecution().analyzed().expressions().last();
     return moment.deterministic()
         && !moment.references().isEmpty()
         && !moment.containsPattern(TreePattern.CURRENT_LIKE())

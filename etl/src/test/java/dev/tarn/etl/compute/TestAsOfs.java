@@ -34,7 +34,9 @@ class TestAsOfs {
           """)
   void aRangeIsStepsFromItsBeginning(String from, String to, String every, String expected) {
     List<Instant> wanted =
-        List.of(expected.split(" ")).stream().map(day -> Instant.parse(day + "T00:00:00Z")).toList();
+        List.of(expected.split(" ")).stream()
+            .map(day -> Instant.parse(day + "T00:00:00Z"))
+            .toList();
     assertThat(asOfs(from, to, every)).isEqualTo(wanted);
   }
 

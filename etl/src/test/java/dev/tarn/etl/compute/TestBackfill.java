@@ -23,7 +23,11 @@ class TestBackfill {
     Workbench bench = bench("");
     assertThat(
             bench.run(
-                "build", "views=all", "from=2026-01-31", "to=2026-03-31", "every=1mo",
+                "build",
+                "views=all",
+                "from=2026-01-31",
+                "to=2026-03-31",
+                "every=1mo",
                 "format=json"))
         .isZero();
 
@@ -35,8 +39,7 @@ class TestBackfill {
     }
     // By hand: 10 on 5 January, 20 on 28 February at noon, 5 on 30 March; the last one has no time.
     assertThat(rows(bench, "spending", "amount"))
-        .containsExactly(
-            "2026-01-31 10.0 null", "2026-02-28 10.0 null", "2026-03-31 30.0 5.0");
+        .containsExactly("2026-01-31 10.0 null", "2026-02-28 10.0 null", "2026-03-31 30.0 5.0");
     assertThat(rows(bench, "visits", "orders"))
         .containsExactly("2026-01-31 1 null", "2026-02-28 1 null", "2026-03-31 2 1");
     assertThat(sources(bench, "spending")).hasSize(3).containsOnly(sources(bench, "visits").get(0));
@@ -54,7 +57,11 @@ class TestBackfill {
     Workbench bench = bench("checks { min-rows = 2 }");
     assertThat(
             bench.run(
-                "build", "views=spending,visits", "from=2026-02-28", "to=2026-03-31", "every=1mo",
+                "build",
+                "views=spending,visits",
+                "from=2026-02-28",
+                "to=2026-03-31",
+                "every=1mo",
                 "format=json"))
         .isEqualTo(1);
     String printed = bench.output();

@@ -160,7 +160,9 @@ class TestViewQuery {
     }
     for (String wrong :
         new String[] {
-          "current_timestamp()", "now() - INTERVAL 1 HOUR", "timestamp'2026-01-01'",
+          "current_timestamp()",
+          "now() - INTERVAL 1 HOUR",
+          "timestamp'2026-01-01'",
           "if(rand() > 0.5, at, NULL)"
         }) {
       orders.define("timestamp = at", "timestamp = \"%s\"".formatted(wrong));

@@ -94,7 +94,8 @@ class TestDeltaPush {
     assertThat(outcome.mode()).isEqualTo("full");
     assertThat(outcome.record().hasBase()).isFalse();
     assertThat(outcome.reason())
-        .matches("\\d+ rows were written or removed since v1-\\w+, over push.max-overlay = 0.1 of its 100");
+        .matches(
+            "\\d+ rows were written or removed since v1-\\w+, over push.max-overlay = 0.1 of its 100");
     assertThat(bench.output()).contains(" (full, as " + outcome.reason() + "): 100 rows in ");
     OnlineCopy.assertServedAsInIceberg(bench, VIEW);
   }

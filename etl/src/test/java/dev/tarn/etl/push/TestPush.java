@@ -295,7 +295,8 @@ class TestPush {
                     .formatted(bench.lake().sqlName("tarn_releases")))
             .collectAsList();
     assertThat(history).hasSize(4);
-    assertThat(history.get(3)).isEqualTo(RowFactory.create(newest.getVersion(), "push", "kept", true));
+    assertThat(history.get(3))
+        .isEqualTo(RowFactory.create(newest.getVersion(), "push", "kept", true));
   }
 
   @Test

@@ -191,8 +191,7 @@ class TestVerify {
     bench.build(VIEW, young.toString());
     bench.push(VIEW);
     assertThat(bench.run("verify", "view=score", "format=json")).isZero();
-    assertThat(bench.output())
-        .contains("\"state\":\"equal\"", "\"entities_outside_max_age\":18");
+    assertThat(bench.output()).contains("\"state\":\"equal\"", "\"entities_outside_max_age\":18");
     assertThat(bench.run("verify", "view=score")).isZero();
     assertThat(bench.output())
         .contains(
