@@ -1,7 +1,6 @@
 package dev.tarn.etl.compute;
 
 import dev.tarn.cli.Suggestion;
-import dev.tarn.etl.console.Causes;
 import dev.tarn.etl.definition.Entity;
 import dev.tarn.etl.definition.Feature;
 import dev.tarn.etl.definition.FeatureView;
@@ -11,6 +10,7 @@ import dev.tarn.etl.definition.Source;
 import dev.tarn.etl.definition.SparkTypes;
 import dev.tarn.etl.source.SourceException;
 import dev.tarn.etl.source.SourceTables;
+import dev.tarn.etl.source.SqlFailures;
 import java.sql.Timestamp;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -124,7 +124,6 @@ public final class ViewQuery {
     }
   }
 
-  /** Spark's message without its error class and without the line within the SQL. */
   private static String reason(FeatureView view, Exception e) {
     if (e instanceof AnalysisException analysis
         && "TABLE_OR_VIEW_NOT_FOUND".equals(analysis.getErrorClass())) {
@@ -133,10 +132,7 @@ public final class ViewQuery {
       return "%s is none of the view's sources%s"
           .formatted(table.replace('`', '\''), Suggestion.forName(table.replace("`", ""), sources));
     }
-    return Causes.reason(e)
-        .replaceFirst("^\\[[A-Z0-9_.]+] ", "")
-        .replaceFirst("\\.? ?\\(line \\d+, pos \\d+\\)$", "")
-        .replaceFirst("\\.?; line \\d+ pos \\d+;?$", "");
+    return SqlFailures.reason(e);
   }
 
   /** The line in the file: Spark counts from where the SQL begins. */

@@ -1,7 +1,6 @@
 package dev.tarn.etl.source;
 
 import dev.tarn.cli.Suggestion;
-import dev.tarn.etl.console.Causes;
 import dev.tarn.etl.definition.Source;
 import java.util.Arrays;
 import java.util.List;
@@ -67,7 +66,7 @@ final class SourceMoment {
                   source.name(),
                   timestamp,
                   String.join(", ", columns),
-                  Causes.reason(e).replaceFirst("^\\[[A-Z0-9_.]+] ", "")));
+                  SqlFailures.reason(e)));
     }
     if (isMoment(type)) {
       return Optional.empty();

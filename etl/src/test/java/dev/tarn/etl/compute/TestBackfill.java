@@ -11,6 +11,7 @@ import dev.tarn.etl.catalog.FeatureTable;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.StreamSupport;
 import org.apache.spark.sql.Row;
 import org.junit.jupiter.api.Test;
@@ -151,7 +152,8 @@ class TestBackfill {
                 .snapshots()
                 .spliterator(),
             false)
-        .map(snapshot -> snapshot.summary().get(FeatureTable.SOURCES))
+        .flatMap(
+            snapshot -> Optional.ofNullable(snapshot.summary().get(FeatureTable.SOURCES)).stream())
         .toList();
   }
 

@@ -146,7 +146,7 @@ class TestViewQuery {
         "features/users.conf:2: source 'orders': its timestamp 'timestamp(paid)' is neither a"
             + " column nor an expression over its columns (user_id, at, amount): A column or"
             + " function parameter with name `paid` cannot be resolved. Did you mean one of the"
-            + " following? [`at`, `amount`, `user_id`].",
+            + " following? [`at`, `amount`, `user_id`]",
         "timestamp = at",
         "timestamp = \"timestamp(paid)\"");
     for (String wrong : new String[] {"max(at)", "at +", "explode(array(at))"}) {
