@@ -4,6 +4,7 @@ import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;
 import dev.tarn.etl.catalog.FeatureTable;
 import dev.tarn.etl.catalog.Fits;
+import dev.tarn.etl.console.Moments;
 import dev.tarn.etl.definition.Definitions;
 import dev.tarn.etl.definition.FeatureService;
 import dev.tarn.etl.definition.FeatureView;
@@ -124,9 +125,9 @@ public final class Fit {
     Row counted = rows.agg(functions.count_if(isTooOld), functions.count(functions.lit(1))).head();
     if (counted.getLong(0) > 0) {
       notes.add(
-          "%s: %,d of %,d rows are older than the max age of %d s; lookups don't answer them, so they count as absent"
+          "%s: %,d of %,d rows are older than the max age of %s; lookups don't answer them, so they count as absent"
               .formatted(
-                  view.name(), counted.getLong(0), counted.getLong(1), maxAge.get().toSeconds()));
+                  view.name(), counted.getLong(0), counted.getLong(1), Moments.length(maxAge.get())));
     }
     return rows.select(
         Stream.of(rows.columns())

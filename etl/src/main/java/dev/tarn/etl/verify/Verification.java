@@ -1,5 +1,6 @@
 package dev.tarn.etl.verify;
 
+import dev.tarn.etl.console.Moments;
 import dev.tarn.etl.verify.Difference.DifferenceKind;
 import dev.tarn.manifest.StoredFeature;
 import dev.tarn.manifest.VersionRecord;
@@ -33,11 +34,6 @@ public record Verification(
     Map<DifferenceKind, Long> counts,
     List<Difference> first,
     List<OfFeature> features) {
-
-  private static final List<Unit> UNITS =
-      List.of(new Unit(86_400, "d"), new Unit(3_600, "h"), new Unit(60, "m"));
-
-  private record Unit(long seconds, String letter) {}
 
   /** The statistics of one feature on both sides. */
   public record OfFeature(
@@ -100,17 +96,7 @@ public record Verification(
                 tooOld == online
                     ? "none of them is"
                     : "%,d of them %s not".formatted(tooOld, tooOld == 1 ? "is" : "are"),
-                maxAge()));
-  }
-
-  private String maxAge() {
-    long seconds = record.getMaxAge().getSeconds();
-    for (Unit unit : UNITS) {
-      if (seconds % unit.seconds() == 0) {
-        return seconds / unit.seconds() + unit.letter();
-      }
-    }
-    return seconds + "s";
+                Moments.length(Duration.ofSeconds(record.getMaxAge().getSeconds()))));
   }
 
   /**

@@ -130,13 +130,13 @@ class TestFit {
     assertThat(bench.run("fit", "service=ranking")).isEqualTo(1);
     assertThat(bench.output())
         .contains(
-            "feature 'score.points' has no value in the snapshot to fit its transforms on; score: 2 of 2 rows are older than the max age of 86400 s");
+            "feature 'score.points' has no value in the snapshot to fit its transforms on; score: 2 of 2 rows are older than the max age of 1d");
     build(bench, young);
 
     assertThat(bench.run("fit", "service=ranking")).isZero();
     assertThat(bench.output())
         .contains(
-            "score: 2 of 4 rows are older than the max age of 86400 s; lookups don't answer them, so they count as absent");
+            "score: 2 of 4 rows are older than the max age of 1d; lookups don't answer them, so they count as absent");
     assertThat(mean(bench)).isEqualTo(3);
     assertThat(stored(bench).getTransforms(1).getSteps(0).getOneHot().getValuesList())
         .containsExactly("a", "b");
