@@ -156,7 +156,7 @@ def test_pandas_takes_what_a_type_can_have() -> None:
     assert _frames.column([[1.0], [2.0]], "array<int>").tolist() == [[1], [2]]
     # A type of a later Tarn, or none from an older server.
     assert _frames.column(["x"], "interval").tolist() == ["x"]
-    assert _frames.column([1.0, None], None) == [1.0, None]
+    assert _frames.column([1.0, "x", None], None).tolist() == [1.0, "x", None]
     for name in ("boolean", "int", "double", "string", "timestamp", "decimal(2,1)", "array<int>"):
         assert len(_frames.column([], name)) == 0
 

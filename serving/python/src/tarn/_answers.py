@@ -92,7 +92,9 @@ class Features(dict[str, dict[str, Value]]):
 
         index = pd.Index(list(self), name="entity_id")
         columns = {
-            name: _frames.column([row.get(name) for row in self.values()], self._types.get(name))
+            name: _frames.column(
+                [row.get(name) for row in self.values()], self._types.get(name), index
+            )
             for name in self._names
         }
         return pd.DataFrame(columns, index=index, columns=self._names)

@@ -6,7 +6,7 @@ import base64
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -17,54 +17,56 @@ _NULLABLE = {"boolean": "boolean", "int": "Int32", "bigint": "Int64", "string": 
 _FLOATS = {"float": np.float32, "double": np.float64}
 
 
-def column(values: Sequence[Any], feature_type: str | None) -> Any:
+def column(
+    values: Sequence[object], feature_type: str | None, index: pd.Index[Any] | None = None
+) -> pd.Series[Any]:
     """Return the values of one feature as pandas takes them.
 
     :param values: as answers have them; None where there is none
     :param feature_type: Spark's name of it; None if it is not known
     """
     if feature_type is None:
-        return list(values)
-    exact = [exactly(value, feature_type) for value in values]
+        return pd.Series(list(values), index=index)
+    exact: list[Any] = [exactly(value, feature_type) for value in values]
     if feature_type in _NULLABLE:
-        return pd.array(exact, dtype=_NULLABLE[feature_type])
+        # pandas' stubs want the dtype as a literal.
+        array = cast(Any, pd.array)(exact, dtype=_NULLABLE[feature_type])
+        return pd.Series(array, index=index)
     if feature_type in _FLOATS:
-        return np.array([np.nan if v is None else v for v in exact], _FLOATS[feature_type])
+        floats = np.array([np.nan if v is None else v for v in exact], _FLOATS[feature_type])
+        return pd.Series(floats, index=index)
     if feature_type in ("timestamp", "timestamp_ntz"):
         moments = np.array([None if v is None else v.replace(tzinfo=None) for v in exact], "M8[us]")
-        naive = pd.DatetimeIndex(moments)
-        return naive.tz_localize("UTC") if feature_type == "timestamp" else naive
+        naive = pd.Series(moments, index=index)
+        return naive.dt.tz_localize("UTC") if feature_type == "timestamp" else naive
     objects = np.empty(len(exact), dtype=object)
     for i, value in enumerate(exact):
         # One by one: NumPy would take lists apart.
         objects[i] = value
-    return objects
+    return pd.Series(objects, index=index, dtype=object)
 
 
-def exactly(value: Any, feature_type: str) -> Any:
+def exactly(value: object, feature_type: str) -> object:
     """Return a value of an answer as Python has its type.
 
     A type that is not known leaves the value as it is.
     """
     if value is None:
         return None
-    if feature_type.startswith("array<"):
+    if isinstance(value, list) and feature_type.startswith("array<"):
         return [exactly(element, feature_type[len("array<") : -1]) for element in value]
-    if feature_type.startswith("struct<"):
+    if isinstance(value, dict) and feature_type.startswith("struct<"):
         fields = _fields(feature_type[len("struct<") : -1])
         return {name: exactly(field, fields.get(name, "")) for name, field in value.items()}
-    return _SCALARS.get(feature_type.partition("(")[0], _as_it_is)(value)
-
-
-def _as_it_is(value: Any) -> Any:
-    return value
+    scalar = _SCALARS.get(feature_type.partition("(")[0])
+    return value if scalar is None else scalar(value)
 
 
 def _moment(text: str) -> datetime:
     return datetime.fromisoformat(text).astimezone(UTC)
 
 
-_SCALARS: dict[str, Callable[[Any], Any]] = {
+_SCALARS: dict[str, Callable[[Any], object]] = {
     # Beyond 2**53 an integer is answered as text; as a float it is exact.
     "int": int,
     "bigint": int,
