@@ -117,7 +117,7 @@ final class Planning {
     Choice choice = choose(view, table, snapshot, wanted, released, request);
     String reason =
         Stream.of(
-                sameSnapshot.stream().findFirst().map(record -> rewriting(record, wanted)),
+                sameSnapshot.stream().findFirst().flatMap(record -> rewriting(record, wanted)),
                 choice.whyFull())
             .flatMap(Optional::stream)
             .collect(Collectors.joining("; "));
@@ -126,12 +126,14 @@ final class Planning {
     return new Plan(Optional.of(plan), Optional.empty());
   }
 
-  private static String rewriting(VersionRecord kept, VersionRecord wanted) {
+  /** Says why a snapshot that a version has is written again. */
+  private static Optional<String> rewriting(VersionRecord kept, VersionRecord wanted) {
     List<String> changed = VersionRecords.changes(kept, wanted);
     return changed.isEmpty()
-        ? "%s has the snapshot as a delta only".formatted(kept.getVersion())
-        : "%s has the snapshot, but since then %s changed"
-            .formatted(kept.getVersion(), String.join(", ", changed));
+        ? Optional.empty()
+        : Optional.of(
+            "%s has the snapshot, but since then %s changed"
+                .formatted(kept.getVersion(), String.join(", ", changed)));
   }
 
   /** Whether one version was made of an older snapshot than the other. */
