@@ -1,8 +1,8 @@
 package dev.tarn.etl.console;
 
 import dev.tarn.cli.UsageException;
-import java.time.Duration;
 import java.time.DateTimeException;
+import java.time.Duration;
 import java.time.Instant;
 import java.time.LocalDate;
 import java.time.LocalDateTime;

@@ -127,7 +127,10 @@ public final class Fit {
       notes.add(
           "%s: %,d of %,d rows are older than the max age of %s; lookups don't answer them, so they count as absent"
               .formatted(
-                  view.name(), counted.getLong(0), counted.getLong(1), Moments.length(maxAge.get())));
+                  view.name(),
+                  counted.getLong(0),
+                  counted.getLong(1),
+                  Moments.length(maxAge.get())));
     }
     return rows.select(
         Stream.of(rows.columns())

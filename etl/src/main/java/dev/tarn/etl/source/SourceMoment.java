@@ -63,10 +63,7 @@ final class SourceMoment {
       return Optional.of(
           "source '%s': its timestamp '%s' is neither a column nor an expression over its columns (%s): %s"
               .formatted(
-                  source.name(),
-                  timestamp,
-                  String.join(", ", columns),
-                  SqlFailures.reason(e)));
+                  source.name(), timestamp, String.join(", ", columns), SqlFailures.reason(e)));
     }
     if (isMoment(type)) {
       return Optional.empty();
