@@ -20,6 +20,7 @@ import dev.tarn.serving.rpc.RpcServer;
 import dev.tarn.serving.world.ReleaseMetrics;
 import dev.tarn.serving.world.Releases;
 import java.time.InstantSource;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -148,6 +149,11 @@ public final class LookupServer {
   /** Says why lookups can't be answered; empty if they can. */
   public Optional<String> trouble() {
     return releases.trouble();
+  }
+
+  /** Says what the user should change about Redis. */
+  public List<String> warnings() {
+    return releases.warnings();
   }
 
   /** Drains the calls under way, then stops all parts. */

@@ -19,7 +19,6 @@ import dev.tarn.manifest.FittedOn;
 import dev.tarn.manifest.StoredService;
 import dev.tarn.transform.TransformException;
 import dev.tarn.transform.Transforms;
-import java.sql.Timestamp;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
@@ -121,7 +120,7 @@ public final class Fit {
     Column isTooOld =
         functions
             .col(FeatureView.EVENT_TIMESTAMP)
-            .lt(functions.lit(Timestamp.from(now.minus(maxAge.get()))));
+            .lt(functions.lit(now.minus(maxAge.get())));
     Row counted = rows.agg(functions.count_if(isTooOld), functions.count(functions.lit(1))).head();
     if (counted.getLong(0) > 0) {
       notes.add(

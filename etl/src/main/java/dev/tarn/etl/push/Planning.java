@@ -46,12 +46,15 @@ final class Planning {
 
   private final Lake lake;
   private final VersionStore versions;
+  private final StoredRows stored;
   private final PushSettings settings;
   private final Console console;
 
-  Planning(Lake lake, VersionStore versions, PushSettings settings, Console console) {
+  Planning(
+      Lake lake, VersionStore versions, StoredRows stored, PushSettings settings, Console console) {
     this.lake = lake;
     this.versions = versions;
+    this.stored = stored;
     this.settings = settings;
     this.console = console;
   }
@@ -72,6 +75,7 @@ final class Planning {
     Optional<Release> pin = Optional.ofNullable(versions.pins().get(view.name()));
     Optional<Release> seen = versions.released(view.name());
     Optional<VersionRecord> released = versions.releasedRecord(view.name());
+    boolean isWhole = isWhole(view.name(), seen, released);
     if (pin.isPresent() && released.isPresent() && !request.isRollback()) {
       outcomes.pinned(released.get(), pin.get());
       return Plan.NOTHING;
@@ -79,7 +83,7 @@ final class Planning {
     Snapshot snapshot =
         request.snapshotOrTag().map(table::published).orElseGet(() -> table.main().orElseThrow());
     VersionRecord wanted = VersionRecords.of(view, table, snapshot);
-    if (released.isPresent() && VersionRecords.sameAnswers(released.get(), wanted)) {
+    if (isWhole && released.isPresent() && VersionRecords.sameAnswers(released.get(), wanted)) {
       outcomes.releasedAlready(released.get());
       for (String service : versions.storeServices(view.name(), services)) {
         console.say("feature service %s is stored anew", service);
@@ -105,6 +109,8 @@ final class Planning {
         sameSnapshot.stream()
             .filter(record -> VersionRecords.sameAnswers(record, wanted))
             .filter(record -> request.mode() != Mode.FULL || !record.hasBase())
+            .filter(record -> !released.equals(Optional.of(record)))
+            .filter(record -> stored.loss(record).isEmpty())
             .findFirst();
     if (kept.isPresent()) {
       return new Plan(Optional.empty(), Optional.of(ReadBackVersion.kept(table, kept.get(), seen)));
@@ -114,7 +120,10 @@ final class Planning {
     if (extent.entities() == 0) {
       throw withoutRows(view.name(), snapshot);
     }
-    Choice choice = choose(view, table, snapshot, wanted, released, request);
+    Choice choice =
+        isWhole
+            ? choose(view, table, snapshot, wanted, released, request)
+            : chooseAnew(view.name(), request.mode());
     String reason =
         Stream.of(
                 sameSnapshot.stream().findFirst().flatMap(record -> rewriting(record, wanted)),
@@ -136,6 +145,21 @@ final class Planning {
                 .formatted(kept.getVersion(), String.join(", ", changed)));
   }
 
+  /** Tells whether Redis still has what is released, and says what it lacks. */
+  private boolean isWhole(
+      String view, Optional<Release> release, Optional<VersionRecord> released) {
+    Optional<String> loss =
+        release.isPresent() && released.isEmpty()
+            ? Optional.of("its record is gone")
+            : released.flatMap(stored::loss);
+    loss.ifPresent(
+        lacking ->
+            console.say(
+                "%s: the released version %s is no longer whole: %s",
+                view, release.orElseThrow().version(), lacking));
+    return loss.isEmpty();
+  }
+
   /** Whether one version was made of an older snapshot than the other. */
   static boolean isOlder(VersionRecord one, VersionRecord other) {
     return one.getSequenceNumber() < other.getSequenceNumber();
@@ -146,6 +170,20 @@ final class Planning {
     return new TarnException(
         "%s: snapshot %d has no rows, and an empty version would answer NOT_FOUND to everything"
             .formatted(view, snapshot.snapshotId()));
+  }
+
+  /** Every row is written where the released version is no longer whole. */
+  private static Choice chooseAnew(String view, Mode mode) {
+    if (mode == Mode.DELTA) {
+      throw withoutBase(view);
+    }
+    return Choice.full("what is released is no longer whole");
+  }
+
+  private static TarnException withoutBase(String view) {
+    return new TarnException(
+        "%s: nothing is released that a delta could be laid over; push it with mode=full first"
+            .formatted(view));
   }
 
   private Choice choose(
@@ -162,9 +200,7 @@ final class Planning {
     Optional<VersionRecord> base = released.flatMap(this::baseOf);
     if (base.isEmpty()) {
       if (mustBeDelta) {
-        throw new TarnException(
-            "%s: nothing is released that a delta could be laid over; push it with mode=full first"
-                .formatted(view.name()));
+        throw withoutBase(view.name());
       }
       return released.isEmpty()
           ? Choice.FIRST

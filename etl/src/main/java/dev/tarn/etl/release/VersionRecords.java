@@ -133,6 +133,7 @@ public final class VersionRecords {
         .clearRows()
         .clearOwnRows()
         .clearBuckets()
+        .clearSampleRows()
         .clearBase()
         .clearTarnVersion()
         .build();

@@ -3,12 +3,11 @@ package dev.tarn.etl.source;
 import com.google.common.hash.Hasher;
 import com.google.common.hash.Hashing;
 import com.google.gson.JsonObject;
-import dev.tarn.etl.console.Causes;
 import dev.tarn.etl.definition.Problems;
 import dev.tarn.etl.definition.Source;
 import dev.tarn.etl.definition.Source.Format;
+import dev.tarn.etl.lake.ParquetTypes;
 import java.nio.charset.StandardCharsets;
-import java.sql.Timestamp;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -85,6 +84,9 @@ public final class SourceTables {
                 "source '%s': there are no files at %s"
                     .formatted(source.name(), source.location()));
           }
+          if (source.format() == Format.PARQUET) {
+            refuseOtherTypes(spark, source, files, listed);
+          }
           fingerprint.addProperty(source.name(), fingerprint(listed));
           tables.put(source, files);
         }
@@ -94,7 +96,7 @@ public final class SourceTables {
         throw new SourceException(
             source,
             "source '%s' can't be read at %s: %s"
-                .formatted(source.name(), source.location(), Causes.reason(e)),
+                .formatted(source.name(), source.location(), ParquetTypes.reason(e)),
             e);
       }
     }
@@ -151,7 +153,7 @@ public final class SourceTables {
   }
 
   private static Column isBefore(String timestamp, Dataset<Row> table, Instant asOf) {
-    Column moment = functions.lit(Timestamp.from(asOf));
+    Column moment = functions.lit(asOf);
     // No row of a day that is not over at the as-of may be seen: it may have come later.
     boolean isDate = SourceMoment.type(timestamp, table).equals(DataTypes.DateType);
     return SourceMoment.of(timestamp, table).lt(isDate ? moment.cast(DataTypes.DateType) : moment);
@@ -178,6 +180,17 @@ public final class SourceTables {
    */
   public String fingerprint() {
     return fingerprint.toString();
+  }
+
+  private static void refuseOtherTypes(
+      SparkSession spark, Source source, Dataset<Row> files, List<FileStatus> listed) {
+    List<String> paths = listed.stream().map(file -> file.getPath().toString()).toList();
+    ParquetTypes.problem(spark, paths, files.schema(), source.schema().isPresent())
+        .ifPresent(
+            problem -> {
+              throw new SourceException(
+                  source, "source '%s': %s".formatted(source.name(), problem));
+            });
   }
 
   private static Dataset<Row> files(SparkSession spark, Source source) {

@@ -11,6 +11,9 @@ interface Nodes extends AutoCloseable {
   /** Returns the number of open connections. */
   int connections();
 
+  /** Says what the user should change about these servers, as it was when they were connected. */
+  List<String> warnings();
+
   /**
    * Sends commands, in one flush for each node that has keys of them, and waits for nothing. A
    * failure completes the commands.

@@ -47,6 +47,11 @@ public final class RedisConnection implements AutoCloseable {
     return nodes.connections() + (notices.isOpen() ? 1 : 0);
   }
 
+  /** Says what the user should change about Redis, as it was when this was connected. */
+  public List<String> warnings() {
+    return nodes.warnings();
+  }
+
   /** Returns an object that stands for this connection and for no earlier or later one. */
   public Object identity() {
     return identity;

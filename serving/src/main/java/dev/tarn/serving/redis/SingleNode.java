@@ -17,21 +17,25 @@ final class SingleNode implements Nodes {
   private record Lane(StatefulRedisConnection<byte[], byte[]> connection, EventLoop thread) {}
 
   private final List<Lane> lanes;
+  private final List<String> warnings;
 
-  private SingleNode(List<Lane> lanes) {
+  private SingleNode(List<Lane> lanes, List<String> warnings) {
     this.lanes = List.copyOf(lanes);
+    this.warnings = List.copyOf(warnings);
   }
 
   /**
    * Makes a connection for each of the threads.
    *
    * @param first a connection that is made already
+   * @param warnings about the server
    * @throws RedisException if a connection can't be made; all others are closed then
    */
   static SingleNode connect(
       StatefulRedisConnection<byte[], byte[]> first,
       Supplier<StatefulRedisConnection<byte[], byte[]>> connector,
-      int threads) {
+      int threads,
+      List<String> warnings) {
     List<Lane> lanes = new ArrayList<>();
     StatefulRedisConnection<byte[], byte[]> next = first;
     try {
@@ -46,7 +50,7 @@ final class SingleNode implements Nodes {
           next.close();
         }
         if (lanes.size() == threads || tries == 2 * threads) {
-          return new SingleNode(lanes);
+          return new SingleNode(lanes, warnings);
         }
         next = connector.get();
       }
@@ -65,6 +69,11 @@ final class SingleNode implements Nodes {
   @Override
   public int connections() {
     return Math.toIntExact(lanes.stream().filter(lane -> lane.connection().isOpen()).count());
+  }
+
+  @Override
+  public List<String> warnings() {
+    return warnings;
   }
 
   @Override
