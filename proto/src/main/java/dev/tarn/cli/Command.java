@@ -21,12 +21,13 @@ public enum Command {
       "check all definitions without computing anything; errors name file and line",
       optional("out", "a file to write the views and services to, as JSON")),
   BUILD(
-      "compute a feature view for one as-of or a range, and publish it in Iceberg",
-      required("view", "the feature view"),
+      "compute feature views for one as-of or a range, and publish them in Iceberg",
+      optional("view", "the feature view"),
+      optional("views", "several feature views, separated by commas, or all"),
       optional("as-of", "the moment, e.g. 2026-11-20 or 2026-11-20T06:00:00Z"),
       optional("from", "the first as-of of a range (in place of as-of)"),
       optional("to", "the last as-of of the range"),
-      optional("every", "the step of the range, e.g. 1d or 6h (default 1d)"),
+      optional("every", "the step of the range: 30m, 6h, 1d, 1w, 1mo, 1y (default 1d)"),
       optional("rebuild", "true: build also the as-ofs of the range that are up to date"),
       optional("format", "table (default) or json")),
   PUSH(

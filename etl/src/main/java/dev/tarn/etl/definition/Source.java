@@ -11,8 +11,8 @@ import org.apache.spark.sql.types.StructType;
  *     source
  * @param schema what the files hold; CSV and JSON files must declare it, so that no build depends
  *     on a guess
- * @param timestamp the column that says when a row happened: a build sees only the rows from before
- *     its as-of
+ * @param timestamp the column, or the expression in SQL over the columns, that says when a row
+ *     happened: a build sees only the rows from before its as-of
  * @param options handed to Spark's reader
  */
 public record Source(

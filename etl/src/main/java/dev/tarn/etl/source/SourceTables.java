@@ -3,6 +3,7 @@ package dev.tarn.etl.source;
 import com.google.common.hash.Hasher;
 import com.google.common.hash.Hashing;
 import com.google.gson.JsonObject;
+import dev.tarn.etl.definition.Problems;
 import dev.tarn.etl.definition.Source;
 import dev.tarn.etl.definition.Source.Format;
 import dev.tarn.etl.lake.ParquetTypes;
@@ -30,8 +31,6 @@ import org.apache.spark.sql.execution.datasources.LogicalRelation;
 import org.apache.spark.sql.execution.datasources.PartitioningAwareFileIndex;
 import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.DataTypes;
-import org.apache.spark.sql.types.StructField;
-import org.apache.spark.sql.types.StructType;
 import scala.collection.JavaConverters;
 
 /**
@@ -42,9 +41,9 @@ import scala.collection.JavaConverters;
 public final class SourceTables {
 
   private final Map<Source, Dataset<Row>> tables;
-  private final String fingerprint;
+  private final JsonObject fingerprint;
 
-  private SourceTables(Map<Source, Dataset<Row>> tables, String fingerprint) {
+  private SourceTables(Map<Source, Dataset<Row>> tables, JsonObject fingerprint) {
     this.tables = tables;
     this.fingerprint = fingerprint;
   }
@@ -101,7 +100,18 @@ public final class SourceTables {
             e);
       }
     }
-    return new SourceTables(tables, fingerprint.toString());
+    return new SourceTables(tables, fingerprint);
+  }
+
+  /** Some of these sources, in the order given, pinned as they are here. */
+  public SourceTables only(List<Source> sources) {
+    Map<Source, Dataset<Row>> some = new LinkedHashMap<>();
+    JsonObject ofSome = new JsonObject();
+    for (Source source : sources) {
+      some.put(source, tables.get(source));
+      ofSome.add(source.name(), fingerprint.get(source.name()));
+    }
+    return new SourceTables(some, ofSome);
   }
 
   /**
@@ -109,38 +119,44 @@ public final class SourceTables {
    * source without a declared schema and an Iceberg table are looked at.
    */
   public static SourceTables declare(SparkSession spark, List<Source> sources) {
-    Map<Source, Dataset<Row>> tables = new LinkedHashMap<>();
+    List<Source> withoutSchema =
+        sources.stream().filter(source -> source.schema().isEmpty()).toList();
+    return open(spark, withoutSchema).declared(spark, sources);
+  }
+
+  /** Declares as {@link #declare} does, of sources that are open already. */
+  public SourceTables declared(SparkSession spark, List<Source> sources) {
+    Map<Source, Dataset<Row>> declared = new LinkedHashMap<>();
     for (Source source : sources) {
-      Dataset<Row> table =
-          source.schema().isPresent()
-              ? spark.createDataFrame(List.of(), source.schema().get())
-              : open(spark, List.of(source)).tables.get(source);
-      tables.put(source, table);
+      declared.put(
+          source,
+          source
+              .schema()
+              .map(schema -> spark.createDataFrame(List.of(), schema))
+              .orElseGet(() -> tables.get(source)));
     }
-    return new SourceTables(tables, "{}");
+    return new SourceTables(declared, new JsonObject());
   }
 
   /**
    * Makes the sources known to SQL under their names, cut off at the as-of: a source with a
-   * timestamp column shows only the rows from before it, whatever the SQL asks for.
+   * timestamp shows only the rows from before it, whatever the SQL asks for.
    */
   public void show(Instant asOf) {
     tables.forEach(
         (source, table) ->
             source
                 .timestamp()
-                .map(column -> table.filter(isBefore(table.schema().apply(column), asOf)))
+                .map(timestamp -> table.filter(isBefore(timestamp, table, asOf)))
                 .orElse(table)
                 .createOrReplaceTempView(source.name()));
   }
 
-  private static Column isBefore(StructField timestamp, Instant asOf) {
+  private static Column isBefore(String timestamp, Dataset<Row> table, Instant asOf) {
     Column moment = functions.lit(asOf);
     // No row of a day that is not over at the as-of may be seen: it may have come later.
-    boolean isDate = timestamp.dataType().equals(DataTypes.DateType);
-    return functions
-        .col("`" + timestamp.name() + "`")
-        .lt(isDate ? moment.cast(DataTypes.DateType) : moment);
+    boolean isDate = SourceMoment.type(timestamp, table).equals(DataTypes.DateType);
+    return SourceMoment.of(timestamp, table).lt(isDate ? moment.cast(DataTypes.DateType) : moment);
   }
 
   /** Undoes {@link #show}, so that another view can't read what it does not declare. */
@@ -148,11 +164,14 @@ public final class SourceTables {
     tables.forEach((source, table) -> table.sparkSession().catalog().dropTempView(source.name()));
   }
 
-  /** The schema of each source, by its name. */
-  public Map<Source, StructType> schemas() {
-    Map<Source, StructType> schemas = new LinkedHashMap<>();
-    tables.forEach((source, table) -> schemas.put(source, table.schema()));
-    return schemas;
+  /** Adds the sources whose timestamp says of no row when it happened. */
+  public void checkTimestamps(Problems problems) {
+    tables.forEach(
+        (source, table) ->
+            source
+                .timestamp()
+                .flatMap(timestamp -> SourceMoment.problem(source, timestamp, table))
+                .ifPresent(problem -> problems.add(source.position(), problem)));
   }
 
   /**
@@ -160,7 +179,7 @@ public final class SourceTables {
    * files, their bytes and a SHA-256 of their names, sizes and times.
    */
   public String fingerprint() {
-    return fingerprint;
+    return fingerprint.toString();
   }
 
   private static void refuseOtherTypes(

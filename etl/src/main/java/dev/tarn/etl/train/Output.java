@@ -3,6 +3,7 @@ package dev.tarn.etl.train;
 import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;
 import dev.tarn.etl.console.Causes;
+import dev.tarn.etl.console.Json;
 import dev.tarn.etl.lake.Lake;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -11,6 +12,8 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.function.Supplier;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
@@ -19,6 +22,8 @@ import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.types.StructField;
+import org.apache.spark.sql.types.StructType;
 import org.apache.spark.util.SerializableConfiguration;
 
 /**
@@ -152,7 +157,7 @@ public final class Output {
       rows.write().parquet(staging.toString());
       requireAll(spark.read().schema(rows.schema()).parquet(staging.toString()).count(), count);
       FileStatus[] written = files.listStatus(staging);
-      makeReproducible(written);
+      makeReproducible(written, footer(rows.schema()));
       for (FileStatus file : written) {
         files.delete(file.getPath(), false);
       }
@@ -171,7 +176,7 @@ public final class Output {
   /**
    * Replaces each of Spark's files with one that has no id in its name and always the same bytes.
    */
-  private void makeReproducible(FileStatus[] written) {
+  private void makeReproducible(FileStatus[] written, Map<String, String> footer) {
     List<String> parts =
         Arrays.stream(written)
             .map(file -> file.getPath().toString())
@@ -185,8 +190,22 @@ public final class Output {
             part -> {
               Path from = new Path(part);
               String name = from.getName().substring(0, "part-00000".length()) + ".parquet";
-              CanonicalParquet.copy(from, new Path(from.getParent(), name), configuration.value());
+              CanonicalParquet.copy(
+                  from, new Path(from.getParent(), name), footer, configuration.value());
             });
+  }
+
+  /** What a file says besides its schema: the names of the vector's numbers, in JSON. */
+  private static Map<String, String> footer(StructType schema) {
+    Map<String, String> footer = new TreeMap<>();
+    for (StructField field : schema.fields()) {
+      if (field.metadata().contains(TrainingRead.VECTOR_NAMES)) {
+        footer.put(
+            TrainingRead.VECTOR_NAMES,
+            Json.of(List.of(field.metadata().getStringArray(TrainingRead.VECTOR_NAMES))));
+      }
+    }
+    return footer;
   }
 
   /** Refuses a set that lacks rows: a spine that changes while it is read could lose some. */

@@ -49,6 +49,7 @@ public final class VerifySummary {
                     ? "all of them equal, bit for bit"
                     : "%,d differ".formatted(verification.differing()),
                 verification.took().toMillis() / 1e3));
+    verification.ofAge().ifPresent(lines::add);
     TextTable table =
         new TextTable(
             "feature",
@@ -123,6 +124,7 @@ public final class VerifySummary {
             verification.online(),
             verification.offline(),
             record.getRows(),
+            verification.tooOld(),
             verification.differing(),
             counts,
             verification.first().stream().map(VerifySummary::result).toList(),
@@ -178,6 +180,7 @@ public final class VerifySummary {
       long entitiesOnline,
       long entitiesOffline,
       long entitiesInManifest,
+      long entitiesOutsideMaxAge,
       long differing,
       Map<String, Long> differingByKind,
       List<EntityResult> differences,

@@ -203,7 +203,7 @@ class TestBadBuilds {
         "from=2026-01-03",
         "to=2026-01-02");
     assertUsage(
-        "tarn: every=0d is not a step: write 30m, 6h or 1d",
+        "tarn: every=0d is not a step: write 30m (minutes), 6h, 1d, 1w, 1mo (a month) or 1y",
         "view=spending",
         "from=2026-01-02",
         "to=2026-01-03",
