@@ -8,7 +8,7 @@ tarn: not this one, it is of a step before
 26/11/21 21:20:43 ERROR Main: failed
 dev.tarn.cli.TarnException: build of crowd as of 2026-01-02T00:00:00Z: 2 checks failed
   at dev.tarn.etl.Main.main(Main.java:40)
-tarn: build of crowd as of 2026-01-02T00:00:00Z: 2 checks failed; main stays at nothing
+tarn: build of crowd as of 2026-01-02T00:00:00Z: 2 checks failed; nothing is published of it yet
   min-rows: 2 rows, and there have to be 1000
   range: customer_id=1
 26/11/21 21:20:44 INFO ShutdownHookManager: Deleting directory
@@ -24,7 +24,8 @@ def heard(text: str) -> JobOutput:
 
 def test_the_message_is_the_last_one_with_all_its_lines() -> None:
     assert heard(FAILED).message() == (
-        "build of crowd as of 2026-01-02T00:00:00Z: 2 checks failed; main stays at nothing\n"
+        "build of crowd as of 2026-01-02T00:00:00Z: 2 checks failed;"
+        " nothing is published of it yet\n"
         "  min-rows: 2 rows, and there have to be 1000\n"
         "  range: customer_id=1"
     )

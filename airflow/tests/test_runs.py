@@ -170,7 +170,7 @@ def test_a_failed_check_is_told_on_the_task(airflow: AirflowServer, crowd: str) 
         error = log[log.index("AirflowException: ") :]
         assert error.startswith(
             f"AirflowException: build of crowd as of {JAN_3}: 2 checks failed;"
-            " main stays at nothing\n"
+            " nothing is published of it yet\n"
         )
         assert "min-rows" in error
         assert "range" in error

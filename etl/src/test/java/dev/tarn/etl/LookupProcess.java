@@ -37,20 +37,27 @@ public final class LookupProcess implements AutoCloseable {
             .build();
   }
 
+  /** Starts a server by {@code ./tarn serve}, as users do, and waits until it is ready. */
+  static LookupProcess startByLauncher(Workbench bench) {
+    return start(bench, List.of(Shell.home().resolve("tarn").toString()));
+  }
+
   /** Starts a server and waits until it is ready. */
   public static LookupProcess start(Workbench bench) {
     Path jar = Path.of(System.getProperty("tarn.home"), "serving", "target", "tarn-serving.jar");
-    List<String> command =
-        new ArrayList<>(
-            List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-Xmx512m",
-                "-XX:TieredStopAtLevel=1",
-                "-jar",
-                jar.toString(),
-                "serve",
-                "serving.port=0",
-                "serving.http-port=-1"));
+    return start(
+        bench,
+        List.of(
+            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+            "-Xmx512m",
+            "-XX:TieredStopAtLevel=1",
+            "-jar",
+            jar.toString()));
+  }
+
+  private static LookupProcess start(Workbench bench, List<String> program) {
+    List<String> command = new ArrayList<>(program);
+    command.addAll(List.of("serve", "serving.port=0", "serving.http-port=-1"));
     bench.settingWords().stream()
         .filter(word -> word.startsWith("redis.") || word.startsWith("state="))
         .forEach(command::add);

@@ -11,28 +11,9 @@ import java.util.Map;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/** The jar under a stock spark-submit, which has Spark's jars and none of ours. */
+/** The jar in a stock PySpark, which has Spark's jars and none of ours. */
 @Tag("slow")
 class SparkSubmitIT {
-
-  @Test
-  void theJobsRunUnderStockSparkSubmit() {
-    Map<String, String> environment = Map.of("SPARK_HOME", StockSpark.home().toString());
-    Workbench bench = StockSpark.squares(3);
-
-    Result build =
-        Shell.tarn(bench, environment, "build", "view=squares", "as-of=2026-01-01", "format=json");
-    assertThat(build.output()).contains("\"rows\":3").doesNotContain("INFO");
-    assertThat(build.status()).isZero();
-
-    Result push = Shell.tarn(bench, environment, "push", "view=squares", "format=json");
-    assertThat(push.output()).contains("\"rows\":3", "\"pushed\":true");
-    assertThat(push.status()).isZero();
-
-    Result failing = Shell.tarn(bench, environment, "build", "view=squres", "as-of=2026-01-01");
-    assertThat(failing.output()).contains("did you mean 'squares'?");
-    assertThat(failing.status()).isEqualTo(2);
-  }
 
   @Test
   void trainingSetsComeFromPySparkWithNothingButTheJar() throws IOException {

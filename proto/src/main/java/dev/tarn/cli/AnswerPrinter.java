@@ -14,8 +14,9 @@ import dev.tarn.api.v1.GetOnlineFeaturesResponse;
 import dev.tarn.api.v1.ViewVersion;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.TreeSet;
 
@@ -28,16 +29,26 @@ public final class AnswerPrinter {
   private AnswerPrinter() {}
 
   /**
+   * Prints a table of an answer from one view; see {@link #table(GetOnlineFeaturesResponse, List,
+   * Instant, Map)}.
+   */
+  public static String table(GetOnlineFeaturesResponse answer, List<String> ids, Instant now) {
+    return table(answer, ids, now, Map.of());
+  }
+
+  /**
    * Prints a table: what the answer was read from, then a line for each entity and feature.
    *
    * @param ids in the order in which to print them
    * @param now for the age of rows
+   * @param views the view of each feature, by plain name; needed only where several views answered
    */
-  public static String table(GetOnlineFeaturesResponse answer, List<String> ids, Instant now) {
-    TextTable views =
+  public static String table(
+      GetOnlineFeaturesResponse answer, List<String> ids, Instant now, Map<String, String> views) {
+    TextTable versions =
         new TextTable("feature view", "version", "snapshot id", "as-of", "released at");
     for (ViewVersion version : answer.getVersionsList()) {
-      views.row(
+      versions.row(
           version.getFeatureView(),
           version.getVersion().isEmpty() ? "-" : version.getVersion(),
           Long.toString(version.getSnapshotId()),
@@ -47,7 +58,6 @@ public final class AnswerPrinter {
     TextTable values = new TextTable("entity", "feature", "value", "status", "age");
     for (String id : ids) {
       FeatureSet set = answer.getResultsOrDefault(id, FeatureSet.getDefaultInstance());
-      String age = age(set, now);
       TreeSet<String> names = new TreeSet<>(set.getFeaturesMap().keySet());
       names.addAll(set.getStatusesMap().keySet());
       if (names.isEmpty()) {
@@ -55,7 +65,12 @@ public final class AnswerPrinter {
       }
       for (String name : names) {
         Value value = set.getFeaturesOrDefault(name, null);
-        values.row(id, name, value == null ? "-" : text(value), status(set, name), age);
+        values.row(
+            id,
+            name,
+            value == null ? "-" : text(value),
+            status(set, name),
+            age(answer, set, name, views, now));
       }
     }
     String stale =
@@ -63,7 +78,7 @@ public final class AnswerPrinter {
             ? "stale since %s: the server can't read Redis\n\n"
                 .formatted(Timestamps.toString(answer.getStaleSince()))
             : "";
-    return stale + views + "\n\n" + values;
+    return stale + versions + "\n\n" + values;
   }
 
   /**
@@ -115,17 +130,30 @@ public final class AnswerPrinter {
     }
   }
 
-  private static String age(FeatureSet set, Instant now) {
-    List<String> ages = new ArrayList<>();
-    for (Timestamp time : new TreeMap<>(set.getEventTimestampsMap()).values()) {
-      Instant at = Instant.ofEpochSecond(time.getSeconds(), time.getNanos());
-      String age = duration(Duration.between(at, now));
-      // Views that were built for the same as-of are of one age.
-      if (!ages.contains(age)) {
-        ages.add(age);
-      }
+  /** The age of the row that a value is from: that of the feature's own view. */
+  private static String age(
+      GetOnlineFeaturesResponse answer,
+      FeatureSet set,
+      String feature,
+      Map<String, String> views,
+      Instant now) {
+    return viewOf(answer, feature, views)
+        .map(view -> set.getEventTimestampsOrDefault(view, null))
+        .map(time -> Instant.ofEpochSecond(time.getSeconds(), time.getNanos()))
+        .map(at -> duration(Duration.between(at, now)))
+        .orElse("-");
+  }
+
+  private static Optional<String> viewOf(
+      GetOnlineFeaturesResponse answer, String feature, Map<String, String> views) {
+    if (answer.getVersionsCount() == 1) {
+      return Optional.of(answer.getVersions(0).getFeatureView());
     }
-    return ages.isEmpty() ? "-" : String.join(" ", ages);
+    return answer.getVersionsList().stream()
+        .map(ViewVersion::getFeatureView)
+        .filter(view -> feature.startsWith(view + "."))
+        .findFirst()
+        .or(() -> Optional.ofNullable(views.get(feature)));
   }
 
   /** A duration in its two largest units, e.g. {@code 3d4h}. */

@@ -57,6 +57,17 @@ public enum Command {
       "list what is released and what is kept, since when and from which snapshot",
       optional("view", "only this feature view"),
       optional("format", "table (default) or json")),
+  WITHDRAW(
+      "take a feature view out of Redis: its release, its pin and all its versions",
+      required("view", "the feature view; its definition may be gone already"),
+      optional("dry-run", "true: say what would happen, and change nothing"),
+      optional("format", "table (default) or json")),
+  DROP(
+      "take one as-of out of a feature table's main, in one commit",
+      required("view", "the feature view"),
+      required("as-of", "the as-of, e.g. 2026-11-20 or 2026-11-20T06:00:00Z"),
+      optional("dry-run", "true: say what would happen, and change nothing"),
+      optional("format", "table (default) or json")),
   EXPIRE(
       "remove old snapshots and files that nothing needs, and what dead jobs left",
       optional("view", "only this feature view (and Tarn's own tables)"),
@@ -99,7 +110,9 @@ public enum Command {
   GET(
       "look up entities on the server, or in Iceberg with snapshot=",
       required("ids", "entity ids, separated by commas; or [\"a,b\", \"c\"]"),
-      optional("entity", "the entity of the ids (default: the only one)"),
+      optional(
+          "entity",
+          "the entity of the ids (default: serving.default-entity, or the one released first)"),
       optional("features", "names of features, separated by commas (default: all)"),
       optional("view", "with snapshot=: the feature view"),
       optional("snapshot", "an Iceberg snapshot id or tag to answer from, in place of the server"),

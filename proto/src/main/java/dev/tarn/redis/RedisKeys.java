@@ -12,6 +12,8 @@ import java.util.zip.CRC32C;
  * {tarn}:release             hash    feature view → {@link Release}: what lookups answer from
  * {tarn}:released            channel a notice after each release
  * {tarn}:pinned              hash    feature view → {@link Release} that a rollback pinned it to
+ * {tarn}:entities            hash    entity → its place in the order in which entities were first
+ *                                    released: the first one is that of requests that name none
  * {tarn}:sequence            counter of minted versions
  * {tarn}:services            hash    feature service → StoredService, JSON
  * {tarn}:events              list    releases, JSON, that the history in Iceberg does not have yet
@@ -62,6 +64,10 @@ public final class RedisKeys implements Serializable {
 
   public String pinned() {
     return control("pinned");
+  }
+
+  public String entities() {
+    return control("entities");
   }
 
   public String sequence() {

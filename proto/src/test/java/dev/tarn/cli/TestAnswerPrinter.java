@@ -14,6 +14,7 @@ import dev.tarn.row.Values;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 class TestAnswerPrinter {
@@ -134,6 +135,43 @@ class TestAnswerPrinter {
             "{\"results\":{},\"versions\":[{\"feature_view\":\"spending\",\"snapshot_id\":\"5\"}]}");
     assertThat(AnswerPrinter.table(answer, List.of(), NOW).lines().toList().get(1))
         .isEqualTo("  spending      -        5            -      -");
+  }
+
+  @Test
+  void aValueHasTheAgeOfTheRowOfItsOwnView() {
+    GetOnlineFeaturesResponse answer =
+        GetOnlineFeaturesResponse.newBuilder()
+            .putResults(
+                "1",
+                FeatureSet.newBuilder()
+                    .putFeatures("orders", Values.ofLong(3))
+                    .putFeatures("age", Values.ofLong(40))
+                    .putFeatures("profile.country", Values.ofString("DE"))
+                    .putFeatures("spending.country", Values.ofString("FR"))
+                    .putFeatures("unknown", Values.ofLong(1))
+                    .putStatuses("gone", FeatureStatus.FEATURE_STATUS_NOT_FOUND)
+                    .putEventTimestamps("spending", time("2026-01-01T00:00:00Z"))
+                    .putEventTimestamps("profile", time("2026-01-04T03:30:00Z"))
+                    .build())
+            .addVersions(ViewVersion.newBuilder().setFeatureView("profile"))
+            .addVersions(ViewVersion.newBuilder().setFeatureView("spending"))
+            .addVersions(ViewVersion.newBuilder().setFeatureView("visits"))
+            .build();
+    assertThat(
+            AnswerPrinter.table(
+                    answer,
+                    List.of("1"),
+                    NOW,
+                    Map.of("orders", "spending", "age", "profile", "gone", "visits"))
+                .lines()
+                .skip(6))
+        .containsExactly(
+            "  1       age               40     PRESENT    1h0m",
+            "  1       gone              -      NOT_FOUND  -",
+            "  1       orders            3      PRESENT    3d4h",
+            "  1       profile.country   DE     PRESENT    1h0m",
+            "  1       spending.country  FR     PRESENT    3d4h",
+            "  1       unknown           1      PRESENT    -");
   }
 
   @Test

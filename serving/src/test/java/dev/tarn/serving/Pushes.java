@@ -101,6 +101,14 @@ public final class Pushes implements AutoCloseable {
     return now;
   }
 
+  /** Notes the order in which entities were first released, as a push does. */
+  public void entities(String... entities) {
+    for (int i = 0; i < entities.length; i++) {
+      redis.hset(keys.entities(), entities[i], Integer.toString(i));
+    }
+    redis.publish(keys.releasedChannel(), "entities");
+  }
+
   public void service(String name, String entity, String... features) {
     service(name, stored(name, entity, features));
   }

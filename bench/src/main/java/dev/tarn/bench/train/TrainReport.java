@@ -2,6 +2,7 @@ package dev.tarn.bench.train;
 
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
+import dev.tarn.cli.Plural;
 import dev.tarn.cli.TextTable;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -34,7 +35,7 @@ final class TrainReport {
 
   /** Names a way at a size. */
   static String name(String name, int views, int count) {
-    return "%s; %d %s, %d as-ofs".formatted(name, views, views == 1 ? "view" : "views", count);
+    return "%s; %s, %s".formatted(name, Plural.of(views, "view"), Plural.of(count, "as-of"));
   }
 
   /** Adds a run. */
@@ -79,7 +80,7 @@ final class TrainReport {
       }
       if (sizes.wideAsOfs().contains(count)) {
         ratios.put(
-            "Tarn, %d views ÷ one; %d as-ofs".formatted(TrainSizes.VIEWS, count),
+            "Tarn, %d views ÷ one; %s".formatted(TrainSizes.VIEWS, Plural.of(count, "as-of")),
             median(name("Tarn", TrainSizes.VIEWS, count)) / median(name("Tarn", 1, count)));
       }
     }

@@ -41,15 +41,15 @@ class TestBenchTrainJob {
     assertThat(result.getAsJsonArray("stopped")).isEmpty();
     assertThat(result.getAsJsonObject("ratios").keySet())
         .containsExactly(
-            "join on entity and time, row_number ÷ Tarn; 1 view, 1 as-ofs",
-            "union and one window ÷ Tarn; 1 view, 1 as-ofs",
+            "join on entity and time, row_number ÷ Tarn; 1 view, 1 as-of",
+            "union and one window ÷ Tarn; 1 view, 1 as-of",
             "join on entity and time, row_number ÷ Tarn; 1 view, 3 as-ofs",
             "union and one window ÷ Tarn; 1 view, 3 as-ofs",
             "join on entity and time, row_number ÷ Tarn; 4 views, 3 as-ofs",
             "union and one window ÷ Tarn; 4 views, 3 as-ofs",
             "Tarn, 4 views ÷ one; 3 as-ofs");
     assertThat(result.getAsJsonObject("median_seconds").keySet())
-        .contains("Tarn, one entity of 100,000 rows; 1 view, 1 as-ofs");
+        .contains("Tarn, one entity of 100,000 rows; 1 view, 1 as-of");
     assertThat(bench.run(Main::run, "bench", "train", "as-ofs=5", "wide=6")).isEqualTo(2);
     assertThat(bench.output()).contains("wide=[6]: take some of as-ofs=[5]");
   }

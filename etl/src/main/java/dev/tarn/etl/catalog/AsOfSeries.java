@@ -65,6 +65,13 @@ public final class AsOfSeries {
     return new AsOfSeries(more);
   }
 
+  /** The same as-ofs but one. */
+  public AsOfSeries minus(Instant asOf) {
+    NavigableSet<Instant> less = new TreeSet<>(asOfs);
+    less.remove(micros(asOf));
+    return new AsOfSeries(less);
+  }
+
   public boolean contains(Instant asOf) {
     return asOfs.contains(micros(asOf));
   }
@@ -86,6 +93,11 @@ public final class AsOfSeries {
 
   public Optional<Instant> newest() {
     return asOfs.isEmpty() ? Optional.empty() : Optional.of(asOfs.last());
+  }
+
+  /** The newest few, the newest first. */
+  public List<Instant> newest(int most) {
+    return asOfs.descendingSet().stream().limit(most).toList();
   }
 
   /** The as-of whose rows are the newest at a moment. */

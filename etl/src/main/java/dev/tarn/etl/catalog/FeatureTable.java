@@ -46,6 +46,9 @@ public final class FeatureTable {
 
   public static final String ROWS = "tarn.rows";
 
+  /** A property of the snapshots in which an as-of is no longer there. */
+  public static final String DROPPED = "tarn.dropped";
+
   /** Marks an intermediate snapshot of a build, in which the rebuilt as-of has been deleted. */
   public static final String REPLACES = "tarn.replaces";
 
@@ -257,6 +260,9 @@ public final class FeatureTable {
     }
     for (Snapshot snapshot : SnapshotUtil.ancestorsOf(main.get().snapshotId(), table::snapshot)) {
       Map<String, String> summary = snapshot.summary();
+      if (asOf.toString().equals(summary.get(DROPPED))) {
+        return false;
+      }
       if (asOf.toString().equals(summary.get(AS_OF))) {
         return definitionHash.equals(summary.get(DEFINITION));
       }
@@ -281,6 +287,25 @@ public final class FeatureTable {
         files.stream()
             .anyMatch(file -> file.first().isEmpty() || file.first().get().isBefore(asOf));
     return newest.or(() -> mayBeOlder ? Optional.of(EARLIEST) : Optional.empty());
+  }
+
+  /**
+   * Whether a snapshot may have an as-of; of a table that stores every row the files' statistics
+   * tell. A snapshot that is expired has none.
+   */
+  public boolean mayHave(long snapshotId, Instant asOf) {
+    Snapshot snapshot = table.snapshot(snapshotId);
+    if (snapshot == null) {
+      return false;
+    }
+    if (storesChanges(snapshot)) {
+      return asOfs(snapshot).contains(asOf);
+    }
+    return FileAsOfs.of(table, snapshotId).stream()
+        .anyMatch(
+            file ->
+                file.first().filter(asOf::isBefore).isEmpty()
+                    && file.last().filter(asOf::isAfter).isEmpty());
   }
 
   /** Whether any file of main may hold rows of the as-of; told from its statistics. */

@@ -28,6 +28,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.function.LongPredicate;
 import org.apache.hadoop.fs.Path;
 import org.apache.iceberg.Schema;
 import org.apache.iceberg.data.Record;
@@ -55,6 +56,9 @@ public final class TrainingSets {
 
   /** The longest time that making a set may take. */
   private static final Duration LONGEST = Duration.ofDays(2);
+
+  /** The number of sets that a message names. */
+  private static final int NAMED = 5;
 
   private static final SecureRandom RANDOM = new SecureRandom();
 
@@ -189,6 +193,33 @@ public final class TrainingSets {
       }
     }
     return tagged.stream().distinct().toList();
+  }
+
+  /**
+   * The sets that are kept and were made from some snapshots of a view's table.
+   *
+   * @return their ids
+   */
+  public List<String> madeFrom(String featureView, LongPredicate isOne) {
+    return all().stream()
+        .filter(entry -> entry.retiredAt().isEmpty())
+        .map(Entry::manifest)
+        .filter(
+            manifest ->
+                manifest.getViewsList().stream()
+                    .filter(view -> view.getFeatureView().equals(featureView))
+                    .flatMap(view -> view.getReadingsList().stream())
+                    .anyMatch(reading -> isOne.test(reading.getSnapshotId())))
+        .map(TrainingManifest::getId)
+        .toList();
+  }
+
+  /** Names sets in a sentence: the first few, and how many there are. */
+  public static String names(List<String> ids) {
+    String named = String.join(", ", ids.subList(0, Math.min(NAMED, ids.size())));
+    return ids.size() == 1
+        ? "training set %s was".formatted(named)
+        : "training sets %s%s were".formatted(named, ids.size() > NAMED ? ", …" : "");
   }
 
   /** Lets the snapshots of a set go. */

@@ -1,5 +1,6 @@
 package dev.tarn.etl.compute;
 
+import dev.tarn.cli.Plural;
 import dev.tarn.etl.definition.Check;
 import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.etl.definition.Position;
@@ -184,17 +185,17 @@ final class Audit {
   private Optional<String> checkOfWhole(Check check, long total) {
     if (check instanceof Check.MinRows min && total < min.rows()) {
       return Optional.of(
-          "min-rows (%s): %d rows, and at least %d are expected"
-              .formatted(min.position(), total, min.rows()));
+          "min-rows (%s): %s, and at least %d are expected"
+              .formatted(min.position(), Plural.of(total, "row"), min.rows()));
     }
     if (check instanceof Check.MaxRowCountChange max) {
       Optional<Long> before = rowsBefore.get();
       if (before.isPresent() && Math.abs(total - before.get()) > max.share() * before.get()) {
         return Optional.of(
-            "max-row-count-change (%s): %d rows after %d in the as-of before, and at most %s change is expected"
+            "max-row-count-change (%s): %s after %d in the as-of before, and at most %s change is expected"
                 .formatted(
                     max.position(),
-                    total,
+                    Plural.of(total, "row"),
                     before.get(),
                     String.format(Locale.ROOT, "%.1f %%", 100 * max.share())));
       }
@@ -206,8 +207,14 @@ final class Audit {
     List<Column> shown = new ArrayList<>(List.of(keys()));
     rule.shown().ifPresent(feature -> shown.add(column(feature)));
     String examples = examples(rows.filter(rule.isBroken()).select(shown.toArray(new Column[0])));
-    return "%s (%s): %d of %d rows fail: %s"
-        .formatted(rule.name(), rule.position(), broken, total, examples);
+    return "%s (%s): %d of %s %s: %s"
+        .formatted(
+            rule.name(),
+            rule.position(),
+            broken,
+            Plural.of(total, "row"),
+            Plural.choose(broken, "fails", "fail"),
+            examples);
   }
 
   private String describeDuplicates(long surplus, Column[] keys) {
@@ -215,8 +222,8 @@ final class Audit {
         rows.groupBy(keys)
             .agg(functions.count(functions.lit(1)).as("rows"))
             .filter(functions.col("rows").gt(1));
-    return "unique entity (%s): %d rows too many: %s"
-        .formatted(view.entity().position(), surplus, examples(repeated));
+    return "unique entity (%s): %s too many: %s"
+        .formatted(view.entity().position(), Plural.of(surplus, "row"), examples(repeated));
   }
 
   /** The first few rows in the order of their columns, so that a second run names the same. */

@@ -1,5 +1,6 @@
 package dev.tarn.etl.compute;
 
+import dev.tarn.cli.Plural;
 import dev.tarn.cli.TarnException;
 import dev.tarn.etl.catalog.AsOfSeries;
 import dev.tarn.etl.catalog.FeatureTable;
@@ -52,7 +53,7 @@ public final class Build {
   /**
    * Attempts; more than one is needed only if another build publishes to the same table in between.
    */
-  private static final int ATTEMPTS = 10;
+  static final int ATTEMPTS = 10;
 
   /**
    * The result for one as-of.
@@ -305,7 +306,7 @@ public final class Build {
   }
 
   /** The newest snapshot of a branch. */
-  private static long head(FeatureTable table, String branch) {
+  static long head(FeatureTable table, String branch) {
     SnapshotRef ref = table.refs().all().get(branch);
     if (ref == null) {
       throw new CommitFailedException("branch %s of %s was removed", branch, table.sqlName());
@@ -313,7 +314,8 @@ public final class Build {
     return ref.snapshotId();
   }
 
-  private void delete(FeatureTable table, String branchName, List<Instant> asOfs) throws Exception {
+  /** Deletes the rows of as-ofs from a branch, in a snapshot that nobody may read. */
+  void delete(FeatureTable table, String branchName, List<Instant> asOfs) throws Exception {
     List<String> there = new ArrayList<>();
     for (Instant asOf : asOfs) {
       if (table.mayHave(asOf)) {
@@ -323,7 +325,6 @@ public final class Build {
     if (there.isEmpty()) {
       return;
     }
-    // This is a snapshot of its own that nobody may read.
     CommitMetadata.withCommitProperties(
         Map.of(FeatureTable.REPLACES, asOfs.get(0).toString()),
         () ->
@@ -333,7 +334,8 @@ public final class Build {
         Exception.class);
   }
 
-  private static void append(Dataset<Row> rows, String branchName, Map<String, String> summary)
+  /** Appends rows to a branch, with properties of the snapshot. */
+  static void append(Dataset<Row> rows, String branchName, Map<String, String> summary)
       throws Exception {
     DataFrameWriterV2<Row> writer = rows.writeTo(branchName);
     summary.forEach((name, value) -> writer.option("snapshot-property." + name, value));
@@ -350,22 +352,21 @@ public final class Build {
     Audit.AuditResult audited = new Audit(view, rows, rowsBefore, lake.maxIdBytes()).run();
     if (!audited.failures().isEmpty()) {
       throw new TarnException(
-          "build of %s as of %s: %d %s failed; main stays at %s\n  %s"
+          "build of %s as of %s: %s failed; %s\n  %s"
               .formatted(
                   view.name(),
                   asOf,
-                  audited.failures().size(),
-                  audited.failures().size() == 1 ? "check" : "checks",
+                  Plural.of(audited.failures().size(), "check"),
                   table
                       .main()
-                      .map(snapshot -> "snapshot " + snapshot.snapshotId())
-                      .orElse("nothing"),
+                      .map(snapshot -> "main stays at snapshot " + snapshot.snapshotId())
+                      .orElse("nothing is published of it yet"),
                   String.join("\n  ", audited.failures())));
     }
     return audited.rows();
   }
 
-  private static Column isOf(Instant asOf) {
+  static Column isOf(Instant asOf) {
     return functions.col(FeatureView.EVENT_TIMESTAMP).equalTo(functions.lit(asOf));
   }
 
@@ -377,7 +378,7 @@ public final class Build {
    * fast-forwarded is an IllegalArgumentException and a delete whose branch was replaced is a
    * ValidationException, both told from other mistakes by the message alone.
    */
-  private static boolean isConflict(Exception e) {
+  static boolean isConflict(Exception e) {
     boolean isRefused = e instanceof IllegalArgumentException || e instanceof ValidationException;
     return e instanceof CommitFailedException
         || (isRefused && String.valueOf(e.getMessage()).contains("ancestor"));
@@ -391,11 +392,11 @@ public final class Build {
     }
     double seconds = outcome.took().toMillis() / 1000.0;
     console.say(
-        "%s%s as of %s: %,d rows%s in %.1f s (%,.0f rows/s), snapshot %d",
+        "%s%s as of %s: %s%s in %.1f s (%,.0f rows/s), snapshot %d",
         progress,
         view.name(),
         outcome.asOf(),
-        outcome.rows(),
+        Plural.of(outcome.rows(), "row"),
         outcome.changed().map(", %,d changed,"::formatted).orElse(""),
         seconds,
         outcome.rows() / seconds,

@@ -36,7 +36,8 @@ final class Changes {
   private static final String BEFORE = "_tarn_before";
   private static final String AFTER = "_tarn_after";
 
-  private final FeatureView view;
+  private final List<String> keyNames;
+  private final List<StructField> features;
   private final Dataset<Row> stored;
   private final AsOfSeries asOfs;
 
@@ -47,9 +48,32 @@ final class Changes {
    * @param asOfs those of that snapshot
    */
   Changes(FeatureView view, Dataset<Row> stored, AsOfSeries asOfs) {
-    this.view = view;
+    this(
+        view.entity().keyNames(),
+        view.features().stream()
+            .map(feature -> DataTypes.createStructField(feature.name(), feature.type(), true))
+            .toList(),
+        stored,
+        asOfs);
+  }
+
+  private Changes(
+      List<String> keyNames, List<StructField> features, Dataset<Row> stored, AsOfSeries asOfs) {
+    this.keyNames = keyNames;
+    this.features = features;
     this.stored = stored;
     this.asOfs = asOfs;
+  }
+
+  /** The changes to a table whatever its view's definition says by now. */
+  static Changes asStored(List<String> keyNames, Dataset<Row> stored, AsOfSeries asOfs) {
+    List<StructField> features =
+        Stream.of(stored.schema().fields())
+            .filter(field -> !keyNames.contains(field.name()))
+            .filter(field -> !field.name().equals(FeatureView.EVENT_TIMESTAMP))
+            .filter(field -> !field.name().equals(FeatureView.PRESENT_UNTIL))
+            .toList();
+    return new Changes(keyNames, features, stored, asOfs);
   }
 
   /**
@@ -75,6 +99,24 @@ final class Changes {
         .orElse(records);
   }
 
+  /**
+   * The records of the {@link #touched} as-ofs once this one is gone: how the as-of after it
+   * differs from the one before it.
+   */
+  Dataset<Row> recordsWithout(Instant asOf) {
+    Optional<Instant> before = asOfs.before(asOf);
+    return asOfs
+        .after(asOf)
+        .map(
+            after ->
+                difference(
+                    before.orElse(Instant.EPOCH),
+                    before.map(this::rowsAt).orElseGet(() -> rowsAt(after).limit(0)),
+                    after,
+                    rowsAt(after)))
+        .orElseGet(() -> stored.limit(0));
+  }
+
   /** The number of rows of the newest as-of before one that has any. */
   Optional<Long> rowsBefore(Instant asOf) {
     for (Optional<Instant> before = asOfs.before(asOf);
@@ -89,9 +131,9 @@ final class Changes {
   }
 
   /** Restores the rows that the build of an as-of computed. */
-  private Dataset<Row> rowsAt(Instant asOf) {
+  Dataset<Row> rowsAt(Instant asOf) {
     Column isThere = functions.col(FeatureView.EVENT_TIMESTAMP).leq(at(asOf));
-    return NewestRows.of(stored.filter(isThere), view.entity().keyNames())
+    return NewestRows.of(stored.filter(isThere), keyNames)
         .filter(functions.col(FeatureView.PRESENT_UNTIL).isNull());
   }
 
@@ -103,17 +145,15 @@ final class Changes {
     List<Column> columns = new ArrayList<>(keys());
     columns.add(at(after).as(FeatureView.EVENT_TIMESTAMP));
     columns.add(functions.when(is.isNull(), at(before)).as(FeatureView.PRESENT_UNTIL));
-    for (var feature : view.features()) {
+    for (StructField feature : features) {
       Column old = was.getField(feature.name());
       Column now = is.getField(feature.name());
-      isSame = isSame.and(isSame(old, now, feature.type()));
+      isSame = isSame.and(isSame(old, now, feature.dataType()));
       columns.add(functions.when(is.isNull(), old).otherwise(now).as(feature.name()));
     }
     return packed(rowsBefore, BEFORE)
         .join(
-            packed(rowsAfter, AFTER),
-            JavaConverters.asScalaBuffer(view.entity().keyNames()).toSeq(),
-            "full_outer")
+            packed(rowsAfter, AFTER), JavaConverters.asScalaBuffer(keyNames).toSeq(), "full_outer")
         .filter(functions.not(isSame))
         .select(columns.toArray(new Column[0]));
   }
@@ -124,7 +164,7 @@ final class Changes {
     columns.add(
         functions
             .struct(
-                view.features().stream()
+                features.stream()
                     .map(feature -> functions.col("`" + feature.name() + "`"))
                     .toArray(Column[]::new))
             .as(name));
@@ -132,7 +172,7 @@ final class Changes {
   }
 
   private List<Column> keys() {
-    return view.entity().keyNames().stream().map(key -> functions.col("`" + key + "`")).toList();
+    return keyNames.stream().map(key -> functions.col("`" + key + "`")).toList();
   }
 
   /**

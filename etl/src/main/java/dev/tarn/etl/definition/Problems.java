@@ -1,5 +1,6 @@
 package dev.tarn.etl.definition;
 
+import dev.tarn.cli.Plural;
 import dev.tarn.cli.UsageException;
 import java.util.ArrayList;
 import java.util.List;
@@ -38,10 +39,7 @@ public final class Problems {
             .distinct()
             .toList();
     throw new UsageException(
-        "%d %s in the definitions\n  %s"
-            .formatted(
-                lines.size(),
-                lines.size() == 1 ? "problem" : "problems",
-                String.join("\n  ", lines)));
+        "%s in the definitions\n  %s"
+            .formatted(Plural.of(lines.size(), "problem"), String.join("\n  ", lines)));
   }
 }

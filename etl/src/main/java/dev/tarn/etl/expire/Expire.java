@@ -1,5 +1,6 @@
 package dev.tarn.etl.expire;
 
+import dev.tarn.cli.Plural;
 import dev.tarn.cli.TarnException;
 import dev.tarn.etl.catalog.FeatureTable;
 import dev.tarn.etl.catalog.Ledger;
@@ -212,11 +213,11 @@ public final class Expire {
             + expired.deletedStatisticsFilesCount();
     long orphans = deleteOrphans(table, now.minus(orphansOlderThan));
     console.say(
-        "%s: %,d snapshots expired with %,d files, %,d files of no snapshot deleted%s",
+        "%s: %s expired with %s, %s of no snapshot deleted%s",
         name,
-        snapshots.size(),
-        files,
-        orphans,
+        Plural.of(snapshots.size(), "snapshot"),
+        Plural.of(files, "file"),
+        Plural.of(orphans, "file"),
         kept.isEmpty()
             ? ""
             : "; kept for " + String.join(", ", kept.stream().map(Expire::text).toList()));

@@ -5,6 +5,7 @@ import dev.tarn.cli.Settings;
 import dev.tarn.cli.Suggestion;
 import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;
+import dev.tarn.etl.catalog.FeatureTable;
 import dev.tarn.etl.catalog.IcebergCatalog;
 import dev.tarn.etl.console.Causes;
 import dev.tarn.etl.console.Console;
@@ -17,6 +18,7 @@ import dev.tarn.etl.redis.RedisServers;
 import dev.tarn.etl.redis.Rights;
 import dev.tarn.etl.redis.VersionStore;
 import dev.tarn.etl.release.ReleaseHistory;
+import dev.tarn.etl.release.Retention;
 import dev.tarn.manifest.VersionRecord;
 import dev.tarn.redis.Release;
 import java.time.Instant;
@@ -96,7 +98,7 @@ public final class RollbackJob {
         .filter(
             record ->
                 Long.toString(record.getSnapshotId()).equals(snapshot)
-                    || ("tarn-" + record.getVersion()).equals(snapshot))
+                    || Retention.versionOf(snapshot).equals(Optional.of(record.getVersion())))
         .findFirst();
   }
 
@@ -138,10 +140,24 @@ public final class RollbackJob {
     }
   }
 
+  /**
+   * Looks for the snapshot before Spark starts and anything is said of it.
+   *
+   * @throws UsageException if the view's table has no such published snapshot
+   */
+  private static void requirePublished(String view, String snapshot, Settings settings) {
+    try (IcebergCatalog catalog = IcebergCatalog.open(settings)) {
+      FeatureTable.find(catalog, view)
+          .orElseThrow(() -> new UsageException("nothing has been built of '%s'".formatted(view)))
+          .published(snapshot);
+    }
+  }
+
   private static void pushAgain(
       String name, String snapshot, RedisServers redis, Settings settings, Console console) {
     Definitions definitions = Definitions.load(settings);
     FeatureView view = definitions.view(name);
+    requirePublished(name, snapshot, settings);
     console.say("%s: snapshot %s is no longer in Redis and is pushed again", name, snapshot);
     try (Lake lake = Lake.open(settings)) {
       new Push(lake, redis, settings, console)

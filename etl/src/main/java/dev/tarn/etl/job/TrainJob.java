@@ -4,6 +4,7 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonParser;
 import com.google.protobuf.util.Timestamps;
 import dev.tarn.cli.CommandLine;
+import dev.tarn.cli.Plural;
 import dev.tarn.cli.Settings;
 import dev.tarn.cli.TextTable;
 import dev.tarn.cli.UsageException;
@@ -53,8 +54,8 @@ public final class TrainJob {
       }
       double seconds = Duration.between(start, Instant.now()).toMillis() / 1e3;
       console.say(
-          "%,d rows in %.1f s (%,.0f rows/s), manifest %s",
-          set.count(), seconds, set.count() / seconds, set.id());
+          "%s in %.1f s (%,.0f rows/s), manifest %s",
+          Plural.of(set.count(), "row"), seconds, set.count() / seconds, set.id());
       console.result(asJson ? json(set, out, seconds) : table(set.stored()));
     }
   }

@@ -1,6 +1,7 @@
 package dev.tarn.etl.job;
 
 import dev.tarn.cli.CommandLine;
+import dev.tarn.cli.Plural;
 import dev.tarn.cli.Settings;
 import dev.tarn.cli.TarnException;
 import dev.tarn.etl.compute.ViewQuery;
@@ -48,12 +49,12 @@ public final class ValidateJob {
     }
     line.optional("out").ifPresent(out -> write(Path.of(out), Json.pretty(summary) + "\n"));
     console.result(
-        "All definitions are right: %d entities, %d sources, %d feature views, %d feature services."
+        "All definitions are right: %s, %s, %s, %s."
             .formatted(
-                definitions.entities().size(),
-                definitions.sources().size(),
-                definitions.views().size(),
-                definitions.services().size()));
+                Plural.of(definitions.entities().size(), "entity"),
+                Plural.of(definitions.sources().size(), "source"),
+                Plural.of(definitions.views().size(), "feature view"),
+                Plural.of(definitions.services().size(), "feature service")));
   }
 
   /**

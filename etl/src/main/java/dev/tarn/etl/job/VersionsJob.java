@@ -18,7 +18,8 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * The command {@code versions}: what is released, what is kept, since when and of which snapshot.
+ * The command {@code versions}: what is released, kept and pinned, since when and of which
+ * snapshot.
  */
 public final class VersionsJob {
 
@@ -33,6 +34,8 @@ public final class VersionsJob {
           "nothing is released of a feature view '%s'%s"
               .formatted(only.get(), Suggestion.forName(only.get(), releases.keySet())));
     }
+    Map<String, Release> pins = store.pins();
+    List<String> pinned = new ArrayList<>();
     List<VersionResult> results = new ArrayList<>();
     TextTable table =
         new TextTable(
@@ -47,20 +50,32 @@ public final class VersionsJob {
     releases.forEach(
         (view, release) -> {
           if (only.isEmpty() || only.get().equals(view)) {
+            Optional<Release> pin = Optional.ofNullable(pins.get(view));
+            pin.ifPresent(
+                at ->
+                    pinned.add(
+                        "%s is pinned to %s by a rollback at %s: pushes release nothing until ./tarn unpin view=%s"
+                            .formatted(view, at.version(), at.releasedAt(), view)));
             List<VersionRecord> records = store.records(view);
             for (VersionRecord record : records) {
               boolean isReleased = record.getVersion().equals(release.version());
+              boolean isPinned =
+                  pin.filter(at -> at.version().equals(record.getVersion())).isPresent();
               String releasedAt = isReleased ? release.releasedAt().toString() : "-";
               table.row(
                   view,
                   record.getVersion(),
-                  isReleased ? "released" : "kept",
+                  state(isReleased) + (isPinned ? ", pinned" : ""),
                   Long.toString(record.getSnapshotId()),
                   Timestamps.toString(record.getAsOf()),
                   "%,d".formatted(record.getRows()),
                   Timestamps.toString(record.getCreatedAt()),
                   releasedAt);
-              results.add(result(record, isReleased ? Optional.of(release) : Optional.empty()));
+              results.add(
+                  result(
+                      record,
+                      isReleased ? Optional.of(release) : Optional.empty(),
+                      isPinned ? pin : Optional.empty()));
             }
           }
         });
@@ -70,19 +85,27 @@ public final class VersionsJob {
       console.result("Nothing is released yet: ./tarn push view=…");
     } else {
       console.result(table.toString());
+      pinned.forEach(console::result);
     }
   }
 
-  private static VersionResult result(VersionRecord record, Optional<Release> release) {
+  private static String state(boolean isReleased) {
+    return isReleased ? "released" : "kept";
+  }
+
+  private static VersionResult result(
+      VersionRecord record, Optional<Release> release, Optional<Release> pin) {
     return new VersionResult(
         record.getFeatureView(),
         record.getVersion(),
-        release.isPresent() ? "released" : "kept",
+        state(release.isPresent()),
         Long.toString(record.getSnapshotId()),
         Timestamps.toString(record.getAsOf()),
         record.getRows(),
         Timestamps.toString(record.getCreatedAt()),
-        release.map(current -> current.releasedAt().toString()));
+        release.map(current -> current.releasedAt().toString()),
+        pin.isPresent(),
+        pin.map(at -> at.releasedAt().toString()));
   }
 
   private record VersionResult(
@@ -93,5 +116,7 @@ public final class VersionsJob {
       String asOf,
       long rows,
       String pushedAt,
-      Optional<String> releasedAt) {}
+      Optional<String> releasedAt,
+      boolean pinned,
+      Optional<String> pinnedAt) {}
 }

@@ -1,5 +1,6 @@
 package dev.tarn.etl.push;
 
+import dev.tarn.cli.Plural;
 import dev.tarn.etl.redis.BucketPipeline;
 import dev.tarn.etl.redis.RedisServers;
 import dev.tarn.layer.Buckets;
@@ -55,7 +56,8 @@ final class Differences {
       return lines;
     }
     List<String> first = new ArrayList<>(lines.subList(0, ROWS));
-    first.add("… (%d more in these %d buckets)".formatted(lines.size() - ROWS, some.size()));
+    first.add(
+        "… (%d more in %s)".formatted(lines.size() - ROWS, Plural.of(some.size(), "such bucket")));
     return first;
   }
 

@@ -133,6 +133,7 @@ public final class Push {
   public List<Outcome> push(
       List<FeatureView> views, List<StoredService> services, Request request) {
     Outcomes outcomes = new Outcomes(console);
+    Set<String> entities = versions.releasedEntities();
     Supplier<List<StoredService>> fitted = () -> new Fits(lake.catalog()).apply(services);
     Map<FeatureView, FeatureTable> tables = new LinkedHashMap<>();
     views.forEach(view -> tables.put(view, built(view)));
@@ -205,7 +206,24 @@ public final class Push {
 
     // 7. Prune the versions that are no longer kept, and have the history take note.
     tidy(tables, lost);
+    warnOfEntities(entities);
     return outcomes.inOrderOf(views);
+  }
+
+  /** Warns where the release brought another entity, which requests that name none don't get. */
+  private void warnOfEntities(Set<String> before) {
+    if (!settings.defaultEntity().isEmpty()) {
+      return;
+    }
+    Optional<String> first = versions.firstEntity();
+    for (String entity : versions.releasedEntities()) {
+      if (!before.contains(entity) && !first.equals(Optional.of(entity))) {
+        console.say(
+            "warning: '%s' is not the only entity with a released view. Requests that name no entity are %s; the setting serving.default-entity says otherwise",
+            entity,
+            first.map("answered from '%s', which was released first"::formatted).orElse("refused"));
+      }
+    }
   }
 
   private FeatureTable built(FeatureView view) {

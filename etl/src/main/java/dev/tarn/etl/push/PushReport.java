@@ -1,6 +1,7 @@
 package dev.tarn.etl.push;
 
 import com.google.protobuf.util.Timestamps;
+import dev.tarn.cli.Plural;
 import dev.tarn.etl.console.Json;
 import dev.tarn.manifest.VersionRecord;
 import java.time.Duration;
@@ -18,14 +19,14 @@ public final class PushReport {
           .formatted(record.getFeatureView(), record.getSnapshotId(), record.getVersion());
     }
     double seconds = seconds(outcome.writing());
-    return "%s: snapshot %d is released as %s (%s): %,d rows in %.1f s (%,.0f rows/s, %.0f bytes a row), read back in %.1f s, released in %.0f ms, %.1f s in all"
+    return "%s: snapshot %d is released as %s (%s): %s in %.1f s (%,.0f rows/s, %.0f bytes a row), read back in %.1f s, released in %.0f ms, %.1f s in all"
         .formatted(
             record.getFeatureView(),
             record.getSnapshotId(),
             record.getVersion(),
             (record.hasBase() ? "delta over " + record.getBase().getVersion() : "full")
                 + (outcome.reason().isEmpty() ? "" : ", as " + outcome.reason()),
-            record.getOwnRows(),
+            Plural.of(record.getOwnRows(), "row"),
             seconds,
             record.getOwnRows() / Math.max(0.001, seconds),
             (double) outcome.bytes() / Math.max(1, record.getOwnRows()),

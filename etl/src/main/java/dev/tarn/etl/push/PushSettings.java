@@ -3,7 +3,10 @@ package dev.tarn.etl.push;
 import com.typesafe.config.Config;
 import java.time.Duration;
 
-/** The section {@code push} of the settings; reference.conf says what each is. */
+/**
+ * The section {@code push} of the settings, and the default entity of the servers; reference.conf
+ * says what each is.
+ */
 public record PushSettings(
     int rowsPerBucket,
     int keep,
@@ -11,9 +14,10 @@ public record PushSettings(
     double maxOverlay,
     double rowsPerSecond,
     Duration lease,
-    Duration expireUnreleased) {
+    Duration expireUnreleased,
+    String defaultEntity) {
 
-  /** Reads the section {@code push} of the settings below {@code tarn}. */
+  /** Reads them from the settings below {@code tarn}. */
   public static PushSettings of(Config tarn) {
     Config push = tarn.getConfig("push");
     PushSettings settings =
@@ -24,7 +28,8 @@ public record PushSettings(
             push.getDouble("max-overlay"),
             push.getDouble("rows-per-second"),
             push.getDuration("lease"),
-            push.getDuration("expire-unreleased"));
+            push.getDuration("expire-unreleased"),
+            tarn.getString("serving.default-entity"));
     if (settings.rowsPerBucket < 1 || settings.keep < 1) {
       throw new IllegalArgumentException("push.rows-per-bucket and push.keep are at least 1");
     }

@@ -1,6 +1,7 @@
 package dev.tarn.etl.push;
 
 import com.google.protobuf.util.Timestamps;
+import dev.tarn.cli.Plural;
 import dev.tarn.cli.TarnException;
 import dev.tarn.etl.console.Console;
 import dev.tarn.etl.console.Pulse;
@@ -128,7 +129,7 @@ final class VersionWriter {
     VersionRecord record = version.record();
     List<WrittenBuckets> written = version.written();
     String view = plan.view().name();
-    console.progress("%s: reading %,d rows back", view, record.getOwnRows());
+    console.progress("%s: reading %s back", view, Plural.of(record.getOwnRows(), "row"));
     Layers layers = Layers.of(redis.settings().keys(), record);
     ReadBack reader = new ReadBack(redis, layers);
     ReadBack.Result found =
@@ -146,11 +147,15 @@ final class VersionWriter {
     }
     if (!found.differing().isEmpty()) {
       throw new TarnException(
-          "%s: %,d of %,d buckets are not in Redis as they were written, so version %s is not released%s:\n  %s"
+          "%s: %,d of %s %s written, so version %s is not released%s:\n  %s"
               .formatted(
                   view,
                   found.differing().size(),
-                  written.stream().mapToInt(WrittenBuckets::size).sum(),
+                  Plural.of(written.stream().mapToInt(WrittenBuckets::size).sum(), "bucket"),
+                  Plural.choose(
+                      found.differing().size(),
+                      "is not in Redis as it was",
+                      "are not in Redis as they were"),
                   record.getVersion(),
                   evictions(),
                   String.join(
@@ -241,8 +246,8 @@ final class VersionWriter {
                   ? ""
                   : ", about %,.0f s left".formatted(Math.max(0, about - done.value()) / speed);
           console.progress(
-              "%s: %,d of about %,d rows written, %,.0f rows/s%s",
-              minted.view(), done.value(), about, speed, left);
+              "%s: %,d of about %s written, %,.0f rows/s%s",
+              minted.view(), done.value(), Plural.of(about, "row"), speed, left);
         });
   }
 }

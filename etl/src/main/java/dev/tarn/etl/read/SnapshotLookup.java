@@ -2,6 +2,7 @@ package dev.tarn.etl.read;
 
 import com.google.protobuf.Timestamp;
 import com.google.protobuf.Value;
+import com.google.protobuf.util.Durations;
 import com.google.protobuf.util.Timestamps;
 import dev.tarn.api.v1.FeatureSet;
 import dev.tarn.api.v1.FeatureStatus;
@@ -17,7 +18,12 @@ import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.etl.lake.CurrentRows;
 import dev.tarn.etl.lake.EntityIds;
 import dev.tarn.etl.lake.Lake;
+import dev.tarn.etl.release.ReleaseHistory;
+import dev.tarn.etl.release.Retention;
+import dev.tarn.manifest.StoredFeature;
+import dev.tarn.manifest.VersionRecord;
 import dev.tarn.row.Values;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -29,12 +35,48 @@ import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 
 /**
- * Answers lookups from a snapshot in Iceberg, as the server would if it had released this snapshot.
- * Only the age of a row is left out of account, since it depends on when one asks.
+ * Answers lookups from a snapshot in Iceberg, as the server does that has released this snapshot,
+ * or as it would now: with the max age and the defaults of its last release, or else of the
+ * definition.
  */
 public final class SnapshotLookup {
 
   private static final String ID = "_tarn_id";
+
+  /**
+   * What an answer has in place of values that are missing, and which rows are too old for one.
+   *
+   * @param oldest the oldest as-of of a row to answer
+   */
+  private record Rules(Instant oldest, Map<String, Value> defaults) {
+
+    static Rules of(FeatureView view) {
+      Map<String, Value> defaults = new HashMap<>();
+      for (Feature feature : view.features()) {
+        feature.defaultValue().ifPresent(value -> defaults.put(feature.name(), value));
+      }
+      return new Rules(oldest(view.maxAge()), defaults);
+    }
+
+    static Rules of(VersionRecord record) {
+      Map<String, Value> defaults = new HashMap<>();
+      for (StoredFeature feature : record.getFeaturesList()) {
+        if (feature.hasDefaultValue()) {
+          defaults.put(feature.getName(), feature.getDefaultValue());
+        }
+      }
+      return new Rules(
+          oldest(
+              record.hasMaxAge()
+                  ? Optional.of(Duration.ofSeconds(Durations.toSeconds(record.getMaxAge())))
+                  : Optional.empty()),
+          defaults);
+    }
+
+    private static Instant oldest(Optional<Duration> maxAge) {
+      return maxAge.map(age -> Instant.now().minus(age)).orElse(Instant.MIN);
+    }
+  }
 
   private final Lake lake;
 
@@ -58,9 +100,17 @@ public final class SnapshotLookup {
     Dataset<Row> rows = CurrentRows.of(lake, view, table, snapshot);
     Map<String, String> columns = columns(view, rows, features);
     Map<String, Row> current = byId(view, rows, ids);
+    Rules rules =
+        ReleaseHistory.lastRecord(
+                lake.catalog(),
+                view.name(),
+                snapshot.snapshotId(),
+                Retention.versionOf(snapshotOrTag))
+            .map(Rules::of)
+            .orElseGet(() -> Rules.of(view));
     GetOnlineFeaturesResponse.Builder answer = GetOnlineFeaturesResponse.newBuilder();
     for (String id : ids) {
-      answer.putResults(id, featureSet(view, columns, Optional.ofNullable(current.get(id))));
+      answer.putResults(id, featureSet(view, rules, columns, Optional.ofNullable(current.get(id))));
     }
     return answer
         .addVersions(
@@ -131,22 +181,24 @@ public final class SnapshotLookup {
   }
 
   private static FeatureSet featureSet(
-      FeatureView view, Map<String, String> columns, Optional<Row> row) {
+      FeatureView view, Rules rules, Map<String, String> columns, Optional<Row> row) {
     FeatureSet.Builder set = FeatureSet.newBuilder();
-    row.ifPresent(
-        found ->
-            set.putEventTimestamps(
-                view.name(),
-                timestamp(found.getInstant(found.fieldIndex(FeatureView.EVENT_TIMESTAMP)))));
+    Optional<Instant> asOf =
+        row.map(found -> found.getInstant(found.fieldIndex(FeatureView.EVENT_TIMESTAMP)));
+    asOf.ifPresent(moment -> set.putEventTimestamps(view.name(), timestamp(moment)));
+    boolean isTooOld = asOf.filter(moment -> moment.isBefore(rules.oldest())).isPresent();
     columns.forEach(
         (name, column) -> {
           if (row.isEmpty()) {
             set.putStatuses(name, FeatureStatus.FEATURE_STATUS_NOT_FOUND);
             return;
           }
+          Optional<Value> byDefault = Optional.ofNullable(rules.defaults().get(column));
           Object value = row.get().get(row.get().fieldIndex(column));
-          if (value == null) {
-            Optional<Value> byDefault = view.feature(column).flatMap(Feature::defaultValue);
+          if (isTooOld) {
+            set.putStatuses(name, FeatureStatus.FEATURE_STATUS_OUTSIDE_MAX_AGE);
+            byDefault.ifPresent(instead -> set.putFeatures(name, instead));
+          } else if (value == null) {
             set.putStatuses(name, FeatureStatus.FEATURE_STATUS_NULL_VALUE);
             set.putFeatures(name, byDefault.orElse(Values.NULL));
           } else {

@@ -1,5 +1,5 @@
 /**
  * Lookups answered from a snapshot in Iceberg, for the comparison with the online answer. It may
- * use {@code lake} and the rooms below it.
+ * use {@code release} and the rooms below it.
  */
 package dev.tarn.etl.read;

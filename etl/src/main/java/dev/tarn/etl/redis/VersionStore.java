@@ -20,10 +20,12 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.IntFunction;
+import java.util.function.Supplier;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.Protocol;
 import redis.clients.jedis.commands.ProtocolCommand;
@@ -125,11 +127,12 @@ public final class VersionStore {
       """;
 
   /**
-   * KEYS release, services, pinned, events, then version records and writing of each view; ARGV
-   * channel, whether to pin ('1') or to respect pins, number of views, then for each view its name,
-   * version, base version or '', version record, entry expected ('' for none), new entry and event,
-   * then name and definition of each service. All views or none: what may be refused comes before
-   * the first change. The servers get the notice at once, and read after the script has ended.
+   * KEYS release, services, pinned, events, then version records and writing of each view, then
+   * entities; ARGV channel, whether to pin ('1') or to respect pins, number of views, then for each
+   * view its name, version, base version or '', version record, entry expected ('' for none), new
+   * entry and event, then name and definition of each service. All views or none: what may be
+   * refused comes before the first change. The servers get the notice at once, and read after the
+   * script has ended.
    */
   private static final String RELEASE =
       TRY_HASH
@@ -152,10 +155,19 @@ public final class VersionStore {
       if #ARGV > 3 + views * 7 then try(KEYS[2]) end
       if pins then try(KEYS[3]) end
       for i = 5, #KEYS do try(KEYS[i]) end
+      local last = -1
+      for _, place in ipairs(redis.call('HVALS', KEYS[#KEYS])) do
+        last = math.max(last, tonumber(place) or 0)
+      end
       redis.call('PUBLISH', ARGV[1], ARGV[4])
       for view = 1, views do redis.call('RPUSH', KEYS[4], argument(view, 7)) end
       for view = 1, views do
         local name, version = argument(view, 1), argument(view, 2)
+        local entity = cjson.decode(argument(view, 4)).entity
+        if entity and redis.call('HEXISTS', KEYS[#KEYS], entity) == 0 then
+          last = last + 1
+          redis.call('HSET', KEYS[#KEYS], entity, tostring(last))
+        end
         redis.call('HDEL', KEYS[4 + 2 * view], version)
         redis.call('HSET', KEYS[3 + 2 * view], version, argument(view, 4))
         redis.call('HSET', KEYS[1], name, argument(view, 6))
@@ -185,6 +197,40 @@ public final class VersionStore {
       return 1
       """;
 
+  /**
+   * KEYS release, pinned, events, entities, version records and writing of the view; ARGV channel,
+   * view, moment, event or '' if nothing is released of it, entity if it goes with the view or '',
+   * then view and entry of each release that the caller has seen. Takes the release back and leaves
+   * all complete versions to be removed. What may be refused comes before the first change.
+   */
+  private static final String WITHDRAW =
+      TRY_HASH
+          + """
+      local released = redis.call('HGETALL', KEYS[1])
+      if #released ~= #ARGV - 5 then return 'MOVED' end
+      for i = 6, #ARGV, 2 do
+        if redis.call('HGET', KEYS[1], ARGV[i]) ~= ARGV[i + 1] then return 'MOVED' end
+      end
+      local writing = redis.call('HGETALL', KEYS[6])
+      for i = 1, #writing, 2 do
+        local lease = string.match(writing[i + 1], '^%d+@(%d+)$')
+        if lease and tonumber(lease) >= tonumber(ARGV[3]) then return 'WRITING' end
+      end
+      local records = redis.call('HGETALL', KEYS[5])
+      for _, i in ipairs({1, 2, 4, 5, 6}) do try(KEYS[i]) end
+      redis.call('PUBLISH', ARGV[1], ARGV[2])
+      if ARGV[4] ~= '' then redis.call('RPUSH', KEYS[3], ARGV[4]) end
+      for i = 1, #records, 2 do
+        local buckets = cjson.decode(records[i + 1]).buckets or 0
+        redis.call('HSET', KEYS[6], records[i], string.format('%d@0', buckets))
+        redis.call('HDEL', KEYS[5], records[i])
+      end
+      redis.call('HDEL', KEYS[2], ARGV[2])
+      redis.call('HDEL', KEYS[1], ARGV[2])
+      if ARGV[5] ~= '' then redis.call('HDEL', KEYS[4], ARGV[5]) end
+      return ''
+      """;
+
   private final RedisServers servers;
   private final RedisKeys keys;
 
@@ -206,6 +252,43 @@ public final class VersionStore {
   /** The release of a feature view. */
   public Optional<Release> released(String view) {
     return Optional.ofNullable(releases().get(view));
+  }
+
+  /**
+   * The entity that was released first, from which requests that name none are answered; empty if
+   * nothing is released, or an earlier Tarn did not note which it was.
+   */
+  public Optional<String> firstEntity() {
+    return first(places());
+  }
+
+  /** The entity that {@link #firstEntity} will be once another one is no longer released. */
+  public Optional<String> firstEntityWithout(String entity) {
+    Map<String, Integer> others = places();
+    others.remove(entity);
+    return first(others);
+  }
+
+  private static Optional<String> first(Map<String, Integer> places) {
+    int least = places.values().stream().mapToInt(Integer::intValue).min().orElse(0);
+    List<String> first =
+        places.keySet().stream().filter(entity -> places.get(entity) == least).toList();
+    return first.size() == 1 ? Optional.of(first.get(0)) : Optional.empty();
+  }
+
+  /** The entities of all views that are released. */
+  public Set<String> releasedEntities() {
+    return new TreeSet<>(entities(releases()).values());
+  }
+
+  /** The entity of each view, in the version that is released. */
+  private Map<String, String> entities(Map<String, Release> releases) {
+    Map<String, String> entities = new TreeMap<>();
+    releases.forEach(
+        (view, release) ->
+            record(view, release.version())
+                .ifPresent(record -> entities.put(view, record.getEntity())));
+    return entities;
   }
 
   /** Lets pushes of a view release again. Answers false if it was not pinned. */
@@ -318,6 +401,8 @@ public final class VersionStore {
       values.add(service.getName());
       values.add(ControlJson.print(service));
     }
+    keysUsed.add(keys.entities());
+    notePlaces();
     String refusal =
         atControl(
             jedis ->
@@ -337,6 +422,23 @@ public final class VersionStore {
                     new Release(candidate.record().getVersion(), at)
                         .equals(released.get(candidate.record().getFeatureView())));
     return isOurs ? Optional.empty() : Optional.of(ReleaseRefusal.valueOf(refusal));
+  }
+
+  /** The definitions of feature services, in order of name. */
+  public List<StoredService> services() {
+    List<StoredService> services = new ArrayList<>();
+    Map<String, String> texts = atControl(jedis -> jedis.hgetAll(keys.services()));
+    new TreeMap<>(texts)
+        .forEach(
+            (name, json) -> {
+              try {
+                services.add(ControlJson.parse(json, StoredService.newBuilder()).build());
+              } catch (InvalidProtocolBufferException e) {
+                throw new TarnException(
+                    "feature service %s can't be read: %s".formatted(name, e.getMessage()), e);
+              }
+            });
+    return services;
   }
 
   /**
@@ -376,6 +478,52 @@ public final class VersionStore {
                     PRUNE,
                     List.of(keys.release(), keys.manifests(view), keys.writing(view)),
                     List.of(view, record.getVersion(), record.getBuckets() + "@0"))));
+  }
+
+  /**
+   * Takes back the release of a view, its pin and its complete versions, all in the same instant,
+   * and tells the servers. The versions are left to {@link #claimAbandoned}. If the view was the
+   * last one of its entity, the entity goes too.
+   *
+   * @param event gives the end of the release at this moment, for the release history; empty if
+   *     nothing is released
+   * @return false if a push of the view is under way; then nothing is changed
+   */
+  public boolean withdraw(String view, Supplier<Optional<ReleaseEvent>> event) {
+    while (true) {
+      Map<String, Release> seen = releases();
+      Optional<String> entity = entityOfNoOther(view, seen);
+      List<String> values = new ArrayList<>();
+      values.add(keys.releasedChannel());
+      values.add(view);
+      values.add(Long.toString(now().toEpochMilli()));
+      values.add(event.get().map(ControlJson::print).orElse(""));
+      values.add(entity.orElse(""));
+      seen.forEach(
+          (name, release) -> {
+            values.add(name);
+            values.add(release.format());
+          });
+      List<String> keysUsed =
+          List.of(
+              keys.release(),
+              keys.pinned(),
+              keys.events(),
+              keys.entities(),
+              keys.manifests(view),
+              keys.writing(view));
+      String refusal = atControl(jedis -> (String) jedis.eval(WITHDRAW, keysUsed, values));
+      if (!refusal.equals("MOVED")) {
+        return refusal.isEmpty();
+      }
+    }
+  }
+
+  /** The entity of a released view, if no other view of these releases has it. */
+  public Optional<String> entityOfNoOther(String view, Map<String, Release> releases) {
+    Map<String, String> others = entities(releases);
+    Optional<String> entity = Optional.ofNullable(others.remove(view));
+    return entity.filter(own -> !others.containsValue(own));
   }
 
   /**
@@ -486,6 +634,27 @@ public final class VersionStore {
     } catch (JedisException e) {
       throw Refusals.explain(servers.settings(), e).orElseThrow();
     }
+  }
+
+  /**
+   * Notes the entities that an earlier Tarn has released. Which of them was the first is not known,
+   * so all get the same place.
+   */
+  private void notePlaces() {
+    Map<String, Release> releases = releases();
+    if (releases.isEmpty() || !places().isEmpty()) {
+      return;
+    }
+    for (String entity : entities(releases).values()) {
+      atControl(jedis -> jedis.hset(keys.entities(), entity, "0"));
+    }
+  }
+
+  private Map<String, Integer> places() {
+    Map<String, Integer> places = new TreeMap<>();
+    atControl(jedis -> jedis.hgetAll(keys.entities()))
+        .forEach((entity, place) -> places.put(entity, Integer.parseInt(place)));
+    return places;
   }
 
   private Map<String, Release> entries(String key) {

@@ -41,9 +41,13 @@ import org.apache.iceberg.types.Types;
  *
  * <p>Redis notes a release in the instant in which it happens; {@link #take} brings the notes over.
  * A job that dies in between loses none: the next one takes them. The release that follows closes a
- * row, so open rows are kept in files of their own, and taking a release rewrites only those.
+ * row, and so does a withdrawal. So open rows are kept in files of their own, and taking a release
+ * rewrites only those.
  */
 public final class ReleaseHistory {
+
+  /** The action of an event that ends a release without beginning another one. */
+  private static final String WITHDRAWAL = "withdraw";
 
   private static final String VIEW = "feature_view";
   private static final String VERSION = "version";
@@ -103,6 +107,25 @@ public final class ReleaseHistory {
         .toList();
   }
 
+  /**
+   * How a snapshot was answered when it was last released; empty if it never was, or from before
+   * that was noted.
+   *
+   * @param version only releases of this version; empty: of any
+   */
+  public static Optional<VersionRecord> lastRecord(
+      IcebergCatalog catalog, String view, long snapshotId, Optional<String> version) {
+    return new Ledger(catalog, Ledger.RELEASES, SCHEMA)
+            .read(
+                Expressions.and(
+                    Expressions.equal(VIEW, view), Expressions.equal(SNAPSHOT_ID, snapshotId)))
+            .stream()
+            .map(ReleaseHistory::released)
+            .filter(released -> version.isEmpty() || version.get().equals(released.version()))
+            .max(Comparator.comparing(Released::releasedAt))
+            .flatMap(Released::record);
+  }
+
   /** Begins the event of a release, which lacks what its push cost. */
   public static ReleaseEvent.Builder event(VersionRecord record, Instant at, String action) {
     return ReleaseEvent.newBuilder()
@@ -114,6 +137,11 @@ public final class ReleaseHistory {
         .setAction(action)
         .setRows(record.getRows())
         .setManifest(record);
+  }
+
+  /** Makes the event of a release that ends, and no other one begins. */
+  public static ReleaseEvent withdrawal(VersionRecord record, Instant at) {
+    return event(record, at, WITHDRAWAL).clearManifest().build();
   }
 
   /** Takes the releases that Redis has noted, also where another job takes some of the same. */
@@ -152,15 +180,21 @@ public final class ReleaseHistory {
       if (known.contains(key(release.getFeatureView(), release.getVersion(), at(release)))) {
         continue;
       }
+      boolean isWithdrawal = release.getAction().equals(WITHDRAWAL);
       for (Record record : List.copyOf(open)) {
-        if (record.getField(VIEW).equals(release.getFeatureView())) {
+        // A withdrawal that another job has taken before must not end a later release.
+        boolean isLater =
+            isWithdrawal && ((OffsetDateTime) record.getField(RELEASED_AT)).isAfter(at(release));
+        if (record.getField(VIEW).equals(release.getFeatureView()) && !isLater) {
           open.remove(record);
           Record ended = record.copy();
           ended.setField(RETIRED_AT, at(release));
           closed.add(ended);
         }
       }
-      open.add(record(release));
+      if (!isWithdrawal) {
+        open.add(record(release));
+      }
     }
     OverwriteFiles change = table.newOverwrite();
     before.ifPresent(snapshot -> change.validateFromSnapshot(snapshot.snapshotId()));
@@ -170,7 +204,9 @@ public final class ReleaseHistory {
     if (!closed.isEmpty()) {
       change.addFile(Ledger.write(table, closed));
     }
-    change.addFile(Ledger.write(table, open));
+    if (!open.isEmpty()) {
+      change.addFile(Ledger.write(table, open));
+    }
     change.commit();
   }
 

@@ -18,6 +18,9 @@ import org.apache.iceberg.SnapshotRef;
  */
 public final class Retention {
 
+  /** Begins the tags of versions. */
+  private static final String TAG = "tarn-";
+
   private final VersionStore versions;
 
   public Retention(VersionStore versions) {
@@ -78,13 +81,21 @@ public final class Retention {
    * @param grace the time for which lookups may still read a version that was released once
    */
   public void removeAbandoned(String view, FeatureTable table, Duration grace) {
+    removeAbandoned(view, Optional.of(table), grace);
+  }
+
+  /**
+   * Removes versions as {@link #removeAbandoned(String, FeatureTable, Duration)} does, also where
+   * somebody has dropped the table with its tags.
+   */
+  void removeAbandoned(String view, Optional<FeatureTable> table, Duration grace) {
     for (VersionStore.Abandoned abandoned : versions.claimAbandoned(view)) {
       if (abandoned.mayBeRead()) {
         versions.removeLater(view, abandoned.version(), abandoned.buckets(), grace);
-        end(view, abandoned.version(), table);
       } else {
-        discard(view, abandoned.version(), abandoned.buckets(), table);
+        versions.remove(view, abandoned.version(), abandoned.buckets());
       }
+      end(view, abandoned.version(), table);
     }
   }
 
@@ -110,7 +121,7 @@ public final class Retention {
   /** Discards a version that was never released. */
   public void discard(String view, String version, int buckets, FeatureTable table) {
     versions.remove(view, version, buckets);
-    end(view, version, table);
+    end(view, version, Optional.of(table));
   }
 
   /**
@@ -127,7 +138,7 @@ public final class Retention {
       // The released version refuses this, and so does one under an overlay.
       if (versions.prune(old)) {
         versions.removeLater(view, old.getVersion(), old.getBuckets(), grace);
-        end(view, old.getVersion(), table);
+        end(view, old.getVersion(), Optional.of(table));
         pruned.add(old.getVersion());
       }
     }
@@ -135,8 +146,8 @@ public final class Retention {
   }
 
   /** Removes the tag first: without its entry, nobody would look for the tag of a version. */
-  private void end(String view, String version, FeatureTable table) {
-    untag(table, version);
+  private void end(String view, String version, Optional<FeatureTable> table) {
+    table.ifPresent(tagged -> untag(tagged, version));
     versions.removeEntry(view, version);
   }
 
@@ -145,6 +156,11 @@ public final class Retention {
   }
 
   private static String tagOf(String version) {
-    return "tarn-" + version;
+    return TAG + version;
+  }
+
+  /** The version that a tag is of, if it is the name of a version's tag. */
+  public static Optional<String> versionOf(String tag) {
+    return tag.startsWith(TAG + "v") ? Optional.of(tag.substring(TAG.length())) : Optional.empty();
   }
 }

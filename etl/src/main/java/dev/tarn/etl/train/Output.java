@@ -1,5 +1,6 @@
 package dev.tarn.etl.train;
 
+import dev.tarn.cli.Plural;
 import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;
 import dev.tarn.etl.console.Causes;
@@ -212,8 +213,8 @@ public final class Output {
   private void requireAll(long written, long count) {
     if (written != count) {
       throw new TarnException(
-          "the spine has %,d rows and %,d were written: it has changed meanwhile"
-              .formatted(count, written));
+          "the spine has %s and %,d %s written: it has changed meanwhile"
+              .formatted(Plural.of(count, "row"), written, Plural.choose(written, "was", "were")));
     }
   }
 

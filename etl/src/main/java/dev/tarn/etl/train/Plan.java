@@ -3,6 +3,7 @@ package dev.tarn.etl.train;
 import com.google.common.hash.Hashing;
 import com.google.protobuf.util.Durations;
 import com.google.protobuf.util.Timestamps;
+import dev.tarn.cli.Plural;
 import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;
 import dev.tarn.etl.catalog.FeatureTable;
@@ -258,21 +259,24 @@ final class Plan {
     for (Row row : used.collectAsList()) {
       if (row.isNullAt(0)) {
         console.say(
-            "%s: %,d rows are from times at which none of it was released; they get nothing of it",
-            view.name(), row.getLong(1));
+            "%s: %s from times at which none of it was released, and %s nothing of it",
+            view.name(),
+            Plural.of(row.getLong(1), "row") + Plural.choose(row.getLong(1), " is", " are"),
+            Plural.choose(row.getLong(1), "gets", "get"));
         continue;
       }
       Released release = releases.get(row.getInt(0));
       if (table.iceberg().snapshot(release.snapshotId()) == null) {
         throw new TarnException(
-            "version %s of '%s' was released from %s to %s, and its snapshot %d has expired: what %,d rows of the spine were served can't be read any more; leave them out"
+            "version %s of '%s' was released from %s to %s, and its snapshot %d has expired: what %s of the spine %s served can't be read any more; leave them out"
                 .formatted(
                     release.version(),
                     view.name(),
                     release.releasedAt(),
                     release.retiredAt().map(Instant::toString).orElse("now"),
                     release.snapshotId(),
-                    row.getLong(1)));
+                    Plural.of(row.getLong(1), "row"),
+                    Plural.choose(row.getLong(1), "was", "were")));
       }
       TrainingReading reading = all.getReadings(row.getInt(0));
       if (!reading.hasServed()) {

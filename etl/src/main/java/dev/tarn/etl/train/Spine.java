@@ -1,6 +1,7 @@
 package dev.tarn.etl.train;
 
 import com.google.common.hash.Hashing;
+import dev.tarn.cli.Plural;
 import dev.tarn.cli.Suggestion;
 import dev.tarn.cli.UsageException;
 import dev.tarn.etl.definition.Entity;
@@ -78,11 +79,12 @@ record Spine(
     for (int i = 0; i < needed.size(); i++) {
       if (row.getLong(3 + i) > 0) {
         throw new UsageException(
-            "%s: %,d of %,d rows have no %s, e.g. %s; leave them out, or fill them in"
+            "%s: %,d of %s %s no %s, e.g. %s; leave them out, or fill them in"
                 .formatted(
                     name,
                     row.getLong(3 + i),
-                    row.getLong(0),
+                    Plural.of(row.getLong(0), "row"),
+                    Plural.choose(row.getLong(3 + i), "has", "have"),
                     needed.get(i),
                     rows.filter(Columns.named(needed.get(i)).isNull()).head()));
       }

@@ -1,6 +1,7 @@
 package dev.tarn.etl.train;
 
 import dev.tarn.cli.CommandLine;
+import dev.tarn.cli.Plural;
 import dev.tarn.cli.Settings;
 import dev.tarn.cli.UsageException;
 import dev.tarn.etl.catalog.TrainingSets;
@@ -162,10 +163,10 @@ public final class Training {
     Spine spine = spine(source, entity, stored.getTimeColumn());
     if (!spine.fingerprint().equals(stored.getFingerprint())) {
       throw new UsageException(
-          "the spine %s is not the one that the set was made with: it has %,d rows with fingerprint %s, and the manifest says %,d with %s"
+          "the spine %s is not the one that the set was made with: it has %s with fingerprint %s, and the manifest says %,d with %s"
               .formatted(
                   source.location(),
-                  spine.count(),
+                  Plural.of(spine.count(), "row"),
                   spine.fingerprint(),
                   stored.getRows(),
                   stored.getFingerprint()));

@@ -2,6 +2,7 @@ package dev.tarn.etl.verify;
 
 import com.google.common.io.Resources;
 import com.google.protobuf.util.Timestamps;
+import dev.tarn.cli.Plural;
 import dev.tarn.etl.verify.Difference.DifferenceKind;
 import dev.tarn.etl.verify.Difference.FeatureDifference;
 import dev.tarn.manifest.StoredFeature;
@@ -65,21 +66,27 @@ public final class Report {
           verification.isAll() ? "Equal, bit for bit" : "Equal in this sample, bit for bit");
     } else if (verification.differing() == 0) {
       add(
-          "<p class=\"verdict bad\">Equal, but the manifest says %s entities</p>\n",
-          count(record.getRows()));
+          "<p class=\"verdict bad\">Equal, but the manifest says %s</p>\n",
+          Plural.of(record.getRows(), "entity"));
     } else {
       add(
           "<p class=\"verdict bad\">%s %s</p>\n",
-          count(verification.differing()),
-          verification.differing() == 1 ? "entity differs" : "entities differ");
+          Plural.of(verification.differing(), "entity"),
+          Plural.choose(verification.differing(), "differs", "differ"));
     }
     add("<div class=\"tiles\">\n");
-    tile(count(verification.online()), "entities online", false);
+    tile(
+        count(verification.online()),
+        Plural.choose(verification.online(), "entity online", "entities online"),
+        false);
     tile(count(verification.offline()), "in the snapshot", false);
-    tile(count(verification.differing()), "differ", verification.differing() > 0);
+    tile(
+        count(verification.differing()),
+        Plural.choose(verification.differing(), "differs", "differ"),
+        verification.differing() > 0);
     tile(
         Integer.toString(verification.features().size()),
-        verification.features().size() == 1 ? "feature" : "features",
+        Plural.choose(verification.features().size(), "feature", "features"),
         false);
     add("</div>\n<dl class=\"facts\">\n");
     fact("version", record.getVersion(), verification.isReleased() ? " (released)" : " (kept)");

@@ -1,6 +1,7 @@
 package dev.tarn.etl.verify;
 
 import com.google.common.collect.Lists;
+import dev.tarn.cli.Plural;
 import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;
 import dev.tarn.etl.catalog.FeatureTable;
@@ -115,8 +116,12 @@ public final class Verify {
     Optional<Release> now = versions.released(view.name());
     if (isReleased && !now.equals(released)) {
       console.say(
-          "%s: %s has been released meanwhile; what was verified is %s",
-          view.name(), now.map(Release::version).orElse("nothing"), record.getVersion());
+          "%s: %s meanwhile; what was verified is %s",
+          view.name(),
+          now.map(Release::version)
+              .map("%s has been released"::formatted)
+              .orElse("it was withdrawn"),
+          record.getVersion());
     }
     return Verification.of(
         record,
@@ -222,8 +227,11 @@ public final class Verify {
             .treeAggregate(comparison.none(), Findings::plus, Findings::plus);
     if (found.online() + found.offline() == 0 && !sample.isAll()) {
       throw new UsageException(
-          "sample=%s: of %,d entities in %,d buckets it took none; take more"
-              .formatted(request.share(), record.getRows(), sample.buckets().count()));
+          "sample=%s: of %s in %s it took none; take more"
+              .formatted(
+                  request.share(),
+                  Plural.of(record.getRows(), "entity"),
+                  Plural.of(sample.buckets().count(), "bucket")));
     }
     return found;
   }

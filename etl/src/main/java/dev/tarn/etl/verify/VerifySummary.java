@@ -1,6 +1,7 @@
 package dev.tarn.etl.verify;
 
 import com.google.protobuf.util.Timestamps;
+import dev.tarn.cli.Plural;
 import dev.tarn.cli.TextTable;
 import dev.tarn.etl.console.Json;
 import dev.tarn.etl.verify.Difference.DifferenceKind;
@@ -38,16 +39,19 @@ public final class VerifySummary {
                 record.getSnapshotId(),
                 Timestamps.toString(record.getAsOf())));
     lines.add(
-        "%,d entities online, %,d in the snapshot%s: %s; %.1f s"
+        "%s online, %,d in the snapshot%s: %s; %.1f s"
             .formatted(
-                verification.online(),
+                Plural.of(verification.online(), "entity"),
                 verification.offline(),
                 verification.isAll()
                     ? ""
                     : " (a sample of %s)".formatted(Numbers.percent(verification.share())),
                 verification.differing() == 0
                     ? "all of them equal, bit for bit"
-                    : "%,d differ".formatted(verification.differing()),
+                    : "%,d %s"
+                        .formatted(
+                            verification.differing(),
+                            Plural.choose(verification.differing(), "differs", "differ")),
                 verification.took().toMillis() / 1e3));
     verification.ofAge().ifPresent(lines::add);
     TextTable table =
@@ -69,8 +73,10 @@ public final class VerifySummary {
     lines.add(table.toString());
     if (verification.features().size() > ROWS) {
       lines.add(
-          "  … and %d features more; report= and format=json have them"
-              .formatted(verification.features().size() - ROWS));
+          "  … and %s more; report= and format=json have %s"
+              .formatted(
+                  Plural.of(verification.features().size() - ROWS, "feature"),
+                  Plural.choose(verification.features().size() - ROWS, "it", "them")));
     }
     return String.join("\n", lines);
   }
@@ -82,16 +88,21 @@ public final class VerifySummary {
         "%s: version %s is not its snapshot %d"
             .formatted(record.getFeatureView(), record.getVersion(), record.getSnapshotId());
     if (verification.differing() == 0) {
-      return "%s: %,d entities are online, as in the snapshot, but its manifest says %,d"
-          .formatted(which, verification.online(), record.getRows());
+      return "%s: %s online, as in the snapshot, but its manifest says %,d"
+          .formatted(
+              which,
+              Plural.of(verification.online(), "entity")
+                  + Plural.choose(verification.online(), " is", " are"),
+              record.getRows());
     }
     List<String> lines = new ArrayList<>();
     lines.add(
-        "%s: %,d of %,d entities differ: %s"
+        "%s: %,d of %s %s: %s"
             .formatted(
                 which,
                 verification.differing(),
-                Math.max(verification.online(), verification.offline()),
+                Plural.of(Math.max(verification.online(), verification.offline()), "entity"),
+                Plural.choose(verification.differing(), "differs", "differ"),
                 verification.kinds()));
     verification.first().forEach(difference -> lines.add("  " + difference.text()));
     long more = verification.differing() - verification.first().size();

@@ -28,7 +28,7 @@ class TestAudit {
   @Test
   void aNullIsRefusedWhereNoneMayBe() {
     assertFails(
-        "not-null of 'amount' (features/users.conf:12): 1 of 2 rows fail: user_id=2 amount=null",
+        "not-null of 'amount' (features/users.conf:12): 1 of 2 rows fails: user_id=2 amount=null",
         "checks {}",
         "checks { not-null = [amount, orders] }",
         "sum(amount)",
@@ -38,11 +38,11 @@ class TestAudit {
   @Test
   void aValueOutsideItsRangeIsRefused() {
     assertFails(
-        "range of 'amount' (10 to -) (features/users.conf:12): 1 of 2 rows fail: user_id=2 amount=5.0",
+        "range of 'amount' (10 to -) (features/users.conf:12): 1 of 2 rows fails: user_id=2 amount=5.0",
         "checks {}",
         "checks { range { amount { min = 10 } } }");
     assertFails(
-        "range of 'amount' (- to 5) (features/users.conf:12): 1 of 2 rows fail: user_id=1 amount=30.0",
+        "range of 'amount' (- to 5) (features/users.conf:12): 1 of 2 rows fails: user_id=1 amount=30.0",
         "checks {}",
         "checks { range { amount { max = 5 } } }");
   }
@@ -62,7 +62,7 @@ class TestAudit {
   @Test
   void anUnexpectedValueIsRefused() {
     assertFails(
-        "accepted-values of 'orders' (features/users.conf:12): 1 of 2 rows fail: user_id=1 orders=2",
+        "accepted-values of 'orders' (features/users.conf:12): 1 of 2 rows fails: user_id=1 orders=2",
         "checks {}",
         "checks { accepted-values { orders = [1, 3] } }");
   }
@@ -146,7 +146,7 @@ class TestAudit {
   @Test
   void aNullEntityKeyIsRefused() {
     assertFails(
-        "entity key 'user_id' is not null (features/users.conf:1): 1 of 2 rows fail: user_id=null",
+        "entity key 'user_id' is not null (features/users.conf:1): 1 of 2 rows fails: user_id=null",
         "SELECT user_id,",
         "SELECT nullif(user_id, 2) AS user_id,",
         "FROM orders GROUP BY user_id",
@@ -156,7 +156,7 @@ class TestAudit {
   @Test
   void anEntityThatComesTwiceIsRefused() {
     assertFails(
-        "unique entity (features/users.conf:1): 1 rows too many: user_id=1 rows=2",
+        "unique entity (features/users.conf:1): 1 row too many: user_id=1 rows=2",
         "GROUP BY user_id",
         "GROUP BY user_id, at");
   }
@@ -187,8 +187,8 @@ class TestAudit {
             "build of spending as of %s: 3 checks failed; main stays at snapshot %d\n  %s\n  %s\n  %s",
             JAN_3,
             before.snapshotId(),
-            "range of 'amount' (- to 5) (features/users.conf:12): 1 of 2 rows fail: user_id=1 amount=30.0",
-            "accepted-values of 'orders' (features/users.conf:12): 1 of 2 rows fail: user_id=2 orders=1",
+            "range of 'amount' (- to 5) (features/users.conf:12): 1 of 2 rows fails: user_id=1 amount=30.0",
+            "accepted-values of 'orders' (features/users.conf:12): 1 of 2 rows fails: user_id=2 orders=1",
             "min-rows (features/users.conf:12): 2 rows, and at least 3 are expected");
     assertThat(orders.state()).isEqualTo(before);
   }
@@ -266,7 +266,7 @@ class TestAudit {
     assertThatThrownBy(() -> other.build(JAN_3))
         .isInstanceOf(TarnException.class)
         .hasMessage(
-            "build of spending as of %s: 1 check failed; main stays at nothing\n  %s",
+            "build of spending as of %s: 1 check failed; nothing is published of it yet\n  %s",
             JAN_3, "min-rows (features/users.conf:12): 2 rows, and at least 9 are expected");
     assertThat(FeatureTable.find(other.bench().lake().catalog(), "spending")).isEmpty();
   }

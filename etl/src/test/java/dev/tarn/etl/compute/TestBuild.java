@@ -114,7 +114,7 @@ class TestBuild {
     };
     assertThat(bench.run(range)).isZero();
     assertThat(bench.output())
-        .contains("[1/3] spending as of 2026-01-02T00:00:00Z: 1 rows in ")
+        .contains("[1/3] spending as of 2026-01-02T00:00:00Z: 1 row in ")
         .contains("[2/3] spending as of 2026-01-02T12:00:00Z: 2 rows in ")
         .contains("[3/3] spending as of 2026-01-03T00:00:00Z: 2 rows in ");
     long built = orders.state().snapshotId();
@@ -137,7 +137,7 @@ class TestBuild {
         .contains("{\"as_of\":\"2026-01-03T00:00:00Z\",\"built\":true,\"rows\":2,");
     bench.run(range);
     assertThat(bench.output())
-        .contains("[1/3] spending as of 2026-01-02T00:00:00Z: 1 rows in ")
+        .contains("[1/3] spending as of 2026-01-02T00:00:00Z: 1 row in ")
         .contains("[2/3] spending as of 2026-01-02T12:00:00Z: 2 rows in ")
         .contains("[3/3] spending as of 2026-01-03T00:00:00Z is up to date");
 

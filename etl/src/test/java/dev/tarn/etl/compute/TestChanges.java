@@ -118,7 +118,7 @@ class TestChanges {
     assertThat(histories.bench().output())
         .contains("[1/3] changed as of 2026-01-01T00:00:00Z is up to date")
         .contains("[2/3] changed as of 2026-01-02T00:00:00Z is up to date")
-        .contains("[3/3] changed as of 2026-01-03T00:00:00Z: 1 rows, 0 changed, in ");
+        .contains("[3/3] changed as of 2026-01-03T00:00:00Z: 1 row, 0 changed, in ");
     histories.bench().run("build", "view=changed", "as-of=2026-01-03", "format=json");
     assertThat(histories.bench().output()).contains("\"rows\":1,\"changed\":0,");
   }
@@ -202,15 +202,15 @@ class TestChanges {
           .isInstanceOf(TarnException.class)
           .hasMessageContaining(
               "build of %s as of %s: 3 checks failed; main stays at ", view, JAN_3)
-          .hasMessageContaining("1 of 1 rows fail: user_id=1 points=99")
-          .hasMessageContaining("1 rows, and at least 2 are expected")
-          .hasMessageContaining("1 rows after 3 in the as-of before, and at most 50.0 %");
+          .hasMessageContaining("1 of 1 row fails: user_id=1 points=99")
+          .hasMessageContaining("1 row, and at least 2 are expected")
+          .hasMessageContaining("1 row after 3 in the as-of before, and at most 50.0 %");
     }
     write("(1L, 1L, null), (1L, 2L, null), (null, 3L, null)");
     assertThatThrownBy(() -> histories.bench().build(CHANGED, JAN_3))
         .isInstanceOf(TarnException.class)
         .hasMessageContaining("entity key 'user_id' is not null")
-        .hasMessageContaining("1 rows too many: user_id=1 rows=2");
+        .hasMessageContaining("1 row too many: user_id=1 rows=2");
     assertThat(histories.stored(CHANGED)).isEqualTo(before);
     assertThat(histories.newest(CHANGED).snapshotId()).isEqualTo(main);
     assertThat(histories.table(CHANGED).iceberg().refs()).containsOnlyKeys("main");

@@ -318,7 +318,7 @@ class TestViewQuery {
     assertThat(right.bench().run("validate")).isZero();
     assertThat(right.bench().output())
         .isEqualTo(
-            "All definitions are right: 1 entities, 1 sources, 1 feature views, 0 feature"
+            "All definitions are right: 1 entity, 1 source, 1 feature view, 0 feature"
                 + " services.\n");
   }
 

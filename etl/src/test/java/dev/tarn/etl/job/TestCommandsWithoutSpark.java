@@ -50,6 +50,8 @@ class TestCommandsWithoutSpark {
     assertThat(bench.output())
         .contains("score: back to ", "the next push releases again")
         .doesNotContain("can't be written");
+    assertThat(bench.run("withdraw", "view=score")).isZero();
+    assertThat(bench.output()).contains("score: is withdrawn");
     try (IcebergCatalog catalog = IcebergCatalog.open(bench.settings())) {
       List<ReleaseHistory.Released> releases = ReleaseHistory.open(catalog).of(VIEW);
       assertThat(releases).hasSize(3);

@@ -2,6 +2,7 @@ package dev.tarn.etl.job;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import com.google.protobuf.Value;
@@ -43,6 +44,21 @@ class TestRollbackJob {
     OnlineCopy.assertServedAsInIceberg(bench, VIEW);
     Release pin = bench.versions().pins().get(VIEW);
     assertThat(bench.versions().released(VIEW)).contains(pin);
+    assertThat(bench.run("versions")).isZero();
+    assertThat(bench.output())
+        .containsPattern("score +%s +released, pinned +".formatted(before.getVersion()))
+        .containsPattern("score +%s +kept +".formatted(rejected.getVersion()))
+        .contains(
+            "score is pinned to %s by a rollback at %s: pushes release nothing until ./tarn unpin view=score\n"
+                .formatted(before.getVersion(), pin.releasedAt()));
+    assertThat(bench.run("versions", "view=score", "format=json")).isZero();
+    JsonArray listed = JsonParser.parseString(bench.output()).getAsJsonArray();
+    assertThat(listed.get(0).getAsJsonObject().get("pinned").getAsBoolean()).isFalse();
+    assertThat(listed.get(0).getAsJsonObject().has("pinned_at")).isFalse();
+    assertThat(listed.get(1).getAsJsonObject().get("pinned").getAsBoolean()).isTrue();
+    assertThat(listed.get(1).getAsJsonObject().get("pinned_at").getAsString())
+        .isEqualTo(pin.releasedAt().toString());
+    assertThat(listed.get(1).getAsJsonObject().get("state").getAsString()).isEqualTo("released");
 
     // The next scheduled push, with something new to bring.
     build(bench, 3);
@@ -127,6 +143,10 @@ class TestRollbackJob {
     assertThat(bench.versions().records(VIEW)).containsExactly(third);
 
     bench.output();
+    assertThat(bench.run("rollback", "view=score", "snapshot=tarn-v0-gone")).isEqualTo(2);
+    assertThat(bench.output())
+        .startsWith("tarn: snapshot=tarn-v0-gone: ")
+        .doesNotContain("pushed again");
     assertThat(bench.run("rollback", "view=score", "snapshot=audited")).isZero();
     VersionRecord again = OnlineCopy.released(bench, VIEW);
     assertThat(bench.output())
@@ -148,8 +168,12 @@ class TestRollbackJob {
     OnlineCopy.assertServedAsInIceberg(bench, VIEW);
     OnlineCopy.assertNoForeignKeys(bench, VIEW);
     Release released = bench.versions().released(VIEW).orElseThrow();
+    bench.output();
     assertThat(bench.run("rollback", "view=score", "snapshot=12345")).isEqualTo(2);
-    assertThat(bench.output()).contains("snapshot=12345: ").contains("has no published snapshot");
+    assertThat(bench.output())
+        .contains("snapshot=12345: ")
+        .contains("has no published snapshot")
+        .doesNotContain("pushed again");
     assertThat(bench.versions().released(VIEW)).contains(released);
   }
 

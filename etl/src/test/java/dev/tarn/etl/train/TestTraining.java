@@ -186,7 +186,7 @@ class TestTraining {
         .isInstanceOf(TarnException.class)
         .hasMessageContaining("of 'score' was released from " + first)
         .hasMessageContaining("has expired")
-        .hasMessageContaining("1 rows of the spine");
+        .hasMessageContaining("1 row of the spine was served");
   }
 
   @Test
@@ -256,8 +256,8 @@ class TestTraining {
         "1L AS user_id, DATE '2026-01-05' AS event_timestamp # is date",
         "1L AS usr_id, now() AS event_timestamp # has no column 'user_id', a key of entity 'user'; did you mean 'usr_id'?",
         "'1' AS user_id, now() AS event_timestamp # 'user_id' is string, and entity 'user' has it as bigint; write CAST(user_id AS bigint)",
-        "CAST(NULL AS BIGINT) AS user_id, now() AS event_timestamp # 1 of 1 rows have no user_id, e.g. [null,",
-        "7L AS user_id, CAST(NULL AS TIMESTAMP) AS event_timestamp # 1 of 1 rows have no event_timestamp, e.g. [7,null]",
+        "CAST(NULL AS BIGINT) AS user_id, now() AS event_timestamp # 1 of 1 row has no user_id, e.g. [null,",
+        "7L AS user_id, CAST(NULL AS TIMESTAMP) AS event_timestamp # 1 of 1 row has no event_timestamp, e.g. [7,null]",
         "1L AS user_id, now() AS event_timestamp, 5 AS Points # the spine has 'Points' already, which feature service 'ranking' would add",
         "1L AS user_id, now() AS event_timestamp, 5 AS x, 6 AS X # has two columns 'X'",
         "1L AS user_id, now() AS event_timestamp, 5 AS _tarn_spine # has a name that Tarn uses itself"

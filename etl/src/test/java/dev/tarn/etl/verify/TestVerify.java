@@ -262,7 +262,7 @@ class TestVerify {
     assertThat(rows.get(4).isNullAt(8)).as("a mean of text").isTrue();
 
     assertThat(bench.run("expire", "older-than=0s")).isZero();
-    assertThat(bench.output()).contains("tarn_verifications: 1 snapshots expired");
+    assertThat(bench.output()).contains("tarn_verifications: 1 snapshot expired");
     assertThat(bench.spark().table(bench.lake().sqlName(Ledger.VERIFICATIONS)).count())
         .isEqualTo(8);
   }

@@ -1,8 +1,11 @@
 package dev.tarn.serving.client;
 
 import dev.tarn.api.v1.FeatureStoreServiceGrpc;
+import dev.tarn.api.v1.FeatureView;
 import dev.tarn.api.v1.GetOnlineFeaturesRequest;
 import dev.tarn.api.v1.GetOnlineFeaturesResponse;
+import dev.tarn.api.v1.ListFeatureViewsRequest;
+import dev.tarn.api.v1.ViewVersion;
 import dev.tarn.cli.AnswerPrinter;
 import dev.tarn.cli.CommandLine;
 import dev.tarn.cli.TarnException;
@@ -25,9 +28,12 @@ import java.net.ConnectException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
 
 /** Runs {@code ./tarn get}, which asks a server as any client would. */
 public final class Get {
@@ -129,13 +135,38 @@ public final class Get {
     String target = line.optional("target").orElse("127.0.0.1:" + defaultPort);
     // The token is no argument, because others could see it on the command line.
     String token = Optional.ofNullable(System.getenv("TARN_TOKEN")).orElse("");
-    GetOnlineFeaturesResponse answer = new Get(target, files(line), token).ask(request);
+    Get get = new Get(target, files(line), token);
+    GetOnlineFeaturesResponse answer = get.ask(request);
     return isJson
         ? AnswerPrinter.json(answer, ids)
-        : AnswerPrinter.table(answer, ids, Instant.now());
+        : AnswerPrinter.table(answer, ids, Instant.now(), get.viewsOf(answer));
   }
 
   public GetOnlineFeaturesResponse ask(GetOnlineFeaturesRequest request)
+      throws InterruptedException {
+    return call(stub -> stub.getOnlineFeatures(request));
+  }
+
+  /** The view of each feature by plain name, as an answer has only names that are asked for. */
+  private Map<String, String> viewsOf(GetOnlineFeaturesResponse answer)
+      throws InterruptedException {
+    Map<String, String> viewsOf = new HashMap<>();
+    if (answer.getVersionsCount() < 2) {
+      return viewsOf;
+    }
+    List<String> answering =
+        answer.getVersionsList().stream().map(ViewVersion::getFeatureView).toList();
+    for (FeatureView view :
+        call(stub -> stub.listFeatureViews(ListFeatureViewsRequest.getDefaultInstance()))
+            .getFeatureViewsList()) {
+      if (answering.contains(view.getName())) {
+        view.getFeaturesList().forEach(feature -> viewsOf.put(feature.getName(), view.getName()));
+      }
+    }
+    return viewsOf;
+  }
+
+  private <T> T call(Function<FeatureStoreServiceGrpc.FeatureStoreServiceBlockingStub, T> call)
       throws InterruptedException {
     ManagedChannel channel =
         newChannel()
@@ -143,9 +174,9 @@ public final class Get {
             .maxInboundMessageSize(MAX_ANSWER_BYTES)
             .build();
     try {
-      return FeatureStoreServiceGrpc.newBlockingStub(channel)
-          .withDeadlineAfter(DEADLINE_SECONDS, TimeUnit.SECONDS)
-          .getOnlineFeatures(request);
+      return call.apply(
+          FeatureStoreServiceGrpc.newBlockingStub(channel)
+              .withDeadlineAfter(DEADLINE_SECONDS, TimeUnit.SECONDS));
     } catch (StatusRuntimeException e) {
       throw failure(e);
     } finally {

@@ -15,7 +15,9 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
@@ -28,6 +30,9 @@ import java.util.concurrent.ConcurrentHashMap;
  */
 final class Scope {
 
+  /** The place of an entity that was first released by a Tarn that did not note it. */
+  private static final int UNKNOWN = Integer.MAX_VALUE;
+
   private final RedisConnection redis;
   private final Map<String, ReleasedView> views;
   private final Map<String, StoredService> services;
@@ -35,6 +40,12 @@ final class Scope {
 
   /** The caller whose scope this is; empty for the whole one. */
   private final Optional<Caller> caller;
+
+  /** The entity that was released first; several if an earlier Tarn did not note the order. */
+  private final List<String> first;
+
+  /** The place of each entity in the order in which entities were first released. */
+  private final Map<String, Integer> places;
 
   /** The entities of all views: a caller may use a service without seeing its views. */
   private final Map<String, EntityFeatures> allEntities;
@@ -52,6 +63,10 @@ final class Scope {
     caller = Optional.empty();
     entities = entities(views, caller);
     allEntities = entities;
+    Set<String> known = new TreeSet<>(entities.keySet());
+    known.addAll(world.entities().keySet());
+    places = world.entities();
+    first = first(known, places);
   }
 
   private Scope(Scope whole, Caller caller) {
@@ -64,6 +79,8 @@ final class Scope {
     services = Map.copyOf(usable);
     this.caller = Optional.of(caller);
     entities = entities(views, this.caller);
+    places = whole.places;
+    first = first(entities.keySet(), places);
     allEntities = whole.entities;
   }
 
@@ -95,13 +112,14 @@ final class Scope {
   }
 
   /**
-   * Finds the entity that a request means.
+   * Finds the entity that a request means. If it names none and the setting neither, that is the
+   * entity that was released first, so that the release of another one changes no answer.
    *
    * @param asked the request's {@code entity}, which may be empty
    * @param byDefault {@code serving.default-entity}, which may be empty
-   * @throws LookupRefusedException UNAVAILABLE if nothing of the entity has been released yet;
-   *     INVALID if there is none of that name, or there are several and none was named; DENIED if
-   *     the caller sees none of that name
+   * @throws LookupRefusedException UNAVAILABLE if nothing of the entity is released; INVALID if
+   *     there is none of that name, or none was named and nothing says which was released first;
+   *     DENIED if the caller sees none of that name
    */
   EntityFeatures entity(String asked, String byDefault) {
     requireReleases();
@@ -132,11 +150,28 @@ final class Scope {
     if (entities.isEmpty()) {
       denyCaller("feature_names", "any feature view");
     }
-    if (entities.size() > 1) {
+    if (first.size() > 1) {
       throw LookupRefusedException.invalid(
           "entity", "is empty; there are: " + String.join(", ", entities.keySet()));
     }
-    return entities.values().iterator().next();
+    EntityFeatures entity = entities.get(first.get(0));
+    if (entity == null) {
+      throw LookupRefusedException.unavailable(
+          "no feature view of '%s', the entity of requests that name none, can be served now: name another entity, or set serving.default-entity"
+              .formatted(first.get(0)));
+    }
+    return entity;
+  }
+
+  private static List<String> first(Set<String> entities, Map<String, Integer> places) {
+    int least =
+        entities.stream()
+            .mapToInt(entity -> places.getOrDefault(entity, UNKNOWN))
+            .min()
+            .orElse(UNKNOWN);
+    return entities.stream()
+        .filter(entity -> places.getOrDefault(entity, UNKNOWN) == least)
+        .toList();
   }
 
   /**

@@ -18,10 +18,15 @@ public final class World {
   private final RedisConnection redis;
   private final Map<String, ReleasedView> views;
   private final Map<String, StoredService> services;
+  private final Map<String, Integer> entities;
 
   World(
-      RedisConnection redis, Map<String, ReleasedView> views, Map<String, StoredService> services) {
+      RedisConnection redis,
+      Map<String, ReleasedView> views,
+      Map<String, StoredService> services,
+      Map<String, Integer> entities) {
     this.redis = redis;
+    this.entities = Map.copyOf(entities);
     this.views = Collections.unmodifiableMap(new TreeMap<>(views));
     this.services = Map.copyOf(services);
   }
@@ -39,5 +44,10 @@ public final class World {
   /** Returns the feature services by name. */
   public Map<String, StoredService> services() {
     return services;
+  }
+
+  /** Returns the place of each entity in the order in which entities were first released. */
+  public Map<String, Integer> entities() {
+    return entities;
   }
 }

@@ -33,10 +33,14 @@ final class WorldReader {
   private final Map<String, String> warned = new HashMap<>();
 
   private World last;
-  private Control lastControl = new Control(Map.of(), Map.of());
+  private Control lastControl = new Control(Map.of(), Map.of(), Map.of());
 
-  /** The released versions by view, and the services by name, as Redis has them. */
-  private record Control(Map<String, String> released, Map<String, String> services) {}
+  /**
+   * The released versions by view, the services by name and the places of entities, as Redis has
+   * them.
+   */
+  private record Control(
+      Map<String, String> released, Map<String, String> services, Map<String, String> entities) {}
 
   WorldReader(RedisKeys keys) {
     this.keys = keys;
@@ -65,7 +69,7 @@ final class WorldReader {
       warned.clear();
       views = views(redis, control.released(), views, before);
     }
-    last = new World(redis, views, services(control.services()));
+    last = new World(redis, views, services(control.services()), places(control.entities()));
     lastControl = control;
     warned.forEach(
         (what, message) -> {
@@ -77,12 +81,13 @@ final class WorldReader {
   }
 
   /**
-   * Reads releases and services in one step: one release may change both, and a newer service may
-   * have features that an older view lacks.
+   * Reads releases, services and entities in one step: one release may change all of them, and a
+   * newer service may have features that an older view lacks.
    */
   private Control control(RedisConnection redis) throws RedisUnavailableException {
-    List<Map<String, String>> hashes = redis.hashes(List.of(keys.release(), keys.services()));
-    return new Control(hashes.get(0), hashes.get(1));
+    List<Map<String, String>> hashes =
+        redis.hashes(List.of(keys.release(), keys.services(), keys.entities()));
+    return new Control(hashes.get(0), hashes.get(1), hashes.get(2));
   }
 
   private Map<String, ReleasedView> views(
@@ -132,6 +137,22 @@ final class WorldReader {
               .formatted(record.getFeatureView(), record.getVersion()));
     }
     return new ReleasedView(keys, record, release);
+  }
+
+  private Map<String, Integer> places(Map<String, String> texts) {
+    Map<String, Integer> places = new HashMap<>();
+    texts.forEach(
+        (entity, place) -> {
+          try {
+            places.put(entity, Integer.parseInt(place));
+          } catch (NumberFormatException e) {
+            warned.put(
+                "entity " + entity,
+                "the place of entity '%s' can't be read: '%s' is no number"
+                    .formatted(entity, place));
+          }
+        });
+    return places;
   }
 
   private Map<String, StoredService> services(Map<String, String> texts) {

@@ -154,6 +154,17 @@ class TestCallers extends ServingTest {
   }
 
   @Test
+  void theFirstEntityIsTheFirstOfThoseThatTheCallerSees() throws IOException {
+    pushes.view("carts", "cart").feature("y", Kind.KIND_BIGINT).row("s1", 4L).write("v1");
+    pushes.entities("user", "shop", "cart");
+    pushes.release("carts", "v1");
+    start("views = [carts, shops]");
+
+    assertThat(ServerFixture.values(ask(request("s1")).getResultsOrThrow("s1")))
+        .isEqualTo(Map.of("x", 3.0));
+  }
+
+  @Test
   void aServiceMayBeUsedWithoutItsViews() throws IOException {
     start("services = [fraud]");
 

@@ -1,5 +1,6 @@
 package dev.tarn.serving.client;
 
+import static dev.tarn.serving.ServerFixture.soon;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -14,6 +15,7 @@ import dev.tarn.manifest.FeatureType.Kind;
 import dev.tarn.row.Values;
 import dev.tarn.serving.RedisFixture;
 import dev.tarn.serving.ServingTest;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
@@ -43,6 +45,34 @@ class TestGet extends ServingTest {
         .anySatisfy(line -> assertThat(line).matches("u1 +amount +12.5 +PRESENT +\\d+m\\d+s"))
         .anySatisfy(line -> assertThat(line).matches("u1 +country +null +NULL_VALUE +\\d+m\\d+s"))
         .anySatisfy(line -> assertThat(line).matches("nobody +amount +- +NOT_FOUND +-"));
+  }
+
+  @Test
+  void eachValueHasTheAgeOfTheRowOfItsOwnView() throws InterruptedException {
+    pushes
+        .view("profile", "user")
+        .feature("country", Kind.KIND_STRING)
+        .feature("born", Kind.KIND_BIGINT)
+        .asOf(pushes.asOf().minus(Duration.ofDays(40)))
+        .row("u1", "FR", 1990L)
+        .write("v1");
+    pushes.release("profile", "v1");
+
+    soon()
+        .untilAsserted(
+            () ->
+                assertThat(get("ids=u1").lines().map(String::strip))
+                    .anySatisfy(
+                        line -> assertThat(line).matches("u1 +amount .*PRESENT +\\d+m\\d+s"))
+                    .anySatisfy(line -> assertThat(line).matches("u1 +born .*PRESENT +40d0h"))
+                    .anySatisfy(
+                        line ->
+                            assertThat(line).matches("u1 +activity.country .*_VALUE +\\d+m\\d+s"))
+                    .anySatisfy(
+                        line -> assertThat(line).matches("u1 +profile.country .*PRESENT +40d0h")));
+    assertThat(get("ids=u1", "features=amount,born").lines().map(String::strip))
+        .anySatisfy(line -> assertThat(line).matches("u1 +amount .*PRESENT +\\d+m\\d+s"))
+        .anySatisfy(line -> assertThat(line).matches("u1 +born .*PRESENT +40d0h"));
   }
 
   @Test

@@ -57,6 +57,67 @@ class TestReleases extends ServingTest {
   }
 
   @Test
+  void theEntityThatWasReleasedFirstStaysThatOfRequestsThatNameNone() {
+    push(1);
+    pushes.entities("user");
+    serve();
+    assertThat(number()).isEqualTo(1);
+
+    pushes.view("stock", "item").feature("n", Kind.KIND_BIGINT).row("u1", 7L).write("v1");
+    pushes.entities("user", "item");
+    pushes.release("stock", "v1");
+    soon()
+        .untilAsserted(
+            () ->
+                assertThat(number(server.ask(request("u1").setEntity("item")), "u1")).isEqualTo(7));
+
+    assertThat(number()).isEqualTo(1);
+    assertThat(
+            server
+                .legacy()
+                .getOnlineFeatures(
+                    dev.tarn.api.legacy.GetOnlineFeaturesRequest.newBuilder()
+                        .addEntityIds("u1")
+                        .build())
+                .getResultsOrThrow("u1")
+                .getFeaturesOrThrow("n")
+                .getNumberValue())
+        .isEqualTo(1);
+  }
+
+  @Test
+  void theSettingSaysAnotherEntityThanTheFirst() {
+    push(1);
+    pushes.view("stock", "item").feature("n", Kind.KIND_BIGINT).row("u1", 7L).write("v1");
+    pushes.entities("user", "item");
+    pushes.release("stock", "v1");
+    serve("default-entity = item");
+
+    assertThat(number()).isEqualTo(7);
+  }
+
+  @Test
+  void noOtherEntityStandsInForTheFirstIfThatCanNotBeServed() {
+    pushes
+        .view("a", "user")
+        .feature("n", Kind.KIND_BIGINT)
+        .with(record -> record.setRowFormat(99))
+        .row("u1", 1L)
+        .write("v1");
+    pushes.view("stock", "item").feature("n", Kind.KIND_BIGINT).row("u1", 7L).write("v1");
+    pushes.entities("user", "item");
+    pushes.release(Map.of("a", "v1", "stock", "v1"));
+    serve();
+
+    server.assertRefused(
+        request("u1"),
+        Code.UNAVAILABLE,
+        "no feature view of 'user', the entity of requests that name none, can be served now: name"
+            + " another entity, or set serving.default-entity");
+    assertThat(number(server.ask(request("u1").setEntity("item")), "u1")).isEqualTo(7);
+  }
+
+  @Test
   void aVersionThatIsWrittenButNotReleasedIsNotServed() {
     number("a", 1).write("v1");
     pushes.release("a", "v1");
