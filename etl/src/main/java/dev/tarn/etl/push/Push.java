@@ -298,13 +298,13 @@ public final class Push {
     String names = String.join(", ", views.stream().map(FeatureView::name).toList());
     String address = redis.settings().address();
     String stays = "what was released stays released";
-    if (Causes.has(e, JedisConnectionException.class) || Causes.reason(e).startsWith("LOADING")) {
+    if (Causes.has(e, JedisConnectionException.class) || Causes.says(e, "LOADING Redis")) {
       return new TarnException(
           "%s: Redis at %s was lost during the push and did not come back for %d s (push.patience), so it was stopped; %s: %s"
               .formatted(names, address, redis.patience().toSeconds(), stays, Causes.reason(e)),
           e);
     }
-    if (Causes.has(e, JedisDataException.class) && Causes.reason(e).contains("OOM")) {
+    if (Causes.has(e, JedisDataException.class) && Causes.says(e, "OOM")) {
       return new TarnException(
           "%s: Redis at %s is full (maxmemory), so the push was stopped; %s. Raise maxmemory, or keep fewer versions (push.keep)"
               .formatted(names, address, stays),

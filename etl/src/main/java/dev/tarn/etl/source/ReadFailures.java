@@ -4,6 +4,7 @@ import com.google.common.base.Throwables;
 import dev.tarn.etl.console.Causes;
 import dev.tarn.etl.definition.Source;
 import dev.tarn.etl.definition.Source.Format;
+import dev.tarn.etl.lake.ParquetTypes;
 import java.util.List;
 import java.util.Optional;
 import java.util.regex.Matcher;
@@ -27,7 +28,6 @@ public final class ReadFailures {
    * file does not fit its schema.
    */
   public static String reason(List<Source> sources, Throwable failure) {
-    String innermost = Causes.reason(failure);
     for (Throwable cause : Throwables.getCausalChain(failure)) {
       List<String> lines =
           Optional.ofNullable(cause.getMessage()).orElse("").strip().lines().toList();
@@ -35,7 +35,8 @@ public final class ReadFailures {
       Matcher malformed = MALFORMED.matcher(first);
       if (malformed.matches()) {
         return "%s has a record that does not fit its schema, %s as far as it fits: %s"
-            .formatted(textSources(sources), malformed.group(1), firstSentence(innermost));
+            .formatted(
+                textSources(sources), malformed.group(1), firstSentence(Causes.innermost(failure)));
       }
       if (first.equals(HEADER)) {
         return "%s has a file whose header is not its schema: %s"
@@ -44,7 +45,7 @@ public final class ReadFailures {
                 lines.stream().skip(1).map(String::strip).collect(Collectors.joining("; ")));
       }
     }
-    return innermost;
+    return ParquetTypes.reason(failure);
   }
 
   /** Names all sources that are text: Spark does not say which one it was reading. */

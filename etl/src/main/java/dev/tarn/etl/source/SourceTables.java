@@ -3,11 +3,10 @@ package dev.tarn.etl.source;
 import com.google.common.hash.Hasher;
 import com.google.common.hash.Hashing;
 import com.google.gson.JsonObject;
-import dev.tarn.etl.console.Causes;
 import dev.tarn.etl.definition.Source;
 import dev.tarn.etl.definition.Source.Format;
+import dev.tarn.etl.lake.ParquetTypes;
 import java.nio.charset.StandardCharsets;
-import java.sql.Timestamp;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -86,6 +85,9 @@ public final class SourceTables {
                 "source '%s': there are no files at %s"
                     .formatted(source.name(), source.location()));
           }
+          if (source.format() == Format.PARQUET) {
+            refuseOtherTypes(spark, source, files, listed);
+          }
           fingerprint.addProperty(source.name(), fingerprint(listed));
           tables.put(source, files);
         }
@@ -95,7 +97,7 @@ public final class SourceTables {
         throw new SourceException(
             source,
             "source '%s' can't be read at %s: %s"
-                .formatted(source.name(), source.location(), Causes.reason(e)),
+                .formatted(source.name(), source.location(), ParquetTypes.reason(e)),
             e);
       }
     }
@@ -133,7 +135,7 @@ public final class SourceTables {
   }
 
   private static Column isBefore(StructField timestamp, Instant asOf) {
-    Column moment = functions.lit(Timestamp.from(asOf));
+    Column moment = functions.lit(asOf);
     // No row of a day that is not over at the as-of may be seen: it may have come later.
     boolean isDate = timestamp.dataType().equals(DataTypes.DateType);
     return functions
@@ -159,6 +161,17 @@ public final class SourceTables {
    */
   public String fingerprint() {
     return fingerprint;
+  }
+
+  private static void refuseOtherTypes(
+      SparkSession spark, Source source, Dataset<Row> files, List<FileStatus> listed) {
+    List<String> paths = listed.stream().map(file -> file.getPath().toString()).toList();
+    ParquetTypes.problem(spark, paths, files.schema(), source.schema().isPresent())
+        .ifPresent(
+            problem -> {
+              throw new SourceException(
+                  source, "source '%s': %s".formatted(source.name(), problem));
+            });
   }
 
   private static Dataset<Row> files(SparkSession spark, Source source) {

@@ -4,10 +4,13 @@ import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;
 import dev.tarn.etl.console.Causes;
 import dev.tarn.etl.definition.Entity;
+import dev.tarn.etl.lake.ParquetTypes;
+import java.net.URI;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 import org.apache.hadoop.fs.Path;
 import org.apache.iceberg.Snapshot;
 import org.apache.iceberg.Table;
@@ -52,7 +55,7 @@ record SpineSource(String location, long snapshotId, Dataset<Row> rows) {
       return new SpineSource(
           location,
           0,
-          isText ? csv(spark, location, entity, timeColumn) : spark.read().parquet(location));
+          isText ? csv(spark, location, entity, timeColumn) : parquet(spark, location));
     } catch (UsageException e) {
       throw e;
     } catch (Exception e) { // Scala does not declare AnalysisException
@@ -62,12 +65,24 @@ record SpineSource(String location, long snapshotId, Dataset<Row> rows) {
 
   /** The failure of a spine whose rows can't be read. */
   static TarnException unreadable(String location, Throwable e) {
-    String reason = Causes.reason(e);
+    String reason = ParquetTypes.reason(e);
     String remedy =
-        reason.contains("TIMESTAMP(NANOS")
-            ? "; write times in microseconds: df.to_parquet(…, coerce_timestamps=\"us\", allow_truncated_timestamps=True)"
+        reason.contains("df.to_parquet")
+            ? ""
             : "; a spine is Parquet, CSV (named *.csv) or an Iceberg table";
     return new TarnException("spine=%s can't be read: %s%s".formatted(location, reason, remedy), e);
+  }
+
+  private static Dataset<Row> parquet(SparkSession spark, String location) {
+    Dataset<Row> rows = spark.read().parquet(location);
+    List<String> files =
+        Stream.of(rows.inputFiles()).map(file -> new Path(URI.create(file)).toString()).toList();
+    ParquetTypes.problem(spark, files, rows.schema(), false)
+        .ifPresent(
+            problem -> {
+              throw new UsageException("spine=%s: %s".formatted(location, problem));
+            });
+    return rows;
   }
 
   private static SpineSource table(SparkSession spark, String name, long snapshotId) {

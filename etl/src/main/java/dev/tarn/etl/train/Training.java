@@ -113,7 +113,7 @@ public final class Training {
     String time = line.optional("time").orElse(TIME);
     SpineSource source =
         given
-            .map(rows -> new SpineSource("", 0, rows))
+            .map(rows -> new SpineSource("", 0, lake.adopt(rows)))
             .orElseGet(() -> SpineSource.open(lake.spark(), line.text("spine"), entity, time, 0));
     Spine spine = spine(chosen(source, line.optional("where")), entity, time);
     Optional<ReleaseHistory> history = isServed ? Optional.of(releases()) : Optional.empty();
@@ -150,7 +150,7 @@ public final class Training {
     Entity entity = tables.get(0).entity();
     SpineSource source =
         given
-            .map(rows -> new SpineSource("", 0, rows))
+            .map(rows -> new SpineSource("", 0, lake.adopt(rows)))
             .orElseGet(
                 () ->
                     SpineSource.open(
