@@ -20,6 +20,7 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.LongSupplier;
 import java.util.stream.Stream;
 
 /**
@@ -95,7 +96,7 @@ final class ClusterNodes implements Nodes, KeyedCommand.Redirects {
 
   private void prepare(Address address, StatefulRedisConnection<byte[], byte[]> connection) {
     try {
-      var unused = RedisConnector.first(() -> EventLoopProbe.eventLoopOf(connection));
+      var unused = RedisConnector.first(() -> WireProbe.wireOf(connection));
       String info = RedisConnector.first(() -> connection.sync().info("memory"));
       Eviction.of(info).warning(address.toString()).ifPresent(warnings::add);
     } catch (RedisException e) {
@@ -124,7 +125,7 @@ final class ClusterNodes implements Nodes, KeyedCommand.Redirects {
   }
 
   @Override
-  public void send(List<? extends KeyedCommand> commands) {
+  public LongSupplier send(List<? extends KeyedCommand> commands) {
     Map<Address, List<KeyedCommand>> byNode = new HashMap<>();
     for (KeyedCommand command : commands) {
       int slot = SlotHash.getSlot(command.key());
@@ -137,6 +138,7 @@ final class ClusterNodes implements Nodes, KeyedCommand.Redirects {
       byNode.computeIfAbsent(Address.of(owner.getUri()), address -> new ArrayList<>()).add(command);
     }
     byNode.forEach((address, ofNode) -> send(address, ofNode, List.of()));
+    return () -> 0;
   }
 
   @Override
