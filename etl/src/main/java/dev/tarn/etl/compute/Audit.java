@@ -1,8 +1,11 @@
 package dev.tarn.etl.compute;
 
 import dev.tarn.etl.definition.Check;
+import dev.tarn.etl.definition.Feature;
 import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.etl.definition.Position;
+import java.time.LocalDateTime;
+import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -13,12 +16,16 @@ import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.functions;
+import org.apache.spark.sql.types.DataTypes;
 
 /** Runs a view's checks on the rows of one as-of before they are published. */
 final class Audit {
 
   /** Number of rows to name for each check that fails. */
   private static final int EXAMPLES = 5;
+
+  private static final LocalDateTime FIRST = LocalDateTime.parse("0001-01-01T00:00:00");
+  private static final LocalDateTime LAST = LocalDateTime.parse("9999-12-31T23:59:59.999999");
 
   /**
    * The findings of an audit.
@@ -85,12 +92,40 @@ final class Audit {
               column(key).isNull(),
               Optional.empty()));
     }
+    for (Feature feature : view.features()) {
+      beyondYears(feature).ifPresent(rules::add);
+    }
     for (Check check : view.checks()) {
       if (check instanceof Check.OfRow ofRow) {
         rules.add(rule(ofRow));
       }
     }
     return rules;
+  }
+
+  /** Iceberg's readers in other languages, and clients, know the years 0001 to 9999 alone. */
+  private static Optional<RowRule> beyondYears(Feature feature) {
+    Column least;
+    Column greatest;
+    if (feature.type().equals(DataTypes.TimestampType)) {
+      least = functions.lit(FIRST.toInstant(ZoneOffset.UTC));
+      greatest = functions.lit(LAST.toInstant(ZoneOffset.UTC));
+    } else if (feature.type().equals(DataTypes.TimestampNTZType)) {
+      least = functions.lit(FIRST);
+      greatest = functions.lit(LAST);
+    } else if (feature.type().equals(DataTypes.DateType)) {
+      least = functions.lit(FIRST.toLocalDate());
+      greatest = functions.lit(LAST.toLocalDate());
+    } else {
+      return Optional.empty();
+    }
+    Column value = column(feature.name());
+    return Optional.of(
+        new RowRule(
+            "'%s' is within the years 0001 to 9999".formatted(feature.name()),
+            feature.position(),
+            functions.coalesce(value.lt(least).or(value.gt(greatest)), functions.lit(false)),
+            Optional.of(feature.name())));
   }
 
   private static RowRule rule(Check.OfRow check) {

@@ -95,6 +95,7 @@ public final class Build {
     Problems problems = new Problems();
     ViewQuery.check(spark, view, problems);
     problems.throwIfAny();
+    sources.notes().forEach(note -> console.say("%s", note));
     boolean isNew = FeatureTable.find(lake.catalog(), view.name()).isEmpty();
     FeatureTable table = FeatureTable.findOrCreate(lake.catalog(), view, TableLayout.schema(view));
     List<AsOfOutcome> outcomes = new ArrayList<>();
@@ -140,7 +141,7 @@ public final class Build {
         }
         throw new TarnException(
             "build of %s as of %s failed; what was published stays as it was: %s"
-                .formatted(view.name(), asOf, ReadFailures.reason(view.sources(), e)),
+                .formatted(view.name(), asOf, ReadFailures.reason(e)),
             e);
       }
     }
@@ -168,6 +169,11 @@ public final class Build {
       table.refs().change(refs -> refs.createBranch(branch));
       SchemaEvolution.follow(iceberg, view, TableLayout.schema(view));
       int schema = iceberg.schema().schemaId();
+      for (String source : sources.notBegun(asOf)) {
+        console.say(
+            "source '%s' has rows, and none of them is from before %s: is its timestamp right?",
+            source, asOf);
+      }
       sources.show(asOf);
       Dataset<Row> rows = ViewQuery.compute(spark, view, asOf);
       Map<String, String> summary = new HashMap<>();
