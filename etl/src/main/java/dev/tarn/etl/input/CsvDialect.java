@@ -44,7 +44,9 @@ record CsvDialect(
           "enforceSchema",
           InputFiles.GLOB_FILTER,
           InputFiles.RECURSIVE,
-          InputFiles.BASE_PATH);
+          InputFiles.BASE_PATH,
+          InputFiles.MODIFIED_BEFORE,
+          InputFiles.MODIFIED_AFTER);
 
   static CsvDialect of(Options options) {
     Optional<Character> quote = options.character("quote", Optional.of('"'));

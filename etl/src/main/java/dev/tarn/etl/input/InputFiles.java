@@ -22,6 +22,7 @@ import org.apache.hadoop.fs.LocalFileSystem;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.catalyst.catalog.ExternalCatalogUtils;
+import org.apache.spark.sql.types.DataTypes;
 
 /**
  * The files of a path. What exists by the very name is taken, whatever characters it has; only then
@@ -35,6 +36,8 @@ public record InputFiles(List<String> roots, List<InputFile> files) {
   static final String GLOB_FILTER = "pathGlobFilter";
   static final String RECURSIVE = "recursiveFileLookup";
   static final String BASE_PATH = "basePath";
+  static final String MODIFIED_BEFORE = "modifiedBefore";
+  static final String MODIFIED_AFTER = "modifiedAfter";
 
   /** The beginning of the names of Hadoop's settings for file systems. */
   static final String FILE_SYSTEM = "fs.";
@@ -117,6 +120,8 @@ public record InputFiles(List<String> roots, List<InputFile> files) {
     private final Optional<GlobPattern> filter;
     private final boolean isRecursive;
     private final Optional<Path> base;
+    private final long before;
+    private final long after;
     private final List<InputFile> found = new ArrayList<>();
     private final List<String> leftOut = new ArrayList<>();
 
@@ -126,6 +131,8 @@ public record InputFiles(List<String> roots, List<InputFile> files) {
       filter = options.text(GLOB_FILTER).map(GlobPattern::new);
       isRecursive = options.flag(RECURSIVE, false);
       base = options.text(BASE_PATH).map(InputFiles::path);
+      before = millis(options, MODIFIED_BEFORE).orElse(Long.MAX_VALUE);
+      after = millis(options, MODIFIED_AFTER).orElse(Long.MIN_VALUE);
     }
 
     InputFiles find(String location, boolean isPattern) throws IOException {
@@ -216,7 +223,16 @@ public record InputFiles(List<String> roots, List<InputFile> files) {
     }
 
     private boolean accepts(FileStatus file) {
-      return filter.isEmpty() || filter.get().matches(file.getPath().getName());
+      return file.getModificationTime() < before
+          && file.getModificationTime() > after
+          && (filter.isEmpty() || filter.get().matches(file.getPath().getName()));
+    }
+
+    private static Optional<Long> millis(Options options, String name) {
+      return options
+          .text(name)
+          .map(TextColumn.of("option " + name, DataTypes.TimestampType, TextFormats.iso())::value)
+          .map(micros -> Math.floorDiv((long) micros, 1000));
     }
 
     private void requireSameColumns() {

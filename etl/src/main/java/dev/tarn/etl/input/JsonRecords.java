@@ -52,7 +52,9 @@ final class JsonRecords implements Closeable {
           "multiLine",
           InputFiles.GLOB_FILTER,
           InputFiles.RECURSIVE,
-          InputFiles.BASE_PATH);
+          InputFiles.BASE_PATH,
+          InputFiles.MODIFIED_BEFORE,
+          InputFiles.MODIFIED_AFTER);
 
   private final JsonParser parser;
   private final ObjectReader root;

@@ -1,11 +1,13 @@
 package dev.tarn.etl.input;
 
 import dev.tarn.etl.input.InputFile.PartitionFolder;
+import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.sql.DataFrameReader;
 import org.apache.spark.sql.Dataset;
@@ -77,6 +79,36 @@ public final class ParquetInput {
     Dataset<Row> rows = reader(spark).options(options).schema(typed).parquet(roots);
     requireAll(files, rows);
     return rows;
+  }
+
+  /**
+   * Refuses files that lack a column, where Spark would read nulls without a word.
+   *
+   * @param rows of the files, with all columns that each must have
+   * @param remedy what else to do, for the message
+   * @throws InputException naming file and column
+   */
+  public static void requireColumns(
+      SparkSession spark,
+      Configuration configuration,
+      InputFiles files,
+      Dataset<Row> rows,
+      String remedy) {
+    StructType ofFiles =
+        new StructType(
+            Arrays.stream(rows.schema().fields())
+                .filter(
+                    field ->
+                        files.partitionColumns().stream().noneMatch(field.name()::equalsIgnoreCase))
+                .toArray(StructField[]::new));
+    List<String> paths = files.files().stream().map(InputFile::path).toList();
+    ParquetColumns.missing(spark, configuration, paths, ofFiles)
+        .ifPresent(
+            missing -> {
+              throw new InputException(
+                  "%s has no column '%s'; has it another name there?%s"
+                      .formatted(missing.file(), missing.column(), remedy));
+            });
   }
 
   /** Spark's reader, taking paths by their very names. */

@@ -22,6 +22,7 @@ import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.io.compress.CompressionCodec;
 import org.apache.hadoop.io.compress.CompressionCodecFactory;
+import org.apache.spark.rdd.InputFileBlockHolder;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.catalyst.expressions.GenericInternalRow;
 import org.apache.spark.sql.connector.read.PartitionReader;
@@ -63,6 +64,9 @@ final class TextPartReader implements PartitionReader<InternalRow> {
         return false;
       }
       Slice slice = slices.next();
+      // What input_file_name() answers.
+      InputFileBlockHolder.set(
+          new Path(slice.file().path()).toUri().toString(), slice.from(), slice.length());
       try {
         current = spec.isJson() ? new JsonReader(slice) : new CsvReader(slice);
       } catch (InputException e) {

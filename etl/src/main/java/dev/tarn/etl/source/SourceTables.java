@@ -4,7 +4,6 @@ import com.google.gson.JsonObject;
 import dev.tarn.etl.definition.Source;
 import dev.tarn.etl.definition.Source.Format;
 import dev.tarn.etl.input.InputException;
-import dev.tarn.etl.input.InputFile;
 import dev.tarn.etl.input.InputFiles;
 import dev.tarn.etl.input.ParquetInput;
 import dev.tarn.etl.input.TextInput;
@@ -171,7 +170,12 @@ public final class SourceTables {
             ? TextInput.ofSource(spark, source, found)
             : parquet(spark, source, found);
     if (isChecked && !source.format().isText() && !source.allowsMissingColumns()) {
-      refuseMissing(spark, configuration, source, found, rows.schema());
+ParquetInput.requireColumns(
+          spark,
+          configuration,
+          found,
+          rows,
+          " missing-columns = null in the source reads nulls there");
     }
     return new PinnedTable(rows, found.fingerprint());
   }
@@ -188,26 +192,6 @@ public final class SourceTables {
             });
     return ParquetInput.open(
         spark, found, source.schema(), declared, source.allowsMissingColumns(), source.options());
-  }
-
-  private static void refuseMissing(
-      SparkSession spark,
-      Configuration configuration,
-      Source source,
-      InputFiles found,
-      StructType schema) {
-    ParquetColumns.missing(
-            spark,
-            configuration,
-            found.files().stream().map(InputFile::path).toList(),
-            ParquetColumns.without(schema, found.partitionColumns()))
-        .ifPresent(
-            missing -> {
-              throw new SourceException(
-                  source,
-                  "source '%s': %s has no column '%s'; has it another name there? missing-columns = null in the source reads nulls"
-                      .formatted(source.name(), missing.file(), missing.column()));
-            });
   }
 
   /**

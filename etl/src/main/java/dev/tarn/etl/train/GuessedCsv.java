@@ -2,6 +2,7 @@ package dev.tarn.etl.train;
 
 import dev.tarn.cli.UsageException;
 import dev.tarn.etl.definition.Entity;
+import dev.tarn.etl.input.ParquetInput;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -31,7 +32,7 @@ final class GuessedCsv {
   static Dataset<Row> open(SparkSession spark, String location, Entity entity, String timeColumn) {
     Map<String, String> options = new TreeMap<>(Map.of("header", "true", "mode", "FAILFAST"));
     StructType found =
-        spark.read().options(options).option("inferSchema", "true").csv(location).schema();
+        ParquetInput.reader(spark).options(options).option("inferSchema", "true").csv(location).schema();
     StructType schema = new StructType();
     for (var field : found.fields()) {
       var type = field.dataType();
@@ -41,7 +42,7 @@ final class GuessedCsv {
       schema =
           schema.add(field.name(), field.name().equals(timeColumn) ? DataTypes.StringType : type);
     }
-    Dataset<Row> rows = spark.read().options(options).schema(schema).csv(location);
+    Dataset<Row> rows = ParquetInput.reader(spark).options(options).schema(schema).csv(location);
     if (!List.of(schema.fieldNames()).contains(timeColumn)) {
       return rows;
     }

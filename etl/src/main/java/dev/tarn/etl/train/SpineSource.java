@@ -149,7 +149,7 @@ record SpineSource(String location, long snapshotId, String textTypes, Dataset<R
       SpineTypes text) {
     List<String> folders = files.partitionColumns();
     if (text.areGuessed() && !folders.isEmpty()) {
-      return new SpineSource(location, 0, "", spark.read().parquet(location));
+      return new SpineSource(location, 0, "", ParquetInput.reader(spark).parquet(location));
     }
     if (!text.options().isEmpty()) {
       throw notOfText("options", "spine=" + location);
@@ -157,7 +157,9 @@ record SpineSource(String location, long snapshotId, String textTypes, Dataset<R
     requireColumns(location, text, folders);
     Dataset<Row> rows =
         ParquetInput.open(
-            spark, files, Optional.empty(), withKeys(text, entity, timeColumn), false, Map.of());
+            spark, files, Optional.empty(), withKeys(text, entity, timeColumn), true, Map.of());
+    ParquetInput.requireColumns(
+        spark, InputFiles.configuration(spark, Map.of()), files, rows, "");
     StructType ofFolders = new StructType();
     for (String folder : folders) {
       ofFolders = ofFolders.add(rows.schema().apply(folder));

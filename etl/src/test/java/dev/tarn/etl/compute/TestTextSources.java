@@ -246,7 +246,7 @@ class TestTextSources {
     assertRefused(
         parquet("p", schema),
         "max(note)",
-        "has no column 'at'; has it another name there? missing-columns = null in the source reads nulls");
+        "has no column 'at'; has it another name there? missing-columns = null in the source reads nulls there");
     assertThat(build(parquet("p", schema + ", missing-columns = null"), "max(note)"))
         .containsExactly("[1,x]", "[2,y]");
     bench
@@ -359,6 +359,11 @@ class TestTextSources {
             + "/f/2026/01/b.csv; options { recursiveFileLookup = true } reads them");
     assertThat(build(csv("f", "options { recursiveFileLookup = true }"), "max(note)"))
         .containsExactly("[1,b]");
+    assertThat(
+            build(
+                csv("f", "options { recursiveFileLookup = true, pathGlobFilter = \"a*\" }"),
+                "max(input_file_name())"))
+        .containsExactly("[1,file:" + folder + "/f/a.csv]");
     write("g/_2026.csv", HEADER);
     assertRefused(csv("g", ""), "max(note)", "g/_2026.csv would not be read");
     write("h/a.csv", HEADER);
@@ -428,7 +433,7 @@ class TestTextSources {
     return build(source, expression, "string");
   }
 
-  /** Builds a view of one feature; the result is its rows. */
+  // Builds a view of one feature; the result is its rows.
   private List<String> build(String source, String expression, String type) {
     number++;
     String view = "view" + number;

@@ -84,7 +84,8 @@ class TestCsvRecords {
   @Test
   void linesAndRecordsAreCounted() throws IOException {
     CsvRecords records =
-        new CsvRecords(stream("h\n\n\"a\r\nb\nc\"\r\nx\r\ry\n"), CsvDialect.of(new Options(Map.of())));
+        new CsvRecords(
+            stream("h\n\n\"a\r\nb\nc\"\r\nx\r\ry\n"), CsvDialect.of(new Options(Map.of())));
     List<String> places = new ArrayList<>();
     while (records.next()) {
       places.add(records.line() + " " + records.records() + " " + records.text(0).length());
@@ -92,7 +93,7 @@ class TestCsvRecords {
     assertThat(places).containsExactly("1 1 1", "3 2 6", "6 3 1", "8 4 1");
   }
 
-  /** What a program wrote by the rules of RFC 4180 is read back, whatever it was. */
+  // What a program wrote by the rules of RFC 4180 is read back, whatever it was.
   @Test
   void anyTextsComeBack() throws IOException {
     Random random = new Random(7);

@@ -1,7 +1,6 @@
-package dev.tarn.etl.source;
+package dev.tarn.etl.input;
 
 import java.io.IOException;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -54,8 +53,7 @@ final class ParquetColumns {
         .findFirst();
   }
 
-  private static String layout(String file, Configuration configuration)
-      throws IOException {
+  private static String layout(String file, Configuration configuration) throws IOException {
     try (ParquetFileReader reader =
         ParquetFileReader.open(HadoopInputFile.fromPath(new Path(file), configuration))) {
       return reader.getFileMetaData().getSchema().toString();
@@ -89,8 +87,7 @@ final class ParquetColumns {
       return lacks(struct, group, name + ".");
     }
     return wanted instanceof ArrayType array && isList(group)
-        ? lacks(
-            array.elementType(), group.getType(0).asGroupType().getType(0), name + "[]")
+        ? lacks(array.elementType(), group.getType(0).asGroupType().getType(0), name + "[]")
         : Optional.empty();
   }
 
@@ -101,13 +98,5 @@ final class ParquetColumns {
         && group.getFieldCount() == 1
         && !group.getType(0).isPrimitive()
         && group.getType(0).asGroupType().getFieldCount() == 1;
-  }
-
-  /** The names of a schema without those of partition folders. */
-  static StructType without(StructType schema, List<String> partitions) {
-    return new StructType(
-        Arrays.stream(schema.fields())
-            .filter(field -> partitions.stream().noneMatch(field.name()::equalsIgnoreCase))
-            .toArray(StructField[]::new));
   }
 }
