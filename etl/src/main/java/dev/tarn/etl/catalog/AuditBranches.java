@@ -2,6 +2,8 @@ package dev.tarn.etl.catalog;
 
 import com.google.common.collect.Lists;
 import java.time.Instant;
+import java.time.ZoneOffset;
+import java.time.format.DateTimeFormatter;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -16,12 +18,16 @@ import org.apache.iceberg.exceptions.CommitFailedException;
 
 /**
  * The branches of a feature table on which builds write their rows and have them checked, until
- * main moves there.
+ * main moves there. Each attempt of a build has a branch of its own, so that what is checked and
+ * published is what this attempt wrote. The name says which as-of it is and which process owns it.
  */
 public final class AuditBranches {
 
   /** Begins the names of these branches. */
   private static final String PREFIX = "audit_";
+
+  private static final DateTimeFormatter AS_OF =
+      DateTimeFormatter.ofPattern("yyyyMMdd'T'HHmmss'Z'").withZone(ZoneOffset.UTC);
 
   private final FeatureTable features;
   private final Table table;
@@ -32,10 +38,31 @@ public final class AuditBranches {
   }
 
   /**
+   * Makes a branch for one attempt to build an as-of, and removes those that killed builds of this
+   * machine have left.
+   *
+   * @return its name
+   */
+  public String create(Instant asOf) {
+    String name = PREFIX + AS_OF.format(asOf);
+    for (String other : List.copyOf(features.refs().all().keySet())) {
+      // Without an owner: of an earlier Tarn, whose builds of one as-of shared a branch.
+      boolean isDead = other.startsWith(PREFIX) && BuildOwner.isDead(other);
+      if (isDead || other.equals(name)) {
+        remove(other);
+      }
+    }
+    String branch = name + BuildOwner.newSuffix();
+    features.refs().change(refs -> refs.createBranch(branch));
+    return branch;
+  }
+
+  /**
    * Moves main to a branch, which ends with that, in one commit. The as-ofs go to the table's
    * properties as well: see {@link SnapshotAsOfs}.
    *
-   * @param snapshotId what the branch is at; if it is not, another build has written there
+   * @param snapshotId the snapshot that was checked; if the branch is at another one, somebody else
+   *     has written there
    * @throws CommitFailedException if the branch is not there, or others commit all the time
    */
   public void publish(String branch, long snapshotId) {
@@ -51,7 +78,7 @@ public final class AuditBranches {
         });
     if (!isOurs.get()) {
       throw new CommitFailedException(
-          "another build uses branch %s of %s", branch, features.sqlName());
+          "somebody else has changed branch %s of %s", branch, features.sqlName());
     }
   }
 
@@ -66,19 +93,6 @@ public final class AuditBranches {
       SnapshotAsOfs.publish(snapshot, transaction.updateProperties());
     }
     transaction.commitTransaction();
-  }
-
-  /** Whether a branch has just one build's snapshots on top of the one that it was made of. */
-  public boolean isNextTo(Snapshot base, String branch) {
-    table.refresh();
-    Snapshot last = table.snapshot(branch);
-    if (last == null || last.parentId() == null) {
-      return false;
-    }
-    Snapshot parent = table.snapshot(last.parentId());
-    boolean isStep =
-        parent.summary().containsKey(FeatureTable.REPLACES) && parent.parentId() != null;
-    return base.snapshotId() == (isStep ? parent.parentId() : parent.snapshotId());
   }
 
   /** Whether no build is under way: one would need the schema as it has found it. */

@@ -17,9 +17,10 @@ import org.apache.iceberg.SnapshotRef;
 import org.apache.iceberg.SortOrder;
 import org.apache.iceberg.Table;
 import org.apache.iceberg.TableProperties;
-import org.apache.iceberg.catalog.TableIdentifier;
+import org.apache.iceberg.catalog.Catalog;
 import org.apache.iceberg.exceptions.AlreadyExistsException;
 import org.apache.iceberg.expressions.Expressions;
+import org.apache.iceberg.types.TypeUtil;
 import org.apache.iceberg.util.SnapshotUtil;
 
 /**
@@ -55,19 +56,33 @@ public final class FeatureTable {
     this.sqlName = sqlName;
   }
 
-  /** Finds a view's table; empty if nothing has been built yet. */
+  /** Finds a view's table; empty if nothing has been published yet. */
   public static Optional<FeatureTable> find(IcebergCatalog catalog, String view) {
+    return open(catalog, view).filter(table -> table.main().isPresent());
+  }
+
+  /**
+   * Opens a view's table, although nothing may have been published there. A first build that fails
+   * leaves such a table: others may be building into it, so it is never dropped.
+   */
+  public static Optional<FeatureTable> open(IcebergCatalog catalog, String view) {
     return catalog.find(view).map(table -> new FeatureTable(table, catalog.sqlName(view)));
   }
 
   /**
-   * Finds a view's table, or makes it.
+   * Opens a view's table, or makes it. A table in which nothing was published and nobody builds
+   * gets the schema, whatever an earlier definition was.
    *
    * @param schema of the table where it is made
    * @throws UsageException if it is there with the other kind of history
    */
   public static FeatureTable findOrCreate(IcebergCatalog catalog, FeatureView view, Schema schema) {
-    FeatureTable found = find(catalog, view.name()).orElseGet(() -> create(catalog, view, schema));
+    FeatureTable found = open(catalog, view.name()).orElseGet(() -> create(catalog, view, schema));
+    boolean isUnused = found.main().isEmpty() && found.audits().areNone();
+    if (isUnused && !isSame(found.table.schema(), schema)) {
+      builder(catalog, view, schema).replaceTransaction().commitTransaction();
+      found.table.refresh();
+    }
     boolean storesChanges = storesChanges(found.table.schema());
     if (storesChanges != (view.history() == History.CHANGES)) {
       throw new UsageException(
@@ -82,26 +97,36 @@ public final class FeatureTable {
     return found;
   }
 
+  /** Whether two schemas are the same but for field ids. */
+  private static boolean isSame(Schema one, Schema other) {
+    return TypeUtil.assignIncreasingFreshIds(one)
+        .sameSchema(TypeUtil.assignIncreasingFreshIds(other));
+  }
+
   private static FeatureTable create(IcebergCatalog catalog, FeatureView view, Schema schema) {
-    SortOrder.Builder order = SortOrder.builderFor(schema);
-    view.entity().keyNames().forEach(order::asc);
-    TableIdentifier name = catalog.table(view.name());
     try {
-      catalog
-          .iceberg()
-          .buildTable(name, schema)
-          .withPartitionSpec(
-              PartitionSpec.builderFor(schema).day(FeatureView.EVENT_TIMESTAMP).build())
-          .withSortOrder(order.build())
-          // Files that each hold a range of keys: a read of one entity opens one of them.
-          .withProperty(TableProperties.WRITE_DISTRIBUTION_MODE, "range")
-          .withProperty(TableProperties.FORMAT_VERSION, "2")
-          .create();
+      builder(catalog, view, schema).create();
     } catch (AlreadyExistsException e) {
       // Another build of the view was quicker.
     }
-    return find(catalog, view.name())
-        .orElseThrow(() -> new TarnException("table %s is gone".formatted(name)));
+    return open(catalog, view.name())
+        .orElseThrow(
+            () -> new TarnException("table %s is gone".formatted(catalog.sqlName(view.name()))));
+  }
+
+  private static Catalog.TableBuilder builder(
+      IcebergCatalog catalog, FeatureView view, Schema schema) {
+    SortOrder.Builder order = SortOrder.builderFor(schema);
+    view.entity().keyNames().forEach(order::asc);
+    return catalog
+        .iceberg()
+        .buildTable(catalog.table(view.name()), schema)
+        .withPartitionSpec(
+            PartitionSpec.builderFor(schema).day(FeatureView.EVENT_TIMESTAMP).build())
+        .withSortOrder(order.build())
+        // Files that each hold a range of keys: a read of one entity opens one of them.
+        .withProperty(TableProperties.WRITE_DISTRIBUTION_MODE, "range")
+        .withProperty(TableProperties.FORMAT_VERSION, "2");
   }
 
   public Table iceberg() {

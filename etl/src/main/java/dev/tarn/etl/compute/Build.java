@@ -18,8 +18,6 @@ import dev.tarn.etl.source.SourceTables;
 import java.sql.Timestamp;
 import java.time.Duration;
 import java.time.Instant;
-import java.time.ZoneOffset;
-import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -27,6 +25,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.Supplier;
 import org.apache.iceberg.Snapshot;
+import org.apache.iceberg.SnapshotRef;
 import org.apache.iceberg.Table;
 import org.apache.iceberg.exceptions.CommitFailedException;
 import org.apache.iceberg.exceptions.ValidationException;
@@ -54,9 +53,6 @@ public final class Build {
    * Attempts; more than one is needed only if another build publishes to the same table in between.
    */
   private static final int ATTEMPTS = 10;
-
-  private static final DateTimeFormatter BRANCH =
-      DateTimeFormatter.ofPattern("'audit_'yyyyMMdd'T'HHmmss'Z'").withZone(ZoneOffset.UTC);
 
   /**
    * The result for one as-of.
@@ -96,7 +92,6 @@ public final class Build {
     ViewQuery.check(spark, view, problems);
     problems.throwIfAny();
     sources.notes().forEach(note -> console.say("%s", note));
-    boolean isNew = FeatureTable.find(lake.catalog(), view.name()).isEmpty();
     FeatureTable table = FeatureTable.findOrCreate(lake.catalog(), view, TableLayout.schema(view));
     List<AsOfOutcome> outcomes = new ArrayList<>();
     try {
@@ -110,10 +105,6 @@ public final class Build {
       }
     } finally {
       sources.hide();
-      if (isNew && table.main().isEmpty() && table.iceberg().refs().isEmpty()) {
-        // Nothing was published and nobody else is building, so nothing is to be seen.
-        lake.catalog().drop(view.name());
-      }
     }
     return outcomes;
   }
@@ -149,24 +140,18 @@ public final class Build {
 
   private record Published(long rows, Optional<Long> changed, long snapshotId) {}
 
-  private record Written(long rows, Optional<Long> changed) {}
+  private record Written(long rows, Optional<Long> changed, long snapshotId) {}
 
   /** Writes the rows where nobody reads, checks them there, and moves main to them. */
   private Published writeAuditPublish(
       FeatureView view, FeatureTable table, SourceTables sources, Instant asOf) throws Exception {
     Table iceberg = table.iceberg();
-    String branch = BRANCH.format(asOf);
-    iceberg.refresh();
-    if (iceberg.refs().containsKey(branch)) {
-      // Left by a build of this as-of that was killed.
-      table.audits().remove(branch);
-    }
+    // Before the schema changes, so that a killed build leaves a trace of it.
+    String branch = table.audits().create(asOf);
     Optional<Long> mainBefore = table.main().map(Snapshot::snapshotId);
     int schemaBefore = iceberg.schema().schemaId();
     boolean isPublished = false;
     try {
-      // Before the schema changes, so that a killed build leaves a trace of it.
-      table.refs().change(refs -> refs.createBranch(branch));
       SchemaEvolution.follow(iceberg, view, TableLayout.schema(view));
       int schema = iceberg.schema().schemaId();
       for (String source : sources.notBegun(asOf)) {
@@ -190,10 +175,9 @@ public final class Build {
         // Published under another schema, what was written could not be read by its field ids.
         throw new CommitFailedException("another build changed the schema of %s", view.name());
       }
-      long snapshotId = iceberg.refs().get(branch).snapshotId();
-      table.audits().publish(branch, snapshotId);
+      table.audits().publish(branch, written.snapshotId());
       isPublished = true;
-      return new Published(written.rows(), written.changed(), snapshotId);
+      return new Published(written.rows(), written.changed(), written.snapshotId());
     } finally {
       if (!isPublished) {
         iceberg.refresh();
@@ -220,14 +204,19 @@ public final class Build {
     String branchName = table.sqlName() + ".branch_" + branch;
     delete(table, branchName, List.of(asOf));
     append(rows, branchName, summary);
+    long snapshotId = head(table, branch);
     long count =
         audit(
             view,
             table,
             asOf,
-            spark.table(branchName).filter(isOf(asOf)),
+            spark
+                .read()
+                .option("snapshot-id", snapshotId)
+                .table(table.sqlName())
+                .filter(isOf(asOf)),
             () -> PublishedRows.before(spark, table, asOf));
-    return new Written(count, Optional.empty());
+    return new Written(count, Optional.empty(), snapshotId);
   }
 
   /**
@@ -261,16 +250,21 @@ public final class Build {
       summary.put(FeatureTable.AS_OFS, asOfs.plus(asOf).toString());
       summary.put(FeatureTable.ROWS, Long.toString(count));
       append(changes.records(asOf, kept), branchName, summary);
-      if (!table.audits().isNextTo(base, branch)) {
-        // Two builds of one as-of share the branch, and the records of both would be twice the same
-        // change, which no check of the rows could tell.
-        throw new CommitFailedException("another build wrote this as-of of %s", view.name());
-      }
+      long snapshotId = head(table, branch);
       long changed = spark.table(branchName).filter(isOf(asOf)).count();
-      return new Written(count, Optional.of(changed));
+      return new Written(count, Optional.of(changed), snapshotId);
     } finally {
       kept.unpersist();
     }
+  }
+
+  /** The newest snapshot of a branch. */
+  private static long head(FeatureTable table, String branch) {
+    SnapshotRef ref = table.refs().all().get(branch);
+    if (ref == null) {
+      throw new CommitFailedException("branch %s of %s was removed", branch, table.sqlName());
+    }
+    return ref.snapshotId();
   }
 
   private void delete(FeatureTable table, String branchName, List<Instant> asOfs) throws Exception {

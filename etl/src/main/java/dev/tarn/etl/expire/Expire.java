@@ -130,7 +130,7 @@ public final class Expire {
     history.take(versions);
     List<TableOutcome> outcomes = new ArrayList<>();
     for (String view : views) {
-      Optional<FeatureTable> table = FeatureTable.find(lake.catalog(), view);
+      Optional<FeatureTable> table = FeatureTable.open(lake.catalog(), view);
       if (table.isEmpty()) {
         console.say("%s: nothing has been built", view);
       } else {

@@ -13,30 +13,46 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.apache.iceberg.HasTableOperations;
+import org.apache.iceberg.TableMetadata;
+import org.apache.spark.sql.Row;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** A build that is killed, at whatever moment, has published all of its as-of or nothing. */
+@Tag("slow")
 class BuildKillIT {
 
-  private static final int KILLS = 8;
-  private static final int FEWEST_KILLS = 4;
+  private static final List<String> AS_OFS = List.of(JAN_2, JAN_3, "2026-01-03T00:00:00.500Z");
+
+  private static final int KILLS = 4;
+  private static final int FEWEST_KILLS = 2;
 
   /** Time after which fewer kills are enough, for slow machines. */
-  private static final Duration LONG_ENOUGH = Duration.ofSeconds(60);
+  private static final Duration LONG_ENOUGH = Duration.ofSeconds(30);
 
   private static final int LONGEST_DELAY_MILLIS = 4_000;
 
-  @Test
-  void aKilledBuildLeavesTheOldRowsOrTheNewOnes() throws Exception {
+  /** Each as-of has all rows of one build that was done or killed, also where builds have met. */
+  @ParameterizedTest
+  @ValueSource(strings = {"full", "changes"})
+  void aKilledBuildLeavesTheOldRowsOrTheNewOnes(String history) throws Exception {
     Orders orders = new Orders();
     orders.bench().set("spark.sql.shuffle.partitions", "1");
-    orders.bench().build("spending", JAN_2, JAN_3);
-    List<String> published = orders.rows();
-    assertThat(published).isEqualTo(rows(0));
+    // Each build adds a number of its own to the amounts: by that main says whose rows it has.
+    Map<String, Optional<Integer>> published = new TreeMap<>();
+    AS_OFS.forEach(asOf -> published.put(asOf, Optional.empty()));
 
     Random random = new Random(20260103);
     Instant start = Instant.now();
@@ -44,25 +60,39 @@ class BuildKillIT {
       if (kill > FEWEST_KILLS && start.plus(LONG_ENOUGH).isBefore(Instant.now())) {
         break;
       }
-      define(orders, kill);
+      String killedAsOf = AS_OFS.get(random.nextInt(AS_OFS.size()));
+      String otherAsOf = AS_OFS.get(random.nextInt(AS_OFS.size()));
+      define(orders, history, kill);
       String before = metadata(orders);
-      Process build = start(orders, "view=spending", "as-of=" + JAN_3);
+      Process killed = start(orders, "view=spending", "as-of=" + killedAsOf);
       // Until it has begun to change the table: before that it is a JVM that starts.
       await()
           .atMost(Duration.ofMinutes(2))
-          .until(() -> !build.isAlive() || !metadata(orders).equals(before));
+          .until(() -> !killed.isAlive() || !metadata(orders).equals(before));
+      define(orders, history, 100 + kill);
+      CompletableFuture<?> other = CompletableFuture.runAsync(() -> orders.build(otherAsOf));
       int delay = random.nextInt(LONGEST_DELAY_MILLIS);
-      if (!build.waitFor(delay, TimeUnit.MILLISECONDS)) {
-        build.destroyForcibly().waitFor();
+      if (!killed.waitFor(delay, TimeUnit.MILLISECONDS)) {
+        killed.destroyForcibly().waitFor();
       }
-      List<String> now = orders.rows();
-      assertThat(now).as("kill %d, after %d ms", kill, delay).isIn(published, rows(kill));
-      published = now;
-    }
+      other.get(2, TimeUnit.MINUTES);
 
-    define(orders, 99);
+      for (String asOf : AS_OFS) {
+        Set<Optional<Integer>> possible = new HashSet<>();
+        possible.add(asOf.equals(otherAsOf) ? Optional.of(100 + kill) : published.get(asOf));
+        if (asOf.equals(killedAsOf)) {
+          possible.add(Optional.of(kill));
+        }
+        Optional<Integer> found = buildOf(orders, asOf);
+        assertThat(found)
+            .as("kill %d of %s after %d ms beside %s: %s", kill, killedAsOf, delay, otherAsOf, asOf)
+            .isIn(possible);
+        published.put(asOf, found);
+      }
+    }
+    define(orders, history, 99);
     orders.build(JAN_3);
-    assertThat(orders.rows()).isEqualTo(rows(99));
+    assertThat(buildOf(orders, JAN_3)).contains(99);
     assertThat(orders.state().refs()).containsExactly("main");
   }
 
@@ -98,20 +128,44 @@ class BuildKillIT {
     return (int) orders.rows().stream().map(row -> row.split(",", -1)[1]).distinct().count();
   }
 
-  /** Every commit to the table has a metadata file of its own. */
+  /** Every commit to the table has a metadata file of its own; none where there is no table. */
   private static String metadata(Orders orders) {
-    return ((HasTableOperations) orders.table()).operations().current().metadataFileLocation();
+    return FeatureTable.open(orders.bench().lake().catalog(), "spending")
+        .map(table -> ((HasTableOperations) table.iceberg()).operations().current())
+        .map(TableMetadata::metadataFileLocation)
+        .orElse("");
   }
 
-  private static void define(Orders orders, int number) {
-    orders.define("sum(amount)", "sum(amount) + " + number);
+  private static void define(Orders orders, String history, int number) {
+    orders.define("sum(amount)", "sum(amount) + " + number, "checks {}", "history = " + history);
   }
 
-  private static List<String> rows(int number) {
-    return List.of(
-        "[1,2026-01-02T00:00:00Z,1,10.0]",
-        "[1,2026-01-03T00:00:00Z,2,%s]".formatted(30.0 + number),
-        "[2,2026-01-03T00:00:00Z,1,%s]".formatted(5.0 + number));
+  /** The number of the build whose rows an as-of has: all of them, and no others. */
+  private static Optional<Integer> buildOf(Orders orders, String asOf) {
+    List<String> rows =
+        orders
+            .bench()
+            .spark()
+            .sql(
+                "SELECT user_id, orders, amount FROM %s WHERE event_timestamp = '%s' ORDER BY user_id"
+                    .formatted(orders.name(), asOf))
+            .collectAsList()
+            .stream()
+            .map(Row::toString)
+            .toList();
+    if (rows.isEmpty()) {
+      return Optional.empty();
+    }
+    String first = rows.get(0);
+    double ofFirst = asOf.equals(JAN_2) ? 10 : 30;
+    int number = (int) (Double.parseDouble(first.substring(5, first.length() - 1)) - ofFirst);
+    assertThat(rows)
+        .as(asOf)
+        .isEqualTo(
+            asOf.equals(JAN_2)
+                ? List.of("[1,1,%s]".formatted(10.0 + number))
+                : List.of("[1,2,%s]".formatted(30.0 + number), "[2,1,%s]".formatted(5.0 + number)));
+    return Optional.of(number);
   }
 
   private static Process start(Orders orders, String... words) throws Exception {

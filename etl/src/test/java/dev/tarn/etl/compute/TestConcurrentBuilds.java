@@ -5,6 +5,7 @@ import static dev.tarn.etl.compute.Orders.JAN_3;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.tarn.etl.catalog.FeatureTable;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ExecutorService;
@@ -15,6 +16,8 @@ import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.api.java.UDF1;
 import org.apache.spark.sql.types.DataTypes;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Builds of one view at the same time, as a scheduler's backfill starts them. */
 class TestConcurrentBuilds {
@@ -63,6 +66,47 @@ class TestConcurrentBuilds {
     assertThat(orders.table().currentSnapshot().summary())
         .containsEntry("tarn.as-ofs", "2026-01-02T00:00:00Z/PT12H/3");
     assertThat(orders.state().refs()).containsExactly("main");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"full", "changes"})
+  void buildsOfOneAsOfHaveEachEntityOnce(String history) throws Exception {
+    Orders orders = new Orders();
+    orders.define("checks {}", "history = " + history);
+    // Three as when a scheduler tries again while the first job still lives: on a fresh table
+    // first.
+    buildAtOnce(orders, JAN_3, JAN_3, JAN_3);
+    List<String> once = orders.rows();
+    assertThat(once).hasSize(2).anyMatch(row -> row.endsWith("2,30.0]"));
+    assertThat(orders.state().refs()).containsExactly("main");
+
+    orders.define("sum(amount)", "-sum(amount)", "checks {}", "history = " + history);
+    buildAtOnce(orders, JAN_3, JAN_3, JAN_3);
+    assertThat(orders.rows())
+        .containsExactlyElementsOf(once.stream().map(row -> negated(row)).toList());
+    assertThat(orders.state().refs()).containsExactly("main");
+  }
+
+  @Test
+  void asOfsOfOneSecondArePublishedEachAfterItsOwnChecks() throws Exception {
+    Orders orders = new Orders();
+    String[] asOfs = {
+      "2026-01-02T00:00:00.100Z",
+      "2026-01-02T00:00:00.200Z",
+      "2026-01-02T00:00:00.900Z",
+      "2026-01-02T00:00:01Z"
+    };
+    buildAtOnce(orders, asOfs);
+    assertThat(orders.rows()).hasSize(4);
+    for (String asOf : asOfs) {
+      assertThat(orders.rows()).anyMatch(row -> row.contains(Instant.parse(asOf).toString()));
+    }
+    assertThat(orders.state().refs()).containsExactly("main");
+  }
+
+  private static String negated(String row) {
+    int amount = row.lastIndexOf(',') + 1;
+    return row.substring(0, amount) + "-" + row.substring(amount);
   }
 
   @Test

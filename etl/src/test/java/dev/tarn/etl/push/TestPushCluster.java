@@ -13,6 +13,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -21,6 +22,7 @@ import redis.clients.jedis.util.JedisClusterCRC16;
 
 /** Pushes into a real Redis Cluster of three masters: spread, moved, failed over. */
 @Timeout(value = 20, unit = TimeUnit.MINUTES)
+@Tag("slow")
 class TestPushCluster {
 
   private static final String VIEW = "score";

@@ -27,6 +27,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import redis.clients.jedis.Jedis;
@@ -34,6 +35,7 @@ import redis.embedded.RedisServer;
 
 /** Whatever happens to a push, what was released is served in full, and nothing else stays. */
 @Timeout(value = 20, unit = TimeUnit.MINUTES)
+@Tag("slow")
 class TestPushFaults {
 
   private static final String VIEW = "score";

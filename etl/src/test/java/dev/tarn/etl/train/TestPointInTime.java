@@ -19,6 +19,7 @@ import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SaveMode;
 import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.StructType;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -49,6 +50,7 @@ class TestPointInTime {
   private final Workbench bench = new Workbench();
 
   @Test
+  @Tag("slow")
   void eachRowGetsWhatALoopOverAllPairsFinds() throws Exception {
     // A day apart, hours apart, stored as changes, and with every entity in every as-of.
     List<Instant> daily = asOfs(9, Duration.ofDays(1));
