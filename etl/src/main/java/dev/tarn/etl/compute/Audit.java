@@ -112,8 +112,8 @@ final class Audit {
   }
 
   /**
-   * A rule for a column with dates or timestamps: Iceberg's readers in other languages, and clients,
-   * know the years 0001 to 9999 alone.
+   * A rule for a column with dates or timestamps: Iceberg's readers in other languages, and
+   * clients, know the years 0001 to 9999 alone.
    */
   private static Optional<RowRule> withinYears(String name, DataType type, Position position) {
     return beyondYears(column(name), type)
@@ -137,8 +137,7 @@ final class Audit {
     }
     if (type instanceof StructType struct) {
       return Stream.of(struct.fields())
-          .flatMap(
-              field -> beyondYears(value.getField(field.name()), field.dataType()).stream())
+          .flatMap(field -> beyondYears(value.getField(field.name()), field.dataType()).stream())
           .map(isBeyond -> functions.coalesce(isBeyond, functions.lit(false)))
           .reduce(Column::or);
     }

@@ -170,7 +170,7 @@ public final class SourceTables {
             ? TextInput.ofSource(spark, source, found)
             : parquet(spark, source, found);
     if (isChecked && !source.format().isText() && !source.allowsMissingColumns()) {
-ParquetInput.requireColumns(
+      ParquetInput.requireColumns(
           spark,
           configuration,
           found,

@@ -32,7 +32,11 @@ final class GuessedCsv {
   static Dataset<Row> open(SparkSession spark, String location, Entity entity, String timeColumn) {
     Map<String, String> options = new TreeMap<>(Map.of("header", "true", "mode", "FAILFAST"));
     StructType found =
-        ParquetInput.reader(spark).options(options).option("inferSchema", "true").csv(location).schema();
+        ParquetInput.reader(spark)
+            .options(options)
+            .option("inferSchema", "true")
+            .csv(location)
+            .schema();
     StructType schema = new StructType();
     for (var field : found.fields()) {
       var type = field.dataType();

@@ -158,8 +158,7 @@ record SpineSource(String location, long snapshotId, String textTypes, Dataset<R
     Dataset<Row> rows =
         ParquetInput.open(
             spark, files, Optional.empty(), withKeys(text, entity, timeColumn), true, Map.of());
-    ParquetInput.requireColumns(
-        spark, InputFiles.configuration(spark, Map.of()), files, rows, "");
+    ParquetInput.requireColumns(spark, InputFiles.configuration(spark, Map.of()), files, rows, "");
     StructType ofFolders = new StructType();
     for (String folder : folders) {
       ofFolders = ofFolders.add(rows.schema().apply(folder));

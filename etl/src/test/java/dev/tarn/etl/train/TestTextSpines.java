@@ -232,7 +232,12 @@ class TestTextSpines {
   void aParquetSpineMustHaveAllColumnsInAllFiles() {
     String row = "SELECT 1L AS user_id, TIMESTAMP '2026-01-06T00:00:00Z' AS event_timestamp, 1 AS ";
     bench.spark().sql(row + "label").write().parquet(folder.resolve("p").toString());
-    bench.spark().sql(row + "target").write().mode("append").parquet(folder.resolve("p").toString());
+    bench
+        .spark()
+        .sql(row + "target")
+        .write()
+        .mode("append")
+        .parquet(folder.resolve("p").toString());
     assertRefused("has no column '", "p");
   }
 
