@@ -14,6 +14,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.types.StructType;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -62,24 +63,21 @@ class TestTextParts {
         .hasMessageContaining(" line 182: 'id' has the text 'x', which is no int");
   }
 
+  @Test
+  void sqlSeesTheFileOfARow() throws IOException {
+    Path file = Files.writeString(bench.path("b c.csv"), "id,text\n1,x\n");
+    assertThat(
+            TextTable.open(bench.spark(), configuration, spec(), find(file))
+                .selectExpr("input_file_name()")
+                .as(Encoders.STRING())
+                .collectAsList())
+        .containsExactly("file:" + file.toString().replace(" ", "%20"));
+  }
+
   private List<String> read(String text, long most, int leastParts) throws IOException {
     Path file = Files.write(bench.path("a.csv"), text.getBytes(StandardCharsets.UTF_8));
-    Options options = new Options(Map.of());
-    TextSpec spec =
-        new TextSpec(
-            "the file",
-            false,
-            SCHEMA,
-            new StructType(),
-            CsvDialect.of(options),
-            TextFormats.of(options, Optional.empty()),
-            "",
-            false,
-            false,
-            false,
-            false);
-    InputFiles files = InputFiles.find(configuration, file.toString(), "csv", false, Map.of());
-    List<TextPart> parts = TextParts.of(bench.spark(), configuration, spec, files.files(), most);
+    TextSpec spec = spec();
+    List<TextPart> parts = TextParts.of(bench.spark(), configuration, spec, find(file), most);
     assertThat(parts).hasSizeGreaterThanOrEqualTo(leastParts);
     List<String> rows = new ArrayList<>();
     for (TextPart part : parts) {
@@ -93,5 +91,25 @@ class TestTextParts {
       }
     }
     return rows;
+  }
+
+  private List<InputFile> find(Path file) {
+    return InputFiles.find(configuration, file.toString(), "csv", false, Map.of()).files();
+  }
+
+  private static TextSpec spec() {
+    Options options = new Options(Map.of());
+    return new TextSpec(
+        "the file",
+        false,
+        SCHEMA,
+        new StructType(),
+        CsvDialect.of(options),
+        TextFormats.of(options, Optional.empty()),
+        "",
+        false,
+        false,
+        false,
+        false);
   }
 }
