@@ -214,7 +214,8 @@ public record InputFiles(List<String> roots, List<InputFile> files) {
       String name = file.getPath().getName();
       if (!file.isDirectory()
           && name.startsWith("_")
-          && name.toLowerCase(Locale.ROOT).matches(".*\\.%s(\\.(gz|bz2|zst|xz|lz4|snappy|deflate))?".formatted(extension))
+          && name.toLowerCase(Locale.ROOT)
+              .matches(".*\\.%s(\\.(gz|bz2|zst|xz|lz4|snappy|deflate))?".formatted(extension))
           && accepts(file)) {
         throw new InputException(
             "%s would not be read, as names that begin with _ are not those of data: give it another name"

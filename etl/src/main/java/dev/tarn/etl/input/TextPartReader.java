@@ -280,7 +280,11 @@ final class TextPartReader implements PartitionReader<InternalRow> {
       for (int i = 0; isSame && i < names.size(); i++) {
         isSame = given.get(i).equalsIgnoreCase(names.get(i));
       }
-      if (!isSame && !given.isEmpty() && !(spec.allowsMissing() && names.containsAll(given))) {
+      boolean isPart =
+          spec.allowsMissing()
+              && names.containsAll(given)
+              && given.stream().distinct().count() == given.size();
+      if (!isSame && !given.isEmpty() && !isPart) {
         throw new InputException(
             "%s has a file whose header is not its schema: %s has %s; the schema has %s"
                 .formatted(

@@ -276,7 +276,10 @@ class TestTextSources {
         .containsExactly("[7,7]");
     write("c/store=007/a.csv", HEADER + "1,2026-01-01,x,1,1\n");
     write("c/store=7/a.csv", HEADER + "1,2026-01-01,x,1,1\n");
-    assertThat(build(csv("c", "", SCHEMA.replace("qty INT", "qty INT, store STRING")), "concat_ws(',', array_sort(collect_set(store)))"))
+    assertThat(
+            build(
+                csv("c", "", SCHEMA.replace("qty INT", "qty INT, store STRING")),
+                "concat_ws(',', array_sort(collect_set(store)))"))
         .containsExactly("[1,007,7]");
     write("c/store=x/a.csv", HEADER + "1,2026-01-01,x,1,1\n");
     assertRefused(

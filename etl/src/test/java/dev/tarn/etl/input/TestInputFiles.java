@@ -57,7 +57,14 @@ class TestInputFiles {
 
   @Test
   void allFilesOfAFolderAreTakenOrRefused() throws IOException {
-    write("a.csv", "b:c.csv", "_SUCCESS", "_manifest.json", ".a.csv.crc", "_logs/x.csv", "no/_y.csv.tmp");
+    write(
+        "a.csv",
+        "b:c.csv",
+        "_SUCCESS",
+        "_manifest.json",
+        ".a.csv.crc",
+        "_logs/x.csv",
+        "no/_y.csv.tmp");
     assertThat(found("", false)).containsExactly("a.csv", "b:c.csv");
     write("2026/01/b.csv", "2026/02/b.csv");
     assertRefused(
@@ -80,14 +87,18 @@ class TestInputFiles {
 
   @Test
   void foldersMakeColumns() throws IOException {
-    write("t/store=007/day=1/a.csv", "t/store=7/day=1/a.csv", "t/store=a%2Fb/day=__HIVE_DEFAULT_PARTITION__/a.csv");
+    write(
+        "t/store=007/day=1/a.csv",
+        "t/store=7/day=1/a.csv",
+        "t/store=a%2Fb/day=__HIVE_DEFAULT_PARTITION__/a.csv");
     InputFiles files = find("t", false);
     assertThat(files.partitionColumns()).containsExactly("store", "day");
     assertThat(files.files())
         .extracting(file -> file.partitions().get(0).value())
         .containsExactlyInAnyOrder("007", "7", "a/b");
     assertThat(find("t/store=7", false).partitionColumns()).containsExactly("day");
-    assertThat(find("t/store=7", false, "basePath", folder.resolve("t").toString()).partitionColumns())
+    assertThat(
+            find("t/store=7", false, "basePath", folder.resolve("t").toString()).partitionColumns())
         .containsExactly("store", "day");
     assertRefused("option basePath = ", "t", false, "basePath", "/elsewhere");
     write("t/b.csv");
@@ -125,7 +136,11 @@ class TestInputFiles {
       all.put(options[i], options[i + 1]);
     }
     return InputFiles.find(
-        new Configuration(), folder.toString() + (name.isEmpty() ? "" : "/" + name), "csv", isPattern, all);
+        new Configuration(),
+        folder.toString() + (name.isEmpty() ? "" : "/" + name),
+        "csv",
+        isPattern,
+        all);
   }
 
   private void write(String... names) throws IOException {

@@ -79,7 +79,9 @@ class TestTextSpines {
         "labels.csv",
         "types=lable int");
     assertRefused(
-        "'zip' has the text '01234', which is neither true nor false", "labels.csv", "types=zip boolean");
+        "'zip' has the text '01234', which is neither true nor false",
+        "labels.csv",
+        "types=zip boolean");
     assertRefused(
         "types=zip what int can't be read: write \"zip string, label int\"",
         "labels.csv",
