@@ -4,6 +4,7 @@ import com.typesafe.config.Config;
 import com.typesafe.config.ConfigException;
 import com.typesafe.config.ConfigFactory;
 import com.typesafe.config.ConfigList;
+import com.typesafe.config.ConfigUtil;
 import com.typesafe.config.ConfigValue;
 import com.typesafe.config.ConfigValueFactory;
 import java.time.Duration;
@@ -75,7 +76,7 @@ public final class CommandLine {
       if (command.argument(name).isPresent()) {
         arguments.put(name, value);
       } else if (Settings.isKnown(name)) {
-        settings = settings.withValue("tarn." + name, value);
+        settings = settings.withValue(Settings.path(name), value);
       } else {
         List<String> known = new ArrayList<>(names);
         known.addAll(Settings.names());
@@ -112,7 +113,9 @@ public final class CommandLine {
     return settings.entrySet().stream()
         .map(
             entry ->
-                entry.getKey().substring("tarn.".length()) + "=" + entry.getValue().unwrapped())
+                String.join(".", ConfigUtil.splitPath(entry.getKey())).substring("tarn.".length())
+                    + "="
+                    + Hocon.text(entry.getValue()))
         .toList();
   }
 
@@ -127,7 +130,7 @@ public final class CommandLine {
   }
 
   public Optional<String> optional(String name) {
-    return Optional.ofNullable(arguments.get(name)).map(value -> value.unwrapped().toString());
+    return Optional.ofNullable(arguments.get(name)).map(Hocon::text);
   }
 
   /** The arguments {@code NAME.VIEW=…}, by view. */
@@ -136,7 +139,7 @@ public final class CommandLine {
     arguments.forEach(
         (key, value) -> {
           if (key.startsWith(name + ".")) {
-            byView.put(key.substring(name.length() + 1), value.unwrapped().toString());
+            byView.put(key.substring(name.length() + 1), Hocon.text(value));
           }
         });
     return byView;
@@ -151,14 +154,14 @@ public final class CommandLine {
     if (value instanceof ConfigList list) {
       return list.stream().map(element -> text(name, element)).toList();
     }
-    return List.of(value.unwrapped().toString().split(",", -1));
+    return List.of(Hocon.text(value).split(",", -1));
   }
 
   private static String text(String name, ConfigValue element) {
     if (element.unwrapped() == null) {
       throw new UsageException("%s has a null: leave it out, or write \"null\"".formatted(name));
     }
-    return element.unwrapped().toString();
+    return Hocon.text(element);
   }
 
   /** A whole number of at least {@code least}. */

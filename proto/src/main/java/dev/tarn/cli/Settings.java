@@ -6,7 +6,9 @@ import com.typesafe.config.ConfigFactory;
 import com.typesafe.config.ConfigObject;
 import com.typesafe.config.ConfigOrigin;
 import com.typesafe.config.ConfigParseOptions;
+import com.typesafe.config.ConfigUtil;
 import com.typesafe.config.ConfigValue;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -59,13 +61,14 @@ public final class Settings {
           confFile
               .map(path -> ConfigFactory.parseFile(path.toFile(), strict()))
               .orElse(ConfigFactory.empty());
+      confFile.ifPresent(Settings::refuseLostKeys);
       refuseUnknown(file);
       Config given = overrides.withFallback(file);
       // The default catalog's address means nothing to a catalog of another type.
       Config defaults =
           given.hasPath("tarn.catalog.type") ? REFERENCE.withoutPath("tarn.catalog") : REFERENCE;
       Config config = given.withFallback(defaults).resolve();
-      return new Settings(config.getConfig("tarn"));
+      return new Settings(flat(config, overrides.resolveWith(config)).getConfig("tarn"));
     } catch (ConfigException e) {
       throw new UsageException("settings: " + e.getMessage(), e);
     }
@@ -79,6 +82,13 @@ public final class Settings {
   /** Folder in which the embedded defaults keep their data. */
   public Path state() {
     return Path.of(tarn.getString("state")).toAbsolutePath().normalize();
+  }
+
+  /** A file for the result of a job; empty if the standard output is enough. */
+  public Optional<Path> resultFile() {
+    return Optional.of(tarn.getString("result-file"))
+        .filter(file -> !file.isEmpty())
+        .map(file -> Path.of(file).toAbsolutePath());
   }
 
   /**
@@ -105,6 +115,54 @@ public final class Settings {
   static boolean isKnown(String name) {
     String first = name.contains(".") ? name.substring(0, name.indexOf('.')) : name;
     return (OPEN.contains(first) && name.length() > first.length() + 1) || names().contains(name);
+  }
+
+  /** The path of a setting by its name: what stands below an open section is one flat key. */
+  static String path(String name) {
+    int dot = name.indexOf('.');
+    return "tarn."
+        + (dot > 0 && OPEN.contains(name.substring(0, dot))
+            ? name.substring(0, dot) + "." + ConfigUtil.quoteString(name.substring(dot + 1))
+            : name);
+  }
+
+  /**
+   * The same settings, where each key of an open section is flat.
+   *
+   * @param typed what wins, however it is nested
+   */
+  private static Config flat(Config config, Config typed) {
+    Config flat = config;
+    for (String section : OPEN) {
+      String path = "tarn." + section;
+      Map<String, ConfigValue> values = Hocon.flat(config.getConfig(path));
+      if (typed.hasPath(path)) {
+        values.putAll(Hocon.flat(typed.getConfig(path)));
+      }
+      flat = flat.withValue(path, ConfigFactory.empty().root());
+      for (Map.Entry<String, ConfigValue> value : values.entrySet()) {
+        flat = flat.withValue(path(section + "." + value.getKey()), value.getValue());
+      }
+    }
+    return flat;
+  }
+
+  private static void refuseLostKeys(Path file) {
+    try {
+      List<LostKeys.LostKey> lost =
+          LostKeys.of(
+              Files.readString(file),
+              path ->
+                  path.size() > 2 && path.get(0).equals("tarn") && OPEN.contains(path.get(1))
+                      ? 2
+                      : 0);
+      if (!lost.isEmpty()) {
+        throw new UsageException(
+            "%s:%d: %s".formatted(file, lost.get(0).line(), lost.get(0).problem()));
+      }
+    } catch (IOException e) {
+      throw new UsageException("settings: %s can't be read: %s".formatted(file, e), e);
+    }
   }
 
   static List<String> names() {

@@ -143,7 +143,7 @@ class TestCommandLine {
         parse("build", "view=a", "redis.port=7", "spark.sql.shuffle.partitions=3", "catalog.uri=x");
     Settings settings = Settings.load(line);
     assertThat(settings.<Integer>read(tarn -> tarn.getInt("redis.port"))).isEqualTo(7);
-    assertThat(settings.<String>read(tarn -> tarn.getString("spark.sql.shuffle.partitions")))
+    assertThat(settings.<String>read(tarn -> tarn.getString("spark.\"sql.shuffle.partitions\"")))
         .isEqualTo("3");
     assertThat(line.settingWords())
         .containsExactlyInAnyOrder(

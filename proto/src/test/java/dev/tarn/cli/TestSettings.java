@@ -34,6 +34,7 @@ class TestSettings {
     expected.put("home", HOME);
     expected.put("state", HOME + "/.tarn");
     expected.put("definitions", HOME + "/conf/features");
+    expected.put("result-file", "");
     expected.put("database", "features");
     expected.put("redis.host", "127.0.0.1");
     expected.put("redis.port", 16379);
@@ -57,11 +58,14 @@ class TestSettings {
     expected.put("serving.default-entity", "");
     expected.put("serving.max-entities", 10000);
     expected.put("serving.max-id-bytes", 1024);
+    expected.put("serving.max-answer-bytes", "64M");
     expected.put("serving.near-cache-bytes", 0);
     expected.put("serving.serve-stale", "0s");
     expected.put("serving.max-message-bytes", 4_194_304);
     expected.put("serving.max-concurrent-calls", 200);
     expected.put("serving.max-in-flight", 1000);
+    expected.put("serving.max-in-flight-bytes", "25%");
+    expected.put("serving.permit-keepalive", "5s");
     expected.put("serving.http-port", 9464);
     expected.put("serving.access-log-sample", 0);
     expected.put("serving.tracing.endpoint", "");
@@ -79,10 +83,7 @@ class TestSettings {
   @Test
   void theCatalogIsSqliteBelowTheStateByDefault() {
     Config catalog = load("").read(tarn -> tarn.getConfig("catalog"));
-    Map<String, Object> keys =
-        catalog.entrySet().stream()
-            .collect(Collectors.toMap(Map.Entry::getKey, e -> e.getValue().unwrapped()));
-    assertThat(keys)
+    assertThat(flat(catalog))
         .isEqualTo(
             Map.of(
                 "type",
@@ -164,6 +165,57 @@ class TestSettings {
   }
 
   @Test
+  void sparksKeysAreFlatThoughOneBeginsLikeAnother() {
+    Path file =
+        write(
+            """
+            tarn {
+              # A comment, with an = and a {.
+              spark {
+                "sql.catalog.lake" = org.Catalog, sql.catalog.lake.type = hadoop
+                "hadoop.fs.s3a.endpoint" = "http://s3", hadoop { fs.s3a.endpoint.region = eu }
+                sql.x = 00501
+              }
+              catalog { type = rest, s3 = 1.50, "s3.b" = 2 }
+            }
+            """);
+    Config typed =
+        CommandLine.parse(
+                "up",
+                "spark.sql.catalog.other=a",
+                "spark.sql.catalog.other.type=b",
+                "spark.sql.catalog.lake=c")
+            .orElseThrow()
+            .settings();
+    Settings settings = Settings.load(typed, Optional.of(file));
+    assertThat(flat(settings.read(tarn -> tarn.getConfig("spark"))))
+        .isEqualTo(
+            Map.of(
+                "sql.catalog.lake", "c",
+                "sql.catalog.lake.type", "hadoop",
+                "hadoop.fs.s3a.endpoint", "http://s3",
+                "hadoop.fs.s3a.endpoint.region", "eu",
+                "sql.x", "00501",
+                "sql.catalog.other", "a",
+                "sql.catalog.other.type", "b"));
+    assertThat(CommandLine.parse("up", "spark.a=1", "spark.a.b=2").orElseThrow().settingWords())
+        .containsExactlyInAnyOrder("spark.a=1", "spark.a.b=2");
+  }
+
+  @Test
+  void aKeyThatHoconWouldLoseIsRefusedWithItsLine() {
+    assertRefused(
+        "tarn {\n  spark {\n    sql.catalog.lake = org.Catalog # and\n    sql.catalog.lake.type = hadoop\n  }\n}",
+        "%s:3: 'sql.catalog.lake' has a value, and so has 'sql.catalog.lake.type' (line 4); HOCON keeps only the last of the two, so write one in quotes, below 'tarn.spark': \"sql.catalog.lake\" = …");
+    assertRefused(
+        "tarn.spark { hadoop { fs { s3a { endpoint { region = eu }\n endpoint = \"http://a\" } } } }",
+        "%s:2: 'hadoop.fs.s3a.endpoint' has a value, and so has 'hadoop.fs.s3a.endpoint.region' (line 1); ");
+    assertRefused(
+        "tarn.catalog {\n type = rest, s3 : [{ a = 1 }, \"}\"]\n s3.endpoint = \"\"\"x\n=}\"\"\" }\n",
+        "%s:2: 's3' has a value, and so has 's3.endpoint' (line 3); ");
+  }
+
+  @Test
   void aNamespaceThatIsNoneIsRefused() {
     Settings settings = load("tarn.redis.namespace = \"a:b\"");
     assertThatThrownBy(() -> settings.read(RedisSettings::of))
@@ -189,6 +241,11 @@ class TestSettings {
     assertThat(Settings.isKnown("catalog.")).isFalse();
     assertThat(Settings.isKnown("redis.port.x")).isFalse();
     assertThat(Settings.isKnown("")).isFalse();
+  }
+
+  private static Map<String, String> flat(Config section) {
+    return Hocon.flat(section).entrySet().stream()
+        .collect(Collectors.toMap(Map.Entry::getKey, e -> Hocon.text(e.getValue())));
   }
 
   private static Settings load(String overrides) {

@@ -55,7 +55,7 @@ public final class Main {
     } catch (InterruptedException | RuntimeException e) {
       LoggerFactory.getLogger(Main.class).error("unexpected failure", e);
       ERR.println(
-          "tarn: unexpected failure: %s%s"
+          "tarn: failed: %s%s"
               .formatted(e, log.map(file -> "; more is in " + file).orElse("")));
       return 1;
     }
@@ -67,6 +67,7 @@ public final class Main {
     LookupServer server = LookupServer.start(serving, redis);
     Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(server), "stop"));
     server.trouble().ifPresent(trouble -> ERR.println("tarn: no lookups yet: " + trouble));
+    server.warnings().forEach(warning -> ERR.println("tarn: warning: " + warning));
     OUT.printf(
         "tarn: serving on %s:%d (Redis %s%s)%n",
         serving.rpc().host(),

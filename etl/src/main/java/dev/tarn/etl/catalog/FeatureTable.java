@@ -7,6 +7,7 @@ import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.etl.definition.FeatureView.History;
 import java.time.Instant;
 import java.util.Comparator;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.apache.iceberg.HistoryEntry;
@@ -47,6 +48,9 @@ public final class FeatureTable {
 
   /** Marks an intermediate snapshot of a build, in which the rebuilt as-of has been deleted. */
   public static final String REPLACES = "tarn.replaces";
+
+  /** The first moment of the first year, which no as-of is before. */
+  private static final Instant EARLIEST = Instant.parse("0001-01-01T00:00:00Z");
 
   private final Table table;
   private final String sqlName;
@@ -261,16 +265,22 @@ public final class FeatureTable {
   }
 
   /**
-   * The newest as-of on main that the files' statistics show to be before this one. There may be a
-   * newer one only where a file has as-ofs on both sides of it.
+   * A moment from which on the newest as-of on main before this one is to be looked for; empty if
+   * there is none before it. Usually it is that as-of itself. There may be a newer one where a file
+   * has as-ofs on both sides of this one, or no statistics.
    */
   public Optional<Instant> publishedBefore(Instant asOf) {
-    return FileAsOfs.ofMain(
-            table, Expressions.lessThan(FeatureView.EVENT_TIMESTAMP, asOf.toString()))
-        .stream()
-        .flatMap(file -> file.last().stream())
-        .filter(last -> last.isBefore(asOf))
-        .max(Comparator.naturalOrder());
+    List<FileAsOfs> files =
+        FileAsOfs.ofMain(table, Expressions.lessThan(FeatureView.EVENT_TIMESTAMP, asOf.toString()));
+    Optional<Instant> newest =
+        files.stream()
+            .flatMap(file -> file.last().stream())
+            .filter(last -> last.isBefore(asOf))
+            .max(Comparator.naturalOrder());
+    boolean mayBeOlder =
+        files.stream()
+            .anyMatch(file -> file.first().isEmpty() || file.first().get().isBefore(asOf));
+    return newest.or(() -> mayBeOlder ? Optional.of(EARLIEST) : Optional.empty());
   }
 
   /** Whether any file of main may hold rows of the as-of; told from its statistics. */

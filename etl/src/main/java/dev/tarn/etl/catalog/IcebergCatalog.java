@@ -1,7 +1,7 @@
 package dev.tarn.etl.catalog;
 
 import com.typesafe.config.Config;
-import com.typesafe.config.ConfigUtil;
+import dev.tarn.cli.Hocon;
 import dev.tarn.cli.Settings;
 import dev.tarn.cli.TarnException;
 import dev.tarn.etl.console.Causes;
@@ -92,12 +92,13 @@ public final class IcebergCatalog implements AutoCloseable {
   }
 
   /**
-   * The settings below {@code catalog}, which Iceberg gets as they are. Makes the folder of a
-   * SQLite file, which SQLite itself does not do.
+   * The settings below {@code catalog}, which Iceberg gets as they are, and how long to wait for a
+   * database. Makes the folder of a SQLite file, which SQLite itself does not do.
    */
   public static Map<String, String> properties(Settings settings) {
     Map<String, String> properties = flat(settings.read(tarn -> tarn.getConfig("catalog")));
     makeParentOfSqlite(properties.getOrDefault("uri", ""));
+    JdbcTrouble.addPatience(properties);
     return properties;
   }
 
@@ -213,13 +214,7 @@ public final class IcebergCatalog implements AutoCloseable {
 
   private static Map<String, String> flat(Config config) {
     Map<String, String> flat = new TreeMap<>();
-    config
-        .entrySet()
-        .forEach(
-            entry ->
-                flat.put(
-                    String.join(".", ConfigUtil.splitPath(entry.getKey())),
-                    entry.getValue().unwrapped().toString()));
+    Hocon.flat(config).forEach((name, value) -> flat.put(name, Hocon.text(value)));
     return flat;
   }
 }

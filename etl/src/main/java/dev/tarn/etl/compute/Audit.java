@@ -5,6 +5,8 @@ import dev.tarn.etl.definition.Entity;
 import dev.tarn.etl.definition.Feature;
 import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.etl.definition.Position;
+import dev.tarn.etl.lake.EntityIds;
+import java.math.BigDecimal;
 import java.time.LocalDateTime;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
@@ -21,6 +23,8 @@ import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.ArrayType;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.DecimalType;
+import org.apache.spark.sql.types.NumericType;
 import org.apache.spark.sql.types.StructType;
 
 /** Runs a view's checks on the rows of one as-of before they are published. */
@@ -46,6 +50,7 @@ final class Audit {
   private final FeatureView view;
   private final Dataset<Row> rows;
   private final Supplier<Optional<Long>> rowsBefore;
+  private final int maxIdBytes;
 
   /**
    * An audit of one as-of.
@@ -53,11 +58,13 @@ final class Audit {
    * @param rows those of the as-of
    * @param rowsBefore the number of rows of the newest published as-of before it; asked for only
    *     where a check needs it
+   * @param maxIdBytes the longest entity id that servers answer
    */
-  Audit(FeatureView view, Dataset<Row> rows, Supplier<Optional<Long>> rowsBefore) {
+  Audit(FeatureView view, Dataset<Row> rows, Supplier<Optional<Long>> rowsBefore, int maxIdBytes) {
     this.view = view;
     this.rows = rows;
     this.rowsBefore = rowsBefore;
+    this.maxIdBytes = maxIdBytes;
   }
 
   /** Runs the checks in one pass over the rows, and one more for each check that fails. */
@@ -103,6 +110,7 @@ final class Audit {
     for (Feature feature : view.features()) {
       withinYears(feature.name(), feature.type(), feature.position()).ifPresent(rules::add);
     }
+    rules.addAll(idRules());
     for (Check check : view.checks()) {
       if (check instanceof Check.OfRow ofRow) {
         rules.add(rule(ofRow));
@@ -157,17 +165,57 @@ final class Audit {
     return value.lt(functions.lit(least)).or(value.gt(functions.lit(greatest)));
   }
 
-  private static RowRule rule(Check.OfRow check) {
+  /** A bound as it was written: a bigint or a decimal has more digits than a double. */
+  private static Column bound(BigDecimal bound, DataType type) {
+    if (type.equals(DataTypes.FloatType)) {
+      return functions.lit(bound.floatValue());
+    }
+    BigDecimal plain = bound.scale() < 0 ? bound.setScale(0) : bound;
+    boolean isDecimal =
+        plain.precision() <= DecimalType.MAX_PRECISION()
+            && plain.scale() <= DecimalType.MAX_SCALE();
+    return type.equals(DataTypes.DoubleType) || !isDecimal
+        ? functions.lit(bound.doubleValue())
+        : functions.lit(plain);
+  }
+
+  /** What keeps an entity from being asked for, so that nobody would ever get its row. */
+  private List<RowRule> idRules() {
+    boolean hasText =
+        view.entity().keys().stream().anyMatch(key -> key.type().equals(DataTypes.StringType));
+    if (!hasText) {
+      return List.of();
+    }
+    Column id = EntityIds.of(view.entity());
+    Column bytes = id.cast(DataTypes.BinaryType);
+    Column read = functions.encode(functions.decode(bytes, "UTF-8"), "UTF-8");
+    Position position = view.entity().position();
+    return List.of(
+        new RowRule(
+            "entity id is not the empty text, which nobody can ask for",
+            position,
+            id.equalTo(""),
+            Optional.empty()),
+        new RowRule(
+            "entity id has at most %d bytes (serving.max-id-bytes)".formatted(maxIdBytes),
+            position,
+            functions.octet_length(id).gt(maxIdBytes),
+            Optional.empty()),
+        new RowRule("entity id is UTF-8", position, read.notEqual(bytes), Optional.empty()));
+  }
+
+  private RowRule rule(Check.OfRow check) {
     Column value = column(check.feature());
     Column isBroken;
     String name;
     if (check instanceof Check.Range range) {
       Column outside = functions.lit(false);
+      DataType type = rows.schema().apply(check.feature()).dataType();
       if (range.min().isPresent()) {
-        outside = outside.or(value.lt(range.min().get()));
+        outside = outside.or(value.lt(bound(range.min().get(), type)));
       }
       if (range.max().isPresent()) {
-        outside = outside.or(value.gt(range.max().get()));
+        outside = outside.or(value.gt(bound(range.max().get(), type)));
       }
       // NaN is larger than any number in Spark's order, so a range with no max must say it.
       isBroken = value.isNotNull().and(outside.or(value.cast("double").isNaN()));
@@ -175,13 +223,18 @@ final class Audit {
           "range of '%s' (%s to %s)"
               .formatted(
                   check.feature(),
-                  range.min().map(Object::toString).orElse("-"),
-                  range.max().map(Object::toString).orElse("-"));
+                  range.min().map(BigDecimal::toPlainString).orElse("-"),
+                  range.max().map(BigDecimal::toPlainString).orElse("-"));
     } else if (check instanceof Check.AcceptedValues accepted) {
-      isBroken =
-          value
-              .isNotNull()
-              .and(functions.not(value.cast("string").isin(accepted.values().toArray())));
+      Object[] values =
+          accepted.type() instanceof NumericType
+              ? accepted.values().stream()
+                  .map(text -> functions.lit(text).cast(accepted.type()))
+                  .toArray()
+              : accepted.values().toArray();
+      Column compared =
+          accepted.type() instanceof NumericType ? value : value.cast(DataTypes.StringType);
+      isBroken = value.isNotNull().and(functions.not(compared.isin(values)));
       name = "accepted-values of '%s'".formatted(check.feature());
     } else {
       isBroken = value.isNull();

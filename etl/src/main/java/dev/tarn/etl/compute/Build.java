@@ -15,7 +15,6 @@ import dev.tarn.etl.lake.PublishedRows;
 import dev.tarn.etl.lake.TaskProgress;
 import dev.tarn.etl.source.ReadFailures;
 import dev.tarn.etl.source.SourceTables;
-import java.sql.Timestamp;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -295,13 +294,13 @@ public final class Build {
   }
 
   /** The number of rows, once all checks hold. */
-  private static long audit(
+  private long audit(
       FeatureView view,
       FeatureTable table,
       Instant asOf,
       Dataset<Row> rows,
       Supplier<Optional<Long>> rowsBefore) {
-    Audit.AuditResult audited = new Audit(view, rows, rowsBefore).run();
+    Audit.AuditResult audited = new Audit(view, rows, rowsBefore, lake.maxIdBytes()).run();
     if (!audited.failures().isEmpty()) {
       throw new TarnException(
           "build of %s as of %s: %d %s failed; main stays at %s\n  %s"
@@ -320,7 +319,7 @@ public final class Build {
   }
 
   private static Column isOf(Instant asOf) {
-    return functions.col(FeatureView.EVENT_TIMESTAMP).equalTo(functions.lit(Timestamp.from(asOf)));
+    return functions.col(FeatureView.EVENT_TIMESTAMP).equalTo(functions.lit(asOf));
   }
 
   /**

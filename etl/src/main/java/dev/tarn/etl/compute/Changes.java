@@ -3,7 +3,6 @@ package dev.tarn.etl.compute;
 import dev.tarn.etl.catalog.AsOfSeries;
 import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.etl.lake.NewestRows;
-import java.sql.Timestamp;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -163,6 +162,6 @@ final class Changes {
   }
 
   private static Column at(Instant instant) {
-    return functions.lit(Timestamp.from(instant));
+    return functions.lit(instant);
   }
 }

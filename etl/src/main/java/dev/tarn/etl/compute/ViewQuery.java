@@ -11,7 +11,6 @@ import dev.tarn.etl.definition.Source;
 import dev.tarn.etl.definition.SparkTypes;
 import dev.tarn.etl.source.SourceException;
 import dev.tarn.etl.source.SourceTables;
-import java.sql.Timestamp;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -75,9 +74,23 @@ public final class ViewQuery {
     if (!sourcesFit) {
       return;
     }
+    List<String> names = view.sources().stream().map(Source::name).toList();
     try {
+      List<String> found =
+          Reproducible.problemsOf(
+              view.sql(), spark.sessionState().sqlParser().parsePlan(view.sql()), names);
+      refuse(view, found, problems);
+      if (!found.isEmpty()) {
+        return;
+      }
       sources.show(Instant.EPOCH);
-      StructType given = analyze(spark, view, Instant.EPOCH).schema();
+      Dataset<Row> analyzed = analyze(spark, view, Instant.EPOCH);
+      found = Reproducible.problemsOf(analyzed.queryExecution().analyzed(), names);
+      refuse(view, found, problems);
+      if (!found.isEmpty()) {
+        return;
+      }
+      StructType given = analyzed.schema();
       for (Entity.KeyColumn key : view.entity().keys()) {
         checkColumn(
             given, key.name(), key.type(), "key column", view, view.sqlPosition(), problems);
@@ -101,7 +114,7 @@ public final class ViewQuery {
   static Dataset<Row> compute(SparkSession spark, FeatureView view, Instant asOf) {
     List<Column> columns = new ArrayList<>();
     view.entity().keyNames().forEach(key -> columns.add(functions.col("`" + key + "`")));
-    columns.add(functions.lit(Timestamp.from(asOf)).as(FeatureView.EVENT_TIMESTAMP));
+    columns.add(functions.lit(asOf).as(FeatureView.EVENT_TIMESTAMP));
     view.features().forEach(feature -> columns.add(functions.col("`" + feature.name() + "`")));
     return analyze(spark, view, asOf).select(columns.toArray(new Column[0]));
   }
@@ -113,7 +126,14 @@ public final class ViewQuery {
   }
 
   private static Dataset<Row> analyze(SparkSession spark, FeatureView view, Instant asOf) {
-    return spark.sql(view.sql(), Map.of("as_of", Timestamp.from(asOf)));
+    return spark.sql(view.sql(), Map.of("as_of", asOf));
+  }
+
+  private static void refuse(FeatureView view, List<String> found, Problems problems) {
+    found.forEach(
+        problem ->
+            problems.add(
+                view.sqlPosition(), "the SQL of view '%s': %s".formatted(view.name(), problem)));
   }
 
   private static void checkColumn(

@@ -28,19 +28,25 @@ public final class CommandRun {
    */
   public static int run(
       Console console, Function<CommandLine, Settings> load, Dispatch dispatch, String... words) {
+    Optional<CommandLine> line = Optional.empty();
     try {
-      Optional<CommandLine> line = CommandLine.parse(words);
+      line = CommandLine.parse(words);
       if (line.isPresent()) {
-        dispatch.run(line.get(), load.apply(line.get()), console);
+        Settings settings = load.apply(line.get());
+        settings.resultFile().ifPresent(console::alsoWriteResultTo);
+        dispatch.run(line.get(), settings, console);
       }
       return 0;
     } catch (TarnException e) {
       LOG.error("failed", e);
       console.say("tarn: %s", e.getMessage());
       return e.exitStatus();
-    } catch (RuntimeException e) {
+    } catch (Throwable e) { // Scala does not declare what it throws, and links fail as errors
       LOG.error("failed", e);
-      console.say("tarn: unexpected: %s (the log has the details)", Causes.reason(e));
+      console.say(
+          "tarn: %s failed: %s (the log has the details)",
+          line.map(typed -> typed.command().word()).orElse("reading the command"),
+          Causes.reason(e));
       return 1;
     }
   }

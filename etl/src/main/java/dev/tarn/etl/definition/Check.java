@@ -1,7 +1,9 @@
 package dev.tarn.etl.definition;
 
+import java.math.BigDecimal;
 import java.util.List;
 import java.util.Optional;
+import org.apache.spark.sql.types.DataType;
 
 /**
  * A condition that the rows of an as-of must meet before {@code main} moves to them. Two conditions
@@ -20,11 +22,17 @@ public sealed interface Check {
   record NotNull(String feature, Position position) implements OfRow {}
 
   /** Checks that the feature's values are within the bounds, both included. NaN never is. */
-  record Range(String feature, Optional<Double> min, Optional<Double> max, Position position)
+  record Range(
+      String feature, Optional<BigDecimal> min, Optional<BigDecimal> max, Position position)
       implements OfRow {}
 
-  /** Checks that the feature's values are among these. */
-  record AcceptedValues(String feature, List<String> values, Position position) implements OfRow {}
+  /**
+   * Checks that the feature's values are among these.
+   *
+   * @param values as they were written; those of a number's type are numbers of it
+   */
+  record AcceptedValues(String feature, DataType type, List<String> values, Position position)
+      implements OfRow {}
 
   /** Checks that the as-of has at least this number of rows. */
   record MinRows(long rows, Position position) implements Check {}

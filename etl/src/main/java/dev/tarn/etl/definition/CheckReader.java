@@ -1,5 +1,6 @@
 package dev.tarn.etl.definition;
 
+import java.math.BigDecimal;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -33,8 +34,8 @@ final class CheckReader {
     }
     for (Map.Entry<String, Node> range : node.named("range")) {
       Node bounds = range.getValue();
-      Optional<Double> min = bounds.number("min");
-      Optional<Double> max = bounds.number("max");
+      Optional<BigDecimal> min = bounds.decimal("min");
+      Optional<BigDecimal> max = bounds.decimal("max");
       bounds.refuseUnknownKeys();
       if (min.isEmpty() && max.isEmpty()) {
         problems.add(bounds.position(), "a range has min, max or both");
@@ -57,11 +58,10 @@ final class CheckReader {
         .ifPresent(
             accepted -> {
               for (String name : new TreeSet<>(accepted.keys())) {
-                List<String> values = accepted.texts(name).stream().map(Map.Entry::getKey).toList();
                 Position position = accepted.position(name);
                 names
                     .known(byName, "feature", name, position)
-                    .ifPresent(f -> checks.add(new Check.AcceptedValues(name, values, position)));
+                    .ifPresent(f -> checks.add(accepted(f, accepted.texts(name), position)));
               }
             });
     node.number("min-rows")
@@ -83,5 +83,20 @@ final class CheckReader {
             });
     node.refuseUnknownKeys();
     return checks;
+  }
+
+  private Check accepted(
+      Feature feature, List<Map.Entry<String, Position>> values, Position position) {
+    for (Map.Entry<String, Position> value : values) {
+      if (feature.type() instanceof NumericType
+          && DefaultValues.number(value.getKey(), feature.type()).isEmpty()) {
+        problems.add(
+            value.getValue(),
+            "'%s' has no value %s: it is %s"
+                .formatted(feature.name(), value.getKey(), feature.type().simpleString()));
+      }
+    }
+    return new Check.AcceptedValues(
+        feature.name(), feature.type(), values.stream().map(Map.Entry::getKey).toList(), position);
   }
 }

@@ -3,7 +3,6 @@ package dev.tarn.etl.definition;
 import dev.tarn.cli.Suggestion;
 import java.util.List;
 import java.util.Optional;
-import org.apache.spark.sql.catalyst.parser.CatalystSqlParser$;
 import org.apache.spark.sql.types.DataType;
 
 /** Reads the type that a definition declares for a key or a feature. */
@@ -18,7 +17,7 @@ final class DeclaredType {
             text -> {
               Position position = node.position("type");
               try {
-                DataType type = CatalystSqlParser$.MODULE$.parseDataType(text);
+                DataType type = SparkTypes.parse(text);
                 if (SparkTypes.stored(type).isPresent()) {
                   if (SparkTypes.depth(type) > SparkTypes.MAX_DEPTH) {
                     problems.add(

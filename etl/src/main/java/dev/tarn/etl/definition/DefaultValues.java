@@ -2,6 +2,8 @@ package dev.tarn.etl.definition;
 
 import com.google.protobuf.Value;
 import com.typesafe.config.ConfigValue;
+import com.typesafe.config.ConfigValueType;
+import dev.tarn.cli.Hocon;
 import dev.tarn.row.Values;
 import java.math.BigDecimal;
 import java.time.Instant;
@@ -15,6 +17,7 @@ import org.apache.spark.sql.types.DoubleType;
 import org.apache.spark.sql.types.FloatType;
 import org.apache.spark.sql.types.IntegerType;
 import org.apache.spark.sql.types.LongType;
+import org.apache.spark.sql.types.NumericType;
 import org.apache.spark.sql.types.StringType;
 import org.apache.spark.sql.types.TimestampType;
 
@@ -41,41 +44,27 @@ final class DefaultValues {
 
   /** Reads a value; empty if it is not of the type, or if the type can have no default. */
   static Optional<Value> of(ConfigValue value, DataType type) {
-    Object given = value.unwrapped();
+    Object unwrapped = value.unwrapped();
+    String given = Hocon.text(value);
     try {
       if (type instanceof BooleanType) {
-        return given instanceof Boolean bool
+        return unwrapped instanceof Boolean bool
             ? Optional.of(Values.ofBoolean(bool))
             : Optional.empty();
       }
       if (type instanceof StringType) {
-        return given instanceof String text ? Optional.of(Values.ofString(text)) : Optional.empty();
+        return unwrapped instanceof String text
+            ? Optional.of(Values.ofString(text))
+            : Optional.empty();
       }
-      if (type instanceof IntegerType) {
-        return Optional.of(Values.ofLong(new BigDecimal(given.toString()).intValueExact()));
-      }
-      if (type instanceof LongType) {
-        return Optional.of(Values.ofLong(new BigDecimal(given.toString()).longValueExact()));
-      }
-      if (type instanceof FloatType) {
-        float number = Float.parseFloat(given.toString());
-        return Optional.of(Values.ofDouble(number)).filter(v -> isExpected(number, given));
-      }
-      if (type instanceof DoubleType) {
-        double number = Double.parseDouble(given.toString());
-        return Optional.of(Values.ofDouble(number)).filter(v -> isExpected(number, given));
-      }
-      if (type instanceof DecimalType decimal) {
-        BigDecimal scaled = new BigDecimal(given.toString()).setScale(decimal.scale());
-        return Optional.of(scaled)
-            .filter(number -> number.precision() <= decimal.precision())
-            .map(Values::ofDecimal);
+      if (type instanceof NumericType) {
+        return number(given, type);
       }
       if (type instanceof DateType) {
-        return Optional.of(Values.ofDate(LocalDate.parse(given.toString()).toEpochDay()));
+        return Optional.of(Values.ofDate(LocalDate.parse(given).toEpochDay()));
       }
       if (type instanceof TimestampType) {
-        return Optional.of(Values.ofTimestamp(Values.micros(Instant.parse(given.toString()))));
+        return Optional.of(Values.ofTimestamp(Values.micros(Instant.parse(given))));
       }
       return Optional.empty();
     } catch (ArithmeticException | IllegalArgumentException | java.time.DateTimeException e) {
@@ -83,11 +72,47 @@ final class DefaultValues {
     }
   }
 
+  /** Reads a number as a value of a numeric type; empty if it is none, or does not fit. */
+  static Optional<Value> number(String given, DataType type) {
+    try {
+      if (type instanceof IntegerType) {
+        return Optional.of(Values.ofLong(new BigDecimal(given).intValueExact()));
+      }
+      if (type instanceof LongType) {
+        return Optional.of(Values.ofLong(new BigDecimal(given).longValueExact()));
+      }
+      if (type instanceof FloatType) {
+        float number = Float.parseFloat(given);
+        return Optional.of(Values.ofDouble(number)).filter(v -> isExpected(number, given));
+      }
+      if (type instanceof DoubleType) {
+        double number = Double.parseDouble(given);
+        return Optional.of(Values.ofDouble(number)).filter(v -> isExpected(number, given));
+      }
+      if (type instanceof DecimalType decimal) {
+        BigDecimal scaled = new BigDecimal(given).setScale(decimal.scale());
+        return Optional.of(scaled)
+            .filter(number -> number.precision() <= decimal.precision())
+            .map(Values::ofDecimal);
+      }
+      return Optional.empty();
+    } catch (ArithmeticException | NumberFormatException e) {
+      return Optional.empty();
+    }
+  }
+
+  /** What to write in place of a value that is not of the type, where that is known. */
+  static String remedy(ConfigValue value, DataType type) {
+    return type instanceof StringType && value.valueType() != ConfigValueType.OBJECT
+        ? "; write it in quotes: \"%s\"".formatted(Hocon.text(value))
+        : "";
+  }
+
   /**
    * Whether the number is finite or was written as infinite: one that is too large for its type
    * becomes infinite.
    */
-  private static boolean isExpected(double number, Object given) {
-    return !Double.isInfinite(number) || given.toString().endsWith("Infinity");
+  private static boolean isExpected(double number, String given) {
+    return !Double.isInfinite(number) || given.endsWith("Infinity");
   }
 }

@@ -5,6 +5,7 @@ import com.typesafe.config.ConfigException;
 import com.typesafe.config.ConfigFactory;
 import com.typesafe.config.ConfigOrigin;
 import com.typesafe.config.ConfigParseOptions;
+import dev.tarn.cli.LostKeys;
 import dev.tarn.cli.UsageException;
 import dev.tarn.cli.Utf8File;
 import java.io.IOException;
@@ -59,6 +60,25 @@ final class DefinitionFiles {
     }
   }
 
+  /** The keys of options are flat, as Spark's readers and Hadoop have them. */
+  private static void refuseLostKeys(Path base, Path file) throws IOException {
+    Problems problems = new Problems();
+    LostKeys.of(
+            Files.readString(file),
+            path ->
+                path.size() > 3 && path.get(0).equals("sources") && path.get(2).equals("options")
+                    ? 3
+                    : 0)
+        .forEach(
+            lost ->
+                problems.add(
+                    new Position(
+                        base.toAbsolutePath().relativize(file.toAbsolutePath()).toString(),
+                        lost.line()),
+                    lost.problem()));
+    problems.throwIfAny();
+  }
+
   private static Config parse(Path base, Path file, Config substitutions) {
     Utf8File.require(file);
     try {
@@ -68,7 +88,10 @@ final class DefinitionFiles {
         throw new ConfigException.Generic(
             parsed.getValue("tarn").origin().description() + ": settings go to conf/tarn.conf");
       }
+      refuseLostKeys(base, file);
       return parsed.withFallback(substitutions).resolve().withoutPath("tarn");
+    } catch (IOException e) {
+      throw new UsageException("can't read the definitions at %s: %s".formatted(file, e), e);
     } catch (ConfigException e) {
       ConfigOrigin origin = e.origin();
       Position position =

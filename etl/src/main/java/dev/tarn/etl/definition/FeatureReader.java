@@ -2,6 +2,7 @@ package dev.tarn.etl.definition;
 
 import com.google.protobuf.Value;
 import com.typesafe.config.ConfigValue;
+import dev.tarn.cli.Hocon;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -35,8 +36,11 @@ final class FeatureReader {
           problems.add(
               node.position("default"),
               DefaultValues.isPossible(type.get())
-                  ? "default = %s is not a value of type %s"
-                      .formatted(given.get().unwrapped(), type.get().simpleString())
+                  ? "default = %s is not a value of type %s%s"
+                      .formatted(
+                          Hocon.text(given.get()),
+                          type.get().simpleString(),
+                          DefaultValues.remedy(given.get(), type.get()))
                   : "a feature of type %s can't have a default"
                       .formatted(type.get().simpleString()));
         }

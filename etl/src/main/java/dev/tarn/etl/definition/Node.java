@@ -5,9 +5,11 @@ import com.typesafe.config.ConfigObject;
 import com.typesafe.config.ConfigOrigin;
 import com.typesafe.config.ConfigValue;
 import com.typesafe.config.ConfigValueType;
+import dev.tarn.cli.Hocon;
 import dev.tarn.cli.Suggestion;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.math.BigDecimal;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -16,6 +18,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -111,7 +114,7 @@ final class Node {
           || value.valueType() == ConfigValueType.NULL) {
         problems.add(position(value), "%s is a list of names: [a, b]".formatted(key));
       } else {
-        texts.add(Map.entry(value.unwrapped().toString(), position(value)));
+        texts.add(Map.entry(Hocon.text(value), position(value)));
       }
     }
     return texts;
@@ -139,7 +142,7 @@ final class Node {
       } else if (value instanceof ConfigList || value.valueType() == ConfigValueType.NULL) {
         problems.add(position(value), "%s is a list: %s = %s".formatted(key, key, example));
       } else {
-        String text = value.unwrapped().toString();
+        String text = Hocon.text(value);
         elements.add(new Element(Optional.of(text), Optional.empty(), position(value)));
       }
     }
@@ -194,7 +197,7 @@ final class Node {
                 problems.add(position(value), "%s is a text".formatted(key));
                 return Optional.empty();
               }
-              return Optional.of(value.unwrapped().toString());
+              return Optional.of(Hocon.text(value));
             });
   }
 
@@ -215,6 +218,24 @@ final class Node {
               problems.add(position(value), "%s is a number".formatted(key));
               return Optional.empty();
             });
+  }
+
+  /** A number with all its digits. */
+  Optional<BigDecimal> decimal(String key) {
+    return value(key)
+        .filter(value -> number(key).isPresent())
+        .map(value -> new BigDecimal(Hocon.text(value)));
+  }
+
+  /** The texts below a key whose keys are flat, e.g. {@code options { a.b = 1 }}. */
+  Map<String, String> flat(String key) {
+    Map<String, String> flat = new TreeMap<>();
+    object(key)
+        .ifPresent(
+            node ->
+                Hocon.flat(node.object.toConfig())
+                    .forEach((name, value) -> flat.put(name, Hocon.text(value))));
+    return flat;
   }
 
   /** A positive number of seconds, minutes, hours or days, e.g. {@code 2d}. */

@@ -2,12 +2,18 @@ package dev.tarn.etl.definition;
 
 import dev.tarn.cli.Suggestion;
 import dev.tarn.etl.definition.Source.Format;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
-import java.util.TreeMap;
+import java.util.Set;
 import java.util.stream.Stream;
+import org.apache.spark.sql.catalyst.util.CharVarcharUtils;
+import org.apache.spark.sql.types.ArrayType;
+import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.MapType;
+import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 
 /** Reads the sources of a definition file. */
@@ -32,13 +38,7 @@ final class SourceReader {
               ? node.required("table", "tarn.raw.transactions")
               : node.required("path", "\"s3://lake/transactions\"");
       Optional<StructType> schema = schema(node);
-      Map<String, String> options = new TreeMap<>();
-      node.object("options")
-          .ifPresent(
-              given ->
-                  given
-                      .keys()
-                      .forEach(key -> given.text(key).ifPresent(text -> options.put(key, text))));
+      Map<String, String> options = node.flat("options");
       boolean isText = format.filter(Format::isText).isPresent();
       if (isText && !node.has("schema")) {
         problems.add(
@@ -147,7 +147,9 @@ final class SourceReader {
         .flatMap(
             ddl -> {
               try {
-                return Optional.of(StructType.fromDDL(ddl));
+                StructType schema = SparkTypes.parseColumns(ddl);
+                refuseUnreadable(node, schema);
+                return Optional.of(schema);
               } catch (Exception e) { // Scala does not declare ParseException
                 problems.add(
                     node.position("schema"),
@@ -156,6 +158,32 @@ final class SourceReader {
                 return Optional.empty();
               }
             });
+  }
+
+  /** Refuses what Spark declares and no file can be read as. */
+  private void refuseUnreadable(Node node, StructType schema) {
+    boolean isCsv = node.text("format").filter("csv"::equalsIgnoreCase).isPresent();
+    Set<String> names = new HashSet<>();
+    for (StructField field : schema.fields()) {
+      DataType type = field.dataType();
+      if (!names.add(field.name().toLowerCase(Locale.ROOT))) {
+        problems.add(
+            node.position("schema"),
+            "schema has two columns '%s', which SQL can't tell apart".formatted(field.name()));
+      }
+      if (CharVarcharUtils.hasCharVarchar(type)) {
+        problems.add(
+            node.position("schema"),
+            "schema: column '%s' is %s, and files have no texts of a fixed length: write STRING"
+                .formatted(field.name(), type.sql()));
+      } else if (isCsv
+          && (type instanceof ArrayType || type instanceof StructType || type instanceof MapType)) {
+        problems.add(
+            node.position("schema"),
+            "schema: column '%s' is %s, and a CSV file has none such; read it as STRING, and make it of that in the SQL, e.g. from_json(%s, '…')"
+                .formatted(field.name(), type.sql(), field.name()));
+      }
+    }
   }
 
   private static String firstLine(Throwable e) {

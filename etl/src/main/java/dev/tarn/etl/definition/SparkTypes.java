@@ -9,6 +9,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
+import org.apache.spark.sql.catalyst.parser.CatalystSqlParser$;
+import org.apache.spark.sql.internal.SQLConf;
 import org.apache.spark.sql.types.ArrayType;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
@@ -78,6 +80,46 @@ public final class SparkTypes {
       return Optional.empty();
     }
     return Optional.of(stored.build());
+  }
+
+  /** The type that a version record has, with names of fields of any kind. */
+  public static DataType spark(FeatureType stored) {
+    return switch (stored.getKind()) {
+      case KIND_DECIMAL -> DataTypes.createDecimalType(stored.getPrecision(), stored.getScale());
+      case KIND_ARRAY -> DataTypes.createArrayType(spark(stored.getElement()));
+      case KIND_STRUCT -> {
+        StructType struct = new StructType();
+        for (StructField field : stored.getFieldsList()) {
+          struct = struct.add(field.getName(), spark(field.getType()));
+        }
+        yield struct;
+      }
+      default ->
+          KINDS.entrySet().stream()
+              .filter(kind -> kind.getValue() == stored.getKind())
+              .findFirst()
+              .orElseThrow()
+              .getKey();
+    };
+  }
+
+  /**
+   * Reads a type as SQL writes it. What TIMESTAMP means there does not depend on the session.
+   *
+   * @throws Exception if it is none; Scala does not declare ParseException
+   */
+  static DataType parse(String text) throws Exception {
+    return SQLConf.withExistingConf(
+        new SQLConf(), () -> CatalystSqlParser$.MODULE$.parseDataType(text));
+  }
+
+  /**
+   * Reads the columns of a table as SQL writes them.
+   *
+   * @throws Exception as {@link #parse} does
+   */
+  static StructType parseColumns(String ddl) throws Exception {
+    return SQLConf.withExistingConf(new SQLConf(), () -> StructType.fromDDL(ddl));
   }
 
   static int depth(DataType type) {

@@ -1,6 +1,6 @@
 package dev.tarn.etl.definition;
 
-import com.typesafe.config.ConfigValue;
+import dev.tarn.cli.Hocon;
 import dev.tarn.cli.Suggestion;
 import dev.tarn.manifest.FeatureType;
 import dev.tarn.manifest.Transform;
@@ -167,9 +167,7 @@ final class TransformReader {
     if (!isOfCategories) {
       return node.number("fill").map(number -> Fill.newBuilder().setNumber(number).build());
     }
-    return node.value("fill")
-        .map(ConfigValue::unwrapped)
-        .map(value -> Fill.newBuilder().setText(value.toString()).build());
+    return node.value("fill").map(value -> Fill.newBuilder().setText(Hocon.text(value)).build());
   }
 
   /** Converts to int; a number that is not whole becomes 0, which every transform refuses. */

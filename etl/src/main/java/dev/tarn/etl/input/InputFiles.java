@@ -106,6 +106,11 @@ public record InputFiles(List<String> roots, List<InputFile> files) {
     return files instanceof LocalFileSystem local ? local.getRawFileSystem() : files;
   }
 
+  /** The paths of all files. */
+  public List<String> paths() {
+    return files.stream().map(InputFile::path).toList();
+  }
+
   /** The columns that the folders {@code name=value} make, in their order. */
   public List<String> partitionColumns() {
     return files.isEmpty()

@@ -101,7 +101,8 @@ public final class ParquetInput {
                     field ->
                         files.partitionColumns().stream().noneMatch(field.name()::equalsIgnoreCase))
                 .toArray(StructField[]::new));
-    List<String> paths = files.files().stream().map(InputFile::path).toList();
+    List<String> paths =
+        files.files().stream().filter(file -> file.length() > 0).map(InputFile::path).toList();
     ParquetColumns.missing(spark, configuration, paths, ofFiles)
         .ifPresent(
             missing -> {

@@ -2,7 +2,6 @@ package dev.tarn.etl.lake;
 
 import dev.tarn.etl.catalog.FeatureTable;
 import dev.tarn.etl.definition.FeatureView;
-import java.sql.Timestamp;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
@@ -80,6 +79,6 @@ public final class CurrentRows {
   }
 
   private static Column at(Instant instant) {
-    return functions.lit(Timestamp.from(instant));
+    return functions.lit(instant);
   }
 }

@@ -3,9 +3,14 @@ package dev.tarn.etl.lake;
 import dev.tarn.cli.Settings;
 import dev.tarn.cli.TarnException;
 import dev.tarn.etl.catalog.IcebergCatalog;
+import dev.tarn.etl.console.Causes;
+import java.util.Map;
+import java.util.WeakHashMap;
 import java.util.function.BiConsumer;
 import org.apache.iceberg.spark.Spark3Util;
 import org.apache.spark.SparkConf;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 
 /**
@@ -16,12 +21,17 @@ public final class Lake implements AutoCloseable {
 
   private static final String CATALOG = "spark.sql.catalog." + IcebergCatalog.NAME;
 
+  /** Tarn's own session beside each session that programs have given. */
+  private static final Map<SparkSession, SparkSession> BESIDE = new WeakHashMap<>();
+
   private final SparkSession spark;
   private final IcebergCatalog catalog;
+  private final int maxIdBytes;
 
-  private Lake(SparkSession spark, IcebergCatalog catalog) {
+  private Lake(SparkSession spark, IcebergCatalog catalog, Settings settings) {
     this.spark = spark;
     this.catalog = catalog;
+    maxIdBytes = settings.read(tarn -> tarn.getInt("serving.max-id-bytes"));
   }
 
   /**
@@ -44,29 +54,37 @@ public final class Lake implements AutoCloseable {
     }
     IcebergCatalog.spark(settings).forEach(conf::set);
     conf.setIfMissing("spark.app.name", "tarn");
-    // A session's time zone decides what a date or a plain time means; features must not depend on
-    // where the job happens to run.
-    conf.set("spark.sql.session.timeZone", "UTC");
-    // java.sql's dates shift before 1582; java.time's don't.
-    conf.set("spark.sql.datetime.java8API.enabled", "true");
     String extensions = "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions";
     if (!conf.get("spark.sql.extensions", "").contains(extensions)) {
       String others = conf.get("spark.sql.extensions", "");
       conf.set("spark.sql.extensions", others.isEmpty() ? extensions : others + "," + extensions);
     }
     addCatalog(settings, conf::set);
-    SparkSession spark = SparkSession.builder().config(conf).getOrCreate();
+    SparkSession spark = start(conf);
     try {
-      return new Lake(spark, catalogOf(spark, settings));
+      return new Lake(spark, catalogOf(spark, settings), settings);
     } catch (RuntimeException e) {
       spark.stop();
       throw e;
     }
   }
 
+  private static SparkSession start(SparkConf conf) {
+    try {
+      SparkSession spark = SparkSession.builder().config(conf).getOrCreate();
+      SessionSettings.fix(spark);
+      return spark;
+    } catch (Exception e) { // Scala does not declare what it throws
+      throw new TarnException(
+          "Spark can't start (settings below 'spark'): %s".formatted(Causes.reason(e)), e);
+    }
+  }
+
   /**
-   * Uses a session that is somebody else's, such as a notebook's. Only the catalog {@code tarn} is
-   * added to it, unless it has one. Don't close the result.
+   * Uses the Spark of a session that is somebody else's, such as a notebook's. Only the catalog
+   * {@code tarn} is added to it, unless it has one. What is read and written goes through a session
+   * of Tarn's own beside it, with its settings but for those that decide what data mean. Don't
+   * close the result.
    *
    * @throws TarnException if the catalog can't be reached
    */
@@ -74,7 +92,20 @@ public final class Lake implements AutoCloseable {
     if (spark.conf().getOption(CATALOG).isEmpty()) {
       addCatalog(settings, spark.conf()::set);
     }
-    return new Lake(spark, catalogOf(spark, settings));
+    SparkSession own;
+    synchronized (BESIDE) {
+      own = BESIDE.computeIfAbsent(spark, SparkSession::newSession);
+      SessionSettings.copy(spark, own);
+      SessionSettings.fix(own);
+    }
+    return new Lake(own, catalogOf(own, settings), settings);
+  }
+
+  /** The same rows as a dataset of this lake's session. */
+  public Dataset<Row> adopt(Dataset<Row> rows) {
+    return rows.sparkSession() == spark
+        ? rows
+        : Dataset.ofRows(spark, rows.queryExecution().analyzed());
   }
 
   public SparkSession spark() {
@@ -84,6 +115,11 @@ public final class Lake implements AutoCloseable {
   /** The catalog of the session, for what needs no rows. */
   public IcebergCatalog catalog() {
     return catalog;
+  }
+
+  /** The longest entity id that servers answer, so that no row is built that nobody can get. */
+  public int maxIdBytes() {
+    return maxIdBytes;
   }
 
   /** The name of a table in SQL, e.g. {@code tarn.features.user_activity}. */

@@ -2,7 +2,6 @@ package dev.tarn.etl.lake;
 
 import dev.tarn.etl.catalog.FeatureTable;
 import dev.tarn.etl.definition.FeatureView;
-import java.sql.Timestamp;
 import java.time.Instant;
 import java.util.Optional;
 import org.apache.spark.sql.Column;
@@ -31,8 +30,8 @@ public final class PublishedRows {
         published
             .filter(
                 eventTimestamp
-                    .geq(functions.lit(Timestamp.from(about.get())))
-                    .and(eventTimestamp.lt(functions.lit(Timestamp.from(asOf)))))
+                    .geq(functions.lit(about.get()))
+                    .and(eventTimestamp.lt(functions.lit(asOf))))
             .agg(functions.max(eventTimestamp))
             .head();
     return newest.isNullAt(0)

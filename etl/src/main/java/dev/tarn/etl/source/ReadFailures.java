@@ -3,6 +3,7 @@ package dev.tarn.etl.source;
 import com.google.common.base.Throwables;
 import dev.tarn.etl.console.Causes;
 import dev.tarn.etl.input.InputException;
+import dev.tarn.etl.lake.ParquetTypes;
 
 /** Explains failures of sources that only show while their rows are read. */
 public final class ReadFailures {
@@ -18,6 +19,6 @@ public final class ReadFailures {
         .filter(InputException.class::isInstance)
         .map(Throwable::getMessage)
         .findFirst()
-        .orElseGet(() -> Causes.reason(failure));
+        .orElseGet(() -> ParquetTypes.reason(failure));
   }
 }

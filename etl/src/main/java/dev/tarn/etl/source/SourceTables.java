@@ -7,7 +7,7 @@ import dev.tarn.etl.input.InputException;
 import dev.tarn.etl.input.InputFiles;
 import dev.tarn.etl.input.ParquetInput;
 import dev.tarn.etl.input.TextInput;
-import java.sql.Timestamp;
+import dev.tarn.etl.lake.ParquetTypes;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -169,6 +169,14 @@ public final class SourceTables {
         source.format().isText()
             ? TextInput.ofSource(spark, source, found)
             : parquet(spark, source, found);
+    if (isChecked && !source.format().isText()) {
+      ParquetTypes.problem(spark, found.paths(), rows.schema(), source.schema().isPresent())
+          .ifPresent(
+              problem -> {
+                throw new SourceException(
+                    source, "source '%s': %s".formatted(source.name(), problem));
+              });
+    }
     if (isChecked && !source.format().isText() && !source.allowsMissingColumns()) {
       ParquetInput.requireColumns(
           spark,
@@ -284,7 +292,7 @@ public final class SourceTables {
   }
 
   private static Column isBefore(StructField timestamp, Instant asOf) {
-    Column moment = functions.lit(Timestamp.from(asOf));
+    Column moment = functions.lit(asOf);
     // No row of a day that is not over at the as-of may be seen: it may have come later.
     boolean isDate = timestamp.dataType().equals(DataTypes.DateType);
     return functions

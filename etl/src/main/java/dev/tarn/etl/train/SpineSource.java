@@ -13,6 +13,7 @@ import dev.tarn.etl.input.ParquetInput;
 import dev.tarn.etl.input.TextInput;
 import dev.tarn.manifest.TrainingManifest;
 import dev.tarn.manifest.TrainingSpine;
+import dev.tarn.etl.lake.ParquetTypes;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -155,9 +156,19 @@ record SpineSource(String location, long snapshotId, String textTypes, Dataset<R
       throw notOfText("options", "spine=" + location);
     }
     requireColumns(location, text, folders);
+    Map<String, DataType> types = withKeys(text, entity, timeColumn);
+    Dataset<Row> first =
+        ParquetInput.open(spark, files, Optional.empty(), types, false, Map.of());
+    // Before files are put together, which fails where their types differ.
+    ParquetTypes.problem(spark, files.paths(), first.schema(), false)
+        .ifPresent(
+            problem -> {
+              throw new UsageException("spine=%s: %s".formatted(location, problem));
+            });
     Dataset<Row> rows =
-        ParquetInput.open(
-            spark, files, Optional.empty(), withKeys(text, entity, timeColumn), true, Map.of());
+        files.files().size() == 1
+            ? first
+            : ParquetInput.open(spark, files, Optional.empty(), types, true, Map.of());
     ParquetInput.requireColumns(spark, InputFiles.configuration(spark, Map.of()), files, rows, "");
     StructType ofFolders = new StructType();
     for (String folder : folders) {
@@ -211,10 +222,10 @@ record SpineSource(String location, long snapshotId, String textTypes, Dataset<R
         return new UsageException(message.startsWith(label) ? message : label + ": " + message, e);
       }
     }
-    String reason = Causes.reason(e);
+    String reason = ParquetTypes.reason(e);
     String remedy =
-        reason.contains("TIMESTAMP(NANOS")
-            ? "; write times in microseconds: df.to_parquet(…, coerce_timestamps=\"us\", allow_truncated_timestamps=True)"
+        reason.contains("df.to_parquet")
+            ? ""
             : "; a spine is Parquet, CSV (named *.csv) or an Iceberg table";
     return new TarnException("spine=%s can't be read: %s%s".formatted(location, reason, remedy), e);
   }

@@ -113,7 +113,7 @@ public final class Training {
     String time = line.optional("time").orElse(TIME);
     SpineSource source =
         given
-            .map(rows -> SpineSource.given(rows, line))
+            .map(rows -> SpineSource.given(lake.adopt(rows), line))
             .orElseGet(
                 () ->
                     SpineSource.open(
@@ -153,7 +153,7 @@ public final class Training {
     Entity entity = tables.get(0).entity();
     SpineSource source =
         given
-            .map(rows -> SpineSource.given(rows, line))
+            .map(rows -> SpineSource.given(lake.adopt(rows), line))
             .orElseGet(
                 () ->
                     SpineSource.openAgain(lake.spark(), line.optional("spine"), entity, manifest));

@@ -4,10 +4,10 @@ import dev.tarn.cli.TarnException;
 import dev.tarn.etl.catalog.FeatureTable;
 import dev.tarn.etl.definition.Entity;
 import dev.tarn.etl.definition.Position;
+import dev.tarn.etl.definition.SparkTypes;
 import dev.tarn.etl.lake.Lake;
 import dev.tarn.manifest.StoredFeature;
 import dev.tarn.manifest.TrainingView;
-import dev.tarn.row.FeatureTypes;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.iceberg.Schema;
@@ -89,6 +89,6 @@ record ViewTable(TrainingView view, Entity entity, FeatureTable table) {
   }
 
   static DataType type(StoredFeature feature) {
-    return DataType.fromDDL(FeatureTypes.name(feature.getType()));
+    return SparkTypes.spark(feature.getType());
   }
 }

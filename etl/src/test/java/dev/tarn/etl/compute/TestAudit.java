@@ -38,11 +38,11 @@ class TestAudit {
   @Test
   void aValueOutsideItsRangeIsRefused() {
     assertFails(
-        "range of 'amount' (10.0 to -) (features/users.conf:12): 1 of 2 rows fail: user_id=2 amount=5.0",
+        "range of 'amount' (10 to -) (features/users.conf:12): 1 of 2 rows fail: user_id=2 amount=5.0",
         "checks {}",
         "checks { range { amount { min = 10 } } }");
     assertFails(
-        "range of 'amount' (- to 5.0) (features/users.conf:12): 1 of 2 rows fail: user_id=1 amount=30.0",
+        "range of 'amount' (- to 5) (features/users.conf:12): 1 of 2 rows fail: user_id=1 amount=30.0",
         "checks {}",
         "checks { range { amount { max = 5 } } }");
   }
@@ -52,7 +52,7 @@ class TestAudit {
     String nan =
         "range of 'amount' (%s) (features/users.conf:12): 2 of 2 rows fail: user_id=1 amount=NaN; user_id=2 amount=NaN";
     assertFails(
-        nan.formatted("0.0 to -"),
+        nan.formatted("0 to -"),
         "checks {}",
         "checks { range { amount { min = 0 } } }",
         "sum(amount)",
@@ -65,6 +65,82 @@ class TestAudit {
         "accepted-values of 'orders' (features/users.conf:12): 1 of 2 rows fail: user_id=1 orders=2",
         "checks {}",
         "checks { accepted-values { orders = [1, 3] } }");
+  }
+
+  @Test
+  void numbersAreComparedAsTheyWereWritten() {
+    Orders numbers = new Orders();
+    numbers.define(
+        "count(*) AS orders",
+        "9007199254740993L AS orders, CAST(1.5 AS DECIMAL(10,1)) AS rate, CAST(0.1 AS FLOAT) AS small, CAST('00501' AS STRING) AS zip",
+        "{ name = orders, type = bigint }",
+        "{ name = orders, type = bigint }, { name = rate, type = \"decimal(10,1)\" }, { name = small, type = float }, { name = zip, type = string }",
+        "checks {}",
+        "checks { accepted-values { zip = [00501], rate = [1.50], small = [0.10], amount = [30.00, 5.0] }, range { orders { min = 9007199254740993, max = 9007199254740993 }, small { max = 0.1 } } }");
+    assertThat(numbers.build(JAN_3).rows()).isEqualTo(2);
+    numbers.define(
+        "count(*) AS orders", "9007199254740993L AS orders",
+        "checks {}", "checks { range { orders { max = 9007199254740992 } } }");
+    assertThatThrownBy(() -> numbers.build(JAN_3))
+        .hasMessageContaining("range of 'orders' (- to 9007199254740992)")
+        .hasMessageContaining("2 of 2 rows fail: user_id=1 orders=9007199254740993");
+  }
+
+  @Test
+  void aRowThatNobodyCanAskForIsRefused() {
+    Orders texts = new Orders();
+    String[] change = {
+      "name = user_id, type = bigint",
+      "name = user_id, type = string",
+      "SELECT user_id, count(*) AS orders, sum(amount) AS amount FROM orders GROUP BY user_id",
+      "SELECT IF(user_id = 1, '', 'b') AS user_id, 1L AS orders, 1D AS amount FROM orders GROUP BY user_id"
+    };
+    texts.define(change);
+    assertThatThrownBy(() -> texts.build(JAN_3))
+        .hasMessageContaining(
+            "entity id is not the empty text, which nobody can ask for (features/users.conf:1): 1 of 2 rows fail: user_id=");
+    change[3] =
+        "SELECT repeat('ä', 512 + CAST(user_id - 1 AS INT)) AS user_id, 1L AS orders, 1D AS amount FROM orders GROUP BY user_id";
+    texts.define(change);
+    assertThatThrownBy(() -> texts.build(JAN_3))
+        .hasMessageContaining(
+            "entity id has at most 1024 bytes (serving.max-id-bytes) (features/users.conf:1): 1 of 2 rows fail: user_id=ää");
+    change[3] =
+        "SELECT IF(user_id = 1, CAST(unhex('4DFC') AS STRING), 'Mü') AS user_id, 1L AS orders, 1D AS amount FROM orders GROUP BY user_id";
+    texts.define(change);
+    assertThatThrownBy(() -> texts.build(JAN_3))
+        .hasMessageContaining(
+            "entity id is UTF-8 (features/users.conf:1): 1 of 2 rows fail: user_id=M");
+
+    // With a second key, an id is never empty.
+    change[1] = "name = user_id, type = string }, { name = orders_on, type = string";
+    change[3] =
+        "SELECT '' AS user_id, IF(user_id = 1, '', 'x') AS orders_on, 1L AS orders, 1D AS amount FROM orders GROUP BY user_id";
+    Orders two = new Orders();
+    two.define(change);
+    assertThat(two.build(JAN_3).rows()).isEqualTo(2);
+  }
+
+  @Test
+  void rowsAreCountedWhateverTheStatisticsOfTheFiles() {
+    for (String properties :
+        java.util.List.of(
+            "'write.metadata.metrics.default'='none'",
+            "'write.format.default'='avro'",
+            "'write.format.default'='orc', 'write.metadata.metrics.default'='counts'")) {
+      Orders other = new Orders();
+      other.build(JAN_2);
+      other
+          .bench()
+          .spark()
+          .sql("ALTER TABLE %s SET TBLPROPERTIES (%s)".formatted(other.name(), properties));
+      // The same as-of again, in files that say nothing of it.
+      other.build(JAN_2);
+      other.define("checks {}", "checks { max-row-count-change = 0.5 }");
+      assertThatThrownBy(() -> other.build(JAN_3))
+          .as(properties)
+          .hasMessageContaining("2 rows after 1 in the as-of before");
+    }
   }
 
   @Test
@@ -111,7 +187,7 @@ class TestAudit {
             "build of spending as of %s: 3 checks failed; main stays at snapshot %d\n  %s\n  %s\n  %s",
             JAN_3,
             before.snapshotId(),
-            "range of 'amount' (- to 5.0) (features/users.conf:12): 1 of 2 rows fail: user_id=1 amount=30.0",
+            "range of 'amount' (- to 5) (features/users.conf:12): 1 of 2 rows fail: user_id=1 amount=30.0",
             "accepted-values of 'orders' (features/users.conf:12): 1 of 2 rows fail: user_id=2 orders=1",
             "min-rows (features/users.conf:12): 2 rows, and at least 3 are expected");
     assertThat(orders.state()).isEqualTo(before);

@@ -85,6 +85,43 @@ class TestBadBuilds {
   }
 
   @Test
+  void aParquetColumnOfAnotherTypeIsToldWithItsFile() throws IOException {
+    Path file;
+    try (var files = Files.list(path("orders"))) {
+      file = files.filter(f -> f.toString().endsWith(".parquet")).findFirst().orElseThrow();
+    }
+    orders.define(
+        path("orders") + "\"",
+        path("orders") + "\", schema = \"user_id BIGINT, at TIMESTAMP, amount BIGINT\"");
+    assertFails(
+        1,
+        "tarn: features/users.conf:2: source 'orders': column 'amount' of file:",
+        ".parquet is DOUBLE, the schema says BIGINT; write amount DOUBLE in the schema and CAST it in the SQL, or write the file anew");
+    // Of several files without a declared schema Spark takes the types of one.
+    Path two = path("two");
+    Files.createDirectories(two);
+    Files.copy(file, two.resolve("part-0.parquet"));
+    orders
+        .bench()
+        .spark()
+        .sql(
+            "SELECT 1 AS user_id, TIMESTAMP '2026-01-01 00:00:00' AS at, CAST(1 AS DECIMAL(5,2)) AS amount")
+        .coalesce(1)
+        .write()
+        .parquet(path("more").toString());
+    try (var files = Files.list(path("more"))) {
+      Files.copy(
+          files.filter(f -> f.toString().endsWith(".parquet")).findFirst().orElseThrow(),
+          two.resolve("part-1.parquet"));
+    }
+    orders.define(path("orders").toString(), two.toString());
+    assertFails(
+        1,
+        "tarn: features/users.conf:2: source 'orders': column 'user_id' of file:",
+        ", another file says ");
+  }
+
+  @Test
   void aLineOfCsvThatDoesNotFit() throws IOException {
     Files.writeString(
         path("bad.csv"), "user_id,at,amount\n1,2026-01-01T00:00:00Z,1\n2,soon,much\n");

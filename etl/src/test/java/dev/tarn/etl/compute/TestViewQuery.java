@@ -11,9 +11,12 @@ import dev.tarn.etl.definition.Problems;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** Checks what only the SQL can tell, in {@code validate} and before every build. */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
@@ -88,6 +91,110 @@ class TestViewQuery {
             + " did you mean 'orders'?",
         "FROM orders GROUP",
         "FROM order GROUP");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '#',
+      quoteCharacter = '|',
+      value = {
+        "current_date() # current_date() is the clock of the machine",
+        "current_date # current_date() is the clock of the machine",
+        "now() # now() is the clock of the machine",
+        "unix_timestamp() # current_timestamp() is the clock of the machine",
+        "localtimestamp() # localtimestamp() is the clock of the machine",
+        "date 'Today' # 'Today' is the clock of the machine",
+        "CAST('now ' AS TIMESTAMP) # 'now ' is the clock of the machine",
+        "at < 'yesterday' # 'yesterday' is the clock of the machine",
+        "(SELECT max(now()) FROM orders) # now() is the clock of the machine",
+        "rand() # rand() is chance",
+        "rand(42) # rand() is chance",
+        "randn() # randn() is chance",
+        "uuid() # uuid() is chance",
+        "shuffle(array(1, 2)) # shuffle() is chance",
+        "monotonically_increasing_id() # monotonically_increasing_id() is chance",
+        "spark_partition_id() # spark_partition_id() is chance",
+        "input_file_name() # input_file_name() says how a source is stored",
+        "java_method('java.util.UUID', 'randomUUID') # java_method() calls what is no SQL",
+        "reflect('java.lang.System', 'nanoTime') # reflect() calls what is no SQL",
+        "current_user() # current_user() depends on where and by whom the job is run",
+        "current_database() # current_database() depends on where and by whom the job is run",
+        "version() # version() depends on where and by whom the job is run",
+      })
+  void whatAnotherRunWouldGiveOtherwiseIsRefused(String expression, String reason) {
+    orders.define(
+        "SELECT user_id, count(*) AS orders, sum(amount) AS amount FROM orders GROUP BY user_id",
+        "SELECT user_id, 1L AS orders, amount, %s AS x FROM orders".formatted(expression));
+    assertThatThrownBy(this::check)
+        .isInstanceOf(UsageException.class)
+        .hasMessageStartingWith(
+            "1 problem in the definitions\n  features/users.conf:7: the SQL of view 'spending': "
+                + reason);
+  }
+
+  @Test
+  void onlyDeclaredSourcesAreRead() {
+    String path = orders.bench().path("orders").toString();
+    for (String relation :
+        List.of(
+            "parquet.`" + path + "`",
+            "csv.`/no/such`",
+            "tarn.features.other",
+            "default.x",
+            "global_temp.y")) {
+      String text = relation.replace("`", "");
+      for (String sql :
+          List.of(
+              "FROM " + relation + " GROUP",
+              "FROM orders WHERE user_id IN (SELECT user_id FROM " + relation + ") GROUP",
+              "FROM (WITH c AS (SELECT * FROM " + relation + ") SELECT c.* FROM c, orders) GROUP",
+              "FROM orders JOIN LATERAL (SELECT * FROM " + relation + ") GROUP")) {
+        assertRefused(
+            "features/users.conf:7: the SQL of view 'spending': '%s' is none of the view's sources, so an as-of of the past would see what it has by now; declare it as a source, with its timestamp"
+                .formatted(text),
+            "FROM orders GROUP",
+            sql);
+      }
+    }
+    orders
+        .bench()
+        .spark()
+        .sql("CREATE OR REPLACE TEMP VIEW aside AS SELECT 1 AS user_id, 2 AS amount");
+    assertRefused(
+        "features/users.conf:7: the SQL of view 'spending': 'aside' is none of the view's sources, so an as-of of the past would see what it has by now; declare it as a source, with its timestamp",
+        "FROM orders GROUP",
+        "FROM aside GROUP");
+  }
+
+  @Test
+  void samplesAndCommandsAreRefused() {
+    String chance =
+        "features/users.conf:7: the SQL of view 'spending': TABLESAMPLE is chance: another run gives other values; take a hash of a key, e.g. xxhash64(…)";
+    assertRefused(chance, "FROM orders GROUP", "FROM orders TABLESAMPLE (50 PERCENT) GROUP");
+    assertRefused(chance, "FROM orders GROUP", "FROM orders TABLESAMPLE (5 ROWS) GROUP");
+    String select =
+        "SELECT user_id, count(*) AS orders, sum(amount) AS amount FROM orders GROUP BY user_id";
+    for (String command :
+        List.of(
+            "DROP TABLE x",
+            "CREATE TABLE x AS SELECT 1 AS a",
+            "SET a = b",
+            "INSERT INTO x SELECT 1",
+            "CALL tarn.system.expire_snapshots('x')")) {
+      assertRefused(
+          "features/users.conf:7: the SQL of view 'spending': it is no query: write SELECT …",
+          select,
+          command);
+    }
+  }
+
+  @Test
+  void whatTheSourcesAndTheAsOfDecideIsAllowed() {
+    orders.define(
+        "FROM orders GROUP BY user_id",
+        "FROM (WITH c AS (SELECT * FROM orders) SELECT c.* FROM c CROSS JOIN range(2) r CROSS JOIN VALUES (1, 'tablesample (5 rows)') AS v(x, y))"
+            + " WHERE at < :as_of AND 'rand()' <> 'today' AND user_id IN (SELECT user_id FROM orders) GROUP BY user_id");
+    check();
   }
 
   @Test

@@ -424,16 +424,81 @@ class TestDefinitions {
     assertDefaultRefused("bigint", "0.5", "0.5");
     assertDefaultRefused("bigint", "\"9223372036854775808\"", "9223372036854775808");
     assertDefaultRefused("double", "none", "none");
-    assertDefaultRefused("float", "1e39", "1.0E39");
+    assertDefaultRefused("float", "1e39", "1e39");
     assertDefaultRefused("double", "\"1e309\"", "1e309");
     assertDefaultRefused("decimal(4,2)", "0.125", "0.125");
     assertDefaultRefused("decimal(4,2)", "100", "100");
-    assertDefaultRefused("string", "5", "5");
+    assertRefused(
+        withDefault("string", "00501"),
+        "a.conf:30: default = 00501 is not a value of type string; write it in quotes: \"00501\"");
     assertDefaultRefused("date", "31.1.2026", "31.1.2026");
     assertDefaultRefused("timestamp", "2026-01-31", "2026-01-31");
     assertRefused(
         withDefault("array<int>", "[]"),
         "a.conf:30: a feature of type array<int> can't have a default");
+  }
+
+  @Test
+  void numbersAreWhatWasWritten() {
+    assertThat(defaultOf("decimal(20,10)", "1234567890.0123456789").getStringValue())
+        .isEqualTo("1234567890.0123456789");
+    assertThat(defaultOf("bigint", "00501")).isEqualTo(Values.ofLong(501));
+    Definitions read =
+        load(
+            change(
+                    "accepted-values { country = [DE, FR] }",
+                    "accepted-values { country = [00501, 1.50, 1e5, true, 0x1] }")
+                .replace(
+                    "path = ${tarn.state}\"/orders\"",
+                    "path = 007, options { v = 1.50, a.b = 00, a.c = x }")
+                .replace(
+                    "features = [spending.orders, spending.amount]",
+                    "features = [{ feature = spending.country, transform = [{ fill = 00000 }, { one-hot { values = [00501, 1.10] } }] }]"));
+    assertThat(((Check.AcceptedValues) read.view("spending").checks().get(2)).values())
+        .containsExactly("00501", "1.50", "1e5", "true", "0x1");
+    Source source = read.sources().iterator().next();
+    assertThat(source.location()).isEqualTo("007");
+    assertThat(source.options()).isEqualTo(java.util.Map.of("v", "1.50", "a.b", "00", "a.c", "x"));
+    List<Transform> steps = read.service("fraud").transforms().get(0).getStepsList();
+    assertThat(steps.get(0).getFill().getText()).isEqualTo("00000");
+    assertThat(steps.get(1).getOneHot().getValuesList()).containsExactly("00501", "1.10");
+  }
+
+  @Test
+  void anAcceptedNumberThatTheFeatureCannotHaveIsRefused() {
+    assertRefused(
+        change("{ country = [DE, FR] }", "{ orders = [1, 1.5], amount = [x] }"),
+        "a.conf:22: 'amount' has no value x: it is double",
+        "a.conf:22: 'orders' has no value 1.5: it is bigint");
+  }
+
+  @Test
+  void anOptionThatHoconWouldLoseIsRefused() {
+    assertRefused(
+        change(
+            "timestamp = at",
+            "timestamp = at, options { fs.s3a.endpoint = a, fs.s3a.endpoint.region = b }"),
+        "a.conf:6: 'fs.s3a.endpoint' has a value, and so has 'fs.s3a.endpoint.region' (line 6); HOCON keeps only the last of the two, so write one in quotes, below 'sources.orders.options': \"fs.s3a.endpoint\" = …");
+    load(
+        change(
+            "timestamp = at",
+            "timestamp = at, options { \"fs.s3a.endpoint\" = a, fs.s3a.endpoint.region = b }"));
+  }
+
+  @Test
+  void whatNoFileHasIsRefusedInASchema() {
+    assertRefused(
+        change(
+            "format = parquet",
+            "format = parquet, schema = \"a CHAR(2), b ARRAY<VARCHAR(3)>, at TIMESTAMP\""),
+        "a.conf:6: schema: column 'a' is CHAR(2), and files have no texts of a fixed length: write STRING",
+        "a.conf:6: schema: column 'b' is ARRAY<VARCHAR(3)>, and files have no texts of a fixed length: write STRING");
+    assertRefused(
+        change(
+            "format = parquet",
+            "format = csv, schema = \"a INT, A INT, b ARRAY<INT>, at TIMESTAMP\""),
+        "a.conf:6: schema has two columns 'A', which SQL can't tell apart",
+        "a.conf:6: schema: column 'b' is ARRAY<INT>, and a CSV file has none such; read it as STRING, and make it of that in the SQL, e.g. from_json(b, '…')");
   }
 
   @Test
