@@ -136,6 +136,7 @@ public final class Build {
       ViewQuery.check(spark, view, sources.declared(spark, view.sources()), problems);
     }
     problems.throwIfAny();
+    sources.notes().forEach(note -> console.say("%s", note));
     return sources;
   }
 
@@ -184,7 +185,7 @@ public final class Build {
         }
         throw new TarnException(
             "build of %s as of %s failed; what was published stays as it was: %s"
-                .formatted(view.name(), asOf, ReadFailures.reason(view.sources(), e)),
+                .formatted(view.name(), asOf, ReadFailures.reason(e)),
             e);
       }
     }
@@ -206,6 +207,11 @@ public final class Build {
     try {
       SchemaEvolution.follow(iceberg, view, TableLayout.schema(view));
       int schema = iceberg.schema().schemaId();
+      for (String source : sources.notBegun(asOf)) {
+        console.say(
+            "source '%s' has rows, and none of them is from before %s: is its timestamp right?",
+            source, asOf);
+      }
       sources.show(asOf);
       Dataset<Row> rows = ViewQuery.compute(spark, view, asOf);
       Map<String, String> summary = new HashMap<>();

@@ -51,7 +51,7 @@ public final class FitJob {
   }
 
   private static void refuseOfSpine(CommandLine line) {
-    for (String argument : List.of("where", "time", "at", "as")) {
+    for (String argument : List.of("where", "time", "types", "options", "at", "as")) {
       if (line.has(argument) || !line.byView(argument).isEmpty()) {
         throw new UsageException("%s= goes with spine=…: the rows to fit on".formatted(argument));
       }

@@ -82,7 +82,8 @@ final class SourceMoment {
         && !moment.containsPattern(TreePattern.PLAN_EXPRESSION());
   }
 
-  private static boolean isColumn(String timestamp, Dataset<Row> table) {
+  /** Tells whether the moment is a column as it stands. */
+  static boolean isColumn(String timestamp, Dataset<Row> table) {
     return Arrays.asList(table.columns()).contains(timestamp);
   }
 

@@ -5,6 +5,8 @@ import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;
 import dev.tarn.etl.console.Causes;
 import dev.tarn.etl.console.Json;
+import dev.tarn.etl.input.InputFiles;
+import dev.tarn.etl.input.ParquetInput;
 import dev.tarn.etl.lake.Lake;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -25,6 +27,7 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
+import org.apache.spark.sql.connector.catalog.SupportsNamespaces;
 import org.apache.spark.util.SerializableConfiguration;
 
 /**
@@ -62,6 +65,7 @@ public final class Output {
           "out=%s: a training set is a folder of Parquet files, or an Iceberg table"
               .formatted(location));
     }
+    output.requirePlace();
     if (output.exists()) {
       if (!overwrite) {
         throw new UsageException(
@@ -74,6 +78,54 @@ public final class Output {
       }
     }
     return output;
+  }
+
+  /** Refuses a place that nothing can be written to, before hours of work say so. */
+  private void requirePlace() {
+    if (isTable) {
+      requireCatalog();
+      return;
+    }
+    try {
+      Path path = InputFiles.path(location);
+      if (path.toUri().getPath().contains(":")) {
+        throw new UsageException(
+            "out=%s: a folder of Parquet files can't have a ':' in its path".formatted(location));
+      }
+      FileSystem files = fileSystem();
+      Path above = files.makeQualified(path).getParent();
+      while (above != null && !files.exists(above)) {
+        above = above.getParent();
+      }
+      if (above != null && !files.getFileStatus(above).isDirectory()) {
+        throw new UsageException("out=%s: %s is no folder".formatted(location, above));
+      }
+    } catch (IOException | IllegalArgumentException e) {
+      throw new UsageException(
+          "out=%s can't be written: %s".formatted(location, Causes.reason(e)), e);
+    }
+  }
+
+  private void requireCatalog() {
+    String[] names = location.split("\\.", -1);
+    String catalog = "spark.sql.catalog." + names[0];
+    if (spark.conf().getOption(catalog).isEmpty()) {
+      throw new UsageException(
+          "out=%s: there is no catalog '%s' (settings below spark, sql.catalog.…)"
+              .formatted(location, names[0]));
+    }
+    String[] namespace = Arrays.copyOfRange(names, 1, names.length - 1);
+    // A Hadoop catalog makes namespaces as it goes.
+    boolean isHadoop = "hadoop".equalsIgnoreCase(spark.conf().get(catalog + ".type", ""));
+    if (!isHadoop
+        && namespace.length > 0
+        && spark.sessionState().catalogManager().catalog(names[0])
+            instanceof SupportsNamespaces namespaces
+        && !namespaces.namespaceExists(namespace)) {
+      throw new UsageException(
+          "out=%s: catalog '%s' has no namespace '%s': CREATE NAMESPACE makes one"
+              .formatted(location, names[0], String.join(".", namespace)));
+    }
   }
 
   /** Whether a name is that of a table, e.g. {@code lake.sets.fraud}, and not a path. */
@@ -110,7 +162,7 @@ public final class Output {
     try {
       return isTable
           ? spark.catalog().tableExists(location)
-          : fileSystem().exists(new Path(location));
+          : fileSystem().exists(InputFiles.path(location));
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -124,7 +176,7 @@ public final class Output {
                   .filter("key = '%s'".formatted(MANIFEST_PROPERTY))
                   .count()
               > 0
-          : fileSystem().exists(new Path(location, MANIFEST_FILE));
+          : fileSystem().exists(new Path(InputFiles.path(location), MANIFEST_FILE));
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -148,7 +200,7 @@ public final class Output {
 
   private void writeFolder(Dataset<Row> rows, long count, String id, String manifest)
       throws IOException {
-    Path out = new Path(location);
+    Path out = InputFiles.path(location);
     Path staging =
         new Path(
             out.getParent() == null ? new Path(".") : out.getParent(),
@@ -156,7 +208,9 @@ public final class Output {
     FileSystem files = fileSystem();
     try {
       rows.write().parquet(staging.toString());
-      requireAll(spark.read().schema(rows.schema()).parquet(staging.toString()).count(), count);
+      requireAll(
+          ParquetInput.reader(spark).schema(rows.schema()).parquet(staging.toString()).count(),
+          count);
       FileStatus[] written = files.listStatus(staging);
       makeReproducible(written, footer(rows.schema()));
       for (FileStatus file : written) {
@@ -225,6 +279,6 @@ public final class Output {
   }
 
   private FileSystem fileSystem() throws IOException {
-    return new Path(location).getFileSystem(spark.sessionState().newHadoopConf());
+    return InputFiles.path(location).getFileSystem(spark.sessionState().newHadoopConf());
   }
 }

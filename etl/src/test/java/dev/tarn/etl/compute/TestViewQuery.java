@@ -296,8 +296,8 @@ class TestViewQuery {
   @Test
   void aSourceThatIsNotThereIsRefusedWhereItIsDefined() {
     assertRefused(
-        "features/users.conf:2: source 'orders' can't be read at /no/such/folder:"
-            + " [PATH_NOT_FOUND] Path does not exist: file:/no/such/folder.",
+        "features/users.conf:2: source 'orders' can't be read at /no/such/folder: there is no such"
+            + " file or folder",
         orders.bench().path("orders").toString(),
         "/no/such/folder");
   }

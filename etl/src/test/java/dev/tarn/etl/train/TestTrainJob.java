@@ -214,7 +214,7 @@ class TestTrainJob {
         .isZero();
     assertThat(bench.spark().table(out).collectAsList().toString())
         .isEqualTo(
-            "[[1,2026-01-04T23:59:59Z,2.0,c,null,null], [1,2026-01-05T00:00:00Z,1.5,a,b,10,a]]");
+            "[[1,2026-01-04T23:59:59Z,2,c,null,null], [1,2026-01-05T00:00:00Z,1.50,a,b,10,a]]");
     assertThat(
             bench.run(
                 "train",
