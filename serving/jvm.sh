@@ -42,7 +42,7 @@ class_archive_options() {
 #   $1 the java command
 #   $2 the server's jar
 #   $3 a folder that keeps archives of loaded classes
-#   $4 the user's own options: a collector among them takes the place of ours
+#   $4 the user's own options: a collector or a heap among them takes the place of ours
 serving_jvm_options() {
   local java=$1 jar=$2 archives=$3 own=$4 version major
   version=$(java_version "$java")
@@ -57,6 +57,10 @@ serving_jvm_options() {
     else
       echo -XX:+UseG1GC
     fi
+  fi
+  if ! [[ $own =~ -Xmx|-XX:MaxHeapSize|-XX:MaxRAMPercentage ]]; then
+    # The other half is for what is no heap: answers on their way, the network, classes, threads.
+    echo -XX:MaxRAMPercentage=50
   fi
   if [ "$major" -ge 24 ]; then
     # Netty and protobuf need this; without it each start warns on the terminal.

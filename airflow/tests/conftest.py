@@ -93,6 +93,23 @@ older-than = "0s"
 """
 
 
+# A log in JSON on the console, as Spark 4 has it: no line of it may be taken for a job's summary.
+# These loggers say something after it.
+LOG_LAYOUT = """\
+appender.console.type = Console
+appender.console.name = console
+appender.console.target = SYSTEM_ERR
+appender.console.layout.type = PatternLayout
+appender.console.layout.pattern = {"level":"%p","as_ofs":[],"msg":"%enc{%m}{JSON}"}%n
+rootLogger.level = warn
+rootLogger.appenderRef.console.ref = console
+logger.context.name = org.apache.spark.SparkContext
+logger.context.level = info
+logger.shutdown.name = org.apache.spark.util.ShutdownHookManager
+logger.shutdown.level = info
+"""
+
+
 @pytest.fixture(scope="session")
 def tarn() -> Iterator[LocalTarn]:
     """A Tarn with orders and definitions, and a Redis; nothing is built."""
@@ -103,7 +120,10 @@ def tarn() -> Iterator[LocalTarn]:
     local.state.mkdir()
     (local.state / "orders.csv").write_text(ORDERS)
     (local.state / "labels.csv").write_text(LABELS)
+    layout = WORK / "log4j2.properties"
+    layout.write_text(LOG_LAYOUT)
     java_options = validate(local, WORK / "definitions.json")
+    java_options += f" -Dlog4j2.configurationFile={layout}"
     (WORK / "tarn.toml").write_text(
         SETTINGS.format(
             jar=JAR,

@@ -1,4 +1,6 @@
-from tarn_airflow.output import JobOutput
+from pathlib import Path
+
+from tarn_airflow.output import JobOutput, result
 
 FAILED = """\
 26/11/21 21:20:42 WARN NativeCodeLoader: Unable to load native-hadoop library
@@ -32,7 +34,15 @@ def test_of_a_job_that_was_killed_there_is_no_message() -> None:
     assert heard("spending as of 2026-01-02: 3 rows\nKilled\n").message() is None
 
 
-def test_the_summary_is_the_last_object_whatever_stands_around_it() -> None:
-    output = heard('{"of": "a log"}\nsaid\n{"rows": 3, "of": {"a": 1}}26/11/21 INFO stopped\n{no\n')
-    assert output.summary() == {"rows": 3, "of": {"a": 1}}
-    assert heard("nothing\n").summary() is None
+def test_the_message_is_found_however_much_is_logged_after_it() -> None:
+    log = '{"level":"INFO","message":"tarn: no"}\n' * 20_000
+    assert heard(log + FAILED + log).message() == heard(FAILED).message()
+
+
+def test_the_result_is_what_stands_in_its_file(tmp_path: Path) -> None:
+    file = tmp_path / "result.json"
+    assert result(file) is None
+    file.write_text('{"rows": 3, "city": "Tromsø"}\n', encoding="utf-8")
+    assert result(file) == {"rows": 3, "city": "Tromsø"}
+    file.write_text("")
+    assert result(file) is None

@@ -70,6 +70,15 @@ def test_each_logical_date_is_an_as_of_of_what_came_before_it(
     assert rows == {JAN_3: 2, JAN_4: 3}
 
 
+def test_a_log_in_json_is_not_taken_for_the_summary(
+    airflow: AirflowServer, scheduled: dict[str, str]
+) -> None:
+    log = airflow.log(SHOP, scheduled[JAN_3], "build_spending", 1)
+    last = log.rindex('{"level":"INFO","as_ofs":[]')
+    assert last > log.index('"feature_view":"spending"'), "it comes after the summary"
+    assert airflow.result(SHOP, scheduled[JAN_3], "build_spending")["feature_view"] == "spending"
+
+
 def test_a_task_whose_job_is_killed_is_tried_again(
     airflow: AirflowServer, scheduled: dict[str, str]
 ) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 from tarn_airflow import assets
-from tarn_airflow.output import JobOutput
+from tarn_airflow.output import JobOutput, result
 
 if TYPE_CHECKING:
     from airflow.providers.apache.spark.hooks.spark_submit import SparkSubmitHook
@@ -37,9 +39,10 @@ def as_of(dag_run: Any) -> str:
 class TarnOperator(SparkSubmitOperator):
     """Runs a command of Tarn by spark-submit.
 
-    The JSON summary that the job prints is what the task returns. When the job fails, the task
-    fails with the job's own message; it is not tried again if the job calls it bad use, or if it
-    has done its work and that is what it found, as a verification does.
+    The JSON summary that the job writes is what the task returns. It comes by a file, for any line
+    of the output may be one of a log. When the job fails, the task fails with the job's own
+    message; it is not tried again if the job calls it bad use, or if it has done its work and that
+    is what it found, as a verification does.
     """
 
     ui_color = "#d8ecf3"
@@ -54,7 +57,30 @@ class TarnOperator(SparkSubmitOperator):
         self._output = JobOutput()
 
     def execute(self, context: Context) -> dict[str, Any] | None:  # type: ignore[override]
-        """Run the job and return its summary; None where the driver's output is not seen."""
+        """Run the job and return its summary; None where the driver runs on another machine."""
+        if self._is_driver_elsewhere():
+            self.log.info("The driver runs in the cluster, so there is no summary to return")
+            self._run_job(context, None)
+            return None
+        with TemporaryDirectory(prefix="tarn-") as folder:
+            file = Path(folder) / "result.json"
+            words = self.application_args or []
+            self.application_args = [*words, f"result-file={file}"]
+            try:
+                summary = self._run_job(context, file)
+            finally:
+                self.application_args = words
+        if summary is None:
+            raise AirflowException(
+                "the job ended well, but wrote no summary: what it did is not known here. Tarn's"
+                " jobs can be run again. If it happens again, the jar may be of another version"
+                " than these DAGs"
+            )
+        self.done(summary, context)
+        return summary
+
+    def _run_job(self, context: Context, file: Path | None) -> dict[str, Any] | None:
+        """Run the job; return the summary that it has written to the file, if it has."""
         self._hook = self._get_hook()
         try:
             super().execute(context)
@@ -65,19 +91,21 @@ class TarnOperator(SparkSubmitOperator):
                 raise
             process = self._hook._submit_sp
             is_bad_use = process is not None and process.returncode == _BAD_USE
-            summary = self._output.summary()
+            summary = None if file is None else result(file)
             if summary is not None:
                 context["ti"].xcom_push("return_value", summary)
             is_final = is_bad_use or summary is not None
             # The job's words only: command and output stand above them in the log.
             raise (AirflowFailException if is_final else AirflowException)(message) from None
-        summary = self._output.summary()
-        if summary is not None:
-            self.done(summary, context)
-        return summary
+        return None if file is None else result(file)
 
     def done(self, summary: dict[str, Any], context: Context) -> None:
         """Make of the summary what else there is to make of it."""
+
+    def _is_driver_elsewhere(self) -> bool:
+        """Return whether the driver runs in the cluster, where no file of this machine is."""
+        by_conf = (self.conf or {}).get("spark.submit.deployMode")
+        return "cluster" in (self._get_hook()._connection["deploy_mode"], by_conf)
 
     def _get_hook(self) -> SparkSubmitHook:
         hook = super()._get_hook()

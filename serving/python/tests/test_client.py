@@ -1,6 +1,10 @@
 """The client against a real server, over real data."""
 
+from typing import Any
+
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pytest
 from pyiceberg.catalog import load_catalog
 
@@ -12,6 +16,7 @@ from tarn import (
     Status,
     aio,
 )
+from tarn._requests import EntityIds
 from tarn.testing import LocalTarn, Server
 
 
@@ -158,3 +163,102 @@ async def test_asyncio_answers_the_same(server: Server, client: FeatureClient) -
     assert answer.statuses == expected.statuses
     assert answer.versions == expected.versions
     assert vectors.values.tobytes() == client.vectors("numbers", ids).values.tobytes()
+
+
+def _several() -> dict[str, Any]:
+    return {
+        "tuple": ("4", "7"),
+        "generator": (str(i) for i in (4, 7)),
+        "map": map(str, [4, 7]),
+        "range": range(4, 8, 3),
+        "dict keys": {"4": 0, "7": 0}.keys(),
+        "ints": [4, 7],
+        "NumPy ints": np.array([4, 7], dtype=np.int32),
+        "NumPy unsigned": [np.uint8(4), np.int64(7)],
+        "NumPy texts": np.array(["4", "7"]),
+        "NumPy objects": np.array(["4", 7], dtype=object),
+        "Series": pd.Series(["4", "7"], index=[9, 8]),
+        "Series of ints": pd.Series([4, 7], dtype="int32"),
+        "nullable Series": pd.Series([4, 7], dtype="Int64"),
+        "categories": pd.Series(["4", "7"], dtype="category"),
+        "Arrow-backed Series": pd.Series([4, 7], dtype="int64[pyarrow]"),
+        "Index": pd.Index(["4", "7"]),
+        "Arrow array": pa.array([4, 7]),
+        "Arrow column": pa.table({"id": ["4", "7"]})["id"],
+    }
+
+
+@pytest.mark.parametrize("kind", _several())
+def test_ids_come_in_anything_that_can_be_gone_through(client: FeatureClient, kind: str) -> None:
+    assert client.get(_several()[kind], ["visits"]) == {"4": {"visits": 4.0}, "7": {"visits": 7.0}}
+    vectors = client.vectors("numbers", _several()[kind])
+    assert vectors.entity_ids == ("4", "7")
+    assert vectors.values[:, 0].tolist() == [4.0, 7.0]
+
+
+async def test_asyncio_takes_the_same_ids(server: Server) -> None:
+    async with aio.FeatureClient(server.target, deadline=10) as client:
+        answer = await client.get(map(int, ["4"]), (name for name in ["visits"]))
+        assert answer == {"4": {"visits": 4.0}}
+        assert (await client.vectors("numbers", np.array([4]))).entity_ids == ("4",)
+        with pytest.raises(TypeError, match=r"^entity_ids\[0\] is 4.0 \(float\)"):
+            await client.get([4.0])  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize(
+    ("ids", "message"),
+    [
+        ([4.0], "entity_ids[0] is 4.0 (float), but an id is a str or an int: write 4"),
+        (["4", 0.5], "entity_ids[1] is 0.5 (float), but an id is a str or an int"),
+        (pd.Series([4, None]), "entity_ids[0] is 4.0 (float), but an id is a str or an int: write"),
+        (["4", float("nan")], "entity_ids[1] is nan (float), but an id is a str or an int: leave"),
+        ([np.float32(4)], "entity_ids[0] is np.float32(4.0) (float32), but an id is a str or an"),
+        (pd.Series([4, None], dtype="Int64"), "entity_ids[1] is <NA> (NAType), but an id is a"),
+        ([None], "entity_ids[0] is None (NoneType), but an id is a str or an int"),
+        ([True], "entity_ids[0] is True (bool), but an id is a str or an int"),
+        ([b"4"], "entity_ids[0] is b'4' (bytes), but an id is a str or an int"),
+        ([["4"]], "entity_ids[0] is ['4'] (list), but an id is a str or an int"),
+        (np.array([[4]]), "entity_ids[0] is array([4]) (ndarray), but an id is a str or an int"),
+        (
+            [np.datetime64("2026-01-01")],
+            "entity_ids[0] is np.datetime64('2026-01-01') (datetime64)",
+        ),
+        (
+            pd.DataFrame({"id": ["4"]}),
+            "entity_ids is a DataFrame, but takes one column of it: write",
+        ),
+        (pa.table({"id": ["4"]}), "entity_ids is a Table, but takes one column of it: write"),
+        ({"4": 1}, "entity_ids is a dict, but takes a list of texts"),
+        (b"42", "entity_ids is a bytes, but takes a list of texts"),
+        (42, "entity_ids is 42 (int), but takes several: write [42]"),
+        (None, "entity_ids is None (NoneType), but takes several: write [None]"),
+    ],
+)
+def test_what_is_no_id_is_named(client: FeatureClient, ids: EntityIds, message: str) -> None:
+    for call in (lambda: client.get(ids), lambda: client.vectors("numbers", ids)):
+        with pytest.raises(TypeError) as refused:
+            call()
+        assert str(refused.value).startswith(message)
+
+
+def test_each_other_argument_is_named_too(client: FeatureClient) -> None:
+    wrong: Any
+    for wrong, message in [
+        ({"features": [1]}, "features[0] is 1 (int), but has to be a str"),
+        ({"features": None}, "features is None (NoneType), but takes several"),
+        ({"entity": 1}, "entity is 1 (int), but has to be a str"),
+        ({"service": None}, "service is None (NoneType), but has to be a str"),
+        ({"deadline": "1"}, "deadline is '1' (str), but has to be a number of seconds"),
+    ]:
+        with pytest.raises(TypeError) as refused:
+            client.get(["4"], **wrong)
+        assert str(refused.value).startswith(message)
+    with pytest.raises(TypeError, match=r"^service is 1 \(int\)"):
+        client.vectors(1, ["4"])  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"^target is 50051 \(int\)"):
+        FeatureClient(50051)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"^token is b'x' \(bytes\)"):
+        FeatureClient("x", token=b"x")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"^entity_ids\[1\] is '\\ud800', which UTF-8 can't have"):
+        client.get(["4", "\ud800"])
+    assert client.get(["4"], np.array(["visits"]), deadline=np.float64(9)) == {"4": {"visits": 4.0}}

@@ -1,13 +1,16 @@
 """What a caller meets when the server, its Redis or its own rights are not there."""
 
+import asyncio
 import hashlib
 import os
 import re
 import signal
+import socket
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -37,6 +40,56 @@ def test_a_client_finds_a_server_again_that_was_away(tarn: LocalTarn) -> None:
         assert away.value.is_transient
         with tarn.serve(port):
             assert _when_back(client) == before
+
+
+class Firewall:
+    """Passes connections on, until it forgets those that there are, without a word to anybody."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._sockets = [self._listening]
+        self._forgotten: set[socket.socket] = set()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def target(self) -> str:
+        return f"127.0.0.1:{self._listening.getsockname()[1]}"
+
+    def forget(self) -> None:
+        self._forgotten.update(self._sockets)
+
+    def close(self) -> None:
+        for each in self._sockets:
+            each.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listening.accept()
+                server = socket.create_connection(("127.0.0.1", self._port))
+                self._sockets += [client, server]
+                for ends in ((client, server), (server, client)):
+                    threading.Thread(target=self._pass_on, args=ends, daemon=True).start()
+
+    def _pass_on(self, source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                if source not in self._forgotten:
+                    target.sendall(data)
+
+
+async def test_a_connection_that_dies_without_a_word_is_replaced(server: Server) -> None:
+    with closing(Firewall(server.port)) as firewall, FeatureClient(firewall.target) as client:
+        async with aio.FeatureClient(firewall.target) as asyncio_client:
+            expected = await asyncio_client.get(["4"], ["visits"])
+            assert client.get(["4"], ["visits"]) == expected
+            firewall.forget()
+            with pytest.raises(DeadlineExceededError):
+                client.get(["4"], ["visits"])
+            back = asyncio.to_thread(_when_back, client)
+            assert await _when_back_asyncio(asyncio_client) == expected
+            assert await back == expected
 
 
 def test_nobody_at_the_target_is_unavailable() -> None:
@@ -128,10 +181,20 @@ def test_a_certificate_without_its_key_is_refused() -> None:
 
 
 def _when_back(client: FeatureClient) -> object:
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while True:
         try:
             return client.get(["4"], ["visits"])
+        except TarnError as e:
+            if not e.is_transient or time.monotonic() > until:
+                raise
+
+
+async def _when_back_asyncio(client: aio.FeatureClient) -> object:
+    until = time.monotonic() + 60
+    while True:
+        try:
+            return await client.get(["4"], ["visits"])
         except TarnError as e:
             if not e.is_transient or time.monotonic() > until:
                 raise

@@ -1,16 +1,24 @@
 """The feature tables without Spark: what docs/pyiceberg.md says."""
 
-from datetime import UTC, datetime, timedelta
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 from pyiceberg.catalog import Catalog, load_catalog
 from pyiceberg.table import Table
 
 import accounts
+from conftest import HOME
 from tarn import FeatureClient, ViewVersion
 from tarn.testing import LocalTarn
 
@@ -87,20 +95,77 @@ def test_one_as_of_is_read_without_the_others(table: Table) -> None:
     assert set(rows["days"].to_pylist()) == {3}
 
 
-def test_pandas_joins_a_spine_in_time(table: Table) -> None:
-    moments = [
-        accounts.FIRST - timedelta(microseconds=1),
-        accounts.FIRST,
-        accounts.SECOND - timedelta(microseconds=1),
-        accounts.SECOND,
-    ]
-    spine = pd.DataFrame({"account_id": 7, "at": pd.to_datetime(moments).as_unit("us")})
-    features = table.scan().to_pandas().sort_values("event_timestamp")
-    joined = pd.merge_asof(
-        spine, features, left_on="at", right_on="event_timestamp", by="account_id"
+def test_pandas_joins_a_spine_in_time(table: Table, tmp_path: Path) -> None:
+    """The recipe of the page, as it is printed there, with each type that a spine may have."""
+    page = (HOME / "docs" / "pyiceberg.md").read_text()
+    (recipe,) = [code for code in page.split("```") if "merge_asof" in code]
+    rows = tmp_path / "rows.parquet"
+    pq.write_table(table.scan().to_arrow(), rows)
+    script = tmp_path / "join.py"
+    script.write_text(
+        JOIN.format(
+            rows=str(rows),
+            indented=textwrap.indent(
+                recipe.removeprefix("python").replace("user_id", "account_id"), " " * 8
+            ),
+            first=accounts.FIRST,
+            second=accounts.SECOND,
+        )
     )
-    assert joined["days"].isna().to_list() == [True, False, False, False]
-    assert joined["days"].to_list()[1:] == [3, 3, 4]
+    for folder, version in (("", pd.__version__), (str(_pandas_2()), "2.")):
+        done = subprocess.run(
+            [sys.executable, script],
+            env={**os.environ, "PYTHONPATH": folder},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.stderr == ""
+        assert done.stdout.startswith(f"{version}")
+        assert done.stdout.endswith(" 30 kinds of spine\n")
+
+
+JOIN = """
+import itertools
+import pandas as pd
+
+rows = pd.read_parquet("{rows}")
+first, second = pd.Timestamp("{first}"), pd.Timestamp("{second}")
+micro = pd.Timedelta(microseconds=1)
+moments = [second, first - micro, second - micro, first]
+kinds = itertools.product(
+    ["int64", "int32", "Int64", "Int16", "float64"], ["us", "ns"], ["UTC", "Asia/Tokyo", "+02:00"]
+)
+count = 0
+for key, unit, zone in kinds:
+    at = pd.Series(pd.to_datetime(moments).tz_convert(zone)).dt.as_unit(unit)
+    spine = pd.DataFrame({{"account_id": pd.Series([7] * 4, dtype=key), "at": at}})
+    for of_rows in ["int64", "int32"]:
+        rows = rows.astype({{"account_id": of_rows}})
+{indented}
+        assert joined["days"].astype(object).where(joined["days"].notna(), None).to_list() == [
+            None, 3, 3, 4
+        ], (key, unit, zone, of_rows, joined)
+    count += 1
+print(pd.__version__, count, "kinds of spine")
+"""
+
+
+def _pandas_2() -> Path:
+    """Return a folder with pandas 2, which many have still; the tests run on pandas 3."""
+    folder = HOME / "serving" / "python" / "target" / "pandas-2.3.3"
+    if not folder.exists():
+        half = folder.with_suffix(".half")
+        shutil.rmtree(half, ignore_errors=True)
+        subprocess.run(
+            [
+                *(sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"),
+                *("--disable-pip-version-check", "--target", half, "pandas==2.3.3", "pytz==2025.2"),
+            ],
+            check=True,
+        )
+        half.rename(folder)
+    return folder
 
 
 def test_the_release_history_is_a_table_like_the_others(

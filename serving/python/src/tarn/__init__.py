@@ -13,6 +13,7 @@ from tarn._channel import Tls
 from tarn._client import FeatureClient
 from tarn._errors import (
     DeadlineExceededError,
+    ForkedError,
     InvalidRequestError,
     NotAllowedError,
     NotReadyError,
@@ -25,6 +26,7 @@ __all__ = [
     "DeadlineExceededError",
     "FeatureClient",
     "Features",
+    "ForkedError",
     "InvalidRequestError",
     "NotAllowedError",
     "NotReadyError",

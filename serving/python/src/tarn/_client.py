@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Self, cast
 
@@ -9,14 +9,28 @@ from feature_store.v1 import feature_store_pb2_grpc as rpc
 
 from tarn import _answers, _channel, _errors, _requests
 from tarn._answers import Features, Vectors
-from tarn._channel import Tls
+from tarn._channel import Tls, TlsFiles
+from tarn._requests import EntityIds
+
+
+class _Connection:
+    """The channel with its stub."""
+
+    def __init__(self, target: str, files: TlsFiles | None) -> None:
+        self.channel = (
+            grpc.insecure_channel(target, _channel.OPTIONS)
+            if files is None
+            else grpc.secure_channel(target, files.credentials(), _channel.OPTIONS)
+        )
+        self.stub = rpc.FeatureStoreServiceStub(self.channel)
 
 
 class FeatureClient:
     """Looks up features on one server.
 
     It has one channel that connects when it is first needed, finds the server again when it was
-    away, and may be used by many threads at once: make one client and keep it.
+    away, and may be used by many threads at once: make one client a process and keep it. In a
+    process that is forked later it connects anew, or raises :class:`ForkedError`.
     """
 
     def __init__(
@@ -34,20 +48,17 @@ class FeatureClient:
         :param token: of the caller, for a server with callers
         :param deadline: seconds that a call may take with all its retries
         """
-        self._target = target
-        self._deadline = deadline
+        self._target = _requests.text("target", target)
+        self._deadline = _requests.seconds("deadline", deadline)
         self._metadata = _channel.metadata(token)
-        self._channel = (
-            grpc.insecure_channel(target, _channel.OPTIONS)
-            if tls is None
-            else grpc.secure_channel(target, tls.credentials(), _channel.OPTIONS)
-        )
-        self._stub = rpc.FeatureStoreServiceStub(self._channel)
+        # Files are read now, so that what is wrong with them is said where the client is made.
+        files = None if tls is None else tls.read()
+        self._connection = _channel.Lazy(lambda: _Connection(target, files), is_asyncio=False)
 
     def get(
         self,
-        entity_ids: Sequence[str],
-        features: Sequence[str] = (),
+        entity_ids: EntityIds,
+        features: Iterable[str] = (),
         *,
         entity: str = "",
         service: str = "",
@@ -61,39 +72,47 @@ class FeatureClient:
         :param service: a feature service, in place of ``features``
         :param with_event_timestamps: whether to fill ``event_timestamps`` of the answer
         :param deadline: seconds, in place of the client's
+        :param entity_ids: texts or whole numbers: a list, a generator, an array, a Series…
         :raises TarnError: one of its subclasses says what to do
+        :raises TypeError: if an argument is of another type, by name
         """
-        request = _requests.features(entity_ids, features, entity, service, with_event_timestamps)
+        ids, names = _requests.entity_ids(entity_ids), _requests.names(features)
+        request = _requests.features(ids, names, entity, service, with_event_timestamps)
+        seconds = self._seconds(deadline)
         try:
-            answer = self._stub.GetOnlineFeatures(
-                request, timeout=self._seconds(deadline), metadata=self._metadata
-            )
+            with self._connection as connection:
+                answer = connection.stub.GetOnlineFeatures(
+                    request, timeout=seconds, metadata=self._metadata
+                )
         except grpc.RpcError as e:
             raise self._error(e) from e
-        return Features(answer, entity_ids, features)
+        return Features(answer, ids, names)
 
     def vectors(
-        self, service: str, entity_ids: Sequence[str], *, deadline: float | None = None
+        self, service: str, entity_ids: EntityIds, *, deadline: float | None = None
     ) -> Vectors:
         """Return the features of a service as its model takes them, a row for each id.
 
         :param deadline: seconds, in place of the client's
         :raises TarnError: one of its subclasses says what to do
         """
-        request = _requests.vectors(service, entity_ids)
+        ids = _requests.entity_ids(entity_ids)
+        request = _requests.vectors(service, ids)
+        seconds = self._seconds(deadline)
         try:
-            return _answers.vectors(
-                entity_ids,
-                self._stub.GetFeatureVectors(
-                    request, timeout=self._seconds(deadline), metadata=self._metadata
-                ),
-            )
+            with self._connection as connection:
+                answer = connection.stub.GetFeatureVectors(
+                    request, timeout=seconds, metadata=self._metadata
+                )
         except grpc.RpcError as e:
             raise self._error(e) from e
+        return _answers.vectors(ids, answer)
 
     def close(self) -> None:
         """Close the channel; calls that are under way are cancelled."""
-        self._channel.close()
+        connection = self._connection.close()
+        if connection is not None:
+            connection.channel.close()
 
     def __enter__(self) -> Self:
         return self
@@ -107,7 +126,7 @@ class FeatureClient:
         self.close()
 
     def _seconds(self, deadline: float | None) -> float:
-        return self._deadline if deadline is None else deadline
+        return self._deadline if deadline is None else _requests.seconds("deadline", deadline)
 
     def _error(self, failure: grpc.RpcError) -> Exception:
         # What a call raises is both, which grpc's types can't say.

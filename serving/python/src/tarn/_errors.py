@@ -19,6 +19,21 @@ class TarnError(Exception):
         self.details = details
 
 
+class ForkedError(RuntimeError):
+    """The process was forked in a moment that leaves gRPC unusable in it, for all clients.
+
+    gRPC's threads stay behind in the process that made them. Here a call would wait for them,
+    beyond its deadline, or end the process.
+    """
+
+    def __init__(self, pid: int, reason: str) -> None:
+        super().__init__(
+            f"this process ({pid}) was forked while {reason}, and gRPC does not work in it: use"
+            ' clients only after the fork, or start processes by multiprocessing\'s "spawn" or'
+            ' "forkserver"'
+        )
+
+
 class InvalidRequestError(TarnError):
     """The request is wrong, and the message names its field. Trying again won't help."""
 

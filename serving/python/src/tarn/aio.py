@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
 
@@ -12,15 +12,28 @@ from feature_store.v1 import feature_store_pb2_grpc as rpc
 
 from tarn import _answers, _channel, _errors, _requests
 from tarn._answers import Features, Vectors
-from tarn._channel import Tls
+from tarn._channel import Tls, TlsFiles
+from tarn._requests import EntityIds
 
 __all__ = ["FeatureClient"]
+
+
+class _Connection:
+    """The channel with its stub."""
+
+    def __init__(self, target: str, files: TlsFiles | None) -> None:
+        self.channel = (
+            grpc.aio.insecure_channel(target, _channel.OPTIONS)
+            if files is None
+            else grpc.aio.secure_channel(target, files.credentials(), _channel.OPTIONS)
+        )
+        self.stub = rpc.FeatureStoreServiceStub(self.channel)
 
 
 class FeatureClient:
     """Looks up features on one server; as :class:`tarn.FeatureClient`, within one event loop.
 
-    Make it where the loop runs, and keep it: it has one channel for all calls.
+    Use it in one loop, and keep it: it has one channel for all calls.
     """
 
     def __init__(
@@ -32,20 +45,17 @@ class FeatureClient:
         deadline: float = _requests.DEADLINE,
     ) -> None:
         """As :class:`tarn.FeatureClient`."""
-        self._target = target
-        self._deadline = deadline
+        self._target = _requests.text("target", target)
+        self._deadline = _requests.seconds("deadline", deadline)
         self._metadata = _channel.metadata(token)
-        self._channel = (
-            grpc.aio.insecure_channel(target, _channel.OPTIONS)
-            if tls is None
-            else grpc.aio.secure_channel(target, tls.credentials(), _channel.OPTIONS)
-        )
-        self._stub = rpc.FeatureStoreServiceStub(self._channel)
+        # Files are read now, so that what is wrong with them is said where the client is made.
+        files = None if tls is None else tls.read()
+        self._connection = _channel.Lazy(lambda: _Connection(target, files), is_asyncio=True)
 
     async def get(
         self,
-        entity_ids: Sequence[str],
-        features: Sequence[str] = (),
+        entity_ids: EntityIds,
+        features: Iterable[str] = (),
         *,
         entity: str = "",
         service: str = "",
@@ -53,33 +63,39 @@ class FeatureClient:
         deadline: float | None = None,
     ) -> Features:
         """As :meth:`tarn.FeatureClient.get`."""
-        request = _requests.features(entity_ids, features, entity, service, with_event_timestamps)
+        ids, names = _requests.entity_ids(entity_ids), _requests.names(features)
+        request = _requests.features(ids, names, entity, service, with_event_timestamps)
+        seconds = self._seconds(deadline)
         try:
-            answer = await self._stub.GetOnlineFeatures(
-                request, timeout=self._seconds(deadline), metadata=self._metadata
-            )
+            with self._connection as connection:
+                answer = await connection.stub.GetOnlineFeatures(
+                    request, timeout=seconds, metadata=self._metadata
+                )
         except grpc.aio.AioRpcError as e:
             raise self._error(e) from e
-        return Features(answer, entity_ids, features)
+        return Features(answer, ids, names)
 
     async def vectors(
-        self, service: str, entity_ids: Sequence[str], *, deadline: float | None = None
+        self, service: str, entity_ids: EntityIds, *, deadline: float | None = None
     ) -> Vectors:
         """As :meth:`tarn.FeatureClient.vectors`."""
-        request = _requests.vectors(service, entity_ids)
+        ids = _requests.entity_ids(entity_ids)
+        request = _requests.vectors(service, ids)
+        seconds = self._seconds(deadline)
         try:
-            return _answers.vectors(
-                entity_ids,
-                await self._stub.GetFeatureVectors(
-                    request, timeout=self._seconds(deadline), metadata=self._metadata
-                ),
-            )
+            with self._connection as connection:
+                answer = await connection.stub.GetFeatureVectors(
+                    request, timeout=seconds, metadata=self._metadata
+                )
         except grpc.aio.AioRpcError as e:
             raise self._error(e) from e
+        return _answers.vectors(ids, answer)
 
     async def close(self) -> None:
         """Close the channel; calls that are under way are cancelled."""
-        await self._channel.close()
+        connection = self._connection.close()
+        if connection is not None:
+            await connection.channel.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -93,7 +109,7 @@ class FeatureClient:
         await self.close()
 
     def _seconds(self, deadline: float | None) -> float:
-        return self._deadline if deadline is None else deadline
+        return self._deadline if deadline is None else _requests.seconds("deadline", deadline)
 
     def _error(self, failure: grpc.aio.AioRpcError) -> Exception:
         return _errors.of(self._target, failure.code(), failure.details())

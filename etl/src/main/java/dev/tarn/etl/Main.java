@@ -2,7 +2,9 @@ package dev.tarn.etl;
 
 import dev.tarn.cli.CommandLine;
 import dev.tarn.cli.Settings;
+import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;
+import dev.tarn.etl.catalog.JdbcTrouble;
 import dev.tarn.etl.console.CommandRun;
 import dev.tarn.etl.console.Console;
 import dev.tarn.etl.job.BuildJob;
@@ -19,6 +21,9 @@ import dev.tarn.etl.job.ValidateJob;
 import dev.tarn.etl.job.VerifyJob;
 import dev.tarn.etl.job.VersionsJob;
 import dev.tarn.etl.local.LocalRedis;
+import dev.tarn.etl.redis.Refusals;
+import dev.tarn.redis.RedisSettings;
+import java.util.Optional;
 import java.util.function.Function;
 
 /** Every job of Tarn: {@code tarn-etl.jar <command> [name=value ...]}. */
@@ -43,6 +48,22 @@ public final class Main {
   }
 
   private static void dispatch(CommandLine line, Settings settings, Console console) {
+    try {
+      job(line, settings, console);
+    } catch (Exception e) { // Scala does not declare what it throws
+      Optional<TarnException> known =
+          e instanceof TarnException
+              ? JdbcTrouble.explain(settings, e)
+              : Refusals.explain(settings.read(RedisSettings::of), e)
+                  .or(() -> JdbcTrouble.explain(settings, e));
+      if (known.isPresent()) {
+        throw known.get();
+      }
+      throw e;
+    }
+  }
+
+  private static void job(CommandLine line, Settings settings, Console console) {
     switch (line.command()) {
       case VALIDATE -> ValidateJob.run(line, settings, console);
       case BUILD -> BuildJob.run(line, settings, console);

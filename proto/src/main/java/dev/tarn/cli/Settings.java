@@ -83,6 +83,13 @@ public final class Settings {
     return Path.of(tarn.getString("state")).toAbsolutePath().normalize();
   }
 
+  /** A file for the result of a job; empty if the standard output is enough. */
+  public Optional<Path> resultFile() {
+    return Optional.of(tarn.getString("result-file"))
+        .filter(file -> !file.isEmpty())
+        .map(file -> Path.of(file).toAbsolutePath());
+  }
+
   /**
    * Reads one section into a record, so that nothing behind it sees {@code Config}.
    *

@@ -7,6 +7,7 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
 import java.util.Arrays;
+import java.util.function.IntBinaryOperator;
 
 /**
  * Writes Protobuf's wire format into one array that grows.
@@ -22,6 +23,7 @@ public final class WireBuffer {
 
   private static final int MAX_VARINT = 10;
 
+  private final IntBinaryOperator growth;
   private byte[] buffer;
   private int size;
 
@@ -31,6 +33,18 @@ public final class WireBuffer {
    * @param expected number of bytes that it will probably hold
    */
   public WireBuffer(int expected) {
+    this(expected, (has, needs) -> Math.max(has * 2, needs));
+  }
+
+  /**
+   * An empty buffer that asks before it grows.
+   *
+   * @param expected number of bytes that it will probably hold
+   * @param growth returns the bytes to grow to, of the bytes that it has and the least that it
+   *     needs; it may throw
+   */
+  public WireBuffer(int expected, IntBinaryOperator growth) {
+    this.growth = growth;
     buffer = new byte[Math.max(expected, 16)];
   }
 
@@ -153,7 +167,7 @@ public final class WireBuffer {
 
   private void reserve(int more) {
     if (buffer.length - size < more) {
-      buffer = Arrays.copyOf(buffer, Math.max(buffer.length * 2, Math.addExact(size, more)));
+      buffer = Arrays.copyOf(buffer, growth.applyAsInt(buffer.length, Math.addExact(size, more)));
     }
   }
 }

@@ -34,6 +34,7 @@ class TestSettings {
     expected.put("home", HOME);
     expected.put("state", HOME + "/.tarn");
     expected.put("definitions", HOME + "/conf/features");
+    expected.put("result-file", "");
     expected.put("database", "features");
     expected.put("redis.host", "127.0.0.1");
     expected.put("redis.port", 16379);
@@ -57,11 +58,14 @@ class TestSettings {
     expected.put("serving.default-entity", "");
     expected.put("serving.max-entities", 10000);
     expected.put("serving.max-id-bytes", 1024);
+    expected.put("serving.max-answer-bytes", "64M");
     expected.put("serving.near-cache-bytes", 0);
     expected.put("serving.serve-stale", "0s");
     expected.put("serving.max-message-bytes", 4_194_304);
     expected.put("serving.max-concurrent-calls", 200);
     expected.put("serving.max-in-flight", 1000);
+    expected.put("serving.max-in-flight-bytes", "25%");
+    expected.put("serving.permit-keepalive", "5s");
     expected.put("serving.http-port", 9464);
     expected.put("serving.access-log-sample", 0);
     expected.put("serving.tracing.endpoint", "");

@@ -1,5 +1,6 @@
 package dev.tarn.redis;
 
+import java.io.File;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
@@ -12,6 +13,7 @@ import java.util.stream.IntStream;
 import org.awaitility.Awaitility;
 import org.awaitility.core.ConditionFactory;
 import redis.embedded.RedisServer;
+import redis.embedded.core.RedisServerBuilder;
 
 /**
  * A real Redis Cluster on the loopback interface: masters that share the slots evenly, each with a
@@ -22,6 +24,9 @@ public final class RedisClusterFixture implements AutoCloseable {
 
   public static final int SLOTS = 16_384;
 
+  /** The address that the masters of another program announce. */
+  public static final String ANNOUNCED = "127.0.0.2";
+
   /** Distance from a node's port to the port of its cluster bus, which Redis 6 fixes. */
   private static final int BUS = 10_000;
 
@@ -29,19 +34,35 @@ public final class RedisClusterFixture implements AutoCloseable {
 
   private record Node(RedisServer server, RespClient client, int port, long pid, String id) {}
 
-  private RedisClusterFixture() {}
+  private final File program;
+  private final List<String> settings;
+
+  private RedisClusterFixture(File program, List<String> settings) {
+    this.program = program;
+    this.settings = settings;
+  }
 
   public static RedisClusterFixture ofMasters(int masters) {
-    return start(masters, false);
+    return start(new RedisClusterFixture(RedisExecutable.file(), List.of()), masters, false);
+  }
+
+  /**
+   * Masters of another program, with settings as of redis.conf, that announce another address of
+   * the loopback interface than the one that tests use.
+   */
+  public static RedisClusterFixture ofMasters(int masters, File program, String... settings) {
+    List<String> all = new ArrayList<>(List.of("cluster-announce-ip " + ANNOUNCED));
+    all.addAll(List.of(settings));
+    return start(new RedisClusterFixture(program, all), masters, false);
   }
 
   /** Node {@code masters + i} is the replica of master {@code i}. */
   public static RedisClusterFixture withReplicas(int masters) {
-    return start(masters, true);
+    return start(new RedisClusterFixture(RedisExecutable.file(), List.of()), masters, true);
   }
 
-  private static RedisClusterFixture start(int masters, boolean withReplicas) {
-    RedisClusterFixture cluster = new RedisClusterFixture();
+  private static RedisClusterFixture start(
+      RedisClusterFixture cluster, int masters, boolean withReplicas) {
     try {
       for (int i = 0; i < masters; i++) {
         Node node = cluster.startNode();
@@ -175,11 +196,15 @@ public final class RedisClusterFixture implements AutoCloseable {
   private Node startNode() {
     try {
       int port = freePort();
-      RedisServer server =
-          RedisExecutable.newServer(port)
+      RedisServerBuilder builder =
+          RedisExecutable.newServer(port, program)
               .setting("cluster-enabled yes")
-              .setting("cluster-node-timeout 1000")
-              .build();
+              .setting("cluster-node-timeout 1000");
+      if (!settings.isEmpty()) {
+        builder.bind("127.0.0.1 " + ANNOUNCED);
+      }
+      settings.forEach(builder::setting);
+      RedisServer server = builder.build();
       server.start();
       RespClient client = new RespClient(port);
       String pid = client.ask("INFO", "server").replaceAll("(?s).*process_id:(\\d+).*", "$1");

@@ -3,10 +3,13 @@ package dev.tarn.redis;
 import java.io.File;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.concurrent.locks.LockSupport;
+import java.util.stream.Stream;
 import redis.embedded.RedisServer;
 import redis.embedded.core.ExecutableProvider;
 import redis.embedded.core.RedisServerBuilder;
@@ -25,9 +28,14 @@ public final class RedisExecutable {
 
   /** A server of the loopback interface, which keeps what it must in a folder of its own. */
   public static RedisServerBuilder newServer(int port) {
+    return newServer(port, FILE);
+  }
+
+  /** A server as {@link #newServer(int)}, of another program than the one of the package. */
+  public static RedisServerBuilder newServer(int port, File program) {
     try {
       return RedisServer.newRedisServer()
-          .executableProvider(RedisExecutable::file)
+          .executableProvider(() -> program)
           .bind("127.0.0.1")
           .port(port)
           .setting("save \"\"")
@@ -39,6 +47,27 @@ public final class RedisExecutable {
 
   public static File file() {
     return FILE;
+  }
+
+  /**
+   * The program {@code redis-server} of this machine, if it is of Redis 7 or later. It has what the
+   * one of the package lacks.
+   */
+  public static Optional<File> ofMachine() {
+    return Stream.of(System.getenv("PATH").split(File.pathSeparator, -1))
+        .map(folder -> new File(folder, "redis-server"))
+        .filter(File::canExecute)
+        .filter(program -> version(program).matches("(?s).*v=([7-9]|\\d\\d)\\..*"))
+        .findFirst();
+  }
+
+  private static String version(File program) {
+    try {
+      Process process = new ProcessBuilder(program.getPath(), "--version").start();
+      return new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   private static File unpack() {

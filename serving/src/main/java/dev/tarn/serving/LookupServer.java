@@ -11,6 +11,7 @@ import dev.tarn.serving.ops.AccessLog;
 import dev.tarn.serving.ops.CallRecords;
 import dev.tarn.serving.ops.HttpEndpoints;
 import dev.tarn.serving.ops.InFlight;
+import dev.tarn.serving.ops.InFlightBytes;
 import dev.tarn.serving.ops.Metrics;
 import dev.tarn.serving.ops.Tracing;
 import dev.tarn.serving.redis.NetworkThreads;
@@ -20,6 +21,7 @@ import dev.tarn.serving.rpc.RpcServer;
 import dev.tarn.serving.world.ReleaseMetrics;
 import dev.tarn.serving.world.Releases;
 import java.time.InstantSource;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -59,13 +61,15 @@ public final class LookupServer {
             : Optional.empty();
     CorruptRows corruptRows = new CorruptRows();
     InFlight inFlight = new InFlight(settings.rpc().maxInFlight());
-    registerMetrics(inFlight, corruptRows);
+    InFlightBytes inFlightBytes = newInFlightBytes(settings);
+    registerMetrics(inFlight, inFlightBytes, corruptRows);
     rpc =
         new RpcServer(
             settings.rpc(),
             network,
             access,
-            newCallRecords(inFlight),
+            newCallRecords(inFlight, inFlightBytes),
+            inFlightBytes.connections(),
             newLookup(scopes, corruptRows),
             health,
             settings.lookup().servesStale());
@@ -80,18 +84,30 @@ public final class LookupServer {
         });
   }
 
-  private void registerMetrics(InFlight inFlight, CorruptRows corruptRows) {
+  /** Gives the lookups under way their share of the heap beside the near cache. */
+  private static InFlightBytes newInFlightBytes(ServingSettings settings) {
+    return new InFlightBytes(
+        settings
+            .rpc()
+            .maxInFlightBytes()
+            .of(Runtime.getRuntime().maxMemory() - settings.lookup().nearCacheBytes()));
+  }
+
+  private void registerMetrics(
+      InFlight inFlight, InFlightBytes inFlightBytes, CorruptRows corruptRows) {
     inFlight.register(metrics);
+    inFlightBytes.register(metrics);
     ReleaseMetrics.register(releases, clock, metrics);
     corruptRows.register(metrics);
     nearCache.ifPresent(cache -> cache.register(metrics));
   }
 
-  private CallRecords newCallRecords(InFlight inFlight) {
+  private CallRecords newCallRecords(InFlight inFlight, InFlightBytes inFlightBytes) {
     return new CallRecords(
         RpcServer.lookupServices(),
         metrics,
         inFlight,
+        inFlightBytes,
         new AccessLog(settings.accessLogSample(), clock),
         tracing);
   }
@@ -105,10 +121,12 @@ public final class LookupServer {
    * Starts to listen, then reads what is released. The server starts without Redis as well, and
    * answers lookups as soon as Redis does.
    *
-   * @throws TarnException if it can't listen on the address of the settings
+   * @throws TarnException if it can't listen on the address of the settings, or the heap is too
+   *     small for the near cache
    */
   public static LookupServer start(ServingSettings settings, RedisSettings redis)
       throws InterruptedException {
+    requireHeap(settings.lookup().nearCacheBytes(), Runtime.getRuntime().maxMemory());
     LookupServer server = new LookupServer(settings, redis);
     try {
       server.rpc.start();
@@ -119,6 +137,15 @@ public final class LookupServer {
     }
     server.releases.awaitFirstTry();
     return server;
+  }
+
+  /** Refuses a near cache that leaves no heap for lookups: the server would end when it is full. */
+  private static void requireHeap(long nearCache, long heap) {
+    if (nearCache > heap / 4 * 3) {
+      throw new TarnException(
+          "serving.near-cache-bytes = %d, and the heap has %d bytes, of which lookups need a quarter: set a larger heap, e.g. TARN_SERVING_OPTS=-Xmx%dm, or a smaller cache"
+              .formatted(nearCache, heap, 512 + 2 * (nearCache >> 20)));
+    }
   }
 
   private void startHttp() {
@@ -148,6 +175,11 @@ public final class LookupServer {
   /** Says why lookups can't be answered; empty if they can. */
   public Optional<String> trouble() {
     return releases.trouble();
+  }
+
+  /** Says what the user should change about Redis. */
+  public List<String> warnings() {
+    return releases.warnings();
   }
 
   /** Drains the calls under way, then stops all parts. */

@@ -67,6 +67,7 @@ public final class Main {
     LookupServer server = LookupServer.start(serving, redis);
     Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(server), "stop"));
     server.trouble().ifPresent(trouble -> ERR.println("tarn: no lookups yet: " + trouble));
+    server.warnings().forEach(warning -> ERR.println("tarn: warning: " + warning));
     OUT.printf(
         "tarn: serving on %s:%d (Redis %s%s)%n",
         serving.rpc().host(),

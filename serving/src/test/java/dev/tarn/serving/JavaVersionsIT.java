@@ -102,6 +102,16 @@ class JavaVersionsIT extends ServingTest {
   }
 
   @Test
+  void theHeapMayGrowToHalfOfTheMemoryUnlessTheUserSetsOne() {
+    String half = "-XX:MaxRAMPercentage=50";
+
+    assertThat(options(thisJava(), "-Xlog:gc")).contains(half);
+    for (String own : List.of("-Xmx1g", "-Xlog:gc -XX:MaxHeapSize=1g", "-XX:MaxRAMPercentage=75")) {
+      assertThat(options(thisJava(), own)).noneMatch(option -> option.contains("RAM"));
+    }
+  }
+
+  @Test
   void theSecondStartUsesTheClassesThatTheFirstOneKept() throws Exception {
     List<String> first = options(thisJava(), "");
     List<String> command = new ArrayList<>(List.of(thisJava().toString()));

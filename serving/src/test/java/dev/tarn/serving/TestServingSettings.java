@@ -8,6 +8,7 @@ import com.typesafe.config.ConfigFactory;
 import dev.tarn.serving.access.TlsSettings;
 import dev.tarn.serving.lookup.LookupSettings;
 import dev.tarn.serving.ops.TracingSettings;
+import dev.tarn.serving.rpc.HeapShare;
 import dev.tarn.serving.rpc.RpcSettings;
 import java.time.Duration;
 import org.junit.jupiter.api.Test;
@@ -24,8 +25,16 @@ class TestServingSettings {
     assertThat(ServingSettings.of(TARN))
         .isEqualTo(
             new ServingSettings(
-                new RpcSettings("127.0.0.1", 50051, 4 << 20, 200, 1000, Duration.ofSeconds(10)),
-                new LookupSettings("", 10_000, 1024, 0, Duration.ZERO),
+                new RpcSettings(
+                    "127.0.0.1",
+                    50051,
+                    4 << 20,
+                    200,
+                    1000,
+                    new HeapShare(0, 0.25),
+                    Duration.ofSeconds(5),
+                    Duration.ofSeconds(10)),
+                new LookupSettings("", 10_000, 1024, 64 << 20, 0, Duration.ZERO),
                 new TlsSettings("", "", ""),
                 "",
                 Duration.ofSeconds(10),
@@ -45,6 +54,13 @@ class TestServingSettings {
           port = 65536       | serving.port = 65536: it is from 0 to 65535
           max-entities = 0   | serving.max-entities = 0: it is from 1 up
           max-id-bytes = 0   | serving.max-id-bytes = 0: it is from 1 up
+          max-answer-bytes = 0 | serving.max-answer-bytes = 0: it is from 1 to 1G
+          max-answer-bytes = 2G | serving.max-answer-bytes = 2147483647: it is from 1 to 1G
+          max-in-flight-bytes = 0 | serving.max-in-flight-bytes = 0: it is a size such as 256M, or a share of the heap from 1% to 75%
+          max-in-flight-bytes = "0%" | serving.max-in-flight-bytes = 0%: it is a size such as 256M, or a share of the heap from 1% to 75%
+          max-in-flight-bytes = "76%" | serving.max-in-flight-bytes = 76%: it is a size such as 256M, or a share of the heap from 1% to 75%
+          max-in-flight-bytes = "1%x" | serving.max-in-flight-bytes = 1%x: it is a size such as 256M, or a share of the heap from 1% to 75%
+          permit-keepalive = -1s | serving.permit-keepalive is negative
           serve-stale = -1s  | serving.serve-stale is negative
           serve-stale = 1s   | serving.serve-stale is for answers from the near cache: set serving.near-cache-bytes too
           max-message-bytes = 0 | serving.max-message-bytes = 0: it is from 1 up

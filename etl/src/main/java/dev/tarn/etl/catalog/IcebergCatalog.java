@@ -92,12 +92,13 @@ public final class IcebergCatalog implements AutoCloseable {
   }
 
   /**
-   * The settings below {@code catalog}, which Iceberg gets as they are. Makes the folder of a
-   * SQLite file, which SQLite itself does not do.
+   * The settings below {@code catalog}, which Iceberg gets as they are, and how long to wait for a
+   * database. Makes the folder of a SQLite file, which SQLite itself does not do.
    */
   public static Map<String, String> properties(Settings settings) {
     Map<String, String> properties = flat(settings.read(tarn -> tarn.getConfig("catalog")));
     makeParentOfSqlite(properties.getOrDefault("uri", ""));
+    JdbcTrouble.addPatience(properties);
     return properties;
   }
 

@@ -65,7 +65,12 @@ public final class Causes {
 
   /** Tells whether any of the causes is of this class. */
   public static boolean has(Throwable failure, Class<? extends Throwable> kind) {
-    return causes(failure).stream().anyMatch(kind::isInstance);
+    return find(failure, kind).isPresent();
+  }
+
+  /** The outermost cause of this class. */
+  public static <T extends Throwable> Optional<T> find(Throwable failure, Class<T> kind) {
+    return causes(failure).stream().filter(kind::isInstance).map(kind::cast).findFirst();
   }
 
   /** Tells whether any of the causes says this. */

@@ -32,7 +32,9 @@ public final class CommandRun {
     try {
       line = CommandLine.parse(words);
       if (line.isPresent()) {
-        dispatch.run(line.get(), load.apply(line.get()), console);
+        Settings settings = load.apply(line.get());
+        settings.resultFile().ifPresent(console::alsoWriteResultTo);
+        dispatch.run(line.get(), settings, console);
       }
       return 0;
     } catch (TarnException e) {

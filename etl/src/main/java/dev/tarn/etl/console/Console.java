@@ -1,8 +1,14 @@
 package dev.tarn.etl.console;
 
+import dev.tarn.cli.TarnException;
+import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.Locale;
+import java.util.Optional;
 
 /**
  * Talks to the person or the scheduler that started a job: progress goes to stderr, results go to
@@ -15,6 +21,7 @@ public final class Console {
 
   private final PrintStream out;
   private final PrintStream err;
+  private Optional<Path> resultFile = Optional.empty();
   private boolean lineIsOpen;
 
   /** Makes a console of the process's own streams, or of a test's. */
@@ -29,11 +36,35 @@ public final class Console {
     return new Console(nowhere, nowhere);
   }
 
-  /** Prints a result. */
+  /** Writes the result to a file, too. */
+  synchronized void alsoWriteResultTo(Path file) {
+    resultFile = Optional.of(file);
+  }
+
+  /**
+   * Prints a result.
+   *
+   * @throws TarnException if it can't be written to the file of {@code result-file} too
+   */
   public synchronized void result(String text) {
     closeLine();
     out.println(text);
     out.flush();
+    resultFile.ifPresent(file -> write(text, file));
+  }
+
+  /** Writes a file that nobody sees before it is whole. */
+  private static void write(String text, Path file) {
+    try {
+      Path half = file.resolveSibling(file.getFileName() + ".half");
+      Files.writeString(half, text + "\n");
+      Files.move(half, file, StandardCopyOption.REPLACE_EXISTING);
+    } catch (IOException e) {
+      throw new TarnException(
+          "result-file = '%s': it can't be written: %s; what the job was to do is done"
+              .formatted(file, e),
+          e);
+    }
   }
 
   /** Says that a step is done, or something to know. */

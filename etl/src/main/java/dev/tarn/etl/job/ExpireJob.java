@@ -10,6 +10,7 @@ import dev.tarn.etl.expire.Expire;
 import dev.tarn.etl.lake.Lake;
 import dev.tarn.etl.push.PushSettings;
 import dev.tarn.etl.redis.RedisServers;
+import dev.tarn.etl.redis.Rights;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.List;
@@ -27,6 +28,7 @@ public final class ExpireJob {
     Collection<FeatureView> views =
         line.has("view") ? List.of(definitions.view(line.text("view"))) : definitions.views();
     RedisServers redis = RedisServers.connect(settings);
+    new Rights(redis).check(Rights.Job.EXPIRE, views.stream().map(FeatureView::name).toList());
     Duration orphans =
         olderThan.compareTo(Expire.LONGEST_BUILD) > 0 ? olderThan : Expire.LONGEST_BUILD;
     try (Lake lake = Lake.open(settings)) {

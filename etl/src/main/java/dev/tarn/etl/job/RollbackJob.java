@@ -12,7 +12,9 @@ import dev.tarn.etl.definition.Definitions;
 import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.etl.lake.Lake;
 import dev.tarn.etl.push.Push;
+import dev.tarn.etl.push.StoredRows;
 import dev.tarn.etl.redis.RedisServers;
+import dev.tarn.etl.redis.Rights;
 import dev.tarn.etl.redis.VersionStore;
 import dev.tarn.etl.release.ReleaseHistory;
 import dev.tarn.manifest.VersionRecord;
@@ -51,7 +53,13 @@ public final class RollbackJob {
         line.has("snapshot")
             ? keptOf(kept, line.text("snapshot"))
             : Optional.of(kept(kept, line, view, released));
-    if (wanted.isPresent()) {
+    new Rights(redis).check(Rights.Job.ROLLBACK, List.of(view));
+    Optional<String> loss = wanted.flatMap(new StoredRows(redis, versions)::loss);
+    if (loss.isPresent()) {
+      console.say(
+          "%s: version %s is no longer whole (%s)", view, wanted.get().getVersion(), loss.get());
+      pushAgain(view, Long.toString(wanted.get().getSnapshotId()), redis, settings, console);
+    } else if (wanted.isPresent()) {
       release(versions, wanted.get(), released, console);
       takeHistory(settings, versions, console);
     } else {

@@ -22,12 +22,15 @@ final class Planning {
 
   private final Lake lake;
   private final VersionStore versions;
+  private final StoredRows stored;
   private final PushSettings settings;
   private final Console console;
 
-  Planning(Lake lake, VersionStore versions, PushSettings settings, Console console) {
+  Planning(
+      Lake lake, VersionStore versions, StoredRows stored, PushSettings settings, Console console) {
     this.lake = lake;
     this.versions = versions;
+    this.stored = stored;
     this.settings = settings;
     this.console = console;
   }
@@ -49,6 +52,7 @@ final class Planning {
     Optional<Release> pin = Optional.ofNullable(versions.pins().get(view.name()));
     Optional<Release> seen = versions.released(view.name());
     Optional<VersionRecord> released = versions.releasedRecord(view.name());
+    boolean isWhole = isWhole(view.name(), seen, released);
     if (pin.isPresent() && released.isPresent() && !request.isRollback()) {
       outcomes.pinned(released.get(), pin.get());
       return Optional.empty();
@@ -56,7 +60,7 @@ final class Planning {
     Snapshot snapshot =
         request.snapshotOrTag().map(table::published).orElseGet(() -> table.main().orElseThrow());
     VersionRecord wanted = VersionRecords.of(view, table, snapshot);
-    if (released.isPresent() && VersionRecords.sameAnswers(released.get(), wanted)) {
+    if (isWhole && released.isPresent() && VersionRecords.sameAnswers(released.get(), wanted)) {
       outcomes.releasedAlready(released.get());
       for (String service : versions.storeServices(view.name(), services)) {
         console.say("feature service %s is stored anew", service);
@@ -79,8 +83,24 @@ final class Planning {
     if (extent.entities() == 0) {
       throw withoutRows(view.name(), snapshot);
     }
-    Optional<Delta> delta = delta(view, table, snapshot, wanted, released, request.mode());
+    Optional<VersionRecord> below = isWhole ? released : Optional.empty();
+    Optional<Delta> delta = delta(view, table, snapshot, wanted, below, request.mode());
     return Optional.of(new PlannedVersion(view, table, snapshot, extent, wanted, delta, seen));
+  }
+
+  /** Tells whether Redis still has what is released, and says what it lacks. */
+  private boolean isWhole(
+      String view, Optional<Release> release, Optional<VersionRecord> released) {
+    Optional<String> loss =
+        release.isPresent() && released.isEmpty()
+            ? Optional.of("its record is gone")
+            : released.flatMap(stored::loss);
+    loss.ifPresent(
+        lacking ->
+            console.say(
+                "%s: the released version %s is no longer whole: %s",
+                view, release.orElseThrow().version(), lacking));
+    return loss.isEmpty();
   }
 
   /** Whether one version was made of an older snapshot than the other. */

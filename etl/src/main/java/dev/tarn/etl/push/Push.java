@@ -9,13 +9,18 @@ import dev.tarn.etl.console.Console;
 import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.etl.lake.Lake;
 import dev.tarn.etl.redis.RedisServers;
+import dev.tarn.etl.redis.Refusals;
+import dev.tarn.etl.redis.Rights;
 import dev.tarn.etl.redis.VersionStore;
 import dev.tarn.etl.release.ReleaseHistory;
 import dev.tarn.etl.release.Retention;
 import dev.tarn.manifest.StoredService;
 import dev.tarn.manifest.VersionRecord;
+import dev.tarn.redis.Eviction;
+import dev.tarn.redis.Release;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -27,6 +32,7 @@ import java.util.function.Supplier;
 import org.apache.spark.SparkContext;
 import redis.clients.jedis.exceptions.JedisConnectionException;
 import redis.clients.jedis.exceptions.JedisDataException;
+import redis.clients.jedis.exceptions.JedisException;
 
 /**
  * Copies the newest row of every entity in a snapshot of a feature table to Redis as a new version,
@@ -126,12 +132,26 @@ public final class Push {
     Map<FeatureView, FeatureTable> tables = new LinkedHashMap<>();
     views.forEach(view -> tables.put(view, built(view)));
 
+    // 0. Look at what Redis permits, and whether it keeps what it is given.
+    List<String> names = views.stream().map(FeatureView::name).toList();
+    new Rights(redis).check(Rights.Job.PUSH, names);
+    redis
+        .info("memory")
+        .forEach(
+            (server, memory) ->
+                Eviction.of(memory)
+                    .warning(server.toString())
+                    .ifPresent(warning -> console.say("warning: %s", warning)));
+
     // 1. Remove what dead pushes left behind.
     tables.forEach(
         (view, table) -> retention.removeAbandoned(view.name(), table, settings.grace()));
 
+    Map<FeatureView, String> lost = lost(views);
+
     // 2. Pin the snapshots: whatever is built from here on is not part of this push.
-    Planning planning = new Planning(lake, versions, settings, console);
+    StoredRows stored = new StoredRows(redis, versions);
+    Planning planning = new Planning(lake, versions, stored, settings, console);
     List<PlannedVersion> planned = new ArrayList<>();
     tables.forEach(
         (view, table) ->
@@ -142,11 +162,11 @@ public final class Push {
     spark.setJobGroup(group, "push", true);
     VersionWriter writer = new VersionWriter(lake, redis, versions, settings, console);
     List<MintedVersion> minted = new ArrayList<>();
+    List<ReadBackVersion> readBack = new ArrayList<>();
     try (Leases leases = new Leases(versions, settings.lease(), () -> spark.cancelJobGroup(group));
         RunningTasks running = new RunningTasks(spark)) {
       try {
         Set<String> runs = planned.isEmpty() ? Set.of() : redis.runs();
-        List<ReadBackVersion> readBack = new ArrayList<>();
         for (PlannedVersion plan : planned) {
           // 3. Mint a version, a name that nobody else writes under, and keep its snapshot.
           MintedVersion version = writer.mint(plan, leases);
@@ -161,16 +181,21 @@ public final class Push {
         new Releasing(redis, versions, retention, writer, settings)
             .release(readBack, runs, fitted, request, outcomes);
       } catch (Exception e) { // Scala does not declare what it throws
-        // While tasks run, what they wrote can't be removed for good.
-        boolean haveTasksEnded = running.awaitNone(settings.lease());
-        throw discard(minted, haveTasksEnded, leases.loss().orElseGet(() -> explain(views, e)));
+        List<ReadBackVersion> released = readBack.stream().filter(this::isReleased).toList();
+        if (released.isEmpty()) {
+          // While tasks run, what they wrote can't be removed for good.
+          boolean haveTasksEnded = running.awaitNone(settings.lease());
+          throw discard(minted, haveTasksEnded, leases.loss().orElseGet(() -> explain(views, e)));
+        }
+        // Only the answer was lost: all that were left to release were released at once.
+        released.forEach(version -> outcomes.released(version, Duration.ZERO));
       }
     } finally {
       spark.clearJobGroup();
     }
 
     // 7. Prune the versions that are no longer kept, and have the history take note.
-    tidy(tables);
+    tidy(tables, lost);
     return outcomes.inOrderOf(views);
   }
 
@@ -184,17 +209,55 @@ public final class Push {
                         .formatted(view.name(), view.name())));
   }
 
-  private void tidy(Map<FeatureView, FeatureTable> tables) {
+  /** The released versions of which Redis has no record. */
+  private Map<FeatureView, String> lost(Collection<FeatureView> views) {
+    Map<FeatureView, String> lost = new LinkedHashMap<>();
+    for (FeatureView view : views) {
+      versions
+          .released(view.name())
+          .map(Release::version)
+          .filter(version -> versions.record(view.name(), version).isEmpty())
+          .ifPresent(version -> lost.put(view, version));
+    }
+    return lost;
+  }
+
+  private void tidy(Map<FeatureView, FeatureTable> tables, Map<FeatureView, String> lost) {
     try {
       for (Map.Entry<FeatureView, FeatureTable> entry : tables.entrySet()) {
         retention.prune(entry.getKey().name(), entry.getValue(), settings.keep(), settings.grace());
       }
-      ReleaseHistory.open(lake.catalog()).take(versions);
+      ReleaseHistory history = ReleaseHistory.open(lake.catalog());
+      history.take(versions);
+      for (Map.Entry<FeatureView, String> entry : lost.entrySet()) {
+        FeatureView view = entry.getKey();
+        boolean isReleased =
+            versions
+                .released(view.name())
+                .map(Release::version)
+                .equals(Optional.of(entry.getValue()));
+        if (!isReleased) {
+          retention.removeLost(
+              view.name(), entry.getValue(), tables.get(view), history, settings.grace());
+        }
+      }
     } catch (RuntimeException e) {
       // The push is done: to fail it now would only have it retried.
       console.say(
           "older versions could not be removed, or the release history not be written, now (%s); the next push will",
           Causes.reason(e));
+    }
+  }
+
+  /** Whether a version was released although the push failed; false if nobody can say now. */
+  private boolean isReleased(ReadBackVersion version) {
+    try {
+      return versions
+          .released(version.view())
+          .filter(now -> now.version().equals(version.record().getVersion()))
+          .isPresent();
+    } catch (RuntimeException e) {
+      return false;
     }
   }
 
@@ -211,8 +274,9 @@ public final class Push {
   private Optional<String> discard(MintedVersion version, boolean haveTasksEnded) {
     try {
       if (versions.record(version.view(), version.name()).isPresent()) {
-        // Only the answer to the release was lost, not the release.
-        return Optional.of("version %s is released nevertheless".formatted(version.name()));
+        return Optional.of(
+            "Redis did not answer in time whether version %s was released; by now it is: ./tarn versions view=%s"
+                .formatted(version.name(), version.view()));
       }
       if (!haveTasksEnded) {
         throw new TarnException("tasks of this push are still running");
@@ -228,7 +292,7 @@ public final class Push {
   }
 
   private TarnException explain(List<FeatureView> views, Exception e) {
-    if (e instanceof TarnException known) {
+    if (e instanceof TarnException known && !Causes.has(e, JedisException.class)) {
       return known;
     }
     String names = String.join(", ", views.stream().map(FeatureView::name).toList());
@@ -246,7 +310,10 @@ public final class Push {
               .formatted(names, address, stays),
           e);
     }
-    return new TarnException(
-        "push of %s failed; %s: %s".formatted(names, stays, Causes.reason(e)), e);
+    String why =
+        Refusals.explain(redis.settings(), e)
+            .map(TarnException::getMessage)
+            .orElseGet(() -> Causes.reason(e));
+    return new TarnException("push of %s failed; %s: %s".formatted(names, stays, why), e);
   }
 }

@@ -12,6 +12,7 @@ import dev.tarn.etl.redis.VersionStore;
 import dev.tarn.layer.Buckets;
 import dev.tarn.layer.Layers;
 import dev.tarn.manifest.VersionRecord;
+import dev.tarn.redis.Eviction;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -33,7 +34,7 @@ final class VersionWriter {
   private static final int DELTA_ROWS_PER_TASK = 20_000;
 
   /** Long rows make small buckets, so that a bucket is read in one go. */
-  private static final int BYTES_PER_BUCKET = 64 << 10;
+  static final int BYTES_PER_BUCKET = 64 << 10;
 
   private static final int SAMPLE = 1_000;
 
@@ -110,8 +111,9 @@ final class VersionWriter {
               .formatted(
                   minted.view(), writing.toMinutes(), settings.expireUnreleased().toMinutes()));
     }
-    return new WrittenVersion(
-        minted, record.toBuilder().setOwnRows(rows).setRows(rows).build(), written, writing);
+    VersionRecord.Builder counted = record.toBuilder().setOwnRows(rows).setRows(rows);
+    counted.addAllSampleRows(StoredRows.samples(written, record.getBuckets()));
+    return new WrittenVersion(minted, counted.build(), written, writing);
   }
 
   /**
@@ -143,12 +145,13 @@ final class VersionWriter {
     }
     if (!found.differing().isEmpty()) {
       throw new TarnException(
-          "%s: %,d of %,d buckets are not in Redis as they were written, so version %s is not released:\n  %s"
+          "%s: %,d of %,d buckets are not in Redis as they were written, so version %s is not released%s:\n  %s"
               .formatted(
                   view,
                   found.differing().size(),
                   written.stream().mapToInt(WrittenBuckets::size).sum(),
                   record.getVersion(),
+                  evictions(),
                   String.join(
                       "\n  ",
                       new Differences(redis, layers.get(0).buckets())
@@ -159,10 +162,29 @@ final class VersionWriter {
         .ifPresent(
             overlay ->
                 complete.setRows(overlay.base().getRows() + found.added() - found.removed()));
-    versions.persist(record);
+    int filled = written.stream().mapToInt(WrittenBuckets::size).sum();
+    // Fewer, also if they were persisted before: then the rows say whether all are still there.
+    if (versions.persist(record) != filled
+        && new StoredRows(redis, versions).count(record) != record.getOwnRows()) {
+      throw new TarnException(
+          "%s: after rows of version %s were read back, some of them have gone from Redis, so it is not released%s"
+              .formatted(view, record.getVersion(), evictions()));
+    }
     complete.setCreatedAt(Timestamps.fromMillis(versions.now().toEpochMilli()));
     return new ReadBackVersion(
         version, complete.build(), Duration.between(start, Instant.now()), plan.seen());
+  }
+
+  /** Says that a server removes rows, if one does. */
+  private String evictions() {
+    return redis.info("memory").entrySet().stream()
+        .filter(server -> Eviction.of(server.getValue()).takesUnreleased())
+        .findFirst()
+        .map(
+            server ->
+                ". Redis at %s removes keys when it is full (maxmemory-policy = %s)"
+                    .formatted(server.getKey(), Eviction.of(server.getValue()).policy()))
+        .orElse("");
   }
 
   private Dataset<Row> encode(PlannedVersion plan, VersionRecord planned) {

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Consumer;
 import org.apache.spark.TaskContext;
 import redis.clients.jedis.HostAndPort;
@@ -14,7 +15,7 @@ import redis.clients.jedis.commands.ProtocolCommand;
 import redis.clients.jedis.exceptions.JedisAskDataException;
 import redis.clients.jedis.exceptions.JedisConnectionException;
 import redis.clients.jedis.exceptions.JedisException;
-import redis.clients.jedis.exceptions.JedisMovedDataException;
+import redis.clients.jedis.exceptions.JedisRedirectionException;
 import redis.clients.jedis.util.JedisClusterCRC16;
 
 /**
@@ -229,11 +230,17 @@ public final class BucketPipeline implements AutoCloseable {
           command.asked = null;
         }
         Object answer = answers.get(next++);
-        if (answer instanceof JedisAskDataException ask) {
-          command.asked = ask.getTargetNode();
-          again.add(command);
-        } else if (answer instanceof JedisMovedDataException elsewhere) {
-          moved.put(elsewhere.getSlot(), elsewhere.getTargetNode());
+        if (answer instanceof JedisRedirectionException redirection) {
+          Optional<HostAndPort> target =
+              Topology.target(redirection.getTargetNode(), entry.getKey());
+          if (target.isEmpty()) {
+            // It does not say where to; whoever is asked for all slots does.
+            trouble = redirection;
+          } else if (redirection instanceof JedisAskDataException) {
+            command.asked = target.get();
+          } else {
+            moved.put(redirection.getSlot(), target.get());
+          }
           again.add(command);
         } else if (answer instanceof JedisException refused) {
           if (!RedisServers.isPassing(refused)) {

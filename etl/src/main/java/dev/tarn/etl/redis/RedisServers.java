@@ -1,8 +1,6 @@
 package dev.tarn.etl.redis;
 
-import com.redislabs.provider.redis.RedisConfig;
 import com.redislabs.provider.redis.RedisEndpoint;
-import com.redislabs.provider.redis.RedisNode;
 import dev.tarn.cli.Settings;
 import dev.tarn.cli.TarnException;
 import dev.tarn.etl.console.Causes;
@@ -18,6 +16,7 @@ import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 import java.util.function.Supplier;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import redis.clients.jedis.HostAndPort;
 import redis.clients.jedis.Jedis;
@@ -27,9 +26,12 @@ import redis.clients.jedis.exceptions.JedisException;
 import redis.clients.jedis.exceptions.JedisRedirectionException;
 
 /**
- * The Redis servers as jobs reach them, through spark-redis, which knows which server has which key
- * and pools the connections, in the driver and in each executor. Jobs wait for a server that is
- * lost ({@code push.patience}): it may be restarting, or a replica may be taking over.
+ * The Redis servers as jobs reach them, through spark-redis, which pools the connections, in the
+ * driver and in each executor. Jobs wait for a server that is lost ({@code push.patience}): it may
+ * be restarting, or a replica may be taking over.
+ *
+ * <p>Jobs write, so they need masters. Where {@code redis.host} is a replica, they go on to the
+ * master that it names, as the same user and with the same TLS.
  */
 public final class RedisServers implements Serializable {
   private static final long serialVersionUID = 1L;
@@ -39,11 +41,16 @@ public final class RedisServers implements Serializable {
 
   private static final Duration PAUSE = Duration.ofMillis(100);
 
+  /** The longest chain of replicas of replicas that is followed to its master. */
+  private static final int MAX_CHAIN = 5;
+
+  private static final Pattern REPLICA = Pattern.compile("(?m)^slave\\d+:ip=([^,]+),port=(\\d+),");
+
   private final RedisSettings settings;
   private final Duration patience;
-  private volatile RedisConfig topology;
+  private volatile Topology topology;
 
-  private RedisServers(RedisSettings settings, Duration patience, RedisConfig topology) {
+  private RedisServers(RedisSettings settings, Duration patience, Topology topology) {
     this.settings = settings;
     this.patience = patience;
     this.topology = topology;
@@ -57,17 +64,11 @@ public final class RedisServers implements Serializable {
   public static RedisServers connect(Settings settings) {
     RedisSettings redis = settings.read(RedisSettings::of);
     Duration patience = settings.read(tarn -> tarn.getDuration("push.patience"));
-    Endpoint endpoint = new Endpoint(redis, redis.host(), redis.port());
-    try (Jedis jedis = open(endpoint)) {
-      if (jedis.info("server").contains("redis_mode:sentinel")) {
-        throw new TarnException(
-            ("%s is a Redis Sentinel, and spark-redis can't ask one: set redis.host and redis.port to"
-                    + " the master that SENTINEL GET-MASTER-ADDR-BY-NAME names")
-                .formatted(redis.address()));
-      }
-      return new RedisServers(redis, patience, new RedisConfig(endpoint));
+    try {
+      return new RedisServers(
+          redis, patience, topology(redis, new HostAndPort(redis.host(), redis.port())));
     } catch (JedisException e) {
-      throw unreachable(redis, e);
+      throw explained(redis, e);
     }
   }
 
@@ -82,27 +83,28 @@ public final class RedisServers implements Serializable {
 
   /** The addresses of the servers that have keys. */
   public List<HostAndPort> masters() {
-    Set<HostAndPort> masters = new LinkedHashSet<>();
-    for (RedisNode node : topology.hosts()) {
-      masters.add(address(node));
-    }
-    return List.copyOf(masters);
+    return topology.masters();
   }
 
   /** The server that has a key, as far as this knows. */
   HostAndPort owner(byte[] key) {
-    return address(topology.getHost(key));
+    return topology.owner(key);
   }
 
   /**
    * Works on the server that has a key, and waits for it if it is lost. So {@code work} may be done
    * twice.
    *
-   * @throws TarnException if it can't be reached
+   * @throws TarnException if it can't be reached, or refuses
    */
   public <T> T at(String key, Function<Jedis, T> work) {
     byte[] bytes = key.getBytes(StandardCharsets.UTF_8);
     return patiently(() -> on(owner(bytes), work));
+  }
+
+  /** Works on one server, and waits for it if it is lost. */
+  <T> T at(HostAndPort server, Function<Jedis, T> work) {
+    return patiently(() -> on(server, work));
   }
 
   /** Reads a section of INFO from each server that has keys. */
@@ -130,7 +132,7 @@ public final class RedisServers implements Serializable {
   }
 
   private static String runOf(String info) {
-    return info.lines().filter(line -> line.startsWith("run_id:")).findFirst().orElse("");
+    return line(info, "run_id");
   }
 
   private <T> T patiently(Supplier<T> work) {
@@ -140,7 +142,7 @@ public final class RedisServers implements Serializable {
         return work.get();
       } catch (JedisException e) {
         if (!isPassing(e) || System.nanoTime() > deadline) {
-          throw e instanceof JedisConnectionException ? unreachable(settings, e) : e;
+          throw explained(settings, e);
         }
         pause();
         refresh();
@@ -164,21 +166,90 @@ public final class RedisServers implements Serializable {
   void refresh() {
     Set<HostAndPort> known = new LinkedHashSet<>();
     known.add(new HostAndPort(settings.host(), settings.port()));
-    for (RedisNode node : topology.nodes()) {
-      known.add(address(node));
-    }
+    known.addAll(topology.servers());
     for (HostAndPort server : known) {
       try {
-        RedisConfig found =
-            new RedisConfig(new Endpoint(settings, server.getHost(), server.getPort()));
-        if (found.hosts().length > 0) {
+        Topology found = topology(settings, server);
+        if (!found.masters().isEmpty()) {
           topology = found;
           return;
         }
-      } catch (JedisException e) {
+      } catch (JedisException | TarnException e) {
         // The next may answer; if none does, what was known is tried again.
       }
     }
+  }
+
+  /** Asks a server which servers there are. */
+  private static Topology topology(RedisSettings settings, HostAndPort asked) {
+    try (Jedis jedis = open(new Endpoint(settings, asked.getHost(), asked.getPort()))) {
+      String info = jedis.info();
+      if (info.contains("redis_mode:sentinel")) {
+        throw new TarnException(
+            ("%s is a Redis Sentinel, which holds no data: set redis.host and redis.port to the"
+                    + " master that SENTINEL GET-MASTER-ADDR-BY-NAME names")
+                .formatted(asked));
+      }
+      if (line(info, "cluster_enabled").equals("1")) {
+        return Topology.cluster(jedis.clusterSlots(), asked);
+      }
+      Answering master = master(settings, new Answering(asked, info));
+      Set<HostAndPort> others = new LinkedHashSet<>(List.of(asked));
+      others.addAll(replicas(master.info()));
+      return Topology.single(master.server(), others);
+    }
+  }
+
+  /** A server and what it answered to INFO. */
+  private record Answering(HostAndPort server, String info) {}
+
+  /**
+   * Follows a replica to its master; a master is its own.
+   *
+   * @throws TarnException if the master does not answer or refuses, which names both
+   */
+  private static Answering master(RedisSettings settings, Answering first) {
+    Answering last = first;
+    for (int chain = 0; line(last.info(), "role").equals("slave"); chain++) {
+      HostAndPort named =
+          new HostAndPort(
+              line(last.info(), "master_host"),
+              Integer.parseInt(line(last.info(), "master_port")));
+      if (chain == MAX_CHAIN) {
+        throw notMaster(first.server(), named, "it is a replica too", null);
+      }
+      try (Jedis jedis = open(new Endpoint(settings, named.getHost(), named.getPort()))) {
+        last = new Answering(named, jedis.info());
+      } catch (JedisException e) {
+        throw notMaster(first.server(), named, Causes.reason(e), e);
+      }
+    }
+    return last;
+  }
+
+  private static TarnException notMaster(
+      HostAndPort replica, HostAndPort master, String why, JedisException cause) {
+    return new TarnException(
+        "%s is a replica of %s, which can't be used from here (%s): set redis.host and redis.port to an address of the master"
+            .formatted(replica, master, why),
+        cause);
+  }
+
+  /** The replicas of a master, any of which may take over. */
+  private static List<HostAndPort> replicas(String info) {
+    return REPLICA
+        .matcher(info)
+        .results()
+        .map(found -> new HostAndPort(found.group(1), Integer.parseInt(found.group(2))))
+        .toList();
+  }
+
+  private static String line(String info, String name) {
+    return info.lines()
+        .filter(line -> line.startsWith(name + ":"))
+        .map(line -> line.substring(name.length() + 1))
+        .findFirst()
+        .orElse("");
   }
 
   /** Tells whether a refusal or a loss is of the kind that ends by itself. */
@@ -217,15 +288,7 @@ public final class RedisServers implements Serializable {
     }
   }
 
-  private static HostAndPort address(RedisNode node) {
-    return new HostAndPort(node.endpoint().host(), node.endpoint().port());
-  }
-
-  private static TarnException unreachable(RedisSettings settings, JedisException e) {
-    return new TarnException(
-        ("can't use Redis at %s (settings redis.host, redis.port): %s."
-                + " ./tarn up starts a local one")
-            .formatted(settings.address(), Causes.reason(e)),
-        e);
+  private static TarnException explained(RedisSettings settings, JedisException e) {
+    return Refusals.explain(settings, e).orElseThrow();
   }
 }

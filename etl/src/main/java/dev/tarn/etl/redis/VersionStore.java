@@ -20,11 +20,14 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.IntFunction;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.Protocol;
 import redis.clients.jedis.commands.ProtocolCommand;
+import redis.clients.jedis.exceptions.JedisException;
 
 /**
  * The versions of feature views in Redis and the releases that say which of them lookups answer
@@ -75,6 +78,23 @@ public final class VersionStore {
 
   private static final SecureRandom RANDOM = new SecureRandom();
 
+  /**
+   * Beginning of a script that changes several hashes. What a script has written stays, also where
+   * a later command of it is refused, so each hash is tried before anything is written: an HDEL of
+   * no field and an HSET that lacks a value have no effect, and are refused where the user may not
+   * do them or the key is no hash. The HDEL is first as a full Redis permits a script what needs
+   * memory only after a write that needs none.
+   */
+  private static final String TRY_HASH =
+      """
+      local function try(hash)
+        redis.call('HDEL', hash, '')
+        local refusal = redis.pcall('HSET', hash, '', '', '').err
+        if not string.find(refusal, 'wrong number of arg', 1, true) then error(refusal) end
+        redis.call('HEXISTS', hash, '')
+      end
+      """;
+
   /** KEYS writing; ARGV version, BUCKETS@LEASE. Renews a lease, unless the version was claimed. */
   private static final String RENEW =
       """
@@ -108,10 +128,12 @@ public final class VersionStore {
    * KEYS release, services, pinned, events, then version records and writing of each view; ARGV
    * channel, whether to pin ('1') or to respect pins, number of views, then for each view its name,
    * version, base version or '', version record, entry expected ('' for none), new entry and event,
-   * then name and definition of each service. All views or none.
+   * then name and definition of each service. All views or none: what may be refused comes before
+   * the first change. The servers get the notice at once, and read after the script has ended.
    */
   private static final String RELEASE =
-      """
+      TRY_HASH
+          + """
       local pins = ARGV[2] == '1'
       local views = tonumber(ARGV[3])
       local function argument(view, i) return ARGV[3 + (view - 1) * 7 + i] end
@@ -126,16 +148,20 @@ public final class VersionStore {
         end
         if base ~= '' and redis.call('HEXISTS', manifests, base) == 0 then return 'GONE' end
       end
+      try(KEYS[1])
+      if #ARGV > 3 + views * 7 then try(KEYS[2]) end
+      if pins then try(KEYS[3]) end
+      for i = 5, #KEYS do try(KEYS[i]) end
+      redis.call('PUBLISH', ARGV[1], ARGV[4])
+      for view = 1, views do redis.call('RPUSH', KEYS[4], argument(view, 7)) end
       for view = 1, views do
         local name, version = argument(view, 1), argument(view, 2)
         redis.call('HDEL', KEYS[4 + 2 * view], version)
         redis.call('HSET', KEYS[3 + 2 * view], version, argument(view, 4))
         redis.call('HSET', KEYS[1], name, argument(view, 6))
         if pins then redis.call('HSET', KEYS[3], name, argument(view, 6)) end
-        redis.call('RPUSH', KEYS[4], argument(view, 7))
       end
       for i = 4 + views * 7, #ARGV, 2 do redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end
-      redis.call('PUBLISH', ARGV[1], ARGV[4])
       return ''
       """;
 
@@ -144,13 +170,16 @@ public final class VersionStore {
    * released version and one that another version overlays.
    */
   private static final String PRUNE =
-      """
+      TRY_HASH
+          + """
       local entry = redis.call('HGET', KEYS[1], ARGV[1]) or ''
       if string.sub(entry, 1, #ARGV[2] + 1) == ARGV[2] .. '@' then return 0 end
       for _, manifest in ipairs(redis.call('HVALS', KEYS[2])) do
         local base = cjson.decode(manifest).base
         if base and base.version == ARGV[2] then return 0 end
       end
+      try(KEYS[2])
+      try(KEYS[3])
       if redis.call('HDEL', KEYS[2], ARGV[2]) == 0 then return 0 end
       redis.call('HSET', KEYS[3], ARGV[2], ARGV[3])
       return 1
@@ -372,14 +401,21 @@ public final class VersionStore {
         });
   }
 
-  /** Lets the rows of a version that is going to be released stay for good. */
-  public void persist(VersionRecord record) {
+  /**
+   * Lets the rows of a version that is going to be released stay for good.
+   *
+   * @return the number of buckets that were there and did not stay yet
+   */
+  public int persist(VersionRecord record) {
+    AtomicInteger persisted = new AtomicInteger();
     eachBucket(
         record.getFeatureView(),
         record.getVersion(),
         record.getBuckets(),
         Protocol.Command.PERSIST,
+        answer -> persisted.addAndGet(isOne(answer) ? 1 : 0),
         bucket -> List.of());
+    return persisted.get();
   }
 
   /**
@@ -393,12 +429,13 @@ public final class VersionStore {
         version,
         buckets,
         Protocol.Command.PEXPIRE,
+        answer -> {},
         bucket -> List.of(Long.toString(grace.toMillis() + bucket / EXPIRED_PER_MILLISECOND)));
   }
 
   /** Removes all rows of a version that nobody can see. */
   public void remove(String view, String version, int buckets) {
-    eachBucket(view, version, buckets, Protocol.Command.UNLINK, bucket -> List.of());
+    eachBucket(view, version, buckets, Protocol.Command.UNLINK, answer -> {}, bucket -> List.of());
   }
 
   /**
@@ -433,6 +470,7 @@ public final class VersionStore {
       String version,
       int buckets,
       ProtocolCommand command,
+      Consumer<Object> onAnswer,
       IntFunction<List<String>> arguments) {
     Buckets own = new Buckets(keys, view, version, buckets);
     try (BucketPipeline pipeline = new BucketPipeline(servers)) {
@@ -442,9 +480,11 @@ public final class VersionStore {
         arguments
             .apply(bucket)
             .forEach(word -> words.add(word.getBytes(StandardCharsets.ISO_8859_1)));
-        pipeline.send(key, command, key.length, answer -> {}, words.toArray(new byte[0][]));
+        pipeline.send(key, command, key.length, onAnswer, words.toArray(new byte[0][]));
       }
       pipeline.flush();
+    } catch (JedisException e) {
+      throw Refusals.explain(servers.settings(), e).orElseThrow();
     }
   }
 

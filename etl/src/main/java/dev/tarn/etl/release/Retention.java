@@ -88,6 +88,25 @@ public final class Retention {
     }
   }
 
+  /**
+   * Removes what is left of a version that was released and that Redis has lost the record of. The
+   * history says how many buckets it has.
+   *
+   * @param grace the time for which lookups may still read it
+   */
+  public void removeLost(
+      String view, String version, FeatureTable table, ReleaseHistory history, Duration grace) {
+    history.of(view).stream()
+        .filter(known -> known.version().equals(version))
+        .flatMap(known -> known.record().stream())
+        .findFirst()
+        .ifPresent(
+            record -> {
+              versions.removeLater(view, version, record.getBuckets(), grace);
+              untag(table, version);
+            });
+  }
+
   /** Discards a version that was never released. */
   public void discard(String view, String version, int buckets, FeatureTable table) {
     versions.remove(view, version, buckets);

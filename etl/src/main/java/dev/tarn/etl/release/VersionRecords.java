@@ -113,6 +113,7 @@ public final class VersionRecords {
         .clearRows()
         .clearOwnRows()
         .clearBuckets()
+        .clearSampleRows()
         .clearBase()
         .clearTarnVersion()
         .build();

@@ -7,12 +7,16 @@ import dev.tarn.cli.TarnException;
 import dev.tarn.etl.Workbench;
 import dev.tarn.manifest.VersionRecord;
 import dev.tarn.redis.RedisClusterFixture;
+import dev.tarn.redis.RedisExecutable;
+import java.io.File;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -87,6 +91,36 @@ class TestPushCluster {
     assertThat(push.orTimeout(1, TimeUnit.MINUTES).join().pushed()).isTrue();
     assertThat(moved).isGreaterThan(10);
     assertServed(bench);
+  }
+
+  /** It has met no other node, and nobody has told it its address. */
+  @Test
+  void aClusterOfOneNodeThatDoesNotKnowItsAddressIsReached() {
+    Workbench bench = built(RedisClusterFixture.ofMasters(1));
+    bench.push(VIEW);
+    assertServed(bench);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"unknown-endpoint", "hostname", "ip"})
+  void nodesAreReachedWhateverTheClusterSaysOfThem(String endpoints) {
+    Optional<File> program = RedisExecutable.ofMachine();
+    Assumptions.assumeTrue(program.isPresent(), "this machine has no Redis 7");
+    Workbench bench =
+        built(
+            RedisClusterFixture.ofMasters(
+                3, program.get(), "cluster-preferred-endpoint-type " + endpoints));
+    bench.set("push.rows-per-second", "3000");
+    CompletableFuture<Push.Outcome> push = CompletableFuture.supplyAsync(() -> bench.push(VIEW));
+    for (String key : someKeys(bench).subList(0, 3)) {
+      cluster.migrate(slot(key), (cluster.ownerOf(slot(key)) + 1) % 3, () -> {});
+    }
+    assertThat(push).as("still running when slots moved").isNotDone();
+    assertThat(push.orTimeout(1, TimeUnit.MINUTES).join().pushed()).isTrue();
+    bench.set("push.rows-per-second", "0");
+    rebuild(bench, USERS, 2);
+    bench.push(VIEW);
+    assertThat(bench.run("verify", "view=score")).as(bench.output()).isZero();
   }
 
   /** Node 0 is the one of the settings; one of the three has the control keys. */

@@ -13,6 +13,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterEach;
@@ -67,6 +69,111 @@ class TestPushUsers {
       OnlineCopy.assertServedAsInIceberg(bench, VIEW);
       OnlineCopy.assertNoForeignKeys(bench, VIEW);
     }
+  }
+
+  @Test
+  void aMissingRightIsNamedBeforeAnythingIsWritten() throws IOException {
+    redis = Workbench.startRedis(Map.of());
+    Workbench bench = built(1);
+    String namespace = bench.settings().read(tarn -> tarn.getString("redis.namespace"));
+    try (RespClient admin = new RespClient(redis.ports().get(0))) {
+      for (boolean isFirst : List.of(true, false)) {
+        Map<String, String> lost = new TreeMap<>();
+        for (String command :
+            ("time hget hgetall hset hdel hexists hvals incr unlink pexpire persist"
+                    + " lrange lrem rpush publish eval")
+                .split(" ", -1)) {
+          lost.put("-" + command, command);
+        }
+        lost.put("resetchannels", "&{%s}:released".formatted(namespace));
+        lost.put("resetkeys ~{%s}:*".formatted(namespace), "~%s:*".formatted(namespace));
+        lost.put("resetkeys ~%s:*".formatted(namespace), "~{%s}:*".formatted(namespace));
+        for (Map.Entry<String, String> right : lost.entrySet()) {
+          admin.ask(documentedUser(bench).toArray(String[]::new));
+          admin.ask(("ACL SETUSER tarn-push " + right.getKey()).split(" ", -1));
+          bench.set("redis.user", "tarn-push").set("redis.password", PASSWORD);
+          List<String> before = dumps(admin);
+
+          assertThatThrownBy(() -> bench.push(VIEW))
+              .as(right.getKey())
+              .isInstanceOf(TarnException.class)
+              .hasMessageContaining("does not permit what ")
+              .hasMessageContaining("redis.user = 'tarn-push'")
+              .hasMessageContaining(right.getValue())
+              .hasMessageNotContaining("nevertheless");
+
+          assertThat(dumps(admin)).as(right.getKey()).isEqualTo(before);
+        }
+        if (isFirst) {
+          // And now with something that is released already.
+          bench.set("redis.user", "").set("redis.password", "");
+          bench.push(VIEW);
+          build(bench, 2);
+        }
+      }
+      admin.ask(documentedUser(bench).toArray(String[]::new));
+      admin.ask("ACL", "SETUSER", "tarn-push", "-rpush", "-eval", "-time");
+      assertThatThrownBy(() -> bench.push(VIEW))
+          .hasMessageEndingWith(
+              "so nothing was written. Missing: the command time, the command eval. Grant it with ACL SETUSER tarn-push +time +eval (docs/redis.md has all permissions)");
+      bench.output();
+      assertThat(bench.run("rollback", "view=score", "version=v1")).isEqualTo(2);
+      assertThat(bench.run("expire")).isEqualTo(1);
+      assertThat(bench.output()).contains("Missing: the command").doesNotContain("unexpected");
+    }
+  }
+
+  /** What a command is refused that none of the others needs. */
+  @Test
+  void noCommandCallsARefusalUnexpected() throws IOException {
+    redis = Workbench.startRedis(Map.of());
+    Workbench bench = built(1);
+    bench.push(VIEW);
+    build(bench, 2);
+    bench.push(VIEW);
+    try (RespClient admin = new RespClient(redis.ports().get(0))) {
+      for (String lost : List.of("-ping", "-info", "-hgetall", "-hget", "-hdel", "-rpush")) {
+        admin.ask(documentedUser(bench).toArray(String[]::new));
+        admin.ask("ACL", "SETUSER", "tarn-push", lost);
+        bench.set("redis.user", "tarn-push").set("redis.password", PASSWORD);
+        bench.output();
+        for (String command : List.of("versions", "unpin view=score", "rollback view=score")) {
+          int status = bench.run(command.split(" ", -1));
+          String output = bench.output();
+          assertThat(output).as("%s with %s", command, lost).doesNotContain("unexpected");
+          if (status != 0) {
+            assertThat(output)
+                .as("%s with %s", command, lost)
+                .contains("does not permit what", "redis.user = 'tarn-push'");
+          }
+        }
+      }
+    }
+  }
+
+  /** Counting falls back on reading. */
+  @Test
+  void withoutHlenAPushStillNoticesThatRowsAreGone() throws IOException {
+    redis = Workbench.startRedis(Map.of());
+    Workbench bench = built(1);
+    try (RespClient admin = new RespClient(redis.ports().get(0))) {
+      admin.ask(documentedUser(bench).toArray(String[]::new));
+      admin.ask("ACL", "SETUSER", "tarn-push", "-hlen");
+      bench.set("redis.user", "tarn-push").set("redis.password", PASSWORD);
+      Push.Outcome first = bench.push(VIEW);
+      assertThat(bench.push(VIEW).state()).isEqualTo(Push.State.RELEASED_ALREADY);
+      String namespace = bench.settings().read(tarn -> tarn.getString("redis.namespace"));
+      admin.ask("DEL", "%s:score:%s:3".formatted(namespace, first.record().getVersion()));
+      assertThat(bench.push(VIEW).state()).isEqualTo(Push.State.RELEASED);
+    }
+  }
+
+  private static List<String> dumps(RespClient admin) {
+    List<String> dumps = new ArrayList<>();
+    for (String key : new TreeSet<>(admin.askList(List.of("KEYS", "*")))) {
+      dumps.add(key + " " + admin.ask("DUMP", key));
+    }
+    return dumps;
   }
 
   @Test

@@ -2,8 +2,10 @@ package dev.tarn.etl.redis;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.google.protobuf.util.Timestamps;
+import dev.tarn.cli.TarnException;
 import dev.tarn.etl.Workbench;
 import dev.tarn.etl.push.OnlineCopy;
 import dev.tarn.etl.redis.VersionStore.ReleaseRefusal;
@@ -20,8 +22,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
 import redis.clients.jedis.Jedis;
+import redis.clients.jedis.Protocol;
 
 class TestVersionStore {
 
@@ -72,6 +76,57 @@ class TestVersionStore {
     assertThat(store.claimAbandoned(VIEW)).isEmpty();
     assertThat(release(record, Optional.empty(), 1_000)).isEmpty();
     assertThat(store.records(VIEW)).containsExactly(record);
+  }
+
+  /** A script that is refused something has not changed anything. */
+  @Test
+  void aReleaseThatIsRefusedHasChangedNothing() {
+    VersionRecord first = mint(1);
+    release(first, Optional.empty(), 1_000);
+    VersionRecord second = mint(2);
+    try (Jedis admin = OnlineCopy.jedis(bench)) {
+      for (String lost :
+          List.of("-hset", "-hdel", "-rpush", "-publish", "-hexists", "-hget", "resetchannels")) {
+        admin.sendCommand(
+            Protocol.Command.ACL,
+            ("SETUSER limited on >secret ~* resetchannels &* +@all " + lost).split(" ", -1));
+        bench.set("redis.user", "limited").set("redis.password", "secret");
+        VersionStore limited = bench.versions();
+        Map<String, byte[]> before = controlKeys(admin);
+
+        assertThatThrownBy(
+                () ->
+                    limited.release(
+                        List.of(candidate(second, store.released(VIEW))),
+                        Instant.ofEpochMilli(2_000),
+                        true,
+                        List.of(service("ranking"))))
+            .as(lost)
+            .isInstanceOf(TarnException.class)
+            .hasMessageContaining(
+                "does not permit what this command needs to redis.user = 'limited'");
+
+        assertThat(controlKeys(admin)).as(lost).containsExactlyInAnyOrderEntriesOf(before);
+        bench.set("redis.user", "").set("redis.password", "");
+      }
+      // A key that somebody has used for something else.
+      String events = bench.settings().read(RedisSettings::of).keys().events();
+      admin.del(events);
+      admin.set(events, "mine");
+      Map<String, byte[]> before = controlKeys(admin);
+      assertThatThrownBy(() -> release(second, store.released(VIEW), 2_000))
+          .isInstanceOf(TarnException.class)
+          .hasMessageContaining("WRONGTYPE");
+      assertThat(controlKeys(admin)).containsExactlyInAnyOrderEntriesOf(before);
+    }
+  }
+
+  private Map<String, byte[]> controlKeys(Jedis redis) {
+    String pattern =
+        bench.settings().read(RedisSettings::of).keys().release().replace("release", "*");
+    Map<String, byte[]> dumps = new TreeMap<>();
+    redis.keys(pattern).forEach(key -> dumps.put(key, redis.dump(key)));
+    return dumps;
   }
 
   /** All in one moment, and Redis would answer nobody while it removes them. */

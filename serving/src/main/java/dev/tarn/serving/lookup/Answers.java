@@ -12,6 +12,7 @@ import dev.tarn.serving.lookup.AnswerParts.ViewParts;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.List;
+import java.util.function.IntBinaryOperator;
 
 /**
  * Turns stored rows into an answer, with the value and the status of each feature. It writes the
@@ -36,12 +37,20 @@ final class Answers {
     this.corruptRows = corruptRows;
   }
 
-  /** Makes the answer to one request: the GetOnlineFeaturesResponse of either service. */
+  /**
+   * Makes the answer to one request: the GetOnlineFeaturesResponse of either service.
+   *
+   * @param growth of the answer, see {@link WireBuffer}; what it throws ends the answer
+   */
   WireBuffer of(
-      AnswerParts parts, List<AskedId> ids, FetchedRows rows, boolean withEventTimestamps) {
+      AnswerParts parts,
+      List<AskedId> ids,
+      FetchedRows rows,
+      boolean withEventTimestamps,
+      IntBinaryOperator growth) {
     long now = Values.micros(clock.instant());
     List<ViewParts> views = parts.views();
-    WireBuffer answer = new WireBuffer(parts.expectedBytes(ids.size()));
+    WireBuffer answer = new WireBuffer(parts.expectedBytes(ids.size()), growth);
     for (int i = 0; i < ids.size(); i++) {
       byte[] id = ids.get(i).utf8();
       answer.putByte(RESULT);

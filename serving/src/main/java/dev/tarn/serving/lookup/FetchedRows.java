@@ -9,6 +9,7 @@ import dev.tarn.serving.redis.RowBatch;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.LongConsumer;
 
 /**
  * The entries of one request, view by view, layer by layer, id by id. It says which entries to
@@ -108,9 +109,12 @@ final class FetchedRows {
   /**
    * Makes the one batch that fetches all missing rows. It asks all layers at once, because asking
    * them one after the other would take a round trip for each.
+   *
+   * @param granted the bytes for which memory is taken
+   * @param memory takes memory for more, or throws
    */
-  RowBatch batch() {
-    RowBatch batch = new RowBatch(rows, missing);
+  RowBatch batch(long granted, LongConsumer memory) {
+    RowBatch batch = new RowBatch(rows, missing, granted, memory);
     int next = 0;
     for (ViewColumns columns : views) {
       Layers layers = columns.view().layers();

@@ -9,6 +9,7 @@ import dev.tarn.api.v1.ListFeatureViewsResponse;
 import dev.tarn.row.WireBuffer;
 import dev.tarn.serving.ops.CallRecord;
 import dev.tarn.serving.ops.Metrics;
+import dev.tarn.serving.redis.RowBatch;
 import dev.tarn.serving.world.Releases;
 import dev.tarn.transform.Vectorizer;
 import java.time.Instant;
@@ -18,6 +19,7 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.function.Function;
+import java.util.function.LongConsumer;
 
 /**
  * Answers requests: checks the request, takes one scope, fetches all rows in one round trip and
@@ -25,10 +27,8 @@ import java.util.function.Function;
  */
 public final class Lookup {
 
-  /**
-   * The limit of one answer's matrix, in bytes: no request may ask for more than fits in memory.
-   */
-  private static final long MAX_MATRIX_BYTES = 256 << 20;
+  /** The memory of reading one row, beside the row: the command, its bytes and the bucket's key. */
+  private static final int BYTES_A_READ = 200;
 
   /**
    * The rows, and values, up to which the network thread that has the rows makes the answer by
@@ -97,8 +97,15 @@ public final class Lookup {
     Selection selection = select(scope, request);
     AnswerParts parts = toParts.apply(selection);
     boolean withEventTimestamps = request.getIncludeEventTimestamps();
-    return fetch(scope, selection, ids)
-        .thenApply(rows -> marked(answers.of(parts, ids, rows, withEventTimestamps), parts, rows));
+    int expected = parts.expectedBytes(ids.size());
+    AnswerGrowth growth =
+        new AnswerGrowth(ids.size(), settings.maxAnswerBytes(), expected, memory());
+    return fetch(scope, selection, ids, expected)
+        .thenApply(
+            rows ->
+                growth.checked(
+                    marked(
+                        answers.of(parts, ids, rows, withEventTimestamps, growth), parts, rows)));
   }
 
   /**
@@ -110,8 +117,11 @@ public final class Lookup {
     AskedIds asked = AskedIds.of(request.getEntityIdsList(), settings);
     Scope scope = scopes.current();
     VectorPlan plan = scope.vectors(request.getFeatureService());
-    requireBounded(asked.places().length, plan.vectorizer().width());
-    return fetch(scope, plan.selection(), asked.distinct())
+    int ids = asked.places().length;
+    long matrix = matrixBytes(ids, plan.vectorizer().width());
+    // Where ids come twice, there are two of them for a moment.
+    long bytes = asked.distinct().size() == ids ? matrix : 2 * matrix;
+    return fetch(scope, plan.selection(), asked.distinct(), bytes)
         .thenApply(rows -> marked(vectors.of(plan, asked, rows), rows));
   }
 
@@ -123,11 +133,26 @@ public final class Lookup {
   public ListFeatureViewsResponse views() {
     ListFeatureViewsResponse.Builder views = ListFeatureViewsResponse.newBuilder();
     scopes.current().views().values().forEach(view -> views.addFeatureViews(view.describe()));
-    return views.build();
+    ListFeatureViewsResponse answer = views.build();
+    CallRecord.current().ifPresent(record -> record.begins(answer.getSerializedSize()));
+    return answer;
   }
 
+  /** Returns what takes memory for this call, or throws. */
+  private static LongConsumer memory() {
+    Optional<CallRecord> call = CallRecord.current();
+    return bytes -> call.ifPresent(record -> record.takes(bytes));
+  }
+
+  /**
+   * Fetches the rows.
+   *
+   * @param answerBytes the memory to take for the answer that will be made of them
+   * @throws dev.tarn.serving.ops.InFlightBytes.RefusedException if there is none, or none for what
+   *     rows like these usually take; Redis is not asked then
+   */
   private CompletableFuture<FetchedRows> fetch(
-      Scope scope, Selection selection, List<AskedId> ids) {
+      Scope scope, Selection selection, List<AskedId> ids, long answerBytes) {
     Optional<CallRecord> call = CallRecord.current();
     call.ifPresent(record -> record.asks(ids.size()));
     FetchedRows rows = FetchedRows.toFetch(selection, ids);
@@ -141,6 +166,7 @@ public final class Lookup {
     Optional<NearCache> near = isTooStale ? Optional.empty() : nearCache;
     near.ifPresent(cache -> rows.takeFrom(cache, scope.redis().identity()));
     if (rows.isComplete()) {
+      call.ifPresent(record -> record.begins(answerBytes));
       rows.count(metrics);
       staleSince.ifPresent(
           since -> {
@@ -152,11 +178,17 @@ public final class Lookup {
           ? CompletableFuture.supplyAsync(() -> rows, executor)
           : CompletableFuture.completedFuture(rows);
     }
-    CompletableFuture<Void> batch = scope.redis().fill(rows.batch());
-    return call.map(record -> record.fetching(rows.missing(), batch))
-        .orElse(batch)
+    int missing = rows.missing();
+    long rowBytes = selection.expectedBytes(missing);
+    call.ifPresent(record -> record.begins(answerBytes + (long) missing * BYTES_A_READ + rowBytes));
+    RowBatch batch = rows.batch(rowBytes, memory());
+    CompletableFuture<Void> asked = scope.redis().fill(batch);
+    return call.map(record -> record.fetching(missing, asked))
+        .orElse(asked)
         .thenApplyAsync(
             filled -> {
+              call.ifPresent(CallRecord::tookUp);
+              selection.learn(missing, batch.bytes());
               rows.count(metrics);
               near.ifPresent(rows::giveTo);
               return rows;
@@ -190,14 +222,15 @@ public final class Lookup {
         .build();
   }
 
-  private static void requireBounded(long rows, long width) {
+  private long matrixBytes(long rows, long width) {
     long bytes = rows * width * Vectorizer.FLOAT_BYTES;
-    if (bytes > MAX_MATRIX_BYTES) {
+    if (bytes > settings.maxAnswerBytes()) {
       throw LookupRefusedException.invalid(
           "entity_ids",
-          "has %d ids, whose vectors of %d floats are %d bytes, and the server answers %d at the most: ask for fewer at once"
-              .formatted(rows, width, bytes, MAX_MATRIX_BYTES));
+          "has %d ids, whose vectors of %d floats are %d bytes, and the server answers %d at the most (serving.max-answer-bytes): ask for fewer at once"
+              .formatted(rows, width, bytes, settings.maxAnswerBytes()));
     }
+    return bytes;
   }
 
   private Selection select(Scope scope, GetOnlineFeaturesRequest request) {

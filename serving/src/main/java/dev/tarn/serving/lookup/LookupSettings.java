@@ -14,8 +14,11 @@ public record LookupSettings(
     String defaultEntity,
     int maxEntities,
     int maxIdBytes,
+    int maxAnswerBytes,
     long nearCacheBytes,
     Duration serveStale) {
+
+  private static final int MOST_ANSWER_BYTES = 1 << 30;
 
   /**
    * Checks each setting.
@@ -25,6 +28,9 @@ public record LookupSettings(
   public LookupSettings {
     check(maxEntities >= 1, "serving.max-entities = %s: it is from 1 up".formatted(maxEntities));
     check(maxIdBytes >= 1, "serving.max-id-bytes = %s: it is from 1 up".formatted(maxIdBytes));
+    check(
+        maxAnswerBytes >= 1 && maxAnswerBytes <= MOST_ANSWER_BYTES,
+        "serving.max-answer-bytes = %s: it is from 1 to 1G".formatted(maxAnswerBytes));
     check(!serveStale.isNegative(), "serving.serve-stale is negative");
     check(
         serveStale.isZero() || nearCacheBytes > 0,
@@ -37,6 +43,7 @@ public record LookupSettings(
         serving.getString("default-entity"),
         serving.getInt("max-entities"),
         serving.getInt("max-id-bytes"),
+        Math.toIntExact(Math.min(serving.getBytes("max-answer-bytes"), Integer.MAX_VALUE)),
         serving.getBytes("near-cache-bytes"),
         serving.getDuration("serve-stale"));
   }

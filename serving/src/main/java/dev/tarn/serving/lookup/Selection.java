@@ -6,7 +6,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 
-/** The features that a request asks for, grouped by the view that has them. It is immutable. */
+/**
+ * The features that a request asks for, grouped by the view that has them. Nothing of it changes
+ * but what it has learned of its rows' size.
+ */
 final class Selection {
 
   /** The place of a feature: its view and its index among the view's features. */
@@ -27,6 +30,9 @@ final class Selection {
   private final int width;
   private final AnswerParts parts;
   private final AnswerParts legacyParts;
+
+  /** The usual bytes of a row, a little more rather than less. */
+  private volatile int rowBytes = 64;
 
   private Selection(List<ViewColumns> views) {
     this.views = views;
@@ -56,6 +62,23 @@ final class Selection {
   /** Returns the number of features. */
   int width() {
     return width;
+  }
+
+  /** Returns the bytes of this many rows, as far as it is known from others. */
+  long expectedBytes(int rows) {
+    return (long) rows * rowBytes;
+  }
+
+  /** Notes the bytes of some rows. */
+  void learn(int rows, long bytes) {
+    int mean = Math.toIntExact(bytes / rows);
+    int known = rowBytes;
+    // One thread may undo what another has learned; the next lookup learns it again.
+    if (mean > known) {
+      rowBytes = mean;
+    } else if (known - mean > known / 8) {
+      rowBytes = known - (known - mean) / 8;
+    }
   }
 
   AnswerParts parts() {

@@ -17,6 +17,7 @@ public final class CallRecords extends ServerStreamTracer.Factory {
   private final Set<String> methods = new HashSet<>();
   private final Metrics metrics;
   private final InFlight inFlight;
+  private final InFlightBytes inFlightBytes;
   private final AccessLog accessLog;
   private final Optional<Tracing> tracing;
 
@@ -29,6 +30,7 @@ public final class CallRecords extends ServerStreamTracer.Factory {
       List<ServiceDescriptor> services,
       Metrics metrics,
       InFlight inFlight,
+      InFlightBytes inFlightBytes,
       AccessLog accessLog,
       Optional<Tracing> tracing) {
     services.stream()
@@ -37,6 +39,7 @@ public final class CallRecords extends ServerStreamTracer.Factory {
         .forEach(methods::add);
     this.metrics = metrics;
     this.inFlight = inFlight;
+    this.inFlightBytes = inFlightBytes;
     this.accessLog = accessLog;
     this.tracing = tracing;
   }
@@ -48,6 +51,6 @@ public final class CallRecords extends ServerStreamTracer.Factory {
       return NONE;
     }
     Optional<CallTrace> trace = tracing.map(on -> on.begin(method, headers));
-    return new CallRecord(method, metrics, inFlight, accessLog, trace);
+    return new CallRecord(method, metrics, inFlight, inFlightBytes, accessLog, trace);
   }
 }

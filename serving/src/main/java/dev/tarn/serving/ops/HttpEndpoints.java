@@ -1,65 +1,106 @@
 package dev.tarn.serving.ops;
 
-import com.sun.net.httpserver.HttpExchange;
-import com.sun.net.httpserver.HttpServer;
 import dev.tarn.cli.TarnException;
+import io.netty.bootstrap.ServerBootstrap;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelFuture;
+import io.netty.channel.ChannelInitializer;
+import io.netty.channel.EventLoopGroup;
+import io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.netty.channel.nio.NioIoHandler;
+import io.netty.channel.socket.nio.NioServerSocketChannel;
+import io.netty.handler.codec.http.HttpServerCodec;
+import io.netty.handler.timeout.ReadTimeoutHandler;
+import io.netty.util.concurrent.DefaultThreadFactory;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
+import java.util.LinkedHashSet;
 import java.util.Optional;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
+import java.util.Set;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 
 /**
  * Answers operators' tools over HTTP: {@code /metrics}, {@code /healthz} (the process is alive) and
  * {@code /readyz} (lookups can be answered; else 503 with the reason).
+ *
+ * <p>The probes are answered whatever other requests do. One thread, which never waits, reads and
+ * writes all connections, so requests that come slowly or never hold up nobody. If there are very
+ * many connections, the one that was silent for longest makes room for the next. Metrics, which
+ * take a while to write, are written by a thread of their own.
  */
 public final class HttpEndpoints implements AutoCloseable {
 
-  private static final int THREADS = 2;
+  private static final int MAX_CONNECTIONS = 256;
 
-  static {
-    // In seconds. Without these, clients that send slowly would take the threads from the probes.
-    System.getProperties().putIfAbsent("sun.net.httpserver.maxReqTime", "10");
-    System.getProperties().putIfAbsent("sun.net.httpserver.maxRspTime", "10");
-  }
+  /** The seconds after which a connection that says nothing ends. */
+  private static final int MAX_SILENCE = 60;
 
-  private record Page(int status, String contentType, String body) {
+  private static final int MAX_WAITING_SCRAPES = 64;
+
+  /** What is answered to a request. */
+  record Page(int status, String contentType, String body) {
 
     static Page text(int status, String line) {
       return new Page(status, "text/plain; charset=utf-8", line + "\n");
     }
   }
 
-  private interface Source {
-    Page get() throws IOException;
-  }
+  private final EventLoopGroup thread =
+      new MultiThreadIoEventLoopGroup(
+          1, new DefaultThreadFactory("http", true), NioIoHandler.newFactory());
+  private final ThreadPoolExecutor scrapes =
+      new ThreadPoolExecutor(
+          1,
+          1,
+          0,
+          TimeUnit.SECONDS,
+          new ArrayBlockingQueue<>(MAX_WAITING_SCRAPES),
+          new DefaultThreadFactory("metrics", true));
 
-  private final HttpServer server;
-  private final ExecutorService threads =
-      Executors.newFixedThreadPool(
-          THREADS,
-          task -> {
-            Thread daemon = new Thread(task, "http");
-            daemon.setDaemon(true);
-            return daemon;
-          });
+  /** The open connections, for their one thread; the longest silent one is the first. */
+  private final Set<Channel> connections = new LinkedHashSet<>();
 
-  private HttpEndpoints(HttpServer server, Metrics metrics, Supplier<Optional<String>> notReady) {
-    this.server = server;
-    server.setExecutor(threads);
-    serve("/metrics", () -> metricsPage(metrics));
-    serve("/healthz", () -> Page.text(200, "alive"));
-    serve(
-        "/readyz",
-        () ->
-            notReady
-                .get()
-                .map(why -> Page.text(503, "not ready: " + why))
-                .orElseGet(() -> Page.text(200, "ready")));
-    serve("/", () -> Page.text(404, "there are /metrics, /healthz and /readyz"));
+  private final Metrics metrics;
+  private final Supplier<Optional<String>> notReady;
+  private final Channel server;
+
+  private HttpEndpoints(
+      String host, int port, Metrics metrics, Supplier<Optional<String>> notReady) {
+    this.metrics = metrics;
+    this.notReady = notReady;
+    ChannelFuture bound =
+        new ServerBootstrap()
+            .group(thread)
+            .channel(NioServerSocketChannel.class)
+            .childHandler(
+                new ChannelInitializer<>() {
+                  @Override
+                  protected void initChannel(Channel connection) {
+                    connection
+                        .pipeline()
+                        .addLast(
+                            new ReadTimeoutHandler(MAX_SILENCE),
+                            new HttpServerCodec(),
+                            new HttpExchanges(HttpEndpoints.this));
+                  }
+                })
+            .bind(new InetSocketAddress(host, port))
+            .awaitUninterruptibly();
+    server = bound.channel();
+    if (!bound.isSuccess()) {
+      close();
+      throw new TarnException(
+          "can't listen on %s:%d (%s): stop what uses it or set serving.http-port (-1: no metrics)"
+              .formatted(host, port, bound.cause().getMessage()),
+          bound.cause());
+    }
   }
 
   /**
@@ -70,57 +111,65 @@ public final class HttpEndpoints implements AutoCloseable {
    */
   public static HttpEndpoints start(
       String host, int port, Metrics metrics, Supplier<Optional<String>> notReady) {
-    try {
-      HttpServer server = HttpServer.create(new InetSocketAddress(host, port), 0);
-      HttpEndpoints endpoints = new HttpEndpoints(server, metrics, notReady);
-      server.start();
-      return endpoints;
-    } catch (IOException e) {
-      throw new TarnException(
-          "can't listen on %s:%d (%s): stop what uses it or set serving.http-port (-1: no metrics)"
-              .formatted(host, port, e.getMessage()),
-          e);
-    }
+    return new HttpEndpoints(host, port, metrics, notReady);
   }
 
   public int port() {
-    return server.getAddress().getPort();
+    return ((InetSocketAddress) server.localAddress()).getPort();
   }
 
   @Override
   public void close() {
-    server.stop(0);
-    threads.shutdownNow();
+    var unusedClosed = server.close().awaitUninterruptibly();
+    var unusedEnded = thread.shutdownGracefully(0, 1, TimeUnit.SECONDS);
+    var unusedScrapes = scrapes.shutdownNow();
   }
 
-  private void serve(String path, Source source) {
-    server.createContext(
-        path,
-        exchange -> {
-          try (exchange) {
-            // A context gets all paths that begin with its own.
-            boolean isHere = path.equals("/") || exchange.getRequestURI().getPath().equals(path);
-            send(exchange, isHere ? source.get() : Page.text(404, "there is nothing here"));
-          }
-        });
-  }
-
-  private static void send(HttpExchange exchange, Page found) throws IOException {
-    String method = exchange.getRequestMethod();
-    boolean isHead = method.equals("HEAD");
-    Page page =
-        isHead || method.equals("GET") ? found : Page.text(405, "only GET and HEAD are answered");
-    exchange.getResponseHeaders().set("Content-Type", page.contentType());
-    byte[] body = page.body().getBytes(StandardCharsets.UTF_8);
-    exchange.sendResponseHeaders(page.status(), isHead ? -1 : body.length);
-    if (!isHead) {
-      exchange.getResponseBody().write(body);
+  /** Notes a connection that is new or has just asked for something. */
+  void isAwake(Channel connection) {
+    connections.remove(connection);
+    connections.add(connection);
+    if (connections.size() > MAX_CONNECTIONS) {
+      Channel silent = connections.iterator().next();
+      connections.remove(silent);
+      var unused = silent.close();
     }
   }
 
-  private static Page metricsPage(Metrics metrics) throws IOException {
+  void isGone(Channel connection) {
+    connections.remove(connection);
+  }
+
+  /** Gives the page of a path to what sends it, now or later. */
+  void find(String path, Consumer<Page> then) {
+    switch (path) {
+      case "/healthz" -> then.accept(Page.text(200, "alive"));
+      case "/readyz" ->
+          then.accept(
+              notReady
+                  .get()
+                  .map(why -> Page.text(503, "not ready: " + why))
+                  .orElseGet(() -> Page.text(200, "ready")));
+      case "/metrics" -> scrape(then);
+      default -> then.accept(Page.text(404, "there are /metrics, /healthz and /readyz"));
+    }
+  }
+
+  private void scrape(Consumer<Page> then) {
+    try {
+      scrapes.execute(() -> then.accept(metricsPage()));
+    } catch (RejectedExecutionException e) {
+      then.accept(Page.text(503, "too many ask for metrics at once: try again later"));
+    }
+  }
+
+  private Page metricsPage() {
     ByteArrayOutputStream out = new ByteArrayOutputStream(1 << 14);
-    metrics.write(out);
+    try {
+      metrics.write(out);
+    } catch (IOException | RuntimeException e) {
+      return Page.text(500, "the metrics can't be written: " + e);
+    }
     return new Page(200, Metrics.CONTENT_TYPE, out.toString(StandardCharsets.UTF_8));
   }
 }

@@ -1,5 +1,6 @@
 package dev.tarn.serving.redis;
 
+import dev.tarn.redis.Eviction;
 import dev.tarn.redis.RedisSettings;
 import io.lettuce.core.RedisException;
 import io.lettuce.core.RedisURI;
@@ -15,9 +16,11 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.LongSupplier;
 import java.util.stream.Stream;
 
 /**
@@ -34,6 +37,9 @@ final class ClusterNodes implements Nodes, KeyedCommand.Redirects {
 
   /** The shortest time between two reads of the topology, each of which asks all nodes. */
   private static final long REFRESH_INTERVAL = Duration.ofMillis(250).toNanos();
+
+  /** The host in a redirect to a node whose name the cluster should give, and does not know. */
+  private static final String UNKNOWN_NAME = "?";
 
   /** The address of a node, as the cluster announces it to clients. */
   private record Address(String host, int port) {
@@ -54,6 +60,10 @@ final class ClusterNodes implements Nodes, KeyedCommand.Redirects {
   private final Map<Address, StatefulRedisConnection<byte[], byte[]>> connected =
       new ConcurrentHashMap<>();
   private final AtomicLong nextRefresh = new AtomicLong(System.nanoTime());
+  private final List<String> warnings = new ArrayList<>();
+
+  /** The last read of the topology that a redirect waited for. */
+  private CompletableFuture<?> lastRefresh = CompletableFuture.completedFuture(null);
 
   private ClusterNodes(
       RedisClusterClient client,
@@ -80,14 +90,23 @@ final class ClusterNodes implements Nodes, KeyedCommand.Redirects {
                 .map(node -> nodes.node(Address.of(node.getUri())).exceptionally(e -> null))
                 .toArray(CompletableFuture<?>[]::new))
         .join();
-    for (StatefulRedisConnection<byte[], byte[]> connection : nodes.connected.values()) {
-      try {
-        var unused = RedisConnector.first(() -> EventLoopProbe.eventLoopOf(connection));
-      } catch (RedisException e) {
-        // The connection is lost already; isOpen will say so.
-      }
-    }
+    nodes.connected.forEach(nodes::prepare);
     return nodes;
+  }
+
+  private void prepare(Address address, StatefulRedisConnection<byte[], byte[]> connection) {
+    try {
+      var unused = RedisConnector.first(() -> WireProbe.wireOf(connection));
+      String info = RedisConnector.first(() -> connection.sync().info("memory"));
+      Eviction.of(info).warning(address.toString()).ifPresent(warnings::add);
+    } catch (RedisException e) {
+      // The connection is lost already; isOpen will say so.
+    }
+  }
+
+  @Override
+  public List<String> warnings() {
+    return List.copyOf(warnings);
   }
 
   @Override
@@ -106,7 +125,7 @@ final class ClusterNodes implements Nodes, KeyedCommand.Redirects {
   }
 
   @Override
-  public void send(List<? extends KeyedCommand> commands) {
+  public LongSupplier send(List<? extends KeyedCommand> commands) {
     Map<Address, List<KeyedCommand>> byNode = new HashMap<>();
     for (KeyedCommand command : commands) {
       int slot = SlotHash.getSlot(command.key());
@@ -119,6 +138,7 @@ final class ClusterNodes implements Nodes, KeyedCommand.Redirects {
       byNode.computeIfAbsent(Address.of(owner.getUri()), address -> new ArrayList<>()).add(command);
     }
     byNode.forEach((address, ofNode) -> send(address, ofNode, List.of()));
+    return () -> 0;
   }
 
   @Override
@@ -127,18 +147,58 @@ final class ClusterNodes implements Nodes, KeyedCommand.Redirects {
     if (!isMoved && !error.startsWith("ASK ")) {
       return false;
     }
-    // The error is MOVED SLOT HOST:PORT. Without a host, the node that was asked is meant.
+    // The error is MOVED SLOT HOST:PORT. Without a host, that of the node that was asked is meant.
     String target = error.substring(error.lastIndexOf(' ') + 1);
     int colon = target.lastIndexOf(':');
     String host = target.substring(0, colon);
+    int port = Integer.parseInt(target.substring(colon + 1));
+    if (host.equals(UNKNOWN_NAME)) {
+      return followUnnamed(command, isMoved, port);
+    }
     Address address =
-        new Address(
-            host.isEmpty() ? seedHost : host, Integer.parseInt(target.substring(colon + 1)));
+        host.isEmpty()
+            ? ofPort(port).orElseGet(() -> new Address(seedHost, port))
+            : new Address(host, port);
     if (isMoved) {
       failed();
     }
     send(address, List.of(command), isMoved ? List.of() : List.of(new Asking()));
     return true;
+  }
+
+  /**
+   * Follows a redirect to a node whose host name is not set. The topology has its IP address: for a
+   * slot that has moved, it says which node that is; else the port has to.
+   */
+  private boolean followUnnamed(KeyedCommand command, boolean isMoved, int port) {
+    if (isMoved) {
+      var unused = refreshed().whenComplete((done, failure) -> send(List.of(command)));
+      return true;
+    }
+    Optional<Address> asked = ofPort(port);
+    if (asked.isEmpty()) {
+      return false;
+    }
+    send(asked.get(), List.of(command), List.of(new Asking()));
+    return true;
+  }
+
+  /** Returns the only node that has a port. */
+  private Optional<Address> ofPort(int port) {
+    List<Address> nodes =
+        pool.getPartitions().stream()
+            .map(node -> Address.of(node.getUri()))
+            .filter(address -> address.port() == port)
+            .toList();
+    return nodes.size() == 1 ? Optional.of(nodes.get(0)) : Optional.empty();
+  }
+
+  /** Reads the topology, once for all redirects that come meanwhile. */
+  private synchronized CompletableFuture<?> refreshed() {
+    if (lastRefresh.isDone()) {
+      lastRefresh = client.refreshPartitionsAsync().toCompletableFuture();
+    }
+    return lastRefresh;
   }
 
   @Override

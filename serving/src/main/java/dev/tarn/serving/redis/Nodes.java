@@ -1,6 +1,7 @@
 package dev.tarn.serving.redis;
 
 import java.util.List;
+import java.util.function.LongSupplier;
 
 /** The servers that get commands: the one of a plain Redis, or the nodes of a Redis Cluster. */
 interface Nodes extends AutoCloseable {
@@ -11,11 +12,17 @@ interface Nodes extends AutoCloseable {
   /** Returns the number of open connections. */
   int connections();
 
+  /** Says what the user should change about these servers, as it was when they were connected. */
+  List<String> warnings();
+
   /**
    * Sends commands, in one flush for each node that has keys of them, and waits for nothing. A
    * failure completes the commands.
+   *
+   * @return how many answers have come over the connection that the commands took; it stays the
+   *     same if they took several
    */
-  void send(List<? extends KeyedCommand> commands);
+  LongSupplier send(List<? extends KeyedCommand> commands);
 
   /**
    * Takes note of a command that failed or was not answered: its key may be on another node now.

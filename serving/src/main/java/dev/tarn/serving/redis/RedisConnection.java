@@ -4,6 +4,7 @@ import dev.tarn.redis.RedisSettings;
 import io.lettuce.core.api.StatefulConnection;
 import io.netty.util.Timeout;
 import io.netty.util.Timer;
+import io.netty.util.TimerTask;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -12,6 +13,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.LongSupplier;
 
 /**
  * A connection to Redis, with a second one for the notices of releases. {@link #hashes} and {@link
@@ -47,6 +49,11 @@ public final class RedisConnection implements AutoCloseable {
     return nodes.connections() + (notices.isOpen() ? 1 : 0);
   }
 
+  /** Says what the user should change about Redis, as it was when this was connected. */
+  public List<String> warnings() {
+    return nodes.warnings();
+  }
+
   /** Returns an object that stands for this connection and for no earlier or later one. */
   public Object identity() {
     return identity;
@@ -75,20 +82,60 @@ public final class RedisConnection implements AutoCloseable {
 
   /**
    * Sends a batch and completes when it is filled. The future fails with a {@link
-   * RedisUnavailableException} if the connection is lost, or after {@code redis.timeout}.
+   * RedisUnavailableException} if the connection is lost, or after {@code redis.timeout} without
+   * any answer over it; and with what the batch's memory throws.
+   *
+   * <p>While Redis answers the lookups before this one, this one waits: Redis is there, and much
+   * was asked of it.
    */
   public CompletableFuture<Void> fill(RowBatch batch) {
     CompletableFuture<Void> filled = batch.filled();
-    // CompletableFuture.orTimeout would wake a thread for nearly every lookup.
-    Timeout late =
-        timer.newTimeout(
-            now -> filled.completeExceptionally(new TimeoutException()),
-            settings.timeout().toMillis(),
-            TimeUnit.MILLISECONDS);
-    batch.sendTo(nodes);
+    Patience patience = new Patience(filled);
+    patience.begin(batch.sendTo(nodes));
     return filled
-        .whenComplete((done, failure) -> late.cancel())
-        .exceptionallyCompose(e -> CompletableFuture.failedFuture(failure(e)));
+        .whenComplete((done, failure) -> patience.end())
+        .exceptionallyCompose(
+            e -> CompletableFuture.failedFuture(batch.isRefused() ? e : failure(e)));
+  }
+
+  /** Fails a batch once no answer has come for {@code redis.timeout}. */
+  private final class Patience implements TimerTask {
+
+    private final CompletableFuture<Void> filled;
+    private LongSupplier answers;
+    private volatile long seen;
+    private volatile Timeout next;
+
+    Patience(CompletableFuture<Void> filled) {
+      this.filled = filled;
+    }
+
+    void begin(LongSupplier answersOfConnection) {
+      answers = answersOfConnection;
+      await();
+    }
+
+    // CompletableFuture.orTimeout would wake a thread for nearly every lookup.
+    private void await() {
+      seen = answers.getAsLong();
+      next = timer.newTimeout(this, settings.timeout().toMillis(), TimeUnit.MILLISECONDS);
+    }
+
+    @Override
+    public void run(Timeout now) {
+      if (filled.isDone()) {
+        return;
+      }
+      if (answers.getAsLong() == seen) {
+        filled.completeExceptionally(new TimeoutException());
+      } else {
+        await();
+      }
+    }
+
+    void end() {
+      next.cancel();
+    }
   }
 
   @Override

@@ -1,10 +1,12 @@
 package dev.tarn.serving.redis;
 
+import dev.tarn.redis.Eviction;
 import dev.tarn.redis.RedisSettings;
 import io.lettuce.core.ClientOptions;
 import io.lettuce.core.ClientOptions.DisconnectedBehavior;
 import io.lettuce.core.MaintNotificationsConfig;
 import io.lettuce.core.RedisClient;
+import io.lettuce.core.RedisCommandExecutionException;
 import io.lettuce.core.RedisException;
 import io.lettuce.core.RedisURI;
 import io.lettuce.core.SocketOptions;
@@ -15,13 +17,16 @@ import io.lettuce.core.cluster.ClusterClientOptions;
 import io.lettuce.core.cluster.ClusterTopologyRefreshOptions;
 import io.lettuce.core.cluster.RedisClusterClient;
 import io.lettuce.core.codec.ByteArrayCodec;
+import io.lettuce.core.internal.HostAndPort;
 import io.lettuce.core.pubsub.RedisPubSubAdapter;
 import io.lettuce.core.pubsub.StatefulRedisPubSubConnection;
 import io.lettuce.core.resource.ClientResources;
+import io.lettuce.core.resource.MappingSocketAddressResolver;
 import io.netty.util.HashedWheelTimer;
 import io.netty.util.Timer;
 import io.netty.util.concurrent.DefaultThreadFactory;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
@@ -73,6 +78,12 @@ public final class RedisConnector implements AutoCloseable {
           new DefaultThreadFactory("timeouts", true), TICK.toMillis(), TimeUnit.MILLISECONDS);
 
   /**
+   * Whether the nodes of a cluster are to be reached at the host of the settings, each at its own
+   * port, because the cluster says of none where it is (cluster-preferred-endpoint-type).
+   */
+  private volatile boolean isWithoutEndpoints;
+
+  /**
    * The cluster's client. It outlives connections, because it knows more nodes than the settings.
    */
   private Optional<RedisClusterClient> cluster = Optional.empty();
@@ -90,6 +101,12 @@ public final class RedisConnector implements AutoCloseable {
         ClientResources.builder()
             .eventLoopGroupProvider(threads)
             .timer(timer)
+            .socketAddressResolver(
+                MappingSocketAddressResolver.create(
+                    (HostAndPort node) ->
+                        isWithoutEndpoints
+                            ? HostAndPort.of(settings.host(), node.getPort())
+                            : node))
             .nettyCustomizer(RedisWire.CUSTOMIZER)
             .build();
     client = RedisClient.create(resources, uri);
@@ -187,8 +204,12 @@ public final class RedisConnector implements AutoCloseable {
       if (!has(info, "cluster_enabled:1")) {
         forgetCluster();
         return SingleNode.connect(
-            one, () -> client.connect(ByteArrayCodec.INSTANCE), threads.threadPoolSize());
+            one,
+            () -> client.connect(ByteArrayCodec.INSTANCE),
+            threads.threadPoolSize(),
+            Eviction.of(info).warning(settings.address()).stream().toList());
       }
+      isWithoutEndpoints = isWithoutEndpoints(one, info);
     } catch (RedisException | RedisUnavailableException e) {
       one.close();
       throw e;
@@ -198,6 +219,29 @@ public final class RedisConnector implements AutoCloseable {
       cluster = Optional.of(clusterClient());
     }
     return ClusterNodes.connect(cluster.get(), settings);
+  }
+
+  /**
+   * Asks a cluster whether it says where its nodes are. Before Redis 7 it always does. A user who
+   * may not ask gets the addresses that the nodes know of each other.
+   */
+  private static boolean isWithoutEndpoints(
+      StatefulRedisConnection<byte[], byte[]> connection, String info) {
+    if (info.lines().anyMatch(line -> line.matches("redis_version:[0-6]\\..*"))) {
+      return false;
+    }
+    List<Object> slots;
+    try {
+      slots = connection.sync().clusterSlots();
+    } catch (RedisCommandExecutionException e) {
+      return false;
+    }
+    // Each is a list of: first slot, last slot, a list that begins with the master's host,
+    // replicas.
+    return !slots.isEmpty()
+        && slots.stream()
+            .map(range -> ((List<?>) ((List<?>) range).get(2)).get(0))
+            .allMatch(host -> !(host instanceof byte[] name) || name.length == 0);
   }
 
   /** Subscribes to notices; in a cluster at any node, as each notice reaches all nodes. */

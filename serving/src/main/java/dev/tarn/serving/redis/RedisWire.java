@@ -16,11 +16,13 @@ import io.netty.channel.ChannelPromise;
 import io.netty.handler.codec.ByteToMessageDecoder;
 import io.netty.handler.codec.CorruptedFrameException;
 import io.netty.handler.flush.FlushConsolidationHandler;
+import io.netty.util.concurrent.EventExecutor;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Queue;
+import java.util.function.LongSupplier;
 
 /**
  * Writes bundles and reads their answers, on a connection of Lettuce. For each command, Lettuce
@@ -31,7 +33,7 @@ import java.util.Queue;
  * <p>Lettuce connects, logs in and watches over the connection. Once a bundle is under way, all
  * that Redis sends answers bundles, so Lettuce must not send commands of its own any more.
  */
-final class RedisWire extends ByteToMessageDecoder {
+final class RedisWire extends ByteToMessageDecoder implements LongSupplier {
 
   /** Install this in a client before it opens connections that carry bundles. */
   static final NettyCustomizer CUSTOMIZER =
@@ -69,7 +71,28 @@ final class RedisWire extends ByteToMessageDecoder {
 
   private final Queue<WireCommand> awaited = new ArrayDeque<>();
 
+  /** The answers so far, as of the last read of the network. */
+  private volatile long answers;
+
+  private volatile EventExecutor thread;
+
   private RedisWire() {}
+
+  @Override
+  public void handlerAdded(ChannelHandlerContext context) {
+    thread = context.executor();
+  }
+
+  /** Returns the thread that reads and writes the connection. */
+  EventExecutor thread() {
+    return thread;
+  }
+
+  /** Returns how many answers have come. While it grows, Redis answers. */
+  @Override
+  public long getAsLong() {
+    return answers;
+  }
 
   @Override
   protected void decode(ChannelHandlerContext context, ByteBuf in, List<Object> out) {
@@ -78,13 +101,15 @@ final class RedisWire extends ByteToMessageDecoder {
       out.add(in.readRetainedSlice(in.readableBytes()));
       return;
     }
+    long read = answers;
     while (in.isReadable() && !awaited.isEmpty()) {
       int begin = in.readerIndex();
       Object reply = readReply(in);
       if (reply == INCOMPLETE) {
         in.readerIndex(begin);
-        return;
+        break;
       }
+      read++;
       WireCommand command = awaited.element();
       if (reply instanceof Refusal refusal) {
         command.refused(refusal);
@@ -94,6 +119,7 @@ final class RedisWire extends ByteToMessageDecoder {
       // Only now: an exception above ends the connection, which then fails this command too.
       awaited.poll();
     }
+    answers = read;
   }
 
   @Override
@@ -211,8 +237,8 @@ final class RedisWire extends ByteToMessageDecoder {
         awaited.addAll(bundle.commands());
         // If this fails, the connection ends, which fails the awaited commands.
         var unused = wire.write(Unpooled.wrappedBuffer(bundle.bytes()), promise);
-      } else if (message instanceof EventLoopProbe probe) {
-        probe.answer().complete(context.channel().eventLoop());
+      } else if (message instanceof WireProbe probe) {
+        probe.answer().complete(RedisWire.this);
         promise.setSuccess();
       } else {
         var unused = context.write(message, promise);

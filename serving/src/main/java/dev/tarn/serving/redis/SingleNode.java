@@ -2,9 +2,10 @@ package dev.tarn.serving.redis;
 
 import io.lettuce.core.RedisException;
 import io.lettuce.core.api.StatefulRedisConnection;
-import io.netty.channel.EventLoop;
+import io.netty.util.concurrent.EventExecutor;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 
 /**
@@ -14,24 +15,33 @@ import java.util.function.Supplier;
 final class SingleNode implements Nodes {
 
   /** A connection with the thread that reads and writes it. */
-  private record Lane(StatefulRedisConnection<byte[], byte[]> connection, EventLoop thread) {}
+  private record Lane(StatefulRedisConnection<byte[], byte[]> connection, RedisWire wire) {
+
+    EventExecutor thread() {
+      return wire.thread();
+    }
+  }
 
   private final List<Lane> lanes;
+  private final List<String> warnings;
 
-  private SingleNode(List<Lane> lanes) {
+  private SingleNode(List<Lane> lanes, List<String> warnings) {
     this.lanes = List.copyOf(lanes);
+    this.warnings = List.copyOf(warnings);
   }
 
   /**
    * Makes a connection for each of the threads.
    *
    * @param first a connection that is made already
+   * @param warnings about the server
    * @throws RedisException if a connection can't be made; all others are closed then
    */
   static SingleNode connect(
       StatefulRedisConnection<byte[], byte[]> first,
       Supplier<StatefulRedisConnection<byte[], byte[]>> connector,
-      int threads) {
+      int threads,
+      List<String> warnings) {
     List<Lane> lanes = new ArrayList<>();
     StatefulRedisConnection<byte[], byte[]> next = first;
     try {
@@ -39,14 +49,14 @@ final class SingleNode implements Nodes {
       // get no connection to Redis here; it then uses that of another thread.
       for (int tries = 1; ; tries++) {
         StatefulRedisConnection<byte[], byte[]> made = next;
-        Lane lane = new Lane(made, RedisConnector.first(() -> EventLoopProbe.eventLoopOf(made)));
+        Lane lane = new Lane(made, RedisConnector.first(() -> WireProbe.wireOf(made)));
         if (lanes.stream().noneMatch(other -> other.thread() == lane.thread())) {
           lanes.add(lane);
         } else {
           next.close();
         }
         if (lanes.size() == threads || tries == 2 * threads) {
-          return new SingleNode(lanes);
+          return new SingleNode(lanes, warnings);
         }
         next = connector.get();
       }
@@ -68,22 +78,29 @@ final class SingleNode implements Nodes {
   }
 
   @Override
-  public void send(List<? extends KeyedCommand> commands) {
+  public List<String> warnings() {
+    return warnings;
+  }
+
+  @Override
+  public LongSupplier send(List<? extends KeyedCommand> commands) {
+    Lane own = own();
     try {
-      var unused = own().dispatch(new Bundle(commands));
+      var unused = own.connection().dispatch(new Bundle(commands));
     } catch (RedisException e) {
       commands.forEach(command -> command.failed(e));
     }
+    return own.wire();
   }
 
-  /** Returns the connection of this thread, or any one if it has none. */
-  private StatefulRedisConnection<byte[], byte[]> own() {
+  /** Returns the lane of this thread, or any one if it has none. */
+  private Lane own() {
     for (Lane lane : lanes) {
       if (lane.thread().inEventLoop()) {
-        return lane.connection();
+        return lane;
       }
     }
-    return lanes.get(0).connection();
+    return lanes.get(0);
   }
 
   @Override

@@ -5,6 +5,7 @@ import com.google.rpc.BadRequest;
 import com.google.rpc.Code;
 import com.google.rpc.Status;
 import dev.tarn.serving.lookup.LookupRefusedException;
+import dev.tarn.serving.ops.InFlightBytes;
 import dev.tarn.serving.redis.RedisUnavailableException;
 import io.grpc.Context;
 import io.grpc.Deadline;
@@ -38,6 +39,11 @@ final class Failures {
     }
     if (cause instanceof LookupRefusedException refused) {
       return of(refused);
+    }
+    if (cause instanceof InFlightBytes.RefusedException refused) {
+      return refused.isTooLarge()
+          ? invalid("entity_ids", refused.getMessage())
+          : status(io.grpc.Status.RESOURCE_EXHAUSTED, refused.getMessage());
     }
     if (cause instanceof RedisUnavailableException redis) {
       return status(io.grpc.Status.UNAVAILABLE, redis.getMessage());
@@ -91,6 +97,13 @@ final class Failures {
     if (call.isCancelled()) {
       throw io.grpc.Status.CANCELLED.asRuntimeException();
     }
+  }
+
+  /** Returns INVALID_ARGUMENT, for a request that is no message of the method. */
+  static io.grpc.Status broken(String method, String message) {
+    return io.grpc.Status.INVALID_ARGUMENT.withDescription(
+        "the request of %s is no %s: its bytes are not that protobuf message, as of a client with another .proto file"
+            .formatted(method, message));
   }
 
   /** Returns RESOURCE_EXHAUSTED, for a call beyond {@code serving.max-in-flight}. */

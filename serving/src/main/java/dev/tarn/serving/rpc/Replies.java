@@ -1,5 +1,7 @@
 package dev.tarn.serving.rpc;
 
+import com.google.protobuf.MessageLite;
+import dev.tarn.row.WireBuffer;
 import dev.tarn.serving.ops.CallRecord;
 import io.grpc.Context;
 import io.grpc.stub.ServerCallStreamObserver;
@@ -46,6 +48,13 @@ final class Replies {
               call.onNext(message);
               call.onCompleted();
               record.ifPresent(CallRecord::encoded);
+              record.ifPresent(it -> it.keeps(size(message)));
             });
+  }
+
+  private static int size(Object message) {
+    return message instanceof WireBuffer bytes
+        ? bytes.size()
+        : ((MessageLite) message).getSerializedSize();
   }
 }

@@ -9,6 +9,7 @@ import dev.tarn.serving.ops.CallRecords;
 import dev.tarn.serving.redis.NetworkThreads;
 import io.grpc.BindableService;
 import io.grpc.Server;
+import io.grpc.ServerTransportFilter;
 import io.grpc.ServiceDescriptor;
 import io.grpc.netty.NettyServerBuilder;
 import io.grpc.protobuf.services.ProtoReflectionService;
@@ -21,6 +22,14 @@ import java.util.concurrent.TimeUnit;
 /** The gRPC server: the two lookup services, health and reflection on one port. */
 public final class RpcServer {
 
+  /**
+   * The silence after which the server asks whether a client is still there, and how long it waits
+   * for the answer. The lookups of one that is gone keep their memory until then.
+   */
+  private static final long KEEPALIVE_SECONDS = 30;
+
+  private static final long KEEPALIVE_TIMEOUT_SECONDS = 10;
+
   private final RpcSettings settings;
   private final Health health;
   private final Server server;
@@ -29,6 +38,7 @@ public final class RpcServer {
    * Builds the server, which does not listen yet.
    *
    * @param network the threads that run all calls; they outlive the server
+   * @param connections notes which call comes over which connection
    * @param marksStale whether answers may be stale and then say so in their headers
    */
   public RpcServer(
@@ -36,6 +46,7 @@ public final class RpcServer {
       NetworkThreads network,
       Access access,
       CallRecords calls,
+      ServerTransportFilter connections,
       Lookup lookup,
       Health health,
       boolean marksStale) {
@@ -51,13 +62,20 @@ public final class RpcServer {
             .directExecutor()
             .maxInboundMessageSize(settings.maxMessageBytes())
             .maxConcurrentCallsPerConnection(settings.maxConcurrentCalls())
+            .permitKeepAliveTime(settings.permitKeepalive().toNanos(), TimeUnit.NANOSECONDS)
+            // An idle client, too, wants to know whether its connection is dead.
+            .permitKeepAliveWithoutCalls(true)
+            .keepAliveTime(KEEPALIVE_SECONDS, TimeUnit.SECONDS)
+            .keepAliveTimeout(KEEPALIVE_TIMEOUT_SECONDS, TimeUnit.SECONDS)
+            .addTransportFilter(connections)
             .addStreamTracerFactory(calls)
-            .addService(new FeatureStoreService(lookup))
-            .addService(new LegacyFeatureStore(lookup))
-            .addService(health.service())
-            .addService(ProtoReflectionServiceV1.newInstance())
-            .addService(olderReflection());
+            .addService(Requests.checked(new FeatureStoreService(lookup)))
+            .addService(Requests.checked(new LegacyFeatureStore(lookup)))
+            .addService(Requests.checked(health.service()))
+            .addService(Requests.checked(ProtoReflectionServiceV1.newInstance()))
+            .addService(Requests.checked(olderReflection()));
     // gRPC asks the interceptor that is added last first.
+    builder.intercept(new Requests());
     if (marksStale) {
       builder.intercept(new StaleHeader());
     }

@@ -15,6 +15,8 @@ public record RpcSettings(
     int maxMessageBytes,
     int maxConcurrentCalls,
     int maxInFlight,
+    HeapShare maxInFlightBytes,
+    Duration permitKeepalive,
     Duration drain) {
 
   /**
@@ -32,6 +34,7 @@ public record RpcSettings(
         maxConcurrentCalls >= 1,
         "serving.max-concurrent-calls = %s: it is from 1 up".formatted(maxConcurrentCalls));
     check(maxInFlight >= 1, "serving.max-in-flight = %s: it is from 1 up".formatted(maxInFlight));
+    check(!permitKeepalive.isNegative(), "serving.permit-keepalive is negative");
     check(!drain.isNegative(), "serving.drain is negative");
   }
 
@@ -43,6 +46,8 @@ public record RpcSettings(
         serving.getInt("max-message-bytes"),
         serving.getInt("max-concurrent-calls"),
         serving.getInt("max-in-flight"),
+        HeapShare.of(serving, "max-in-flight-bytes"),
+        serving.getDuration("permit-keepalive"),
         serving.getDuration("drain"));
   }
 

@@ -6,6 +6,7 @@ import dev.tarn.serving.redis.RedisConnector;
 import dev.tarn.serving.redis.RedisUnavailableException;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executors;
@@ -43,6 +44,7 @@ public final class Releases implements AutoCloseable {
 
   private volatile Optional<World> world = Optional.empty();
   private volatile Optional<String> trouble = Optional.empty();
+  private volatile List<String> warnings = List.of();
   private volatile Instant lastRead = Instant.EPOCH;
   private final AtomicLong connects = new AtomicLong();
   private final FutureTask<Void> firstTry = new FutureTask<>(this::refresh, null);
@@ -95,6 +97,11 @@ public final class Releases implements AutoCloseable {
     return trouble;
   }
 
+  /** Says what the user should change about Redis; empty if nothing is known. */
+  public List<String> warnings() {
+    return warnings;
+  }
+
   /** Says when the server last could read what is released; empty while it can. */
   public Optional<Instant> staleSince() {
     return trouble.isEmpty() ? Optional.empty() : Optional.of(lastRead);
@@ -119,6 +126,9 @@ public final class Releases implements AutoCloseable {
         disconnect();
         connection = Optional.of(connector.connect(this::announced));
         connects.incrementAndGet();
+        List<String> before = warnings;
+        warnings = connection.get().warnings();
+        warnings.stream().filter(warning -> !before.contains(warning)).forEach(log::warn);
       }
       Instant began = Instant.now();
       World read = reader.read(connection.get());

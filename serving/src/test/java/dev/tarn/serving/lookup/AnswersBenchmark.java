@@ -44,7 +44,8 @@ public class AnswersBenchmark extends RowsBenchmark {
 
   @Benchmark
   public WireBuffer answerAsBytes() {
-    return answers.of(selection.parts(), data.ids(), rows, false);
+    return answers.of(
+        selection.parts(), data.ids(), rows, false, (has, needs) -> Math.max(2 * has, needs));
   }
 
   @Benchmark

@@ -236,7 +236,8 @@ class TestVectors extends ServingTest {
         request("wide", ids),
         Code.INVALID_ARGUMENT,
         "entity_ids: has 10000 ids, whose vectors of 10000 floats are 400000000 bytes, and the"
-            + " server answers 268435456 at the most: ask for fewer at once");
+            + " server answers 67108864 at the most (serving.max-answer-bytes): ask for fewer at"
+            + " once");
   }
 
   private static StoredService fraud() {

@@ -16,14 +16,18 @@ import dev.tarn.serving.ServerFixture;
 import dev.tarn.serving.ServingTest;
 import io.grpc.Status.Code;
 import java.io.IOException;
+import java.net.InetAddress;
+import java.net.Socket;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -259,6 +263,68 @@ class TestHttpEndpoints extends ServingTest {
                     .build(),
                 BodyHandlers.ofString());
     assertThat(posted.statusCode()).isEqualTo(405);
+  }
+
+  @Test
+  void probesAreAnsweredWhateverOtherRequestsDo() throws IOException {
+    push("v1");
+    serve();
+    List<Socket> halfOpen = new ArrayList<>();
+    try {
+      for (int i = 0; i < 600; i++) {
+        Socket socket =
+            new Socket(InetAddress.getLoopbackAddress(), server.server().httpPort().orElseThrow());
+        halfOpen.add(socket);
+        // Nothing, a line, a head without end, a body that does not come, an answer not read.
+        String sent =
+            List.of(
+                    "",
+                    "GET /healthz HT",
+                    "GET /metrics HTTP/1.1\r\nHost: x\r\n",
+                    "POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n",
+                    "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+                .get(i % 5);
+        socket.getOutputStream().write(sent.getBytes(StandardCharsets.US_ASCII));
+      }
+
+      for (String path : List.of("/healthz", "/readyz", "/metrics")) {
+        soon().until(() -> server.http(path).statusCode() == 200);
+      }
+    } finally {
+      for (Socket socket : halfOpen) {
+        socket.close();
+      }
+    }
+  }
+
+  @Test
+  void aRequestThatIsNoHttpIsRefused() throws IOException {
+    serve();
+    for (String wrong :
+        List.of("hello\r\n\r\n", "GET /%zz HTTP/1.1\r\n\r\n", "GET " + "x".repeat(9_999))) {
+      try (Socket socket =
+          new Socket(InetAddress.getLoopbackAddress(), server.server().httpPort().orElseThrow())) {
+        socket.getOutputStream().write(wrong.getBytes(StandardCharsets.US_ASCII));
+        String answer = new String(socket.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertThat(answer).startsWith("HTTP/1.1 400 ").endsWith("this is no HTTP request\n");
+      }
+    }
+  }
+
+  @Test
+  void headHasTheHeadersAlone() throws IOException, InterruptedException {
+    serve();
+    HttpResponse<String> head =
+        HttpClient.newHttpClient()
+            .send(
+                HttpRequest.newBuilder(server.uri("/healthz"))
+                    .method("HEAD", BodyPublishers.noBody())
+                    .build(),
+                BodyHandlers.ofString());
+
+    assertThat(head.statusCode()).isEqualTo(200);
+    assertThat(head.headers().firstValue("content-length")).hasValue("6");
+    assertThat(head.body()).isEmpty();
   }
 
   @Test

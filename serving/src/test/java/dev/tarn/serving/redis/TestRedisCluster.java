@@ -10,6 +10,7 @@ import static org.assertj.core.api.Assertions.entry;
 import dev.tarn.api.v1.GetOnlineFeaturesResponse;
 import dev.tarn.manifest.FeatureType.Kind;
 import dev.tarn.redis.RedisClusterFixture;
+import dev.tarn.redis.RedisExecutable;
 import dev.tarn.redis.RedisKeys;
 import dev.tarn.redis.RedisSettings;
 import dev.tarn.serving.Pushes;
@@ -20,8 +21,10 @@ import dev.tarn.serving.ServingSettings;
 import io.grpc.Status.Code;
 import io.grpc.StatusRuntimeException;
 import io.lettuce.core.cluster.SlotHash;
+import java.io.File;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.ExecutorService;
@@ -31,6 +34,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -202,6 +206,39 @@ class TestRedisCluster {
     cluster.migrate(ofRows, (cluster.ownerOf(ofRows) + 1) % 3, () -> assertAnswer(server.ask(IDS)));
     assertAnswer(server.ask(IDS));
     assertThat(server.server().trouble()).isEmpty();
+  }
+
+  /** It has met no other node, and nobody has told it its address. */
+  @Test
+  void aNodeThatDoesNotKnowItsAddressIsReached() {
+    start(RedisClusterFixture.ofMasters(1));
+    assertAnswer(server.ask(IDS));
+  }
+
+  /** Each node has two addresses: the one that it announces, and that of the settings. */
+  @ParameterizedTest
+  @ValueSource(strings = {"unknown-endpoint", "hostname", "ip"})
+  void nodesAreReachedWhateverTheClusterSaysOfThem(String endpoints) {
+    Optional<File> program = RedisExecutable.ofMachine();
+    Assumptions.assumeTrue(program.isPresent(), "this machine has no Redis 7");
+    start(
+        RedisClusterFixture.ofMasters(
+            3, program.get(), "cluster-preferred-endpoint-type " + endpoints));
+
+    for (int slot : slotsToMove()) {
+      int target = (cluster.ownerOf(slot) + 1) % 3;
+      cluster.migrate(slot, target, () -> assertAnswer(server.ask(IDS)));
+      assertAnswer(server.ask(IDS));
+    }
+
+    String host =
+        endpoints.equals("unknown-endpoint") ? "127.0.0.1" : RedisClusterFixture.ANNOUNCED;
+    for (int node = 1; node < 3; node++) {
+      assertThat(cluster.ask(node, "CLIENT", "LIST").lines())
+          .filteredOn(line -> line.contains("name=tarn-serving") && line.contains(" sub=0 "))
+          .isNotEmpty()
+          .allMatch(line -> line.contains(" laddr=" + host + ":"));
+    }
   }
 
   @Test

@@ -11,6 +11,7 @@ import dev.tarn.serving.Pushes;
 import dev.tarn.serving.RedisFixture;
 import dev.tarn.serving.ServerFixture;
 import java.time.Duration;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import redis.embedded.RedisSentinel;
 
@@ -43,6 +44,25 @@ class TestRedisRoles {
         pushes.release("a", "v2");
 
         soon().until(() -> number(server) == 2);
+      }
+    }
+  }
+
+  @Test
+  void aRedisThatRemovesWhatIsReleasedIsWarnedOf() {
+    for (String policy : List.of("allkeys-random", "volatile-random", "noeviction")) {
+      try (RedisFixture redis = RedisFixture.start("maxmemory-policy " + policy);
+          ServerFixture server = new ServerFixture(redis.settings())) {
+        if (policy.startsWith("allkeys")) {
+          assertThat(server.server().warnings())
+              .singleElement()
+              .asString()
+              .startsWith(
+                  "Redis at %s has maxmemory-policy = allkeys-random: "
+                      .formatted(redis.settings().address()));
+        } else {
+          assertThat(server.server().warnings()).as(policy).isEmpty();
+        }
       }
     }
   }

@@ -75,6 +75,19 @@ final class TestRedisWire {
   }
 
   @Test
+  void eachAnswerIsCountedAsSoonAsItIsWhole() {
+    WireProbe probe = new WireProbe();
+    channel.writeOutbound(probe);
+    RedisWire wire = probe.answer().join();
+    send(3);
+    receive("$1\r\na\r\n$5\r\nhal");
+    assertThat(wire.getAsLong()).isEqualTo(1);
+
+    receive("ve\r\n-ERR no\r\n");
+    assertThat(wire.getAsLong()).isEqualTo(3);
+  }
+
+  @Test
   void whatComesBeforeAnyBundleIsLettuces() {
     receive("+PONG\r\n");
 

@@ -5,31 +5,30 @@ import io.lettuce.core.RedisException;
 import io.lettuce.core.api.StatefulRedisConnection;
 import io.lettuce.core.protocol.Command;
 import io.lettuce.core.protocol.CommandType;
-import io.netty.channel.EventLoop;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 
 /**
- * Finds the event loop of a Lettuce connection, which Lettuce does not expose. It passes as a
- * command that {@link RedisWire} answers; it never gets to Redis.
+ * Finds the {@link RedisWire} of a Lettuce connection, and so its thread, which Lettuce does not
+ * expose. It passes as a command that the wire answers; it never gets to Redis.
  */
-final class EventLoopProbe extends Command<byte[], byte[], Void> {
+final class WireProbe extends Command<byte[], byte[], Void> {
 
-  private final CompletableFuture<EventLoop> answer = new CompletableFuture<>();
+  private final CompletableFuture<RedisWire> answer = new CompletableFuture<>();
 
-  EventLoopProbe() {
+  WireProbe() {
     super(CommandType.ECHO, null);
   }
 
   /**
-   * Returns the thread that reads and writes a connection.
+   * Returns the wire of a connection.
    *
    * @throws RedisException if the connection accepts no commands; a new one may accept them soon,
    *     see {@link RedisConnector#first}
    */
-  static EventLoop eventLoopOf(StatefulRedisConnection<byte[], byte[]> connection) {
-    EventLoopProbe probe = new EventLoopProbe();
+  static RedisWire wireOf(StatefulRedisConnection<byte[], byte[]> connection) {
+    WireProbe probe = new WireProbe();
     var unused = connection.dispatch(probe);
     try {
       return probe.answer.join();
@@ -42,7 +41,7 @@ final class EventLoopProbe extends Command<byte[], byte[], Void> {
     }
   }
 
-  CompletableFuture<EventLoop> answer() {
+  CompletableFuture<RedisWire> answer() {
     return answer;
   }
 
