@@ -55,8 +55,7 @@ public final class Main {
     } catch (InterruptedException | RuntimeException e) {
       LoggerFactory.getLogger(Main.class).error("unexpected failure", e);
       ERR.println(
-          "tarn: failed: %s%s"
-              .formatted(e, log.map(file -> "; more is in " + file).orElse("")));
+          "tarn: failed: %s%s".formatted(e, log.map(file -> "; more is in " + file).orElse("")));
       return 1;
     }
   }

@@ -118,9 +118,7 @@ public final class Fit {
       return rows;
     }
     Column isTooOld =
-        functions
-            .col(FeatureView.EVENT_TIMESTAMP)
-            .lt(functions.lit(now.minus(maxAge.get())));
+        functions.col(FeatureView.EVENT_TIMESTAMP).lt(functions.lit(now.minus(maxAge.get())));
     Row counted = rows.agg(functions.count_if(isTooOld), functions.count(functions.lit(1))).head();
     if (counted.getLong(0) > 0) {
       notes.add(

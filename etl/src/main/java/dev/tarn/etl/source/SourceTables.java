@@ -237,9 +237,7 @@ public final class SourceTables {
   private static Optional<String> checkTimes(Source source, Dataset<Row> rows) {
     // One that is wrong is reported with the view's other problems.
     Optional<String> time =
-        source
-            .timestamp()
-            .filter(text -> SourceMoment.problem(source, text, rows).isEmpty());
+        source.timestamp().filter(text -> SourceMoment.problem(source, text, rows).isEmpty());
     if (time.isEmpty()
         || (source.format().isText()
             && SourceMoment.isColumn(time.get(), rows)

@@ -11,9 +11,9 @@ import dev.tarn.etl.input.InputException;
 import dev.tarn.etl.input.InputFiles;
 import dev.tarn.etl.input.ParquetInput;
 import dev.tarn.etl.input.TextInput;
+import dev.tarn.etl.lake.ParquetTypes;
 import dev.tarn.manifest.TrainingManifest;
 import dev.tarn.manifest.TrainingSpine;
-import dev.tarn.etl.lake.ParquetTypes;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -157,8 +157,7 @@ record SpineSource(String location, long snapshotId, String textTypes, Dataset<R
     }
     requireColumns(location, text, folders);
     Map<String, DataType> types = withKeys(text, entity, timeColumn);
-    Dataset<Row> first =
-        ParquetInput.open(spark, files, Optional.empty(), types, false, Map.of());
+    Dataset<Row> first = ParquetInput.open(spark, files, Optional.empty(), types, false, Map.of());
     // Before files are put together, which fails where their types differ.
     ParquetTypes.problem(spark, files.paths(), first.schema(), false)
         .ifPresent(
