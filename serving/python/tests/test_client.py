@@ -1,5 +1,7 @@
 """The client against a real server, over real data."""
 
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from tarn import (
     InvalidRequestError,
     NotReadyError,
     Status,
+    _frames,
     aio,
 )
 from tarn._requests import EntityIds
@@ -41,6 +44,10 @@ def test_every_kind_of_value_arrives(client: FeatureClient) -> None:
         "tags": ["é", "4"],
         "place": {"city": "FR", "at": 0.25},
         "days": 4.0,
+        "first_day": "2026-01-01",
+        "is_even": True,
+        "rough": 0.25,
+        "both": [4.0, str(2**53 + 4)],
         "old_visits": -1.0,
     }
     answer = client.get(["1", "2", "3", "5"], ["ratio"])
@@ -81,6 +88,80 @@ def test_pandas_has_a_row_for_each_entity(client: FeatureClient) -> None:
     assert frame.index.to_list() == ["2", "1", "nobody"]
     assert frame.loc["1", "country"] == "FR"
     assert frame["visits"].isna().to_list() == [False, False, True]
+
+
+def test_pandas_has_the_types_of_the_features(client: FeatureClient) -> None:
+    frame = client.get(["4", "10", "nobody"]).to_pandas()
+    types = {name: str(dtype) for name, dtype in frame.dtypes.items()}
+    assert types == {
+        "visits": "Int64",
+        "big": "Int64",
+        "price": "object",
+        "ratio": "float64",
+        "country": "string",
+        "seen": "datetime64[us, UTC]",
+        "tags": "object",
+        "place": "object",
+        "days": "Int32",
+        "first_day": "object",
+        "is_even": "boolean",
+        "rough": "float32",
+        "both": "object",
+        "old_visits": "Int64",
+    }
+    assert frame.loc["4"].to_dict() == {
+        "visits": 4,
+        "big": 2**53 + 4,
+        "price": Decimal("0.04"),
+        "ratio": 0.25,
+        "country": "FR",
+        "seen": pd.Timestamp("2026-01-01T00:00:00.000004Z"),
+        "tags": ["é", "4"],
+        "place": {"city": "FR", "at": 0.25},
+        "days": 4,
+        "first_day": date(2026, 1, 1),
+        "is_even": True,
+        "rough": np.float32(0.25),
+        "both": [4, 2**53 + 4],
+        "old_visits": -1,
+    }
+    assert frame["big"].to_list()[:2] == [2**53 + 4, 2**53 + 10]
+    assert frame["price"].to_list() == [Decimal("0.04"), Decimal("0.10"), None]
+    assert frame["both"].to_list() == [[4, 2**53 + 4], [None, 2**53 + 10], None]
+    assert frame.loc["10", "is_even"] is pd.NA
+    assert bool(frame.loc["nobody"].isna().all())
+
+
+def test_pandas_takes_what_a_type_can_have() -> None:
+    nan = float("nan")
+    assert _frames.column([2.0, None], "int").tolist() == [2, pd.NA]
+    assert _frames.column([-(2.0**53), str(-(2**63)), None], "bigint")[1] == -(2**63)
+    assert [str(x) for x in _frames.column([nan, None, -0.0], "double")] == ["nan", "nan", "-0.0"]
+    open_end = _frames.column(["9999-12-31T23:59:59.999999Z", None], "timestamp")
+    assert str(open_end.dtype) == "datetime64[us, UTC]"
+    assert open_end[0].year == 9999
+    assert open_end[1] is pd.NaT
+    old = _frames.column(["0001-01-01T00:00:00", "1850-06-01T12:00:00.5"], "timestamp_ntz")
+    assert str(old.dtype) == "datetime64[us]"
+    assert old[0].year == 1
+    assert _frames.column(["0001-01-01", None], "date").tolist() == [date(1, 1, 1), None]
+    assert _frames.column(["AP8="], "binary").tolist() == [b"\x00\xff"]
+    assert _frames.column(["1.10", "-0.00"], "decimal(38,2)").tolist() == [
+        Decimal("1.10"),
+        Decimal("-0.00"),
+    ]
+    rows = [{"id": 1.0, "sums": ["1.50", None], "at": {"day": "2026-01-05"}}, None]
+    (row, nothing) = _frames.column(
+        rows, "struct<id:bigint,sums:array<decimal(10,2)>,at:struct<day:date>>"
+    )
+    assert row == {"id": 1, "sums": [Decimal("1.50"), None], "at": {"day": date(2026, 1, 5)}}
+    assert nothing is None
+    assert _frames.column([[1.0], [2.0]], "array<int>").tolist() == [[1], [2]]
+    # A type of a later Tarn, or none from an older server.
+    assert _frames.column(["x"], "interval").tolist() == ["x"]
+    assert _frames.column([1.0, "x", None], None).tolist() == [1.0, "x", None]
+    for name in ("boolean", "int", "double", "string", "timestamp", "decimal(2,1)", "array<int>"):
+        assert len(_frames.column([], name)) == 0
 
 
 def test_answers_are_in_the_order_of_the_request(client: FeatureClient) -> None:

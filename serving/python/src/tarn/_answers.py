@@ -62,6 +62,8 @@ class Features(dict[str, dict[str, Value]]):
         self._names = list(dict.fromkeys(names)) or sorted(
             {name for features in answer.results.values() for name in features.features}
         )
+        #: Spark SQL type by name; empty if the server is of an older Tarn.
+        self._types = dict(answer.feature_types)
         self.statuses = {}
         self.event_timestamps = {}
         self.versions = _versions(answer.versions)
@@ -77,11 +79,25 @@ class Features(dict[str, dict[str, Value]]):
                 }
 
     def to_pandas(self) -> pd.DataFrame:
-        """Return a row for each entity and a column for each feature."""
+        """Return a row for each entity and a column for each feature, of the feature's own type.
+
+        Integers are ``Int32`` and ``Int64``, booleans ``boolean``, texts ``string``, each with
+        ``pd.NA`` for what is missing; floats and doubles are NumPy's, with NaN; timestamps are
+        ``datetime64[us]``, with UTC if they are moments; decimals, dates, binary, arrays and
+        structs are Python's ``Decimal``, ``date``, ``bytes``, ``list`` and ``dict``, with None.
+        """
         import pandas as pd
 
+        from tarn import _frames
+
         index = pd.Index(list(self), name="entity_id")
-        return pd.DataFrame(list(self.values()), index=index, columns=self._names)
+        columns = {
+            name: _frames.column(
+                [row.get(name) for row in self.values()], self._types.get(name), index
+            )
+            for name in self._names
+        }
+        return pd.DataFrame(columns, index=index, columns=self._names)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -78,6 +78,7 @@ def features(
             entity=text("entity", entity),
             feature_service=text("service", service),
             include_event_timestamps=bool(with_event_timestamps),
+            include_feature_types=True,
         )
     except UnicodeError as e:
         raise _not_utf8(

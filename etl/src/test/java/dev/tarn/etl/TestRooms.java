@@ -31,6 +31,7 @@ class TestRooms {
           List.of("dev.tarn.etl.compute"),
           List.of("dev.tarn.etl.release"),
           List.of("dev.tarn.etl.source"),
+          List.of("dev.tarn.etl.input"),
           List.of("dev.tarn.etl.lake"),
           List.of("dev.tarn.etl.redis"),
           List.of("dev.tarn.etl.catalog"),

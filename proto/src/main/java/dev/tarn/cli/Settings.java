@@ -55,6 +55,7 @@ public final class Settings {
   }
 
   static Settings load(Config overrides, Optional<Path> confFile) {
+    confFile.ifPresent(Utf8File::require);
     try {
       Config file =
           confFile

@@ -35,7 +35,7 @@ class TestCommandLine {
   @Test
   void helpOfACommandListsItsArgumentsWhereverTheWordStands() {
     assertThat(printed("build", "help"))
-        .startsWith("usage: ./tarn build view=… [as-of=…] [from=…] [to=…] [every=…]")
+        .startsWith("usage: ./tarn build [view=…] [views=…] [as-of=…] [from=…] [to=…] [every=…]")
         .contains("the moment, e.g. 2026-11-20 or 2026-11-20T06:00:00Z");
     assertThat(printed("build", "view=a", "--help")).isEqualTo(printed("build", "help"));
     assertThat(printed("help", "build")).isEqualTo(printed("build", "help"));
@@ -72,7 +72,7 @@ class TestCommandLine {
   void anUnknownArgumentIsRefusedWithTheNearestOne() {
     assertRefused(
         "'build' takes no 'vieew', and there is no such setting; did you mean 'view'?\n\n"
-            + "usage: ./tarn build view=…",
+            + "usage: ./tarn build [view=…]",
         "build",
         "vieew=a");
     assertRefused(
@@ -91,7 +91,7 @@ class TestCommandLine {
 
   @Test
   void aMissingArgumentIsNamedWithWhatItIs() {
-    assertRefused("'build' needs view=…: the feature view\n\nusage: ./tarn build", "build");
+    assertRefused("'verify' needs view=…: the feature view\n\nusage: ./tarn verify", "verify");
     assertRefused("'get' needs ids=…: entity ids, separated by commas", "get", "entity=user");
   }
 

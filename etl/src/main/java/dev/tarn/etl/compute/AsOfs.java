@@ -5,6 +5,9 @@ import dev.tarn.cli.UsageException;
 import dev.tarn.etl.console.Moments;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.Period;
+import java.time.ZoneOffset;
+import java.time.temporal.TemporalAmount;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Matcher;
@@ -14,12 +17,15 @@ import java.util.regex.Pattern;
 public final class AsOfs {
 
   private static final int MOST = 10_000;
-  private static final Pattern STEP = Pattern.compile("(\\d{1,6})(m|h|d)");
+  private static final Pattern STEP = Pattern.compile("(\\d{1,6})(mo|m|h|d|w|y)");
 
   private AsOfs() {}
 
   /**
-   * The as-ofs in order of time.
+   * The as-ofs in order of time. Those of a range are {@code from} plus one step, two steps and so
+   * on, in UTC. A step of months or years keeps the day of {@code from}; where a month lacks it,
+   * the last one stands in, so that steps of a month from 31 January give 28 February and then 31
+   * March.
    *
    * @param now as-ofs may not be later than this
    * @throws UsageException if they can't be read, or one is in the future
@@ -37,12 +43,13 @@ public final class AsOfs {
       if (to.isBefore(from)) {
         throw new UsageException("from=%s is after to=%s".formatted(from, to));
       }
-      Duration every = step(line.optional("every").orElse("1d"));
-      if (Duration.between(from, to).dividedBy(every) >= MOST) {
-        throw new UsageException(
-            "that is more than %d as-ofs: take a larger every=…, or several runs".formatted(MOST));
-      }
-      for (Instant asOf = from; !asOf.isAfter(to); asOf = asOf.plus(every)) {
+      TemporalAmount every = step(line.optional("every").orElse("1d"));
+      for (Instant asOf = from; !asOf.isAfter(to); asOf = plus(from, every, asOfs.size())) {
+        if (asOfs.size() == MOST) {
+          throw new UsageException(
+              "that is more than %d as-ofs: take a larger every=…, or several runs"
+                  .formatted(MOST));
+        }
         asOfs.add(asOf);
       }
     }
@@ -55,16 +62,27 @@ public final class AsOfs {
     return asOfs;
   }
 
-  private static Duration step(String text) {
+  private static Instant plus(Instant from, TemporalAmount every, int times) {
+    return every instanceof Period period
+        ? from.atOffset(ZoneOffset.UTC).plus(period.multipliedBy(times)).toInstant()
+        : from.plus(((Duration) every).multipliedBy(times));
+  }
+
+  private static TemporalAmount step(String text) {
     Matcher matcher = STEP.matcher(text);
     if (matcher.matches() && !matcher.group(1).matches("0+")) {
-      long count = Long.parseLong(matcher.group(1));
+      int count = Integer.parseInt(matcher.group(1));
       return switch (matcher.group(2)) {
         case "m" -> Duration.ofMinutes(count);
         case "h" -> Duration.ofHours(count);
-        default -> Duration.ofDays(count);
+        case "d" -> Duration.ofDays(count);
+        case "w" -> Duration.ofDays(7L * count);
+        case "mo" -> Period.ofMonths(count);
+        default -> Period.ofYears(count);
       };
     }
-    throw new UsageException("every=%s is not a step: write 30m, 6h or 1d".formatted(text));
+    throw new UsageException(
+        "every=%s is not a step: write 30m (minutes), 6h, 1d, 1w, 1mo (a month) or 1y"
+            .formatted(text));
   }
 }

@@ -2,30 +2,40 @@ package dev.tarn.etl.compute;
 
 import dev.tarn.cli.Plural;
 import dev.tarn.etl.definition.Check;
+import dev.tarn.etl.definition.Entity;
+import dev.tarn.etl.definition.Feature;
 import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.etl.definition.Position;
 import dev.tarn.etl.lake.EntityIds;
 import java.math.BigDecimal;
+import java.time.LocalDateTime;
+import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.functions;
+import org.apache.spark.sql.types.ArrayType;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.DecimalType;
 import org.apache.spark.sql.types.NumericType;
+import org.apache.spark.sql.types.StructType;
 
 /** Runs a view's checks on the rows of one as-of before they are published. */
 final class Audit {
 
   /** Number of rows to name for each check that fails. */
   private static final int EXAMPLES = 5;
+
+  private static final LocalDateTime FIRST = LocalDateTime.parse("0001-01-01T00:00:00");
+  private static final LocalDateTime LAST = LocalDateTime.parse("9999-12-31T23:59:59.999999");
 
   /**
    * The findings of an audit.
@@ -95,6 +105,12 @@ final class Audit {
               column(key).isNull(),
               Optional.empty()));
     }
+    for (Entity.KeyColumn key : view.entity().keys()) {
+      withinYears(key.name(), key.type(), view.entity().position()).ifPresent(rules::add);
+    }
+    for (Feature feature : view.features()) {
+      withinYears(feature.name(), feature.type(), feature.position()).ifPresent(rules::add);
+    }
     rules.addAll(idRules());
     for (Check check : view.checks()) {
       if (check instanceof Check.OfRow ofRow) {
@@ -102,6 +118,52 @@ final class Audit {
       }
     }
     return rules;
+  }
+
+  /**
+   * A rule for a column with dates or timestamps: Iceberg's readers in other languages, and
+   * clients, know the years 0001 to 9999 alone.
+   */
+  private static Optional<RowRule> withinYears(String name, DataType type, Position position) {
+    return beyondYears(column(name), type)
+        .map(
+            isBeyond ->
+                new RowRule(
+                    "'%s' is within the years 0001 to 9999".formatted(name),
+                    position,
+                    functions.coalesce(isBeyond, functions.lit(false)),
+                    Optional.of(name)));
+  }
+
+  /** Whether a value has a date or timestamp beyond the years; empty: its type has neither. */
+  private static Optional<Column> beyondYears(Column value, DataType type) {
+    if (type instanceof ArrayType array) {
+      return beyondYears(value, array.elementType()).isEmpty()
+          ? Optional.empty()
+          : Optional.of(
+              functions.exists(
+                  value, element -> beyondYears(element, array.elementType()).orElseThrow()));
+    }
+    if (type instanceof StructType struct) {
+      return Stream.of(struct.fields())
+          .flatMap(field -> beyondYears(value.getField(field.name()), field.dataType()).stream())
+          .map(isBeyond -> functions.coalesce(isBeyond, functions.lit(false)))
+          .reduce(Column::or);
+    }
+    if (type.equals(DataTypes.TimestampType)) {
+      return Optional.of(
+          isOutside(value, FIRST.toInstant(ZoneOffset.UTC), LAST.toInstant(ZoneOffset.UTC)));
+    }
+    if (type.equals(DataTypes.TimestampNTZType)) {
+      return Optional.of(isOutside(value, FIRST, LAST));
+    }
+    return type.equals(DataTypes.DateType)
+        ? Optional.of(isOutside(value, FIRST.toLocalDate(), LAST.toLocalDate()))
+        : Optional.empty();
+  }
+
+  private static Column isOutside(Column value, Object least, Object greatest) {
+    return value.lt(functions.lit(least)).or(value.gt(functions.lit(greatest)));
   }
 
   /** A bound as it was written: a bigint or a decimal has more digits than a double. */

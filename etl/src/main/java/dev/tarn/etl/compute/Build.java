@@ -11,6 +11,7 @@ import dev.tarn.etl.console.TarnVersion;
 import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.etl.definition.FeatureView.History;
 import dev.tarn.etl.definition.Problems;
+import dev.tarn.etl.definition.Source;
 import dev.tarn.etl.lake.Lake;
 import dev.tarn.etl.lake.PublishedRows;
 import dev.tarn.etl.lake.TaskProgress;
@@ -69,6 +70,15 @@ public final class Build {
       long snapshotId,
       Duration took) {}
 
+  /**
+   * The result for one view of several.
+   *
+   * @param asOfs those that are done
+   * @param failure what stopped it before the next as-of
+   */
+  public record ViewOutcome(
+      FeatureView view, List<AsOfOutcome> asOfs, Optional<TarnException> failure) {}
+
   private final Lake lake;
   private final SparkSession spark;
   private final Console console;
@@ -87,12 +97,57 @@ public final class Build {
    *     the as-ofs before that one are published
    */
   public List<AsOfOutcome> build(FeatureView view, List<Instant> asOfs, boolean skip) {
-    SourceTables sources = SourceTables.open(spark, view.sources());
-    Problems problems = new Problems();
-    ViewQuery.check(spark, view, problems);
-    problems.throwIfAny();
-    FeatureTable table = FeatureTable.findOrCreate(lake.catalog(), view, TableLayout.schema(view));
     List<AsOfOutcome> outcomes = new ArrayList<>();
+    build(view, open(List.of(view)), asOfs, skip, outcomes);
+    return outcomes;
+  }
+
+  /**
+   * Builds several views, one after the other, whose sources are opened once: all of them see the
+   * same data. A view that fails leaves the others as they are.
+   *
+   * @param skip whether to pass over the as-ofs that are up to date
+   * @throws TarnException if a definition does not fit or a source can't be opened; then nothing is
+   *     built
+   */
+  public List<ViewOutcome> buildAll(List<FeatureView> views, List<Instant> asOfs, boolean skip) {
+    SourceTables sources = open(views);
+    List<ViewOutcome> outcomes = new ArrayList<>();
+    for (FeatureView view : views) {
+      List<AsOfOutcome> built = new ArrayList<>();
+      Optional<TarnException> failure = Optional.empty();
+      try {
+        build(view, sources.only(view.sources()), asOfs, skip, built);
+      } catch (TarnException e) {
+        console.say("%s: stopped; on with the next view", view.name());
+        failure = Optional.of(e);
+      }
+      outcomes.add(new ViewOutcome(view, built, failure));
+    }
+    return outcomes;
+  }
+
+  /** Opens the sources of all views and checks each view's definition against them. */
+  private SourceTables open(List<FeatureView> views) {
+    List<Source> used = views.stream().flatMap(view -> view.sources().stream()).distinct().toList();
+    SourceTables sources = SourceTables.open(spark, used);
+    Problems problems = new Problems();
+    for (FeatureView view : views) {
+      ViewQuery.check(spark, view, sources.declared(spark, view.sources()), problems);
+    }
+    problems.throwIfAny();
+    sources.notes().forEach(note -> console.say("%s", note));
+    return sources;
+  }
+
+  /** Builds the as-ofs in order and adds what was done, so that it is known if one fails. */
+  private void build(
+      FeatureView view,
+      SourceTables sources,
+      List<Instant> asOfs,
+      boolean skip,
+      List<AsOfOutcome> outcomes) {
+    FeatureTable table = FeatureTable.findOrCreate(lake.catalog(), view, TableLayout.schema(view));
     try {
       for (Instant asOf : asOfs) {
         AsOfOutcome outcome;
@@ -105,7 +160,6 @@ public final class Build {
     } finally {
       sources.hide();
     }
-    return outcomes;
   }
 
   private AsOfOutcome buildOne(
@@ -131,7 +185,7 @@ public final class Build {
         }
         throw new TarnException(
             "build of %s as of %s failed; what was published stays as it was: %s"
-                .formatted(view.name(), asOf, ReadFailures.reason(view.sources(), e)),
+                .formatted(view.name(), asOf, ReadFailures.reason(e)),
             e);
       }
     }
@@ -153,6 +207,11 @@ public final class Build {
     try {
       SchemaEvolution.follow(iceberg, view, TableLayout.schema(view));
       int schema = iceberg.schema().schemaId();
+      for (String source : sources.notBegun(asOf)) {
+        console.say(
+            "source '%s' has rows, and none of them is from before %s: is its timestamp right?",
+            source, asOf);
+      }
       sources.show(asOf);
       Dataset<Row> rows = ViewQuery.compute(spark, view, asOf);
       Map<String, String> summary = new HashMap<>();

@@ -187,7 +187,7 @@ final class Reproducible {
 
   private void expression(Expression expression) {
     String kind = expression.getClass().getSimpleName();
-    String name = expression.prettyName();
+    String name = expression.prettyName().toLowerCase(Locale.ROOT);
     if (FUNCTIONS.containsKey(kind) || expression instanceof CallMethodViaReflection) {
       String reason = FUNCTIONS.getOrDefault(kind, FUNCTIONS.get("CallMethodViaReflection"));
       problems.add(reason.formatted(name + "()"));

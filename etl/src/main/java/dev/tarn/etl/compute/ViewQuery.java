@@ -1,7 +1,6 @@
 package dev.tarn.etl.compute;
 
 import dev.tarn.cli.Suggestion;
-import dev.tarn.etl.console.Causes;
 import dev.tarn.etl.definition.Entity;
 import dev.tarn.etl.definition.Feature;
 import dev.tarn.etl.definition.FeatureView;
@@ -11,12 +10,12 @@ import dev.tarn.etl.definition.Source;
 import dev.tarn.etl.definition.SparkTypes;
 import dev.tarn.etl.source.SourceException;
 import dev.tarn.etl.source.SourceTables;
+import dev.tarn.etl.source.SqlFailures;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import org.apache.spark.sql.AnalysisException;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
@@ -24,7 +23,6 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.DataType;
-import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 import scala.Option;
 
@@ -38,40 +36,19 @@ public final class ViewQuery {
    * schema of a source that does not declare one.
    */
   public static void check(SparkSession spark, FeatureView view, Problems problems) {
-    SourceTables sources;
     try {
-      sources = SourceTables.declare(spark, view.sources());
+      check(spark, view, SourceTables.declare(spark, view.sources()), problems);
     } catch (SourceException e) {
       problems.add(e.position(), e.problem());
-      return;
     }
-    boolean sourcesFit = true;
-    for (Map.Entry<Source, StructType> entry : sources.schemas().entrySet()) {
-      List<String> columns = Arrays.asList(entry.getValue().fieldNames());
-      Optional<String> timestamp = entry.getKey().timestamp();
-      if (timestamp.isPresent() && !columns.contains(timestamp.get())) {
-        sourcesFit = false;
-        problems.add(
-            entry.getKey().position(),
-            "source '%s' has no column '%s' for its timestamp%s"
-                .formatted(
-                    entry.getKey().name(),
-                    timestamp.get(),
-                    Suggestion.forName(timestamp.get(), columns)));
-      } else if (timestamp.isPresent()
-          && !isMoment(entry.getValue().apply(timestamp.get()).dataType())) {
-        sourcesFit = false;
-        // Spark would compare it anyway and leave out what it can't convert to a moment.
-        problems.add(
-            entry.getKey().position(),
-            "source '%s': its timestamp '%s' is %s; it must be timestamp or date"
-                .formatted(
-                    entry.getKey().name(),
-                    timestamp.get(),
-                    entry.getValue().apply(timestamp.get()).dataType().simpleString()));
-      }
-    }
-    if (!sourcesFit) {
+  }
+
+  /** Checks as above, with the view's sources as {@link SourceTables#declared} gives them. */
+  static void check(SparkSession spark, FeatureView view, SourceTables sources, Problems problems) {
+    Problems ofTimestamps = new Problems();
+    sources.checkTimestamps(ofTimestamps);
+    if (!ofTimestamps.isEmpty()) {
+      problems.addAll(ofTimestamps);
       return;
     }
     List<String> names = view.sources().stream().map(Source::name).toList();
@@ -117,12 +94,6 @@ public final class ViewQuery {
     columns.add(functions.lit(asOf).as(FeatureView.EVENT_TIMESTAMP));
     view.features().forEach(feature -> columns.add(functions.col("`" + feature.name() + "`")));
     return analyze(spark, view, asOf).select(columns.toArray(new Column[0]));
-  }
-
-  private static boolean isMoment(DataType type) {
-    return type.equals(DataTypes.TimestampType)
-        || type.equals(DataTypes.TimestampNTZType)
-        || type.equals(DataTypes.DateType);
   }
 
   private static Dataset<Row> analyze(SparkSession spark, FeatureView view, Instant asOf) {
@@ -173,7 +144,6 @@ public final class ViewQuery {
     }
   }
 
-  /** Spark's message without its error class and without the line within the SQL. */
   private static String reason(FeatureView view, Exception e) {
     if (e instanceof AnalysisException analysis
         && "TABLE_OR_VIEW_NOT_FOUND".equals(analysis.getErrorClass())) {
@@ -182,10 +152,7 @@ public final class ViewQuery {
       return "%s is none of the view's sources%s"
           .formatted(table.replace('`', '\''), Suggestion.forName(table.replace("`", ""), sources));
     }
-    return Causes.reason(e)
-        .replaceFirst("^\\[[A-Z0-9_.]+] ", "")
-        .replaceFirst("\\.? ?\\(line \\d+, pos \\d+\\)$", "")
-        .replaceFirst("\\.?; line \\d+ pos \\d+;?$", "");
+    return SqlFailures.reason(e);
   }
 
   /** The line in the file: Spark counts from where the SQL begins. */

@@ -2,13 +2,14 @@ package dev.tarn.etl.console;
 
 import dev.tarn.cli.UsageException;
 import java.time.DateTimeException;
+import java.time.Duration;
 import java.time.Instant;
 import java.time.LocalDate;
 import java.time.LocalDateTime;
 import java.time.OffsetDateTime;
 import java.time.ZoneOffset;
 
-/** Reads moments as people type them. */
+/** Reads moments, and writes lengths of time, as people type them. */
 public final class Moments {
 
   private Moments() {}
@@ -33,5 +34,17 @@ public final class Moments {
               .formatted(name, text),
           e);
     }
+  }
+
+  /** Writes a length of time in the largest unit that it is whole in: {@code 7d}, {@code 90s}. */
+  public static String length(Duration length) {
+    long seconds = length.toSeconds();
+    if (seconds % 86_400 == 0) {
+      return length.toDays() + "d";
+    }
+    if (seconds % 3_600 == 0) {
+      return length.toHours() + "h";
+    }
+    return seconds % 60 == 0 ? length.toMinutes() + "m" : seconds + "s";
   }
 }

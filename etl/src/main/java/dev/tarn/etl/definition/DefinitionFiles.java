@@ -7,6 +7,7 @@ import com.typesafe.config.ConfigOrigin;
 import com.typesafe.config.ConfigParseOptions;
 import dev.tarn.cli.LostKeys;
 import dev.tarn.cli.UsageException;
+import dev.tarn.cli.Utf8File;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -79,6 +80,7 @@ final class DefinitionFiles {
   }
 
   private static Config parse(Path base, Path file, Config substitutions) {
+    Utf8File.require(file);
     try {
       ConfigParseOptions strict = ConfigParseOptions.defaults().setAllowMissing(false);
       Config parsed = ConfigFactory.parseFile(file.toFile(), strict);

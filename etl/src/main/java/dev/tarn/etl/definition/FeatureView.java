@@ -79,12 +79,22 @@ public record FeatureView(
                                     source.schema().map(schema -> schema.sql()).orElse("-"),
                                     source.timestamp().orElse("-"),
                                     new java.util.TreeMap<>(source.options()).toString())),
-                // Only if it is declared, so that the hashes of older builds stay the same.
+                // Only if they are declared, so that the hashes of older builds stay the same.
+                sources.stream().flatMap(FeatureView::readingRules),
                 history == History.CHANGES ? Stream.of("history changes") : Stream.<String>empty())
             .flatMap(part -> part);
     return Hashing.sha256()
         .hashString(parts.collect(Collectors.joining("\n")), StandardCharsets.UTF_8)
         .toString()
         .substring(0, 16);
+  }
+
+  private static Stream<String> readingRules(Source source) {
+    String name = source.name();
+    return Stream.of(
+            source.epoch().map(epoch -> "epoch " + name + " " + epoch),
+            Optional.of("missing columns " + name).filter(rule -> source.allowsMissingColumns()),
+            Optional.of("missing times " + name).filter(rule -> source.skipsMissingTimes()))
+        .flatMap(Optional::stream);
   }
 }

@@ -16,6 +16,11 @@ public final class Problems {
     found.add(new Problem(position, message));
   }
 
+  /** Adds what others have found. */
+  public void addAll(Problems others) {
+    found.addAll(others.found);
+  }
+
   public boolean isEmpty() {
     return found.isEmpty();
   }

@@ -39,7 +39,7 @@ final class SourceReader {
               : node.required("path", "\"s3://lake/transactions\"");
       Optional<StructType> schema = schema(node);
       Map<String, String> options = node.flat("options");
-      boolean isText = format.filter(kind -> kind == Format.CSV || kind == Format.JSON).isPresent();
+      boolean isText = format.filter(Format::isText).isPresent();
       if (isText && !node.has("schema")) {
         problems.add(
             node.position(),
@@ -50,6 +50,12 @@ final class SourceReader {
         problems.add(node.position("schema"), "an Iceberg table brings its own schema");
       }
       Optional<String> timestamp = node.text("timestamp");
+      Optional<Epoch> epoch = epoch(node);
+      if (epoch.isPresent() && format.isPresent() && !isText) {
+        problems.add(node.position("epoch"), "epoch is for numbers in CSV and JSON");
+      }
+      boolean allowsMissingColumns = allowsMissingColumns(node, isTable);
+      boolean skipsMissingTimes = skipsMissingTimes(node, timestamp);
       node.refuseUnknownKeys();
       if (format.isPresent() && location.isPresent()) {
         Source source =
@@ -60,6 +66,9 @@ final class SourceReader {
                 schema,
                 timestamp,
                 options,
+                epoch,
+                allowsMissingColumns,
+                skipsMissingTimes,
                 node.position());
         names.put(sources, "source", source.name(), source, Source::position);
       }
@@ -85,6 +94,52 @@ final class SourceReader {
               }
               return format;
             });
+  }
+
+  private Optional<Epoch> epoch(Node node) {
+    return node.text("epoch")
+        .flatMap(
+            text -> {
+              Optional<Epoch> epoch =
+                  Stream.of(Epoch.values())
+                      .filter(value -> value.name().toLowerCase(Locale.ROOT).equals(text))
+                      .findFirst();
+              if (epoch.isEmpty()) {
+                problems.add(
+                    node.position("epoch"),
+                    "epoch = %s is none of seconds, milliseconds, microseconds".formatted(text));
+              }
+              return epoch;
+            });
+  }
+
+  private boolean allowsMissingColumns(Node node, boolean isTable) {
+    if (!node.has("missing-columns")) {
+      return false;
+    }
+    Optional<String> text = node.text("missing-columns");
+    if (text.isPresent() && !text.get().equals("null")) {
+      problems.add(
+          node.position("missing-columns"),
+          "missing-columns = %s: there is null, and without it such files are refused"
+              .formatted(text.get()));
+    } else if (isTable) {
+      problems.add(node.position("missing-columns"), "an Iceberg table has all of its columns");
+    }
+    return true;
+  }
+
+  private boolean skipsMissingTimes(Node node, Optional<String> timestamp) {
+    Optional<String> text = node.text("missing-times");
+    if (text.isPresent() && !text.get().equals("skip")) {
+      problems.add(
+          node.position("missing-times"),
+          "missing-times = %s: there is skip, and without it such rows are refused"
+              .formatted(text.get()));
+    } else if (text.isPresent() && timestamp.isEmpty()) {
+      problems.add(node.position("missing-times"), "missing-times goes with timestamp = …");
+    }
+    return text.isPresent();
   }
 
   private Optional<StructType> schema(Node node) {

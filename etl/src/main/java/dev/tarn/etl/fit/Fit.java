@@ -4,6 +4,7 @@ import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;
 import dev.tarn.etl.catalog.FeatureTable;
 import dev.tarn.etl.catalog.Fits;
+import dev.tarn.etl.console.Moments;
 import dev.tarn.etl.definition.Definitions;
 import dev.tarn.etl.definition.FeatureService;
 import dev.tarn.etl.definition.FeatureView;
@@ -18,15 +19,20 @@ import dev.tarn.manifest.FittedOn;
 import dev.tarn.manifest.StoredService;
 import dev.tarn.transform.TransformException;
 import dev.tarn.transform.Transforms;
+import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Stream;
 import org.apache.iceberg.Snapshot;
+import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
+import org.apache.spark.sql.functions;
 import org.apache.spark.storage.StorageLevel;
 
 /**
@@ -35,6 +41,16 @@ import org.apache.spark.storage.StorageLevel;
  * tells the servers, whose vectors then change in one instant.
  */
 public final class Fit {
+
+  /**
+   * A fitted service.
+   *
+   * @param notes what the user would not expect of it, a line each
+   */
+  public record Fitted(StoredService service, List<String> notes) {}
+
+  /** A snapshot to fit on, and how old a row of it may be to be answered. */
+  private record Pinned(Snapshot snapshot, Optional<Duration> maxAge) {}
 
   private final Lake lake;
   private final VersionStore versions;
@@ -45,12 +61,12 @@ public final class Fit {
   }
 
   /**
-   * Fits a service.
+   * Fits a service on the values that lookups would now find in the snapshots: a row older than the
+   * max age has none.
    *
    * @param snapshots ids or tags, one for each view; empty: what is released, or else the newest
    */
-  public StoredService fit(
-      Definitions definitions, FeatureService service, List<String> snapshots) {
+  public Fitted fit(Definitions definitions, FeatureService service, List<String> snapshots) {
     StoredService.Builder fitted = service.stored().toBuilder().clearTransforms().clearFittedOn();
     Map<String, FeatureTransforms> transforms = new LinkedHashMap<>();
     service.transforms().forEach(t -> transforms.put(t.getFeatureName(), t));
@@ -65,20 +81,62 @@ public final class Fit {
     requireKnown(snapshots, tables);
 
     // 2. Fit each view's features on its snapshot.
+    Instant now = Instant.now();
+    List<String> notes = new ArrayList<>();
     tables.forEach(
         (view, table) -> {
-          Snapshot snapshot = pin(view, table, snapshots);
-          Dataset<Row> rows = CurrentRows.of(lake, view, table, snapshot);
+          Pinned pinned = pin(view, table, snapshots);
+          List<String> ofView = new ArrayList<>();
+          Dataset<Row> rows =
+              answered(
+                  view,
+                  CurrentRows.of(lake, view, table, pinned.snapshot()),
+                  pinned.maxAge(),
+                  now,
+                  ofView);
           transforms.replaceAll(
               (name, defined) ->
-                  name.startsWith(view.name() + ".") ? fit(view, rows, defined) : defined);
+                  name.startsWith(view.name() + ".") ? fit(view, rows, defined, ofView) : defined);
+          notes.addAll(ofView);
           fitted.addFittedOn(
               FittedOn.newBuilder()
                   .setFeatureView(view.name())
-                  .setSnapshotId(snapshot.snapshotId()));
+                  .setSnapshotId(pinned.snapshot().snapshotId()));
         });
     // 3. Note the fit in Iceberg, then tell the servers.
-    return tell(fitted.addAllTransforms(transforms.values()).build());
+    return new Fitted(tell(fitted.addAllTransforms(transforms.values()).build()), notes);
+  }
+
+  /** The rows with no values where they are too old to be answered. */
+  private static Dataset<Row> answered(
+      FeatureView view,
+      Dataset<Row> rows,
+      Optional<Duration> maxAge,
+      Instant now,
+      List<String> notes) {
+    if (maxAge.isEmpty()) {
+      return rows;
+    }
+    Column isTooOld =
+        functions.col(FeatureView.EVENT_TIMESTAMP).lt(functions.lit(now.minus(maxAge.get())));
+    Row counted = rows.agg(functions.count_if(isTooOld), functions.count(functions.lit(1))).head();
+    if (counted.getLong(0) > 0) {
+      notes.add(
+          "%s: %,d of %,d rows are older than the max age of %s; lookups don't answer them, so they count as absent"
+              .formatted(
+                  view.name(),
+                  counted.getLong(0),
+                  counted.getLong(1),
+                  Moments.length(maxAge.get())));
+    }
+    return rows.select(
+        Stream.of(rows.columns())
+            .map(
+                name ->
+                    functions
+                        .when(functions.not(isTooOld), functions.col("`" + name + "`"))
+                        .as(name))
+            .toArray(Column[]::new));
   }
 
   /**
@@ -86,22 +144,23 @@ public final class Fit {
    *
    * @param rows with all features of the service
    */
-  public StoredService fit(FeatureService service, TrainingRows rows) {
+  public Fitted fit(FeatureService service, TrainingRows rows) {
     StoredService.Builder fitted =
         service.stored().toBuilder()
             .clearTransforms()
             .clearFittedOn()
             .addAllFittedOn(rows.fittedOn());
+    List<String> notes = new ArrayList<>();
     Dataset<Row> read = rows.rows().persist(StorageLevel.MEMORY_AND_DISK());
     try {
       if (read.isEmpty()) {
         throw new UsageException("the spine has no rows to fit on (where=…)");
       }
-      service.transforms().forEach(defined -> fitted.addTransforms(fit(read, defined)));
+      service.transforms().forEach(defined -> fitted.addTransforms(fit(read, defined, notes)));
     } finally {
       read.unpersist();
     }
-    return tell(fitted.build());
+    return new Fitted(tell(fitted.build()), notes);
   }
 
   private StoredService tell(StoredService fitted) {
@@ -111,7 +170,7 @@ public final class Fit {
   }
 
   private static FeatureTransforms fit(
-      FeatureView view, Dataset<Row> rows, FeatureTransforms defined) {
+      FeatureView view, Dataset<Row> rows, FeatureTransforms defined, List<String> notes) {
     String name = defined.getFeatureName();
     String column = name.substring(view.name().length() + 1);
     if (!List.of(rows.columns()).contains(column)) {
@@ -119,10 +178,11 @@ public final class Fit {
           "the snapshot of '%s' has no feature '%s': fit on a newer one"
               .formatted(view.name(), column));
     }
-    return fit(rows, defined);
+    return fit(rows, defined, notes);
   }
 
-  private static FeatureTransforms fit(Dataset<Row> rows, FeatureTransforms defined) {
+  private static FeatureTransforms fit(
+      Dataset<Row> rows, FeatureTransforms defined, List<String> notes) {
     String name = defined.getFeatureName();
     String column = name.substring(name.indexOf('.') + 1);
     FeatureType type =
@@ -130,7 +190,7 @@ public final class Fit {
             .orElseThrow(() -> new IllegalStateException(name));
     try {
       Transforms.check(type, defined.getStepsList());
-      FeatureTransforms fitted = new Fitting(rows, column, name).fit(defined.getStepsList());
+      FeatureTransforms fitted = new Fitting(rows, column, name, notes).fit(defined.getStepsList());
       Transforms.check(type, fitted.getStepsList());
       return fitted;
     } catch (TransformException e) {
@@ -159,7 +219,7 @@ public final class Fit {
     }
   }
 
-  private Snapshot pin(FeatureView view, FeatureTable table, List<String> snapshots) {
+  private Pinned pin(FeatureView view, FeatureTable table, List<String> snapshots) {
     List<Snapshot> named = snapshots.stream().filter(table::has).map(table::published).toList();
     if (named.size() > 1) {
       throw new UsageException(
@@ -167,18 +227,23 @@ public final class Fit {
               .formatted(String.join(",", snapshots), view.name()));
     }
     if (!named.isEmpty()) {
-      return named.get(0);
+      return new Pinned(named.get(0), view.maxAge());
     }
     if (!snapshots.isEmpty()) {
       throw new UsageException(
           "snapshot=%s: none of them is of '%s'; name one of each view of the service"
               .formatted(String.join(",", snapshots), view.name()));
     }
-    Optional<String> released =
-        versions.releasedRecord(view.name()).map(record -> Long.toString(record.getSnapshotId()));
-    return released
-        .filter(table::has)
-        .map(table::published)
-        .orElseGet(() -> table.main().orElseThrow());
+    return versions
+        .releasedRecord(view.name())
+        .filter(record -> table.has(Long.toString(record.getSnapshotId())))
+        .map(
+            record ->
+                new Pinned(
+                    table.published(Long.toString(record.getSnapshotId())),
+                    record.hasMaxAge()
+                        ? Optional.of(Duration.ofSeconds(record.getMaxAge().getSeconds()))
+                        : Optional.empty()))
+        .orElseGet(() -> new Pinned(table.main().orElseThrow(), view.maxAge()));
   }
 }

@@ -1,21 +1,24 @@
 package dev.tarn.etl.fit;
 
+import com.google.common.collect.Lists;
 import dev.tarn.cli.TarnException;
 import dev.tarn.manifest.FeatureTransforms;
 import dev.tarn.manifest.Transform;
 import dev.tarn.transform.NumberSteps;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.OptionalDouble;
 import java.util.Set;
 import java.util.TreeSet;
-import java.util.stream.IntStream;
+import java.util.stream.Collectors;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.api.java.UDF1;
 import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.storage.StorageLevel;
 
 /**
  * Fits the transforms of one feature on its values, step by step. Each step sees the values as the
@@ -23,23 +26,25 @@ import org.apache.spark.sql.types.DataTypes;
  */
 final class Fitting {
 
-  /** Accuracy of quantiles: their error is 1 / 10,000 of the rows. */
-  private static final int QUANTILE_ACCURACY = 10_000;
+  private static final String VALUE = "value";
 
   private final Dataset<Row> rows;
   private final String column;
   private final String featureName;
+  private final List<String> notes;
 
   /**
    * Makes the fitting of one feature.
    *
    * @param rows one row for each entity
    * @param column the feature's column
+   * @param notes gets what the user would not expect of the result
    */
-  Fitting(Dataset<Row> rows, String column, String featureName) {
+  Fitting(Dataset<Row> rows, String column, String featureName, List<String> notes) {
     this.rows = rows;
     this.column = column;
     this.featureName = featureName;
+    this.notes = notes;
   }
 
   FeatureTransforms fit(List<Transform> steps) {
@@ -74,7 +79,7 @@ final class Fitting {
       case BUCKETIZE ->
           fitted
               .getBucketizeBuilder()
-              .addAllBoundaries(quantiles(input, step.getBucketize().getBuckets()));
+              .addAllBoundaries(boundaries(input, step.getBucketize().getBuckets()));
       default -> throw new IllegalArgumentException("nothing to fit: " + step);
     }
     return fitted.build();
@@ -91,11 +96,11 @@ final class Fitting {
             ? text
             : functions.coalesce(text, functions.lit(before.get(0).getFill().getText()));
     TreeSet<String> values = new TreeSet<>();
-    rows.select(filled.as("value"))
-        .filter("value IS NOT NULL")
-        .groupBy("value")
+    rows.select(filled.as(VALUE))
+        .filter(functions.col(VALUE).isNotNull())
+        .groupBy(VALUE)
         .count()
-        .orderBy(functions.col("count").desc(), functions.col("value"))
+        .orderBy(functions.col("count").desc(), functions.col(VALUE))
         .limit(top)
         .collectAsList()
         .forEach(row -> values.add(row.getString(0)));
@@ -105,16 +110,47 @@ final class Fitting {
     return values;
   }
 
+  private Set<Double> boundaries(Column input, int buckets) {
+    Set<Double> boundaries = quantiles(input, buckets);
+    if (boundaries.size() < buckets - 1) {
+      notes.add(
+          "feature '%s': its values make %d buckets, where %d were asked for, as many rows share a value; boundaries: %s"
+              .formatted(
+                  featureName,
+                  boundaries.size() + 1,
+                  buckets,
+                  boundaries.stream().map(String::valueOf).collect(Collectors.joining(", "))));
+    }
+    return boundaries;
+  }
+
+  /** The values at equal shares of the rows in order, exactly, each value once. */
   private Set<Double> quantiles(Column input, int buckets) {
-    Column[] shares =
-        IntStream.range(1, buckets)
-            .mapToObj(i -> functions.lit((double) i / buckets))
-            .toArray(Column[]::new);
-    Row row =
-        aggregate(
-            functions.percentile_approx(
-                input, functions.array(shares), functions.lit(QUANTILE_ACCURACY)));
-    return new TreeSet<>(row.<Double>getList(0));
+    // Adding 0 makes -0.0, which is no other boundary, 0.0.
+    Dataset<Row> values =
+        rows.select(input.plus(0.0).as(VALUE))
+            .filter(functions.col(VALUE).isNotNull())
+            .persist(StorageLevel.MEMORY_AND_DISK());
+    try {
+      long count = values.count();
+      if (count == 0) {
+        throw nothing();
+      }
+      HashSet<Long> places = new HashSet<>();
+      for (int i = 1; i < buckets; i++) {
+        places.add((i * count + buckets - 1) / buckets - 1);
+      }
+      return new TreeSet<>(
+          values
+              .sort(VALUE)
+              .javaRDD()
+              .zipWithIndex()
+              .filter(row -> places.contains(row._2()))
+              .map(row -> row._1().getDouble(0))
+              .collect());
+    } finally {
+      values.unpersist();
+    }
   }
 
   private Row aggregate(Column first, Column... more) {
@@ -127,8 +163,8 @@ final class Fitting {
 
   private TarnException nothing() {
     return new TarnException(
-        "feature '%s' has no value in the snapshot to fit its transforms on"
-            .formatted(featureName));
+        "feature '%s' has no value in the snapshot to fit its transforms on%s"
+            .formatted(featureName, String.join("", Lists.transform(notes, note -> "; " + note))));
   }
 
   private Column input(List<Transform> before) {

@@ -2,6 +2,8 @@ package dev.tarn.etl.job;
 
 import dev.tarn.cli.CommandLine;
 import dev.tarn.cli.Settings;
+import dev.tarn.cli.TarnException;
+import dev.tarn.cli.UsageException;
 import dev.tarn.etl.compute.AsOfs;
 import dev.tarn.etl.compute.Build;
 import dev.tarn.etl.console.Console;
@@ -13,25 +15,67 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 
-/** Runs the command {@code build}: computes a view for one as-of or several and publishes them. */
+/** Runs the command {@code build}: computes views for one as-of or several and publishes them. */
 public final class BuildJob {
 
   private BuildJob() {}
 
   public static void run(CommandLine line, Settings settings, Console console) {
+    if (line.has("view") == line.has("views")) {
+      throw new UsageException(
+          "build needs view=… or views=…,… (or views=all): the feature views to build");
+    }
     List<Instant> asOfs = AsOfs.of(line, Instant.now());
     boolean skip = !line.has("as-of") && !line.flag("rebuild");
     boolean asJson = line.isJson();
-    FeatureView view = Definitions.load(settings).view(line.text("view"));
-    try (Lake lake = Lake.open(settings)) {
-      List<Build.AsOfOutcome> outcomes = new Build(lake, console).build(view, asOfs, skip);
-      if (asJson) {
-        console.result(json(view, outcomes));
+    Definitions definitions = Definitions.load(settings);
+    if (line.has("view")) {
+      FeatureView view = definitions.view(line.text("view"));
+      try (Lake lake = Lake.open(settings)) {
+        List<Build.AsOfOutcome> outcomes = new Build(lake, console).build(view, asOfs, skip);
+        if (asJson) {
+          console.result(Json.of(result(view, outcomes)));
+        }
       }
+      return;
+    }
+    List<FeatureView> views = views(definitions, line.list("views"));
+    try (Lake lake = Lake.open(settings)) {
+      List<Build.ViewOutcome> outcomes = new Build(lake, console).buildAll(views, asOfs, skip);
+      if (asJson) {
+        List<BuildResult> results =
+            outcomes.stream().map(outcome -> result(outcome.view(), outcome.asOfs())).toList();
+        console.result(Json.of(new BuildResults(results)));
+      }
+      throwIfAnyFailed(outcomes);
     }
   }
 
-  private static String json(FeatureView view, List<Build.AsOfOutcome> outcomes) {
+  private static List<FeatureView> views(Definitions definitions, List<String> names) {
+    List<FeatureView> views =
+        names.equals(List.of("all"))
+            ? List.copyOf(definitions.views())
+            : names.stream().distinct().map(definitions::view).toList();
+    if (views.isEmpty()) {
+      throw new UsageException("views=: there are no feature views to build");
+    }
+    return views;
+  }
+
+  private static void throwIfAnyFailed(List<Build.ViewOutcome> outcomes) {
+    List<String> failures =
+        outcomes.stream()
+            .flatMap(outcome -> outcome.failure().stream())
+            .map(TarnException::getMessage)
+            .toList();
+    if (!failures.isEmpty()) {
+      throw new TarnException(
+          "%d of %d feature views failed; the others are built\n%s"
+              .formatted(failures.size(), outcomes.size(), String.join("\n", failures)));
+    }
+  }
+
+  private static BuildResult result(FeatureView view, List<Build.AsOfOutcome> outcomes) {
     List<AsOf> asOfs =
         outcomes.stream()
             .map(
@@ -44,8 +88,10 @@ public final class BuildJob {
                         Long.toString(outcome.snapshotId()),
                         outcome.took().toMillis() / 1000.0))
             .toList();
-    return Json.of(new BuildResult(view.name(), view.definitionHash(), asOfs));
+    return new BuildResult(view.name(), view.definitionHash(), asOfs);
   }
+
+  private record BuildResults(List<BuildResult> featureViews) {}
 
   private record BuildResult(String featureView, String definitionHash, List<AsOf> asOfs) {}
 

@@ -40,17 +40,18 @@ public final class FitJob {
     }
     try (Lake lake = Lake.open(settings)) {
       Fit fit = new Fit(lake, versions);
-      StoredService fitted =
+      Fit.Fitted fitted =
           line.has("spine")
               ? fit.fit(service, TrainingRows.of(line, lake, settings, console))
               : fit.fit(definitions, service, line.list("snapshot"));
-      console.result(asJson ? json(fitted) : table(fitted));
+      console.result(asJson ? json(fitted) : table(fitted.service()));
+      fitted.notes().forEach(note -> console.say("%s", note));
       console.say("feature service %s is fitted, and the servers know", service.name());
     }
   }
 
   private static void refuseOfSpine(CommandLine line) {
-    for (String argument : List.of("where", "time", "at", "as")) {
+    for (String argument : List.of("where", "time", "types", "options", "at", "as")) {
       if (line.has(argument) || !line.byView(argument).isEmpty()) {
         throw new UsageException("%s= goes with spine=…: the rows to fit on".formatted(argument));
       }
@@ -73,7 +74,8 @@ public final class FitJob {
     return snapshots + "\n\n" + transforms;
   }
 
-  private static String json(StoredService fitted) {
+  private static String json(Fit.Fitted result) {
+    StoredService fitted = result.service();
     Map<String, String> snapshots = new LinkedHashMap<>();
     // Snapshot ids are beyond what JSON readers keep exactly, so they go out as strings.
     fitted
@@ -90,7 +92,7 @@ public final class FitJob {
                         .map(FitJob::print)
                         .map(JsonParser::parseString)
                         .toList()));
-    return Json.of(new FitResult(fitted.getName(), snapshots, transforms));
+    return Json.of(new FitResult(fitted.getName(), snapshots, transforms, result.notes()));
   }
 
   private static String print(Transform step) {
@@ -100,5 +102,6 @@ public final class FitJob {
   private record FitResult(
       String featureService,
       Map<String, String> snapshots,
-      Map<String, List<JsonElement>> transforms) {}
+      Map<String, List<JsonElement>> transforms,
+      List<String> notes) {}
 }

@@ -12,6 +12,7 @@ import dev.tarn.etl.console.TarnVersion;
 import dev.tarn.etl.definition.Definitions;
 import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.etl.definition.Problems;
+import dev.tarn.etl.definition.Source;
 import dev.tarn.etl.lake.Lake;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -39,6 +40,13 @@ public final class ValidateJob {
       summary = summary(definitions, lake);
     }
     problems.throwIfAny();
+    for (Source source : definitions.sources()) {
+      if (source.timestamp().isEmpty()) {
+        console.say(
+            "warning: %s: source '%s' has no timestamp, so a build sees all of its rows, also what came after its as-of; if they have a time, say timestamp = … (a column or an expression)",
+            source.position(), source.name());
+      }
+    }
     line.optional("out").ifPresent(out -> write(Path.of(out), Json.pretty(summary) + "\n"));
     console.result(
         "All definitions are right: %s, %s, %s, %s."

@@ -1,5 +1,6 @@
 package dev.tarn.etl.push;
 
+import com.google.common.collect.Streams;
 import com.google.protobuf.util.Timestamps;
 import dev.tarn.etl.catalog.FeatureTable;
 import dev.tarn.etl.catalog.FileAsOfs;
@@ -16,9 +17,10 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import org.apache.iceberg.DataFile;
 import org.apache.iceberg.DataOperations;
 import org.apache.iceberg.Snapshot;
-import org.apache.iceberg.SnapshotSummary;
+import org.apache.iceberg.SnapshotChanges;
 import org.apache.iceberg.Table;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
@@ -82,6 +84,7 @@ final class Delta {
       return refused("the table's schema has changed since snapshot %d", to.snapshotId());
     }
     boolean appendsOnly = true;
+    Optional<Snapshot> withDeleteFiles = Optional.empty();
     long records = 0;
     long next = to.snapshotId();
     while (next != from.snapshotId()) {
@@ -94,16 +97,21 @@ final class Delta {
       if (step.parentId() == null) {
         return refused("its snapshot %d is not behind %d", from.snapshotId(), to.snapshotId());
       }
-      if (!step.operation().equals(DataOperations.REPLACE)) {
-        appendsOnly &= step.operation().equals(DataOperations.APPEND);
-        if (count(step, SnapshotSummary.ADDED_DELETE_FILES_PROP) > 0) {
-          return refused("snapshot %d has delete files, which no changelog reads", next);
+      if (!DataOperations.REPLACE.equals(step.operation())) {
+        appendsOnly &= DataOperations.APPEND.equals(step.operation());
+        if (!step.deleteManifests(iceberg.io()).isEmpty()) {
+          withDeleteFiles = Optional.of(step);
         }
-        records +=
-            count(step, SnapshotSummary.ADDED_RECORDS_PROP)
-                + count(step, SnapshotSummary.DELETED_RECORDS_PROP);
+        records += records(iceberg, step);
       }
       next = step.parentId();
+    }
+    // Delete files apply to older rows only, so rows that are appended can be read beside them. A
+    // changelog refuses them, those from before the base among them.
+    if (!appendsOnly && withDeleteFiles.isPresent()) {
+      return refused(
+          "snapshot %d has delete files (merge-on-read), and Iceberg reads no changes beside them",
+          withDeleteFiles.get().snapshotId());
     }
     return new Choice(
         Optional.of(new Delta(lake, view, table, base, to, appendsOnly, records)), "");
@@ -210,8 +218,13 @@ final class Delta {
         .toList();
   }
 
-  private static long count(Snapshot snapshot, String property) {
-    return Long.parseLong(snapshot.summary().getOrDefault(property, "0"));
+  /** Rows that a snapshot wrote and removed, by its files: engines may leave them out of it. */
+  private static long records(Table table, Snapshot snapshot) {
+    SnapshotChanges changes = SnapshotChanges.builderFor(table).snapshot(snapshot).build();
+    return Streams.concat(
+            Streams.stream(changes.addedDataFiles()), Streams.stream(changes.removedDataFiles()))
+        .mapToLong(DataFile::recordCount)
+        .sum();
   }
 
   private static Choice refused(String reason, Object... values) {

@@ -15,6 +15,8 @@ import org.apache.iceberg.Snapshot;
  *
  * @param wanted the version record without what only writing tells: version, buckets and rows
  * @param delta the overlay to write; empty to write every row
+ * @param reason why it is written although a smaller or no push could do, in one phrase; empty:
+ *     there was no other way, or it was not asked
  * @param seen the view's release when this was planned, which this version is to replace
  */
 record PlannedVersion(
@@ -24,6 +26,7 @@ record PlannedVersion(
     Extent extent,
     VersionRecord wanted,
     Optional<Delta> delta,
+    String reason,
     Optional<Release> seen) {
 
   /** The version record with its as-of and base. */

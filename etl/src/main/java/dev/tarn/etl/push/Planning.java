@@ -14,11 +14,35 @@ import dev.tarn.manifest.StoredService;
 import dev.tarn.manifest.VersionRecord;
 import dev.tarn.redis.Release;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.apache.iceberg.Snapshot;
 
 /** Decides what a push writes for a view: nothing, a delta or every row of a snapshot. */
 final class Planning {
+
+  /**
+   * A view's part of a push. Both empty: there is nothing to release, and the outcome is noted.
+   *
+   * @param toWrite a version to write
+   * @param kept a version of the same snapshot and the same answers, to be released again
+   */
+  record Plan(Optional<PlannedVersion> toWrite, Optional<ReadBackVersion> kept) {
+
+    private static final Plan NOTHING = new Plan(Optional.empty(), Optional.empty());
+  }
+
+  /** A delta, or why every row is to be written; both empty where there is nothing to say. */
+  private record Choice(Optional<Delta> delta, Optional<String> whyFull) {
+
+    static final Choice FIRST = new Choice(Optional.empty(), Optional.empty());
+
+    static Choice full(String reason, Object... values) {
+      return new Choice(Optional.empty(), Optional.of(String.format(Locale.ROOT, reason, values)));
+    }
+  }
 
   private final Lake lake;
   private final VersionStore versions;
@@ -39,11 +63,10 @@ final class Planning {
    * Pins a snapshot of a view and plans a version of it.
    *
    * @param services definitions to store if the snapshot is released already
-   * @return empty if there is nothing to write; then the outcome is noted
    * @throws TarnException if the snapshot is older than the released one or has no rows, or if a
    *     delta is demanded and not possible
    */
-  Optional<PlannedVersion> plan(
+  Plan plan(
       FeatureView view,
       FeatureTable table,
       List<StoredService> services,
@@ -55,7 +78,7 @@ final class Planning {
     boolean isWhole = isWhole(view.name(), seen, released);
     if (pin.isPresent() && released.isPresent() && !request.isRollback()) {
       outcomes.pinned(released.get(), pin.get());
-      return Optional.empty();
+      return Plan.NOTHING;
     }
     Snapshot snapshot =
         request.snapshotOrTag().map(table::published).orElseGet(() -> table.main().orElseThrow());
@@ -65,7 +88,7 @@ final class Planning {
       for (String service : versions.storeServices(view.name(), services)) {
         console.say("feature service %s is stored anew", service);
       }
-      return Optional.empty();
+      return Plan.NOTHING;
     }
     if (released.isPresent() && isOlder(wanted, released.get()) && !request.isRollback()) {
       throw new TarnException(
@@ -78,14 +101,48 @@ final class Planning {
                   view.name(),
                   wanted.getSnapshotId()));
     }
+    List<VersionRecord> sameSnapshot =
+        versions.records(view.name()).stream()
+            .filter(record -> record.getSnapshotId() == wanted.getSnapshotId())
+            .toList();
+    Optional<VersionRecord> kept =
+        sameSnapshot.stream()
+            .filter(record -> VersionRecords.sameAnswers(record, wanted))
+            .filter(record -> request.mode() != Mode.FULL || !record.hasBase())
+            .filter(record -> !released.equals(Optional.of(record)))
+            .filter(record -> stored.loss(record).isEmpty())
+            .findFirst();
+    if (kept.isPresent()) {
+      return new Plan(Optional.empty(), Optional.of(ReadBackVersion.kept(table, kept.get(), seen)));
+    }
     Extent extent =
         Extent.of(table, snapshot, view, SnapshotRows.of(lake, view.name(), snapshot.snapshotId()));
     if (extent.entities() == 0) {
       throw withoutRows(view.name(), snapshot);
     }
-    Optional<VersionRecord> below = isWhole ? released : Optional.empty();
-    Optional<Delta> delta = delta(view, table, snapshot, wanted, below, request.mode());
-    return Optional.of(new PlannedVersion(view, table, snapshot, extent, wanted, delta, seen));
+    Choice choice =
+        isWhole
+            ? choose(view, table, snapshot, wanted, released, request)
+            : chooseAnew(view.name(), request.mode());
+    String reason =
+        Stream.of(
+                sameSnapshot.stream().findFirst().flatMap(record -> rewriting(record, wanted)),
+                choice.whyFull())
+            .flatMap(Optional::stream)
+            .collect(Collectors.joining("; "));
+    PlannedVersion plan =
+        new PlannedVersion(view, table, snapshot, extent, wanted, choice.delta(), reason, seen);
+    return new Plan(Optional.of(plan), Optional.empty());
+  }
+
+  /** Says why a snapshot that a version has is written again. */
+  private static Optional<String> rewriting(VersionRecord kept, VersionRecord wanted) {
+    List<String> changed = VersionRecords.changes(kept, wanted);
+    return changed.isEmpty()
+        ? Optional.empty()
+        : Optional.of(
+            "%s has the snapshot, but since then %s changed"
+                .formatted(kept.getVersion(), String.join(", ", changed)));
   }
 
   /** Tells whether Redis still has what is released, and says what it lacks. */
@@ -115,37 +172,57 @@ final class Planning {
             .formatted(view, snapshot.snapshotId()));
   }
 
-  private Optional<Delta> delta(
+  /** Every row is written where the released version is no longer whole. */
+  private static Choice chooseAnew(String view, Mode mode) {
+    if (mode == Mode.DELTA) {
+      throw withoutBase(view);
+    }
+    return Choice.full("what is released is no longer whole");
+  }
+
+  private static TarnException withoutBase(String view) {
+    return new TarnException(
+        "%s: nothing is released that a delta could be laid over; push it with mode=full first"
+            .formatted(view));
+  }
+
+  private Choice choose(
       FeatureView view,
       FeatureTable table,
       Snapshot snapshot,
       VersionRecord wanted,
       Optional<VersionRecord> released,
-      Mode mode) {
-    if (mode == Mode.FULL) {
-      return Optional.empty();
+      Request request) {
+    if (request.mode() == Mode.FULL) {
+      return request.isRollback() ? Choice.FIRST : Choice.full("mode=full says so");
     }
+    boolean mustBeDelta = request.mode() == Mode.DELTA;
     Optional<VersionRecord> base = released.flatMap(this::baseOf);
     if (base.isEmpty()) {
-      if (mode == Mode.DELTA) {
-        throw new TarnException(
-            "%s: nothing is released that a delta could be laid over; push it with mode=full first"
-                .formatted(view.name()));
+      if (mustBeDelta) {
+        throw withoutBase(view.name());
       }
-      return Optional.empty();
+      return released.isEmpty()
+          ? Choice.FIRST
+          : Choice.full("Redis has no record of the base of %s", released.get().getVersion());
     }
-    Delta.Choice choice = Delta.of(lake, view, table, base.get(), snapshot, wanted);
-    if (choice.delta().isEmpty()) {
-      if (mode == Mode.DELTA) {
+    Delta.Choice delta = Delta.of(lake, view, table, base.get(), snapshot, wanted);
+    if (delta.delta().isEmpty()) {
+      if (mustBeDelta) {
         throw new TarnException(
             "%s: a delta from version %s is not possible: %s; push it with mode=full"
-                .formatted(view.name(), base.get().getVersion(), choice.refusal()));
+                .formatted(view.name(), base.get().getVersion(), delta.refusal()));
       }
-      return Optional.empty();
+      return Choice.full(
+          "no delta from %s is possible: %s", base.get().getVersion(), delta.refusal());
     }
-    boolean isSmall =
-        choice.delta().get().records() <= settings.maxOverlay() * base.get().getRows();
-    return mode == Mode.DELTA || isSmall ? choice.delta() : Optional.empty();
+    long records = delta.delta().get().records();
+    if (!mustBeDelta && records > settings.maxOverlay() * base.get().getRows()) {
+      return Choice.full(
+          "%,d rows were written or removed since %s, over push.max-overlay = %s of its %,d",
+          records, base.get().getVersion(), settings.maxOverlay(), base.get().getRows());
+    }
+    return new Choice(delta.delta(), Optional.empty());
   }
 
   /** The version with all rows: the released one, or the one below its overlay. */

@@ -84,20 +84,25 @@ public final class Push {
    * Result of a view's push, with its times.
    *
    * @param record version record of what is released now
-   * @param mode {@code full} or {@code delta}; empty if nothing was written
+   * @param mode {@code full} or {@code delta}; {@code kept} if a version that Redis still had was
+   *     released again; empty if nothing was released
+   * @param reason why a push wrote more than the least, in one phrase; often empty
+   * @param rowsWritten rows that this push wrote
    * @param bytes size of entity ids and encoded rows
    */
   public record Outcome(
       VersionRecord record,
       State state,
       String mode,
+      String reason,
+      long rowsWritten,
       long bytes,
       Duration writing,
       Duration readingBack,
       Duration releasing,
       Duration took) {
 
-    /** Whether a version was written and released. */
+    /** Whether a version was released. */
     public boolean pushed() {
       return state == State.RELEASED;
     }
@@ -154,16 +159,20 @@ public final class Push {
     StoredRows stored = new StoredRows(redis, versions);
     Planning planning = new Planning(lake, versions, stored, settings, console);
     List<PlannedVersion> planned = new ArrayList<>();
+    List<ReadBackVersion> kept = new ArrayList<>();
     tables.forEach(
-        (view, table) ->
-            planning.plan(view, table, fitted.get(), request, outcomes).ifPresent(planned::add));
+        (view, table) -> {
+          Planning.Plan plan = planning.plan(view, table, fitted.get(), request, outcomes);
+          plan.toWrite().ifPresent(planned::add);
+          plan.kept().ifPresent(kept::add);
+        });
 
     SparkContext spark = lake.spark().sparkContext();
     String group = "push " + UUID.randomUUID();
     spark.setJobGroup(group, "push", true);
     VersionWriter writer = new VersionWriter(lake, redis, versions, settings, console);
     List<MintedVersion> minted = new ArrayList<>();
-    List<ReadBackVersion> readBack = new ArrayList<>();
+    List<ReadBackVersion> readBack = new ArrayList<>(kept);
     try (Leases leases = new Leases(versions, settings.lease(), () -> spark.cancelJobGroup(group));
         RunningTasks running = new RunningTasks(spark)) {
       try {

@@ -14,13 +14,18 @@ public final class PushReport {
 
   static String text(Push.Outcome outcome) {
     VersionRecord record = outcome.record();
+    if (outcome.mode().equals("kept")) {
+      return "%s: snapshot %d is still kept as %s, which is released again; nothing was written"
+          .formatted(record.getFeatureView(), record.getSnapshotId(), record.getVersion());
+    }
     double seconds = seconds(outcome.writing());
     return "%s: snapshot %d is released as %s (%s): %s in %.1f s (%,.0f rows/s, %.0f bytes a row), read back in %.1f s, released in %.0f ms, %.1f s in all"
         .formatted(
             record.getFeatureView(),
             record.getSnapshotId(),
             record.getVersion(),
-            record.hasBase() ? "delta over " + record.getBase().getVersion() : "full",
+            (record.hasBase() ? "delta over " + record.getBase().getVersion() : "full")
+                + (outcome.reason().isEmpty() ? "" : ", as " + outcome.reason()),
             Plural.of(record.getOwnRows(), "row"),
             seconds,
             record.getOwnRows() / Math.max(0.001, seconds),
@@ -50,8 +55,9 @@ public final class PushReport {
         Timestamps.toString(record.getAsOf()),
         outcome.pushed(),
         outcome.mode(),
+        outcome.reason(),
         record.getRows(),
-        outcome.pushed() ? record.getOwnRows() : 0,
+        outcome.rowsWritten(),
         outcome.bytes(),
         seconds(outcome.writing()),
         seconds(outcome.readingBack()),
@@ -69,6 +75,7 @@ public final class PushReport {
       String asOf,
       boolean pushed,
       String mode,
+      String reason,
       long rows,
       long rowsWritten,
       long bytes,

@@ -79,15 +79,12 @@ final class Releasing {
       switch (refusal.get()) {
         case GONE ->
             throw new TarnException(
-                "this push stalled for over %d s and another one removed its version, or the version that its delta is laid over was pruned; what was released stays released"
+                "this push stalled for over %d s and another one removed its version, or a version that it releases again or lays its delta over was pruned; what was released stays released, and the push can be tried again"
                     .formatted(settings.lease().toSeconds()));
         case RESTARTED -> {
           // A server that comes back may have lost its last second, or a replica not have got it.
           readBackFrom = redis.runs();
-          left =
-              left.stream()
-                  .map(version -> writer.readBack(version.written()).withSeen(version.seen()))
-                  .toList();
+          left = left.stream().map(this::readBackAgain).toList();
         }
         default -> left = stillNeeded(left, request, outcomes);
       }
@@ -95,15 +92,25 @@ final class Releasing {
   }
 
   private boolean isComplete(ReadBackVersion version) {
-    return versions.record(version.view(), version.record().getVersion()).isPresent();
+    String name = version.record().getVersion();
+    return version.written().isPresent()
+        ? versions.record(version.view(), name).isPresent()
+        : versions.released(version.view()).filter(now -> now.version().equals(name)).isPresent();
+  }
+
+  private ReadBackVersion readBackAgain(ReadBackVersion version) {
+    return version
+        .written()
+        .map(written -> writer.readBack(written).withSeen(version.seen()))
+        .orElse(version);
   }
 
   private static ReleaseEvent event(ReadBackVersion version, Instant at, Request request) {
     return ReleaseHistory.event(version.record(), at, request.isRollback() ? "rollback" : "push")
         .setMode(version.mode())
-        .setRowsWritten(version.record().getOwnRows())
-        .setBytesWritten(version.written().bytes())
-        .setWriteSeconds(PushReport.seconds(version.written().writing()))
+        .setRowsWritten(version.rowsWritten())
+        .setBytesWritten(version.bytesWritten())
+        .setWriteSeconds(PushReport.seconds(version.writing()))
         .setReadBackSeconds(PushReport.seconds(version.readingBack()))
         .build();
   }
@@ -138,7 +145,9 @@ final class Releasing {
     if (!isPinned && !isNeedless) {
       return false;
     }
-    retention.discard(view, record.getVersion(), record.getBuckets(), version.table());
+    if (version.written().isPresent()) {
+      retention.discard(view, record.getVersion(), record.getBuckets(), version.table());
+    }
     if (isPinned) {
       outcomes.pinned(released, pin.get());
     } else {

@@ -17,6 +17,7 @@ import dev.tarn.redis.Eviction;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.Optional;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.Column;
@@ -177,7 +178,11 @@ final class VersionWriter {
     }
     complete.setCreatedAt(Timestamps.fromMillis(versions.now().toEpochMilli()));
     return new ReadBackVersion(
-        version, complete.build(), Duration.between(start, Instant.now()), plan.seen());
+        Optional.of(version),
+        plan.table(),
+        complete.build(),
+        Duration.between(start, Instant.now()),
+        plan.seen());
   }
 
   /** Says that a server removes rows, if one does. */

@@ -213,8 +213,7 @@ public final class RedisServers implements Serializable {
     for (int chain = 0; line(last.info(), "role").equals("slave"); chain++) {
       HostAndPort named =
           new HostAndPort(
-              line(last.info(), "master_host"),
-              Integer.parseInt(line(last.info(), "master_port")));
+              line(last.info(), "master_host"), Integer.parseInt(line(last.info(), "master_port")));
       if (chain == MAX_CHAIN) {
         throw notMaster(first.server(), named, "it is a replica too", null);
       }

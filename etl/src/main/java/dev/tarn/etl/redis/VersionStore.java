@@ -206,7 +206,7 @@ public final class VersionStore {
    * KEYS release, pinned, events, entities, version records and writing of the view; ARGV channel,
    * view, moment, event or '' if nothing is released of it, entity if it goes with the view or '',
    * then view and entry of each release that the caller has seen. Takes the release back and leaves
-   * all complete versions to be removed.
+   * all complete versions to be removed. What may be refused comes before the first change.
    */
   private static final String WITHDRAW =
       TRY_HASH
@@ -222,7 +222,7 @@ public final class VersionStore {
         if lease and tonumber(lease) >= tonumber(ARGV[3]) then return 'WRITING' end
       end
       local records = redis.call('HGETALL', KEYS[5])
-      for _, hash in ipairs({1, 2, 4, 5, 6}) do try(KEYS[hash]) end
+      for _, i in ipairs({1, 2, 4, 5, 6}) do try(KEYS[i]) end
       redis.call('PUBLISH', ARGV[1], ARGV[2])
       if ARGV[4] ~= '' then redis.call('RPUSH', KEYS[3], ARGV[4]) end
       for i = 1, #records, 2 do

@@ -1,5 +1,6 @@
 package dev.tarn.etl.release;
 
+import com.google.protobuf.Descriptors.FieldDescriptor;
 import com.google.protobuf.util.Durations;
 import dev.tarn.cli.UsageException;
 import dev.tarn.etl.catalog.FeatureTable;
@@ -11,6 +12,8 @@ import dev.tarn.manifest.FeatureType;
 import dev.tarn.manifest.StoredFeature;
 import dev.tarn.manifest.VersionRecord;
 import dev.tarn.row.RowWriter;
+import java.util.ArrayList;
+import java.util.List;
 import org.apache.iceberg.Schema;
 import org.apache.iceberg.Snapshot;
 import org.apache.iceberg.spark.SparkSchemaUtil;
@@ -61,6 +64,23 @@ public final class VersionRecords {
   /** Tells whether lookups would get the same from two versions, whatever push made them. */
   public static boolean sameAnswers(VersionRecord one, VersionRecord other) {
     return withoutPush(one).equals(withoutPush(other));
+  }
+
+  /** Names what decides the answers of a version and differs between two; empty: nothing does. */
+  public static List<String> changes(VersionRecord one, VersionRecord other) {
+    VersionRecord before = withoutPush(one);
+    VersionRecord after = withoutPush(other);
+    List<String> changes = new ArrayList<>();
+    for (FieldDescriptor field : VersionRecord.getDescriptor().getFields()) {
+      if (!valueOf(before, field).equals(valueOf(after, field))) {
+        changes.add(field.getName().replace('_', ' '));
+      }
+    }
+    return changes;
+  }
+
+  private static Object valueOf(VersionRecord record, FieldDescriptor field) {
+    return field.hasPresence() && !record.hasField(field) ? "" : record.getField(field);
   }
 
   static boolean isFeature(FeatureView view, String column) {

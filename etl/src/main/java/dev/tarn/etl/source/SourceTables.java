@@ -1,38 +1,36 @@
 package dev.tarn.etl.source;
 
-import com.google.common.hash.Hasher;
-import com.google.common.hash.Hashing;
 import com.google.gson.JsonObject;
+import dev.tarn.etl.definition.Problems;
 import dev.tarn.etl.definition.Source;
 import dev.tarn.etl.definition.Source.Format;
+import dev.tarn.etl.input.InputException;
+import dev.tarn.etl.input.InputFiles;
+import dev.tarn.etl.input.ParquetInput;
+import dev.tarn.etl.input.TextInput;
 import dev.tarn.etl.lake.ParquetTypes;
-import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.Comparator;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import org.apache.hadoop.fs.FileStatus;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.concurrent.Callable;
+import org.apache.hadoop.conf.Configuration;
 import org.apache.iceberg.Snapshot;
 import org.apache.iceberg.Table;
 import org.apache.iceberg.spark.Spark3Util;
 import org.apache.spark.sql.Column;
-import org.apache.spark.sql.DataFrameReader;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
-import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan;
-import org.apache.spark.sql.execution.datasources.HadoopFsRelation;
-import org.apache.spark.sql.execution.datasources.LogicalRelation;
-import org.apache.spark.sql.execution.datasources.PartitioningAwareFileIndex;
 import org.apache.spark.sql.functions;
+import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructField;
-import org.apache.spark.sql.types.StructType;
-import scala.collection.JavaConverters;
 
 /**
  * The sources of one view as its SQL sees them. They are pinned when they are opened, an Iceberg
@@ -41,67 +39,60 @@ import scala.collection.JavaConverters;
  */
 public final class SourceTables {
 
-  private final Map<Source, Dataset<Row>> tables;
-  private final String fingerprint;
+  /** The first and last moment that all readers of Iceberg know. */
+  private static final Instant LEAST = Instant.parse("0001-01-01T00:00:00Z");
 
-  private SourceTables(Map<Source, Dataset<Row>> tables, String fingerprint) {
+  private static final Instant GREATEST = Instant.parse("9999-12-31T23:59:59.999999Z");
+
+  private final Map<Source, Dataset<Row>> tables;
+  private final JsonObject fingerprint;
+  private final List<String> notes;
+
+  /** Sources that have a row from before this as-of, and so from before later ones. */
+  private final Map<Source, Instant> begun;
+
+  private SourceTables(
+      Map<Source, Dataset<Row>> tables,
+      JsonObject fingerprint,
+      List<String> notes,
+      Map<Source, Instant> begun) {
     this.tables = tables;
     this.fingerprint = fingerprint;
+    this.notes = notes;
+    this.begun = begun;
   }
+
+  /** A table, and what says what it was read from. */
+  private record PinnedTable(Dataset<Row> rows, String fingerprint) {}
 
   /**
    * Opens and pins the sources.
    *
-   * @throws SourceException if one is missing or can't be read, by its name and definition
+   * @throws SourceException if one is missing or can't be read, by its name and definition; if
+   *     files lack columns or rows lack their time, and the source does not allow it
    */
   public static SourceTables open(SparkSession spark, List<Source> sources) {
     Map<Source, Dataset<Row>> tables = new LinkedHashMap<>();
     JsonObject fingerprint = new JsonObject();
+    List<String> notes = new ArrayList<>();
     for (Source source : sources) {
-      try {
-        if (source.format() == Format.ICEBERG) {
-          Table table = Spark3Util.loadIcebergTable(spark, source.location());
-          Snapshot snapshot = table.currentSnapshot();
-          if (snapshot == null) {
-            throw new SourceException(
-                source,
-                "source '%s': table %s has no snapshot yet"
-                    .formatted(source.name(), source.location()));
-          }
-          fingerprint.addProperty(source.name(), "snapshot " + snapshot.snapshotId());
-          tables.put(
-              source,
-              spark
-                  .read()
-                  .options(source.options())
-                  .option("snapshot-id", snapshot.snapshotId())
-                  .table(source.location()));
-        } else {
-          Dataset<Row> files = files(spark, source);
-          List<FileStatus> listed = listed(files);
-          if (listed.isEmpty()) {
-            throw new SourceException(
-                source,
-                "source '%s': there are no files at %s"
-                    .formatted(source.name(), source.location()));
-          }
-          if (source.format() == Format.PARQUET) {
-            refuseOtherTypes(spark, source, files, listed);
-          }
-          fingerprint.addProperty(source.name(), fingerprint(listed));
-          tables.put(source, files);
-        }
-      } catch (SourceException e) {
-        throw e;
-      } catch (Exception e) { // Scala does not declare AnalysisException
-        throw new SourceException(
-            source,
-            "source '%s' can't be read at %s: %s"
-                .formatted(source.name(), source.location(), ParquetTypes.reason(e)),
-            e);
-      }
+      PinnedTable pinned = pin(spark, source, true);
+      fingerprint.addProperty(source.name(), pinned.fingerprint());
+      tables.put(source, pinned.rows());
+      reading(source, () -> checkTimes(source, pinned.rows())).ifPresent(notes::add);
     }
-    return new SourceTables(tables, fingerprint.toString());
+    return new SourceTables(tables, fingerprint, notes, new HashMap<>());
+  }
+
+  /** Some of these sources, in the order given, pinned as they are here. */
+  public SourceTables only(List<Source> sources) {
+    Map<Source, Dataset<Row>> some = new LinkedHashMap<>();
+    JsonObject ofSome = new JsonObject();
+    for (Source source : sources) {
+      some.put(source, tables.get(source));
+      ofSome.add(source.name(), fingerprint.get(source.name()));
+    }
+    return new SourceTables(some, ofSome, List.of(), begun);
   }
 
   /**
@@ -111,36 +102,226 @@ public final class SourceTables {
   public static SourceTables declare(SparkSession spark, List<Source> sources) {
     Map<Source, Dataset<Row>> tables = new LinkedHashMap<>();
     for (Source source : sources) {
-      Dataset<Row> table =
-          source.schema().isPresent()
-              ? spark.createDataFrame(List.of(), source.schema().get())
-              : open(spark, List.of(source)).tables.get(source);
-      tables.put(source, table);
+      if (source.format().isText()) {
+        reading(
+            source,
+            () -> {
+              TextInput.check(source);
+              return true;
+            });
+      }
+      if (source.schema().isEmpty()) {
+        tables.put(source, pin(spark, source, false).rows());
+      }
     }
-    return new SourceTables(tables, "{}");
+    return new SourceTables(tables, new JsonObject(), List.of(), new HashMap<>())
+        .declared(spark, sources);
+  }
+
+  /** Declares as {@link #declare} does, of sources that are open already. */
+  public SourceTables declared(SparkSession spark, List<Source> sources) {
+    Map<Source, Dataset<Row>> declared = new LinkedHashMap<>();
+    for (Source source : sources) {
+      declared.put(
+          source,
+          source
+              .schema()
+              .map(schema -> spark.createDataFrame(List.of(), schema))
+              .orElseGet(() -> tables.get(source)));
+    }
+    return new SourceTables(declared, new JsonObject(), List.of(), new HashMap<>());
+  }
+
+  private static PinnedTable pin(SparkSession spark, Source source, boolean isChecked) {
+    return reading(
+        source,
+        () ->
+            source.format() == Format.ICEBERG
+                ? table(spark, source)
+                : files(spark, source, isChecked));
+  }
+
+  /** Runs something that reads a source. Its failure says which source it was. */
+  private static <T> T reading(Source source, Callable<T> read) {
+    try {
+      return read.call();
+    } catch (SourceException e) {
+      throw e;
+    } catch (InputException e) {
+      throw new SourceException(
+          source,
+          "source '%s' can't be read at %s: %s"
+              .formatted(source.name(), source.location(), e.getMessage()),
+          e);
+    } catch (Exception e) { // Scala does not declare AnalysisException
+      throw new SourceException(
+          source,
+          "source '%s' can't be read at %s: %s"
+              .formatted(source.name(), source.location(), ReadFailures.reason(e)),
+          e);
+    }
+  }
+
+  private static PinnedTable table(SparkSession spark, Source source) throws Exception {
+    Table table = Spark3Util.loadIcebergTable(spark, source.location());
+    Snapshot snapshot = table.currentSnapshot();
+    if (snapshot == null) {
+      throw new SourceException(
+          source,
+          "source '%s': table %s has no snapshot yet".formatted(source.name(), source.location()));
+    }
+    Dataset<Row> rows =
+        spark
+            .read()
+            .options(source.options())
+            .option("snapshot-id", snapshot.snapshotId())
+            .table(source.location());
+    return new PinnedTable(rows, "snapshot " + snapshot.snapshotId());
+  }
+
+  private static PinnedTable files(SparkSession spark, Source source, boolean isChecked) {
+    Configuration configuration = InputFiles.configuration(spark, source.options());
+    InputFiles found =
+        InputFiles.find(
+            configuration,
+            source.location(),
+            source.format().name().toLowerCase(Locale.ROOT),
+            true,
+            source.options());
+    if (found.files().isEmpty()) {
+      throw new SourceException(
+          source,
+          "source '%s': there are no files at %s".formatted(source.name(), source.location()));
+    }
+    Dataset<Row> rows =
+        source.format().isText()
+            ? TextInput.ofSource(spark, source, found)
+            : parquet(spark, source, found);
+    if (isChecked && !source.format().isText()) {
+      ParquetTypes.problem(spark, found.paths(), rows.schema(), source.schema().isPresent())
+          .ifPresent(
+              problem -> {
+                throw new SourceException(
+                    source, "source '%s': %s".formatted(source.name(), problem));
+              });
+    }
+    if (isChecked && !source.format().isText() && !source.allowsMissingColumns()) {
+      ParquetInput.requireColumns(
+          spark,
+          configuration,
+          found,
+          rows,
+          " missing-columns = null in the source reads nulls there");
+    }
+    return new PinnedTable(rows, found.fingerprint());
+  }
+
+  private static Dataset<Row> parquet(SparkSession spark, Source source, InputFiles found) {
+    Map<String, DataType> declared = new TreeMap<>(String.CASE_INSENSITIVE_ORDER);
+    source
+        .schema()
+        .ifPresent(
+            schema -> {
+              for (StructField field : schema.fields()) {
+                declared.put(field.name(), field.dataType());
+              }
+            });
+    return ParquetInput.open(
+        spark, found, source.schema(), declared, source.allowsMissingColumns(), source.options());
+  }
+
+  /**
+   * Refuses rows whose time is missing or no moment that others can read, or counts those that the
+   * source leaves out. Text is checked while it is read.
+   */
+  private static Optional<String> checkTimes(Source source, Dataset<Row> rows) {
+    // One that is wrong is reported with the view's other problems.
+    Optional<String> time =
+        source.timestamp().filter(text -> SourceMoment.problem(source, text, rows).isEmpty());
+    if (time.isEmpty()
+        || (source.format().isText()
+            && SourceMoment.isColumn(time.get(), rows)
+            && !source.skipsMissingTimes())) {
+      return Optional.empty();
+    }
+    Column column = SourceMoment.of(time.get(), rows);
+    if (SourceMoment.type(time.get(), rows).equals(DataTypes.TimestampType)) {
+      Column isBeyond = column.lt(functions.lit(LEAST)).or(column.gt(functions.lit(GREATEST)));
+      List<Row> beyond = rows.filter(isBeyond).limit(1).collectAsList();
+      if (!beyond.isEmpty()) {
+        throw new SourceException(
+            source,
+            "source '%s': %s is outside the years 0001 to 9999 in the row %s; are its numbers of another unit?"
+                .formatted(source.name(), time.get(), shown(beyond.get(0))));
+      }
+    }
+    Dataset<Row> without = rows.filter(column.isNull());
+    if (source.skipsMissingTimes()) {
+      long count = without.count();
+      return count == 0
+          ? Optional.empty()
+          : Optional.of(
+              "source '%s': %,d rows without '%s' are left out"
+                  .formatted(source.name(), count, time.get()));
+    }
+    List<Row> example = without.limit(1).collectAsList();
+    if (!example.isEmpty()) {
+      throw new SourceException(
+          source,
+          "source '%s' has rows without '%s', so no build could ever tell whether it may see them, e.g. %s; leave them out, or say missing-times = skip in the source"
+              .formatted(source.name(), time.get(), shown(example.get(0))));
+    }
+    return Optional.empty();
+  }
+
+  private static String shown(Row row) {
+    String text = row.toString();
+    return text.length() > 200 ? text.substring(0, 200) + "…" : text;
+  }
+
+  /** What the user should know of the sources, a line each. */
+  public List<String> notes() {
+    return notes;
+  }
+
+  /** Those sources, by name, that have rows, and none from before the as-of. */
+  public List<String> notBegun(Instant asOf) {
+    List<String> names = new ArrayList<>();
+    tables.forEach(
+        (source, table) -> {
+          boolean isKnown = begun.containsKey(source) && !begun.get(source).isAfter(asOf);
+          if (source.timestamp().isEmpty() || isKnown) {
+            return;
+          }
+          Column isBefore = isBefore(source.timestamp().get(), table, asOf);
+          if (!table.filter(isBefore).isEmpty()) {
+            begun.put(source, asOf);
+          } else if (!table.isEmpty()) {
+            names.add(source.name());
+          }
+        });
+    return names;
   }
 
   /**
    * Makes the sources known to SQL under their names, cut off at the as-of: a source with a
-   * timestamp column shows only the rows from before it, whatever the SQL asks for.
+   * timestamp shows only the rows from before it, whatever the SQL asks for.
    */
   public void show(Instant asOf) {
     tables.forEach(
         (source, table) ->
             source
                 .timestamp()
-                .map(column -> table.filter(isBefore(table.schema().apply(column), asOf)))
+                .map(timestamp -> table.filter(isBefore(timestamp, table, asOf)))
                 .orElse(table)
                 .createOrReplaceTempView(source.name()));
   }
 
-  private static Column isBefore(StructField timestamp, Instant asOf) {
+  private static Column isBefore(String timestamp, Dataset<Row> table, Instant asOf) {
     Column moment = functions.lit(asOf);
     // No row of a day that is not over at the as-of may be seen: it may have come later.
-    boolean isDate = timestamp.dataType().equals(DataTypes.DateType);
-    return functions
-        .col("`" + timestamp.name() + "`")
-        .lt(isDate ? moment.cast(DataTypes.DateType) : moment);
+    boolean isDate = SourceMoment.type(timestamp, table).equals(DataTypes.DateType);
+    return SourceMoment.of(timestamp, table).lt(isDate ? moment.cast(DataTypes.DateType) : moment);
   }
 
   /** Undoes {@link #show}, so that another view can't read what it does not declare. */
@@ -148,11 +329,14 @@ public final class SourceTables {
     tables.forEach((source, table) -> table.sparkSession().catalog().dropTempView(source.name()));
   }
 
-  /** The schema of each source, by its name. */
-  public Map<Source, StructType> schemas() {
-    Map<Source, StructType> schemas = new LinkedHashMap<>();
-    tables.forEach((source, table) -> schemas.put(source, table.schema()));
-    return schemas;
+  /** Adds the sources whose timestamp says of no row when it happened. */
+  public void checkTimestamps(Problems problems) {
+    tables.forEach(
+        (source, table) ->
+            source
+                .timestamp()
+                .flatMap(timestamp -> SourceMoment.problem(source, timestamp, table))
+                .ifPresent(problem -> problems.add(source.position(), problem)));
   }
 
   /**
@@ -160,57 +344,6 @@ public final class SourceTables {
    * files, their bytes and a SHA-256 of their names, sizes and times.
    */
   public String fingerprint() {
-    return fingerprint;
-  }
-
-  private static void refuseOtherTypes(
-      SparkSession spark, Source source, Dataset<Row> files, List<FileStatus> listed) {
-    List<String> paths = listed.stream().map(file -> file.getPath().toString()).toList();
-    ParquetTypes.problem(spark, paths, files.schema(), source.schema().isPresent())
-        .ifPresent(
-            problem -> {
-              throw new SourceException(
-                  source, "source '%s': %s".formatted(source.name(), problem));
-            });
-  }
-
-  private static Dataset<Row> files(SparkSession spark, Source source) {
-    DataFrameReader reader = spark.read();
-    if (source.format() == Format.CSV) {
-      // Read by the header's names and stop at what does not fit, where Spark would make it null.
-      reader = reader.option("header", "true").option("enforceSchema", "false");
-    }
-    reader = reader.option("mode", "FAILFAST").options(source.options());
-    if (source.schema().isPresent()) {
-      reader = reader.schema(source.schema().get());
-    }
-    return reader.format(source.format().name().toLowerCase(Locale.ROOT)).load(source.location());
-  }
-
-  private static List<FileStatus> listed(Dataset<Row> files) {
-    List<FileStatus> listed = new ArrayList<>();
-    for (LogicalPlan leaf :
-        JavaConverters.seqAsJavaList(files.queryExecution().analyzed().collectLeaves())) {
-      if (leaf instanceof LogicalRelation relation
-          && relation.relation() instanceof HadoopFsRelation folder
-          && folder.location() instanceof PartitioningAwareFileIndex index) {
-        listed.addAll(JavaConverters.seqAsJavaList(index.allFiles()));
-      }
-    }
-    return listed;
-  }
-
-  private static String fingerprint(List<FileStatus> listed) {
-    FileStatus[] sorted = listed.toArray(new FileStatus[0]);
-    Arrays.sort(sorted, Comparator.comparing(file -> file.getPath().toString()));
-    long bytes = 0;
-    Hasher hash = Hashing.sha256().newHasher();
-    for (FileStatus file : sorted) {
-      bytes += file.getLen();
-      hash.putString(file.getPath().toString(), StandardCharsets.UTF_8)
-          .putLong(file.getLen())
-          .putLong(file.getModificationTime());
-    }
-    return "files %d bytes %d sha256 %s".formatted(sorted.length, bytes, hash.hash());
+    return fingerprint.toString();
   }
 }

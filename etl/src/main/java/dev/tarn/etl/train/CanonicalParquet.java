@@ -5,6 +5,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.Map;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FSDataInputStream;
 import org.apache.hadoop.fs.FSDataOutputStream;
@@ -13,6 +14,7 @@ import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.io.IOUtils;
 import org.apache.parquet.format.ColumnChunk;
 import org.apache.parquet.format.FileMetaData;
+import org.apache.parquet.format.KeyValue;
 import org.apache.parquet.format.RowGroup;
 import org.apache.parquet.format.Util;
 
@@ -31,7 +33,13 @@ final class CanonicalParquet {
 
   private CanonicalParquet() {}
 
-  static void copy(Path from, Path to, Configuration configuration) throws IOException {
+  /**
+   * Copies a file.
+   *
+   * @param more to say in the footer beside what is there, by key
+   */
+  static void copy(Path from, Path to, Map<String, String> more, Configuration configuration)
+      throws IOException {
     FileSystem files = from.getFileSystem(configuration);
     long length = files.getFileStatus(from).getLen();
     try (FSDataInputStream in = files.open(from);
@@ -43,14 +51,16 @@ final class CanonicalParquet {
       in.readFully(data, footer);
 
       IOUtils.copyBytes(in, out, data, false);
-      byte[] sorted = sorted(footer);
+      byte[] sorted = sorted(footer, more);
       out.write(sorted);
       out.write(tail.putInt(0, sorted.length).array());
     }
   }
 
-  private static byte[] sorted(byte[] footer) throws IOException {
+  private static byte[] sorted(byte[] footer, Map<String, String> more) throws IOException {
     FileMetaData metadata = Util.readFileMetaData(new ByteArrayInputStream(footer));
+    more.forEach(
+        (key, value) -> metadata.addToKey_value_metadata(new KeyValue(key).setValue(value)));
     for (RowGroup group : metadata.getRow_groups()) {
       for (ColumnChunk column : group.getColumns()) {
         column.getMeta_data().getEncodings().sort(null);

@@ -4,6 +4,9 @@ import dev.tarn.cli.Plural;
 import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;
 import dev.tarn.etl.console.Causes;
+import dev.tarn.etl.console.Json;
+import dev.tarn.etl.input.InputFiles;
+import dev.tarn.etl.input.ParquetInput;
 import dev.tarn.etl.lake.Lake;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -12,6 +15,8 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.function.Supplier;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
@@ -20,6 +25,9 @@ import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.connector.catalog.SupportsNamespaces;
+import org.apache.spark.sql.types.StructField;
+import org.apache.spark.sql.types.StructType;
 import org.apache.spark.util.SerializableConfiguration;
 
 /**
@@ -57,6 +65,7 @@ public final class Output {
           "out=%s: a training set is a folder of Parquet files, or an Iceberg table"
               .formatted(location));
     }
+    output.requirePlace();
     if (output.exists()) {
       if (!overwrite) {
         throw new UsageException(
@@ -69,6 +78,54 @@ public final class Output {
       }
     }
     return output;
+  }
+
+  /** Refuses a place that nothing can be written to, before hours of work say so. */
+  private void requirePlace() {
+    if (isTable) {
+      requireCatalog();
+      return;
+    }
+    try {
+      Path path = InputFiles.path(location);
+      if (path.toUri().getPath().contains(":")) {
+        throw new UsageException(
+            "out=%s: a folder of Parquet files can't have a ':' in its path".formatted(location));
+      }
+      FileSystem files = fileSystem();
+      Path above = files.makeQualified(path).getParent();
+      while (above != null && !files.exists(above)) {
+        above = above.getParent();
+      }
+      if (above != null && !files.getFileStatus(above).isDirectory()) {
+        throw new UsageException("out=%s: %s is no folder".formatted(location, above));
+      }
+    } catch (IOException | IllegalArgumentException e) {
+      throw new UsageException(
+          "out=%s can't be written: %s".formatted(location, Causes.reason(e)), e);
+    }
+  }
+
+  private void requireCatalog() {
+    String[] names = location.split("\\.", -1);
+    String catalog = "spark.sql.catalog." + names[0];
+    if (spark.conf().getOption(catalog).isEmpty()) {
+      throw new UsageException(
+          "out=%s: there is no catalog '%s' (settings below spark, sql.catalog.…)"
+              .formatted(location, names[0]));
+    }
+    String[] namespace = Arrays.copyOfRange(names, 1, names.length - 1);
+    // A Hadoop catalog makes namespaces as it goes.
+    boolean isHadoop = "hadoop".equalsIgnoreCase(spark.conf().get(catalog + ".type", ""));
+    if (!isHadoop
+        && namespace.length > 0
+        && spark.sessionState().catalogManager().catalog(names[0])
+            instanceof SupportsNamespaces namespaces
+        && !namespaces.namespaceExists(namespace)) {
+      throw new UsageException(
+          "out=%s: catalog '%s' has no namespace '%s': CREATE NAMESPACE makes one"
+              .formatted(location, names[0], String.join(".", namespace)));
+    }
   }
 
   /** Whether a name is that of a table, e.g. {@code lake.sets.fraud}, and not a path. */
@@ -105,7 +162,7 @@ public final class Output {
     try {
       return isTable
           ? spark.catalog().tableExists(location)
-          : fileSystem().exists(new Path(location));
+          : fileSystem().exists(InputFiles.path(location));
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -119,7 +176,7 @@ public final class Output {
                   .filter("key = '%s'".formatted(MANIFEST_PROPERTY))
                   .count()
               > 0
-          : fileSystem().exists(new Path(location, MANIFEST_FILE));
+          : fileSystem().exists(new Path(InputFiles.path(location), MANIFEST_FILE));
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -143,7 +200,7 @@ public final class Output {
 
   private void writeFolder(Dataset<Row> rows, long count, String id, String manifest)
       throws IOException {
-    Path out = new Path(location);
+    Path out = InputFiles.path(location);
     Path staging =
         new Path(
             out.getParent() == null ? new Path(".") : out.getParent(),
@@ -151,9 +208,11 @@ public final class Output {
     FileSystem files = fileSystem();
     try {
       rows.write().parquet(staging.toString());
-      requireAll(spark.read().schema(rows.schema()).parquet(staging.toString()).count(), count);
+      requireAll(
+          ParquetInput.reader(spark).schema(rows.schema()).parquet(staging.toString()).count(),
+          count);
       FileStatus[] written = files.listStatus(staging);
-      makeReproducible(written);
+      makeReproducible(written, footer(rows.schema()));
       for (FileStatus file : written) {
         files.delete(file.getPath(), false);
       }
@@ -172,7 +231,7 @@ public final class Output {
   /**
    * Replaces each of Spark's files with one that has no id in its name and always the same bytes.
    */
-  private void makeReproducible(FileStatus[] written) {
+  private void makeReproducible(FileStatus[] written, Map<String, String> footer) {
     List<String> parts =
         Arrays.stream(written)
             .map(file -> file.getPath().toString())
@@ -186,8 +245,22 @@ public final class Output {
             part -> {
               Path from = new Path(part);
               String name = from.getName().substring(0, "part-00000".length()) + ".parquet";
-              CanonicalParquet.copy(from, new Path(from.getParent(), name), configuration.value());
+              CanonicalParquet.copy(
+                  from, new Path(from.getParent(), name), footer, configuration.value());
             });
+  }
+
+  /** What a file says besides its schema: the names of the vector's numbers, in JSON. */
+  private static Map<String, String> footer(StructType schema) {
+    Map<String, String> footer = new TreeMap<>();
+    for (StructField field : schema.fields()) {
+      if (field.metadata().contains(TrainingRead.VECTOR_NAMES)) {
+        footer.put(
+            TrainingRead.VECTOR_NAMES,
+            Json.of(List.of(field.metadata().getStringArray(TrainingRead.VECTOR_NAMES))));
+      }
+    }
+    return footer;
   }
 
   /** Refuses a set that lacks rows: a spine that changes while it is read could lose some. */
@@ -206,6 +279,6 @@ public final class Output {
   }
 
   private FileSystem fileSystem() throws IOException {
-    return new Path(location).getFileSystem(spark.sessionState().newHadoopConf());
+    return InputFiles.path(location).getFileSystem(spark.sessionState().newHadoopConf());
   }
 }

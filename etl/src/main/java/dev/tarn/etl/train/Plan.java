@@ -102,10 +102,11 @@ final class Plan {
     }
     StoredService defined = service.stored();
     manifest.setServiceHash(hash(defined, manifest.getViewsList()));
-    return manifest
-        .setService(
-            request.vectors() ? new Fits(lake.catalog()).apply(List.of(defined)).get(0) : defined)
-        .build();
+    if (!request.vectors()) {
+      return manifest.setService(defined).build();
+    }
+    manifest.setService(new Fits(lake.catalog()).apply(List.of(defined)).get(0));
+    return manifest.addAllVectorNames(TrainingRead.vectorNames(manifest.build())).build();
   }
 
   private static int files(long rows) {

@@ -226,10 +226,11 @@ record Spine(
     return Stream.concat(entityAndTime, others).toArray(Column[]::new);
   }
 
-  TrainingSpine stored(String location, long snapshotId) {
+  TrainingSpine stored(SpineSource source) {
     return TrainingSpine.newBuilder()
-        .setLocation(location)
-        .setSnapshotId(snapshotId)
+        .setLocation(source.location())
+        .setSnapshotId(source.snapshotId())
+        .setTextTypes(source.textTypes())
         .setTimeColumn(timeColumn)
         .setRows(count)
         .setFingerprint(fingerprint)

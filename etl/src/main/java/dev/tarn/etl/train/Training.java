@@ -114,11 +114,14 @@ public final class Training {
     String time = line.optional("time").orElse(TIME);
     SpineSource source =
         given
-            .map(rows -> new SpineSource("", 0, lake.adopt(rows)))
-            .orElseGet(() -> SpineSource.open(lake.spark(), line.text("spine"), entity, time, 0));
+            .map(rows -> SpineSource.given(lake.adopt(rows), line))
+            .orElseGet(
+                () ->
+                    SpineSource.open(
+                        lake.spark(), line.text("spine"), entity, time, SpineTypes.asked(line)));
     Spine spine = spine(chosen(source, line.optional("where")), entity, time);
     Optional<ReleaseHistory> history = isServed ? Optional.of(releases()) : Optional.empty();
-    TrainingSpine stored = spine.stored(source.location(), source.snapshotId());
+    TrainingSpine stored = spine.stored(source);
     TrainingManifest manifest =
         new Plan(lake, definitions, console).of(spine, stored, request, history);
     return new TrainingSet(lake, spine, manifest, false);
@@ -129,7 +132,7 @@ public final class Training {
    * or one at another place.
    */
   public TrainingSet setAgain(CommandLine line, Optional<Dataset<Row>> given) {
-    for (String argument : List.of("service", "time", "at", "as", "vectors")) {
+    for (String argument : List.of("service", "time", "types", "options", "at", "as", "vectors")) {
       if (line.has(argument) || !line.byView(argument).isEmpty()) {
         throw new UsageException(
             "%s= is in the manifest already: a set is made again as it was".formatted(argument));
@@ -151,15 +154,10 @@ public final class Training {
     Entity entity = tables.get(0).entity();
     SpineSource source =
         given
-            .map(rows -> new SpineSource("", 0, lake.adopt(rows)))
+            .map(rows -> SpineSource.given(lake.adopt(rows), line))
             .orElseGet(
                 () ->
-                    SpineSource.open(
-                        lake.spark(),
-                        line.optional("spine").orElse(stored.getLocation()),
-                        entity,
-                        stored.getTimeColumn(),
-                        line.has("spine") ? 0 : stored.getSnapshotId()));
+                    SpineSource.openAgain(lake.spark(), line.optional("spine"), entity, manifest));
     Spine spine = spine(source, entity, stored.getTimeColumn());
     if (!spine.fingerprint().equals(stored.getFingerprint())) {
       throw new UsageException(
@@ -179,8 +177,7 @@ public final class Training {
       return source;
     }
     try {
-      return new SpineSource(
-          source.location(), source.snapshotId(), source.rows().filter(where.get()));
+      return source.with(source.rows().filter(where.get()));
     } catch (Exception e) { // Scala does not declare AnalysisException and ParseException
       throw new UsageException(
           "where=%s is no condition on the spine's columns: %s"
@@ -219,7 +216,7 @@ public final class Training {
 
   private static Map<String, String> arguments(CommandLine line) {
     Map<String, String> arguments = new TreeMap<>();
-    for (String name : List.of("service", "time", "at", "as", "vectors")) {
+    for (String name : List.of("service", "time", "types", "options", "at", "as", "vectors")) {
       line.optional(name).ifPresent(value -> arguments.put(name, value));
     }
     line.byView("at").forEach((view, value) -> arguments.put("at." + view, value));

@@ -6,6 +6,7 @@ import dev.tarn.manifest.FeatureType;
 import dev.tarn.manifest.StoredFeature;
 import dev.tarn.manifest.TrainingManifest;
 import dev.tarn.transform.TransformException;
+import dev.tarn.transform.Vectorizer;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -15,6 +16,8 @@ import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.functions;
+import org.apache.spark.sql.types.Metadata;
+import org.apache.spark.sql.types.MetadataBuilder;
 
 /**
  * Reads what a manifest says: the spine's rows, each with its features at its moment. The manifest
@@ -27,6 +30,9 @@ final class TrainingRead {
 
   /** The column of a service's vector: float32, little-endian. */
   static final String VECTOR = "vector";
+
+  /** What the column's metadata, and a file's, have the names of a vector's numbers under. */
+  static final String VECTOR_NAMES = "vector_names";
 
   private final Lake lake;
   private final Spine spine;
@@ -68,12 +74,20 @@ final class TrainingRead {
     return joined(!withDefaults, isInOrder).select(columns.toArray(new Column[0]));
   }
 
+  /** The names of the columns of the vectors that a manifest describes. */
+  static List<String> vectorNames(TrainingManifest manifest) {
+    try {
+      return Vectorizer.of(manifest.getService(), types(manifest)).columnNames();
+    } catch (TransformException e) {
+      throw new TarnException(e.getMessage(), e);
+    }
+  }
+
   private Dataset<Row> withVectors(boolean isInOrder) {
-    List<FeatureType> types = new ArrayList<>();
+    List<FeatureType> types = types(manifest);
     List<Column> values = new ArrayList<>();
     Map<String, Column> byName = values(false);
     for (String name : manifest.getService().getFeatureNamesList()) {
-      types.add(feature(name).getType());
       values.add(byName.get(name).as(plain(name)));
     }
     List<Column> columns = spineColumns();
@@ -81,11 +95,26 @@ final class TrainingRead {
       columns.add(
           RowVectors.of(
                   manifest.getService(), types, functions.struct(values.toArray(new Column[0])))
-              .as(VECTOR));
+              .as(VECTOR, vectorMetadata()));
     } catch (TransformException e) {
       throw new TarnException(e.getMessage(), e);
     }
     return joined(true, isInOrder).select(columns.toArray(new Column[0]));
+  }
+
+  /** None for a manifest without names, so that older sets are made again byte for byte. */
+  private Metadata vectorMetadata() {
+    return manifest.getVectorNamesCount() == 0
+        ? Metadata.empty()
+        : new MetadataBuilder()
+            .putStringArray(VECTOR_NAMES, manifest.getVectorNamesList().toArray(new String[0]))
+            .build();
+  }
+
+  private static List<FeatureType> types(TrainingManifest manifest) {
+    return manifest.getService().getFeatureNamesList().stream()
+        .map(name -> feature(manifest, name).getType())
+        .toList();
   }
 
   private List<Column> spineColumns() {
@@ -96,7 +125,7 @@ final class TrainingRead {
     return columns;
   }
 
-  private StoredFeature feature(String fullName) {
+  private static StoredFeature feature(TrainingManifest manifest, String fullName) {
     return manifest.getViewsList().stream()
         .filter(view -> fullName.startsWith(view.getFeatureView() + "."))
         .flatMap(view -> view.getFeaturesList().stream())

@@ -1,5 +1,6 @@
 package dev.tarn.etl.verify;
 
+import com.google.protobuf.util.Durations;
 import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.etl.verify.Difference.DifferenceKind;
 import dev.tarn.etl.verify.Difference.FeatureDifference;
@@ -10,7 +11,9 @@ import dev.tarn.manifest.StoredFeature;
 import dev.tarn.manifest.VersionRecord;
 import dev.tarn.row.CorruptRowException;
 import dev.tarn.row.RowReader;
+import dev.tarn.row.Values;
 import java.nio.charset.StandardCharsets;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.Iterator;
@@ -40,6 +43,7 @@ final class Comparison implements FlatMapFunction<Iterator<InternalRow>, Finding
   private final Layers layers;
   private final StructType snapshotType;
   private final ArrayList<Bins> bins;
+  private final long oldest;
   private final int show;
 
   /**
@@ -49,14 +53,24 @@ final class Comparison implements FlatMapFunction<Iterator<InternalRow>, Finding
    * @param snapshotType type of the struct: event timestamp, then the version record's features in
    *     its order
    * @param bins of each feature's histogram
+   * @param at the moment at which rows have their age
    * @param show differing entities to name at the most
    */
   Comparison(
-      VersionRecord record, Layers layers, StructType snapshotType, List<Bins> bins, int show) {
+      VersionRecord record,
+      Layers layers,
+      StructType snapshotType,
+      List<Bins> bins,
+      Instant at,
+      int show) {
     this.record = record;
     this.layers = layers;
     this.snapshotType = snapshotType;
     this.bins = new ArrayList<>(bins);
+    this.oldest =
+        record.hasMaxAge()
+            ? Values.micros(at) - Durations.toMicros(record.getMaxAge())
+            : Long.MIN_VALUE;
     this.show = show;
   }
 
@@ -87,6 +101,7 @@ final class Comparison implements FlatMapFunction<Iterator<InternalRow>, Finding
     private final Map<DifferenceKind, Long> counts = new EnumMap<>(DifferenceKind.class);
     private List<Difference> differences = new ArrayList<>();
     private long online;
+    private long tooOld;
     private long offline;
 
     Comparing() {
@@ -122,6 +137,9 @@ final class Comparison implements FlatMapFunction<Iterator<InternalRow>, Finding
         }
         return;
       }
+      if (inRedis.eventTimestamp() < oldest) {
+        tooOld++;
+      }
       if (wanted == null) {
         found(id, DifferenceKind.FOREIGN, "", List.of());
         for (int i = 0; i < types.size(); i++) {
@@ -144,7 +162,7 @@ final class Comparison implements FlatMapFunction<Iterator<InternalRow>, Finding
                 differing[i]));
       }
       return new Findings(
-          online, offline, counts, Findings.smallest(differences, show), show, finished);
+          online, tooOld, offline, counts, Findings.smallest(differences, show), show, finished);
     }
 
     private void compare(String id, OnlineRow inRedis, List<Object> wanted) {

@@ -12,6 +12,7 @@ import java.util.Map;
  * The findings of a comparison.
  *
  * @param online entities that lookups find, unreadable ones among them
+ * @param tooOld those of them whose row is older than the max age, so that no lookup answers it
  * @param offline entities in the snapshot
  * @param counts of the entities that differ, by kind
  * @param first some of them, in order of id
@@ -20,6 +21,7 @@ import java.util.Map;
  */
 record Findings(
     long online,
+    long tooOld,
     long offline,
     Map<DifferenceKind, Long> counts,
     List<Difference> first,
@@ -38,7 +40,13 @@ record Findings(
       sums.add(features.get(i).plus(other.features.get(i)));
     }
     return new Findings(
-        online + other.online, offline + other.offline, sum, smallest(both, show), show, sums);
+        online + other.online,
+        tooOld + other.tooOld,
+        offline + other.offline,
+        sum,
+        smallest(both, show),
+        show,
+        sums);
   }
 
   /** Number of entities that are not online as they are in the snapshot. */

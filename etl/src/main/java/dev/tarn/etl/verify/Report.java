@@ -100,6 +100,7 @@ public final class Report {
         "compared",
         verification.isAll() ? "every row" : "a sample of " + Numbers.percent(verification.share()),
         "");
+    verification.ofAge().ifPresent(text -> fact("answered", text, ""));
     double seconds = verification.took().toMillis() / 1e3;
     fact(
         "took",

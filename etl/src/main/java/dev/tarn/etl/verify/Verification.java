@@ -1,5 +1,6 @@
 package dev.tarn.etl.verify;
 
+import dev.tarn.etl.console.Moments;
 import dev.tarn.etl.verify.Difference.DifferenceKind;
 import dev.tarn.manifest.StoredFeature;
 import dev.tarn.manifest.VersionRecord;
@@ -8,12 +9,16 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * The result of comparing a version with its snapshot.
  *
  * @param isReleased whether the version was released when the verification began
  * @param share of the entities that were compared; 1 for all
+ * @param online entities that lookups find
+ * @param tooOld those of them whose row is older than the max age, so that no lookup answers it
+ * @param offline entities in the snapshot
  * @param counts of the entities that differ, by kind
  * @param first some of them, in order of id
  */
@@ -24,6 +29,7 @@ public record Verification(
     Instant at,
     Duration took,
     long online,
+    long tooOld,
     long offline,
     Map<DifferenceKind, Long> counts,
     List<Difference> first,
@@ -53,6 +59,7 @@ public record Verification(
         at,
         took,
         findings.online(),
+        findings.tooOld(),
         findings.offline(),
         findings.counts(),
         findings.first(),
@@ -76,6 +83,20 @@ public record Verification(
   /** Whether nothing at all differs. */
   public boolean isEqual() {
     return differing() == 0 && !isCountWrong();
+  }
+
+  /** Says how many rows are not answered because of their age; empty: all are answered. */
+  Optional<String> ofAge() {
+    if (tooOld == 0) {
+      return Optional.empty();
+    }
+    return Optional.of(
+        "%s answered: rows older than the max age of %s are OUTSIDE_MAX_AGE"
+            .formatted(
+                tooOld == online
+                    ? "none of them is"
+                    : "%,d of them %s not".formatted(tooOld, tooOld == 1 ? "is" : "are"),
+                Moments.length(Duration.ofSeconds(record.getMaxAge().getSeconds()))));
   }
 
   /**

@@ -98,7 +98,7 @@ public final class Verify {
     Findings findings;
     try (Pulse pulse = TaskProgress.show(lake, console, view.name() + ": comparing")) {
       // 2. Compare every row that a lookup finds with the snapshot's.
-      findings = compare(view, table, snapshot, record, request);
+      findings = compare(view, table, snapshot, record, start, request);
     } catch (Exception e) { // Scala does not declare what it throws
       requireKept(record);
       throw e instanceof TarnException known
@@ -186,6 +186,7 @@ public final class Verify {
       FeatureTable table,
       Snapshot snapshot,
       VersionRecord record,
+      Instant at,
       VerifyRequest request) {
     Layers layers = Layers.of(redis.settings().keys(), record);
     Sample sample =
@@ -211,6 +212,7 @@ public final class Verify {
             layers,
             (StructType) offline.schema().apply("snapshot").dataType(),
             bins(record, layers),
+            at,
             request.show());
     Findings found =
         online

@@ -53,6 +53,7 @@ public final class VerifySummary {
                             verification.differing(),
                             Plural.choose(verification.differing(), "differs", "differ")),
                 verification.took().toMillis() / 1e3));
+    verification.ofAge().ifPresent(lines::add);
     TextTable table =
         new TextTable(
             "feature",
@@ -134,6 +135,7 @@ public final class VerifySummary {
             verification.online(),
             verification.offline(),
             record.getRows(),
+            verification.tooOld(),
             verification.differing(),
             counts,
             verification.first().stream().map(VerifySummary::result).toList(),
@@ -189,6 +191,7 @@ public final class VerifySummary {
       long entitiesOnline,
       long entitiesOffline,
       long entitiesInManifest,
+      long entitiesOutsideMaxAge,
       long differing,
       Map<String, Long> differingByKind,
       List<EntityResult> differences,

@@ -126,7 +126,6 @@ class TestAudit {
     for (String properties :
         java.util.List.of(
             "'write.metadata.metrics.default'='none'",
-            "'write.format.default'='avro'",
             "'write.format.default'='orc', 'write.metadata.metrics.default'='counts'")) {
       Orders other = new Orders();
       other.build(JAN_2);

@@ -37,8 +37,8 @@ class TestBadBuilds {
     orders.define(path("orders").toString(), "/no/such/folder");
     assertFails(
         1,
-        "tarn: features/users.conf:2: source 'orders' can't be read at /no/such/folder:"
-            + " [PATH_NOT_FOUND] Path does not exist: file:/no/such/folder.");
+        "tarn: features/users.conf:2: source 'orders' can't be read at /no/such/folder: there is no"
+            + " such file or folder\n");
     orders.define(path("orders") + "\"", "/no/such/folder\", " + SCHEMA);
     assertFails(
         1, "tarn: features/users.conf:2: source 'orders' can't be read at /no/such/folder:");
@@ -60,8 +60,7 @@ class TestBadBuilds {
     orders.define(path("orders") + "\"", path("corrupt") + "\", " + SCHEMA);
     assertFails(
         1,
-        "tarn: build of spending as of 2026-01-03T00:00:00Z failed; what was published stays as it"
-            + " was: ",
+        "tarn: features/users.conf:2: source 'orders' can't be read at ",
         "corrupt/part-0.parquet is not a Parquet file");
     orders.define(path("orders").toString(), path("corrupt").toString());
     assertFails(
@@ -79,7 +78,10 @@ class TestBadBuilds {
           folder.resolve("part-0.parquet"), java.util.Arrays.copyOf(whole, whole.length / 2));
     }
     orders.define(path("orders") + "\"", folder + "\", " + SCHEMA);
-    assertFails(1, "tarn: build of spending as of ", "cut/part-0.parquet is not a Parquet file");
+    assertFails(
+        1,
+        "tarn: features/users.conf:2: source 'orders' can't be read at ",
+        "cut/part-0.parquet is not a Parquet file");
   }
 
   @Test
@@ -127,9 +129,9 @@ class TestBadBuilds {
     assertFails(
         1,
         "tarn: build of spending as of 2026-01-03T00:00:00Z failed; what was published stays as it"
-            + " was: source 'orders' (features/users.conf:2) has a record that does not fit its"
-            + " schema, [2,null,null] as far as it fits: The value 'soon' of the type \"STRING\""
-            + " cannot be cast to \"TIMESTAMP\" because it is malformed\n");
+            + " was: source 'orders' (features/users.conf:2): file:%s line 3 (record 2): 'at' has"
+                .formatted(path("bad.csv"))
+            + " the text 'soon', which is no timestamp; write 2026-11-20T06:00:00Z\n");
   }
 
   @Test
@@ -150,7 +152,8 @@ class TestBadBuilds {
     Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("---------"));
     assumeFalse(Files.isReadable(file), "root reads everything");
     orders.define(path("orders") + "\"", path("secret") + "\", " + SCHEMA);
-    assertFails(1, "tarn: build of spending as of ", "Permission denied");
+    assertFails(
+        1, "tarn: features/users.conf:2: source 'orders' can't be read at ", "Permission denied");
   }
 
   @Test
@@ -203,7 +206,7 @@ class TestBadBuilds {
         "from=2026-01-03",
         "to=2026-01-02");
     assertUsage(
-        "tarn: every=0d is not a step: write 30m, 6h or 1d",
+        "tarn: every=0d is not a step: write 30m (minutes), 6h, 1d, 1w, 1mo (a month) or 1y",
         "view=spending",
         "from=2026-01-02",
         "to=2026-01-03",

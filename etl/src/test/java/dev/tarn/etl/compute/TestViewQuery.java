@@ -239,10 +239,65 @@ class TestViewQuery {
   }
 
   @Test
+  void aTimestampMayBeAnExpressionOverTheSourcesColumns() {
+    orders.define("timestamp = at", "timestamp = \"to_timestamp(concat(date(at), ' ', '09:30'))\"");
+    check();
+    orders.define("timestamp = at", "timestamp = \"date(at)\"");
+    check();
+    assertRefused(
+        "features/users.conf:2: source 'orders': its timestamp 'amount + 1' is double; it must be"
+            + " timestamp or date",
+        "timestamp = at",
+        "timestamp = \"amount + 1\"");
+    assertRefused(
+        "features/users.conf:2: source 'orders': its timestamp 'timestamp(paid)' is neither a"
+            + " column nor an expression over its columns (user_id, at, amount): A column or"
+            + " function parameter with name `paid` cannot be resolved. Did you mean one of the"
+            + " following? [`at`, `amount`, `user_id`]",
+        "timestamp = at",
+        "timestamp = \"timestamp(paid)\"");
+    for (String wrong : new String[] {"max(at)", "at +", "explode(array(at))"}) {
+      orders.define("timestamp = at", "timestamp = \"%s\"".formatted(wrong));
+      assertThatThrownBy(this::check)
+          .isInstanceOf(UsageException.class)
+          .hasMessageContaining(
+              "features/users.conf:2: source 'orders': its timestamp '%s' is neither a column nor"
+                  + " an expression",
+              wrong);
+    }
+    for (String wrong :
+        new String[] {
+          "current_timestamp()",
+          "now() - INTERVAL 1 HOUR",
+          "timestamp'2026-01-01'",
+          "if(rand() > 0.5, at, NULL)"
+        }) {
+      orders.define("timestamp = at", "timestamp = \"%s\"".formatted(wrong));
+      assertThatThrownBy(this::check)
+          .isInstanceOf(UsageException.class)
+          .hasMessageContaining(
+              "source 'orders': its timestamp '%s' says of no row when it happened", wrong);
+    }
+  }
+
+  @Test
+  void validateWarnsOfASourceWithoutATimestamp() {
+    Orders without = new Orders();
+    without.define(", timestamp = at", "");
+    assertThat(without.bench().run("validate")).isZero();
+    assertThat(without.bench().output())
+        .contains("All definitions are right: ")
+        .contains(
+            "warning: features/users.conf:2: source 'orders' has no timestamp, so a build sees all"
+                + " of its rows, also what came after its as-of; if they have a time, say"
+                + " timestamp = … (a column or an expression)\n");
+  }
+
+  @Test
   void aSourceThatIsNotThereIsRefusedWhereItIsDefined() {
     assertRefused(
-        "features/users.conf:2: source 'orders' can't be read at /no/such/folder:"
-            + " [PATH_NOT_FOUND] Path does not exist: file:/no/such/folder.",
+        "features/users.conf:2: source 'orders' can't be read at /no/such/folder: there is no such"
+            + " file or folder",
         orders.bench().path("orders").toString(),
         "/no/such/folder");
   }

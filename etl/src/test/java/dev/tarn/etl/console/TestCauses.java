@@ -25,7 +25,9 @@ class TestCauses {
         .isEqualTo("the disk is full");
     assertThat(Causes.reason(new RuntimeException("failed: the disk is full.", inner)))
         .isEqualTo("failed: the disk is full.");
-    assertThat(Causes.reason(new RuntimeException("full", new IOException("it is full of rows"))))
+    assertThat(
+            Causes.reason(
+                new RuntimeException("it is full", new IOException("it is full of rows"))))
         .isEqualTo("it is full of rows");
   }
 

@@ -11,6 +11,7 @@ import dev.tarn.manifest.Transform;
 import dev.tarn.row.Values;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -281,6 +282,42 @@ class TestDefinitions {
     assertRefused(
         change("fraud { features = [spending.orders, spending.amount] }", "fraud {}"),
         "a.conf:34: features is missing: features = [user_activity.amount]");
+  }
+
+  @Test
+  void whatASourceSaysOfItsFilesIsChecked() {
+    String text = "format = json, schema = \"at TIMESTAMP\", path = ";
+    assertRefused(
+        change("format = parquet, path = ", "epoch = minutes, " + text),
+        "a.conf:6: epoch = minutes is none of seconds, milliseconds, microseconds");
+    assertRefused(
+        change("format = parquet, ", "format = parquet, epoch = seconds, "),
+        "a.conf:6: epoch is for numbers in CSV and JSON");
+    assertRefused(
+        change("format = parquet, ", "format = parquet, missing-columns = zero, "),
+        "a.conf:6: missing-columns = zero: there is null, and without it such files are refused");
+    assertRefused(
+        change("format = parquet, ", "format = parquet, missing-times = keep, "),
+        "a.conf:6: missing-times = keep: there is skip, and without it such rows are refused");
+    Source source =
+        load(change(
+                "format = parquet, path = ",
+                "epoch = milliseconds, missing-columns = null, missing-times = skip, " + text))
+            .sources()
+            .iterator()
+            .next();
+    assertThat(source.epoch()).contains(Epoch.MILLISECONDS);
+    assertThat(source.allowsMissingColumns()).isTrue();
+    assertThat(source.skipsMissingTimes()).isTrue();
+  }
+
+  @Test
+  void aFileThatIsNotUtf8IsRefused() throws IOException {
+    Files.write(
+        folder.resolve("a.conf"), "# text\n# Müller\n".getBytes(StandardCharsets.ISO_8859_1));
+    assertThatThrownBy(() -> load())
+        .isInstanceOf(UsageException.class)
+        .hasMessageContaining("a.conf:2: this is not UTF-8; save the file as UTF-8");
   }
 
   @Test

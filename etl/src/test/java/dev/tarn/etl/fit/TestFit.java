@@ -13,6 +13,10 @@ import dev.tarn.manifest.Transform;
 import dev.tarn.redis.ControlJson;
 import dev.tarn.redis.RedisKeys;
 import dev.tarn.transform.Transforms;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import redis.clients.jedis.Jedis;
 
@@ -20,6 +24,8 @@ class TestFit {
 
   private static final String MONDAY = "2026-01-05T00:00:00Z";
   private static final String TUESDAY = "2026-01-06T00:00:00Z";
+  private static final String BUCKETS =
+      "{ feature = score.points, transform = [{ bucketize { buckets = 4 } }] }";
   private static final String STANDARDIZED =
       "{ feature = score.points, transform = [standardize] }";
 
@@ -110,6 +116,76 @@ class TestFit {
   }
 
   @Test
+  void rowsOlderThanTheMaxAgeCountAsLookupsAnswerThem() throws Exception {
+    Instant now = Instant.now().truncatedTo(ChronoUnit.SECONDS);
+    String old = now.minus(Duration.ofDays(3)).toString();
+    String young = now.minus(Duration.ofHours(1)).toString();
+    Workbench bench =
+        Scores.bench(
+            "(1, '%s', 1000, 'c'), (2, '%<s', 3000, 'c'), (3, '%s', 2, 'b'), (4, '%<s', 4, 'a')"
+                .formatted(old, young));
+    Scores.define(bench, Scores.FEATURES, "max-age = 1d");
+    define(bench, STANDARDIZED + ", { feature = score.level, transform = [one-hot] }");
+    long snapshot = build(bench, old);
+    assertThat(bench.run("fit", "service=ranking")).isEqualTo(1);
+    assertThat(bench.output())
+        .contains(
+            "feature 'score.points' has no value in the snapshot to fit its transforms on; score: 2 of 2 rows are older than the max age of 1d");
+    build(bench, young);
+
+    assertThat(bench.run("fit", "service=ranking")).isZero();
+    assertThat(bench.output())
+        .contains(
+            "score: 2 of 4 rows are older than the max age of 1d; lookups don't answer them, so they count as absent");
+    assertThat(mean(bench)).isEqualTo(3);
+    assertThat(stored(bench).getTransforms(1).getSteps(0).getOneHot().getValuesList())
+        .containsExactly("a", "b");
+
+    // A fill stands in for them, as in vectors.
+    define(bench, "{ feature = score.points, transform = [{ fill = 9 }, standardize] }");
+    assertThat(bench.run("fit", "service=ranking")).isZero();
+    assertThat(stored(bench).getTransforms(0).getSteps(1).getStandardize().getMean()).isEqualTo(6);
+
+    // What is released is answered by the rules of its version, whatever the definition says now.
+    define(bench, STANDARDIZED);
+    bench.push("score");
+    Scores.define(bench, Scores.FEATURES, "");
+    assertThat(bench.run("fit", "service=ranking")).isZero();
+    assertThat(mean(bench)).isEqualTo(3);
+    assertThat(bench.run("fit", "service=ranking", "snapshot=" + snapshot)).isZero();
+    assertThat(mean(bench)).isEqualTo(2000);
+  }
+
+  @Test
+  void boundariesAreExactAndFewerThanAskedForAreSaid() throws Exception {
+    Workbench bench = bench(BUCKETS, "(1, '%s', 0, 'b')");
+    Scores.query(
+        bench,
+        "SELECT id AS user_id, TIMESTAMP '2026-01-05' AS at, (id * 7919) % 200003 AS points,"
+            + " 'a' AS level FROM range(200003)");
+    build(bench, MONDAY);
+    assertThat(bench.run("fit", "service=ranking")).isZero();
+    assertThat(bench.output()).doesNotContain("asked for");
+    // The values are 0 to 200,002, each once: the k-th of n is k - 1.
+    assertThat(boundaries(bench)).containsExactly(50000.0, 100001.0, 150002.0);
+
+    Scores.query(
+        bench,
+        "SELECT id AS user_id, TIMESTAMP '2026-01-05' AS at, IF(id < 60, 0, id) AS points,"
+            + " 'a' AS level FROM range(100)");
+    build(bench, MONDAY);
+    assertThat(bench.run("fit", "service=ranking", "format=json")).isZero();
+    String printed = bench.output();
+    String note =
+        "feature 'score.points': its values make 3 buckets, where 4 were asked for, as many rows share a value; boundaries: 0.0, 74.0";
+    assertThat(boundaries(bench)).containsExactly(0.0, 74.0);
+    assertThat(printed).contains(note);
+    JsonObject json =
+        JsonParser.parseString(printed.lines().findFirst().orElseThrow()).getAsJsonObject();
+    assertThat(json.getAsJsonArray("notes").get(0).getAsString()).isEqualTo(note);
+  }
+
+  @Test
   void whatCannotBeFittedIsSaid() throws Exception {
     Workbench bench = bench(STANDARDIZED, "(1, '%s', NULL, 'x')");
     assertThat(bench.run("fit", "service=ranking")).isEqualTo(1);
@@ -126,6 +202,10 @@ class TestFit {
     assertThat(bench.output())
         .contains(
             "snapshot=1: no feature table of the service has a published snapshot or tag of that name");
+  }
+
+  private static List<Double> boundaries(Workbench bench) throws Exception {
+    return stored(bench).getTransforms(0).getSteps(0).getBucketize().getBoundariesList();
   }
 
   private static Workbench bench(String features, String rows) {

@@ -3,10 +3,18 @@ package dev.tarn.etl.push;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
 import dev.tarn.cli.TarnException;
 import dev.tarn.etl.Workbench;
+import dev.tarn.etl.catalog.FeatureTable;
+import dev.tarn.etl.catalog.IcebergCatalog;
 import dev.tarn.etl.push.Push.Mode;
 import dev.tarn.manifest.VersionRecord;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
@@ -15,6 +23,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
 import java.util.TreeMap;
+import org.apache.iceberg.BaseTable;
+import org.apache.iceberg.Table;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -88,6 +98,10 @@ class TestDeltaPush {
     Push.Outcome outcome = bench.push(VIEW);
     assertThat(outcome.mode()).isEqualTo("full");
     assertThat(outcome.record().hasBase()).isFalse();
+    assertThat(outcome.reason())
+        .matches(
+            "\\d+ rows were written or removed since v1-\\w+, over push.max-overlay = 0.1 of its 100");
+    assertThat(bench.output()).contains(" (full, as " + outcome.reason() + "): 100 rows in ");
     OnlineCopy.assertServedAsInIceberg(bench, VIEW);
   }
 
@@ -130,7 +144,90 @@ class TestDeltaPush {
         .isInstanceOf(TarnException.class)
         .hasMessageContaining(full.getVersion())
         .hasMessageContaining("features, their types or keys have changed");
-    assertThat(bench.push(VIEW).mode()).isEqualTo("full");
+    Push.Outcome outcome = bench.push(VIEW);
+    assertThat(outcome.mode()).isEqualTo("full");
+    assertThat(outcome.reason())
+        .isEqualTo(
+            "no delta from %s is possible: features, their types or keys have changed since"
+                .formatted(full.getVersion()));
+    OnlineCopy.assertServedAsInIceberg(bench, VIEW);
+    users(bench, "2026-01-07", 100, 1);
+    bench.build(VIEW, WEDNESDAY);
+    assertThat(
+            bench.push(new Push.Request(Optional.empty(), Mode.FULL, false), VIEW).get(0).reason())
+        .isEqualTo("mode=full says so");
+  }
+
+  @Test
+  void besideDeleteFilesOfAnotherEngineAPushIsFullWhereNoChangesCanBeRead() {
+    Workbench bench = changes();
+    users(bench, "2026-01-05", 200, 0);
+    bench.build(VIEW, MONDAY);
+    VersionRecord before = bench.push(VIEW).record();
+    String table = bench.lake().sqlName(VIEW);
+    bench
+        .spark()
+        .sql(
+            "ALTER TABLE %s SET TBLPROPERTIES ('write.delete.mode' = 'merge-on-read')"
+                .formatted(table));
+    bench.spark().sql("DELETE FROM %s WHERE user_id IN (7, 8)".formatted(table));
+    assertThat(bench.spark().table(table + ".delete_files").count()).isPositive();
+
+    assertThatThrownBy(() -> bench.push(DELTA, VIEW))
+        .isInstanceOf(TarnException.class)
+        .hasMessageMatching(
+            "score: a delta from version %s is not possible: snapshot \\d+ has delete files \\(merge-on-read\\), and Iceberg reads no changes beside them; push it with mode=full"
+                .formatted(before.getVersion()));
+    Push.Outcome outcome = bench.push(VIEW);
+    assertThat(outcome.mode()).isEqualTo("full");
+    assertThat(outcome.reason()).contains("has delete files (merge-on-read)");
+    assertThat(outcome.record().getRows()).isEqualTo(198);
+    OnlineCopy.assertServedAsInIceberg(bench, VIEW);
+
+    // Rows that are appended can be read beside the delete files from before.
+    users(bench, "2026-01-06", 200, 3);
+    bench.build(VIEW, TUESDAY);
+    assertThat(bench.push(VIEW).mode()).isEqualTo("delta");
+    OnlineCopy.assertServedAsInIceberg(bench, VIEW);
+
+    // Rows that are replaced can't, although this build itself writes no delete files.
+    users(bench, "2026-01-06", 200, 4);
+    bench.build(VIEW, TUESDAY);
+    outcome = bench.push(VIEW);
+    assertThat(outcome.mode()).isEqualTo("full");
+    assertThat(outcome.reason()).contains("has delete files (merge-on-read)");
+    OnlineCopy.assertServedAsInIceberg(bench, VIEW);
+  }
+
+  @Test
+  void rowsThatAnEngineDoesNotCountInItsSummaryAreServed() throws IOException {
+    Workbench bench = changes();
+    users(bench, "2026-01-05", 200, 0);
+    bench.build(VIEW, MONDAY);
+    bench.push(VIEW);
+    users(bench, "2026-01-06", 205, 2);
+    bench.build(VIEW, TUESDAY);
+    Table table = FeatureTable.find(bench.lake().catalog(), VIEW).orElseThrow().iceberg();
+    String metadata = ((BaseTable) table).operations().current().metadataFileLocation();
+    Path file = Path.of(metadata.replaceFirst("^file:", ""));
+    JsonObject json = JsonParser.parseString(Files.readString(file)).getAsJsonObject();
+    int counted = 0;
+    for (JsonElement snapshot : json.getAsJsonArray("snapshots")) {
+      // The counts in a summary are optional.
+      JsonObject summary = snapshot.getAsJsonObject().getAsJsonObject("summary");
+      summary.remove("deleted-records");
+      counted += summary.remove("added-records") == null ? 0 : 1;
+    }
+    assertThat(counted).isGreaterThan(1);
+    Path edited = file.resolveSibling("edited.metadata.json");
+    Files.writeString(edited, json.toString());
+    IcebergCatalog catalog = bench.lake().catalog();
+    catalog.iceberg().dropTable(catalog.table(VIEW), false);
+    catalog.iceberg().registerTable(catalog.table(VIEW), edited.toString());
+
+    Push.Outcome outcome = bench.push(VIEW);
+    assertThat(outcome.mode()).isEqualTo("delta");
+    assertThat(outcome.record().getRows()).isEqualTo(205);
     OnlineCopy.assertServedAsInIceberg(bench, VIEW);
   }
 

@@ -243,6 +243,11 @@ class TestPush {
     Push.Outcome byAge = bench.push(VIEW);
     assertThat(byAge.pushed()).isTrue();
     assertThat(byAge.record().getMaxAge()).isEqualTo(Durations.fromSeconds(90));
+    assertThat(byAge.reason())
+        .isEqualTo(
+            "%s has the snapshot, but since then max age changed"
+                .formatted(byDefault.record().getVersion()));
+    assertThat(bench.output()).contains(", as " + byAge.reason() + "): ");
 
     assertThat(bench.push(VIEW).pushed()).isFalse();
     assertThat(List.of(plain, byDefault.record(), byAge.record()))
@@ -250,6 +255,48 @@ class TestPush {
         .containsOnly(plain.getSnapshotId());
     assertThat(bench.versions().records(VIEW))
         .containsExactly(byAge.record(), byDefault.record(), plain);
+  }
+
+  @Test
+  void aVersionThatIsStillKeptIsReleasedAgainAndNothingIsWritten() {
+    Workbench bench = Scores.bench("(1, '2026-01-05', 10, 'low'), (1, '2026-01-06', 11, 'low')");
+    bench.build(VIEW, MONDAY);
+    bench.push(VIEW);
+    bench.build(VIEW, TUESDAY);
+    VersionRecord newest = bench.push(VIEW).record();
+    assertThat(bench.run("rollback", "view=score")).isZero();
+    assertThat(bench.run("unpin", "view=score")).isZero();
+    List<VersionRecord> kept = bench.versions().records(VIEW);
+    bench.output();
+
+    assertThat(bench.run("push", "view=score", "format=json")).isZero();
+
+    String printed = bench.output();
+    JsonObject json =
+        JsonParser.parseString(
+                printed.lines().filter(line -> line.startsWith("{")).findFirst().orElseThrow())
+            .getAsJsonObject();
+    assertThat(json.get("state").getAsString()).isEqualTo("released");
+    assertThat(json.get("mode").getAsString()).isEqualTo("kept");
+    assertThat(json.get("version").getAsString()).isEqualTo(newest.getVersion());
+    assertThat(json.get("rows_written").getAsLong()).isZero();
+    assertThat(printed)
+        .contains(
+            "score: snapshot %d is still kept as %s, which is released again; nothing was written"
+                .formatted(newest.getSnapshotId(), newest.getVersion()));
+    assertThat(OnlineCopy.released(bench, VIEW)).isEqualTo(newest);
+    assertThat(bench.versions().records(VIEW)).isEqualTo(kept);
+    OnlineCopy.assertServedAsInIceberg(bench, VIEW);
+    List<Row> history =
+        bench
+            .spark()
+            .sql(
+                "SELECT version, action, mode, retired_at IS NULL FROM %s ORDER BY released_at"
+                    .formatted(bench.lake().sqlName("tarn_releases")))
+            .collectAsList();
+    assertThat(history).hasSize(4);
+    assertThat(history.get(3))
+        .isEqualTo(RowFactory.create(newest.getVersion(), "push", "kept", true));
   }
 
   @Test

@@ -102,7 +102,9 @@ class TestPushReplica {
   private static Map<String, String> replicaOf(int master, Map<String, String> settings) {
     Map<String, String> all = new HashMap<>(settings);
     all.put("replicaof", "127.0.0.1 " + master);
-    all.put("masterauth", "other");
+    if (settings.containsKey("requirepass")) {
+      all.put("masterauth", settings.get("requirepass"));
+    }
     return all;
   }
 

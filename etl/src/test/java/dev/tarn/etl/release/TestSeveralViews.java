@@ -155,6 +155,7 @@ class TestSeveralViews {
               "as_of",
               "pushed",
               "mode",
+              "reason",
               "rows",
               "rows_written",
               "bytes",
@@ -221,6 +222,21 @@ class TestSeveralViews {
     assertThat(records(bench, "a", "b")).isEqualTo(kept);
     OnlineCopy.assertNoForeignKeys(bench, "a");
     OnlineCopy.assertNoForeignKeys(bench, "b");
+
+    // What is kept is released again in the same instant as what has to be written.
+    define(bench, 1);
+    bench.build("b", MONDAY);
+    assertThat(bench.run("unpin", "view=a")).isZero();
+    assertThat(bench.run("unpin", "view=b")).isZero();
+    List<Push.Outcome> outcomes = bench.push(Push.Request.NEWEST, "a", "b");
+    assertThat(outcomes).extracting(Push.Outcome::mode).containsExactly("kept", "full");
+    assertThat(outcomes).extracting(Push.Outcome::rowsWritten).containsExactly(0L, 20L);
+    released = bench.versions().releases();
+    assertThat(released.get("a").releasedAt()).isEqualTo(released.get("b").releasedAt());
+    for (String view : List.of("a", "b")) {
+      OnlineCopy.assertServedAsInIceberg(bench, view);
+      OnlineCopy.assertNoForeignKeys(bench, view);
+    }
   }
 
   private static List<VersionRecord> records(Workbench bench, String... views) {

@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.parquet.format.Encoding;
@@ -82,6 +83,7 @@ class TestCanonicalParquet {
     CanonicalParquet.copy(
         new org.apache.hadoop.fs.Path(from.toUri()),
         new org.apache.hadoop.fs.Path(to.toUri()),
+        Map.of(),
         new Configuration());
     return Files.readAllBytes(to);
   }

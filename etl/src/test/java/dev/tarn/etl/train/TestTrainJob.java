@@ -15,6 +15,7 @@ import dev.tarn.etl.Workbench;
 import dev.tarn.etl.catalog.FeatureTable;
 import dev.tarn.etl.catalog.TrainingSets;
 import dev.tarn.etl.push.Scores;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -25,6 +26,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
+import org.apache.parquet.format.Util;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.api.java.UDF1;
@@ -212,7 +214,7 @@ class TestTrainJob {
         .isZero();
     assertThat(bench.spark().table(out).collectAsList().toString())
         .isEqualTo(
-            "[[1,2026-01-04T23:59:59Z,2.0,c,null,null], [1,2026-01-05T00:00:00Z,1.5,a,b,10,a]]");
+            "[[1,2026-01-04T23:59:59Z,2,c,null,null], [1,2026-01-05T00:00:00Z,1.50,a,b,10,a]]");
     assertThat(
             bench.run(
                 "train",
@@ -370,6 +372,23 @@ class TestTrainJob {
             "3 [498.0, 0.0, 0.0, 1.0]",
             "4 [NaN, 1.0, 0.0, 0.0]");
 
+    String names = "[\"score.points\",\"score.level=a\",\"score.level=b\",\"score.level?\"]";
+    String manifest = Files.readString(bench.path("set").resolve("_manifest.json"));
+    assertThat(JsonParser.parseString(manifest).getAsJsonObject().get("vectorNames"))
+        .isEqualTo(JsonParser.parseString(names));
+    assertThat(JsonParser.parseString(footer(bench.path("set")).get("vector_names")))
+        .isEqualTo(JsonParser.parseString(names));
+    assertThat(
+            bench
+                .spark()
+                .read()
+                .parquet(bench.path("set").toString())
+                .schema()
+                .apply("vector")
+                .metadata()
+                .getStringArray("vector_names"))
+        .containsExactly("score.points", "score.level=a", "score.level=b", "score.level?");
+
     // Fitted anew meanwhile: the set is what it was.
     assertThat(bench.run("fit", "service=ranking")).isZero();
     assertThat(bench.run("train", "manifest=" + bench.path("set"), "out=" + bench.path("again")))
@@ -377,6 +396,18 @@ class TestTrainJob {
     assertThat(files(bench.path("again"))).isEqualTo(files(bench.path("set")));
     assertThat(bench.run("fit", "service=ranking", "where=split = 'train'")).isEqualTo(2);
     assertThat(bench.output()).contains("where= goes with spine=…");
+  }
+
+  /** What the footer of the set's first file says beside its schema. */
+  private static Map<String, String> footer(Path set) throws IOException {
+    byte[] bytes = files(set).get("part-00000.parquet").array();
+    int tail = bytes.length - 8;
+    int length = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).getInt(tail);
+    Map<String, String> found = new TreeMap<>();
+    Util.readFileMetaData(new ByteArrayInputStream(bytes, tail - length, length))
+        .getKey_value_metadata()
+        .forEach(entry -> found.put(entry.getKey(), entry.getValue()));
+    return found;
   }
 
   private static List<Float> floats(byte[] vector) {

@@ -25,6 +25,8 @@ import dev.tarn.redis.TcpProxy;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -166,6 +168,38 @@ class TestVerify {
     Verification found = verify(bench, new VerifyRequest(Optional.empty(), 1, 100));
     assertThat(found.differing()).isEqualTo(60);
     assertThat(found.first()).hasSize(60);
+  }
+
+  @Test
+  void rowsThatNoLookupAnswersForTheirAgeAreSaidToBeSo() throws Exception {
+    Workbench bench = new Workbench();
+    define(bench, "max-age = 36h");
+    users(bench, "2026-01-05", 0, 30, 0);
+    bench.build(VIEW, MONDAY);
+    bench.push(VIEW);
+    Path page = bench.path("report.html");
+    assertThat(bench.run("verify", "view=score", "report=" + page)).isZero();
+    String none =
+        "none of them is answered: rows older than the max age of 36h are OUTSIDE_MAX_AGE";
+    assertThat(bench.output())
+        .contains("30 entities online, 30 in the snapshot: all of them equal, bit for bit")
+        .contains(none);
+    assertThat(Files.readString(page)).contains("Equal, bit for bit").contains(none);
+
+    Instant young = Instant.now().truncatedTo(ChronoUnit.SECONDS).minusSeconds(3600);
+    users(bench, young.toString(), 0, 12, 0);
+    bench.build(VIEW, young.toString());
+    bench.push(VIEW);
+    assertThat(bench.run("verify", "view=score", "format=json")).isZero();
+    assertThat(bench.output()).contains("\"state\":\"equal\"", "\"entities_outside_max_age\":18");
+    assertThat(bench.run("verify", "view=score")).isZero();
+    assertThat(bench.output())
+        .contains(
+            "18 of them are not answered: rows older than the max age of 36h are OUTSIDE_MAX_AGE");
+    define(bench, "");
+    bench.push(VIEW);
+    assertThat(bench.run("verify", "view=score")).isZero();
+    assertThat(bench.output()).doesNotContain("answered");
   }
 
   @Test

@@ -7,6 +7,7 @@ import dev.tarn.api.v1.FeatureStatus;
 import dev.tarn.api.v1.GetOnlineFeaturesResponse;
 import dev.tarn.manifest.StoredFeature;
 import dev.tarn.row.EntriesWriter;
+import dev.tarn.row.FeatureTypes;
 import dev.tarn.row.Values;
 import dev.tarn.row.WireBuffer;
 import dev.tarn.serving.lookup.Selection.Column;
@@ -46,6 +47,7 @@ final class AnswerParts {
   private final List<ViewParts> views = new ArrayList<>();
   private final byte[] unknownEntity;
   private final byte[] versions;
+  private final byte[] types;
   private final int bytesAnEntity;
 
   /**
@@ -58,6 +60,7 @@ final class AnswerParts {
     this.withStatuses = withStatuses;
     FeatureSet.Builder unknown = FeatureSet.newBuilder();
     GetOnlineFeaturesResponse.Builder released = GetOnlineFeaturesResponse.newBuilder();
+    GetOnlineFeaturesResponse.Builder typed = GetOnlineFeaturesResponse.newBuilder();
     int bytes = BYTES_AN_ID;
     for (ViewColumns columns : selected) {
       ByteString corrupt = instead(columns, FeatureStatus.FEATURE_STATUS_NOT_FOUND, false);
@@ -70,6 +73,8 @@ final class AnswerParts {
               corrupt));
       for (Column column : columns.columns()) {
         putStatus(unknown, column.name(), FeatureStatus.FEATURE_STATUS_NOT_FOUND);
+        typed.putFeatureTypes(
+            column.name(), FeatureTypes.name(columns.view().types().get(column.index())));
         bytes += column.name().length() + BYTES_A_VALUE;
       }
       if (withStatuses) {
@@ -82,6 +87,7 @@ final class AnswerParts {
     length.putBytes(unknownSet);
     unknownEntity = length.toBytes();
     versions = released.build().toByteArray();
+    types = typed.build().toByteArray();
     bytesAnEntity = bytes;
   }
 
@@ -102,6 +108,11 @@ final class AnswerParts {
   /** Returns all that an answer has beside its results. */
   byte[] versions() {
     return versions;
+  }
+
+  /** Returns the types of the features, for answers that are asked for them. */
+  byte[] types() {
+    return types;
   }
 
   /** Estimates the bytes of an answer. */

@@ -100,12 +100,16 @@ public final class Lookup {
     int expected = parts.expectedBytes(ids.size());
     AnswerGrowth growth =
         new AnswerGrowth(ids.size(), settings.maxAnswerBytes(), expected, memory());
+    boolean withTypes = request.getIncludeFeatureTypes();
     return fetch(scope, selection, ids, expected)
         .thenApply(
-            rows ->
-                growth.checked(
-                    marked(
-                        answers.of(parts, ids, rows, withEventTimestamps, growth), parts, rows)));
+            rows -> {
+              WireBuffer answer = answers.of(parts, ids, rows, withEventTimestamps, growth);
+              if (withTypes) {
+                answer.putBytes(parts.types());
+              }
+              return growth.checked(marked(answer, parts, rows));
+            });
   }
 
   /**

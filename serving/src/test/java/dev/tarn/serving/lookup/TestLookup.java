@@ -124,6 +124,23 @@ class TestLookup extends ServingTest {
   }
 
   @Test
+  void typesAreGivenByTheNamesThatWereAskedAndOnlyIfAskedFor() {
+    activity().row("u1", 12.5, "DE").write("v1");
+    pushes.view("profile", "user").feature("age", Kind.KIND_BIGINT).write("v1");
+    start("activity", "profile");
+
+    GetOnlineFeaturesResponse answer =
+        server.ask(
+            request("u1", "nobody")
+                .addAllFeatureNames(List.of("age", "activity.country", "amount"))
+                .setIncludeFeatureTypes(true));
+    assertThat(answer.getFeatureTypesMap())
+        .containsOnly(
+            entry("age", "bigint"), entry("activity.country", "string"), entry("amount", "double"));
+    assertThat(server.ask("u1").getFeatureTypesMap()).isEmpty();
+  }
+
+  @Test
   void featuresAreAnsweredUnderTheNamesThatTheyWereAskedBy() {
     activity().row("u1", 12.5, "DE").write("v1");
     start("activity");

@@ -1,0 +1,102 @@
+package dev.tarn.etl.input;
+
+import java.io.IOException;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.Path;
+import org.apache.parquet.hadoop.ParquetFileReader;
+import org.apache.parquet.hadoop.util.HadoopInputFile;
+import org.apache.parquet.schema.GroupType;
+import org.apache.parquet.schema.LogicalTypeAnnotation;
+import org.apache.parquet.schema.MessageTypeParser;
+import org.apache.parquet.schema.Type;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.types.ArrayType;
+import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.StructField;
+import org.apache.spark.sql.types.StructType;
+import org.apache.spark.util.SerializableConfiguration;
+import scala.Tuple2;
+
+/** Looks for columns that Parquet files lack. Spark would read nulls there without a word. */
+final class ParquetColumns {
+
+  private static final int FILES_A_TASK = 32;
+
+  /** A column that a file lacks. */
+  record MissingColumn(String file, String column) {}
+
+  private ParquetColumns() {}
+
+  /** A column of the schema that one of the files lacks; empty: all have all. */
+  static Optional<MissingColumn> missing(
+      SparkSession spark, Configuration configuration, List<String> files, StructType schema) {
+    SerializableConfiguration shared = new SerializableConfiguration(configuration);
+    int tasks = Math.max(1, (files.size() + FILES_A_TASK - 1) / FILES_A_TASK);
+    // Most files have the same schema, so few come back.
+    Map<String, String> byLayout =
+        new TreeMap<>(
+            JavaSparkContext.fromSparkContext(spark.sparkContext())
+                .parallelize(files, tasks)
+                .mapToPair(file -> new Tuple2<>(layout(file, shared.value()), file))
+                .reduceByKey((one, other) -> one.compareTo(other) < 0 ? one : other)
+                .collectAsMap());
+    return byLayout.entrySet().stream()
+        .flatMap(
+            entry ->
+                lacks(schema, MessageTypeParser.parseMessageType(entry.getKey()), "").stream()
+                    .map(column -> new MissingColumn(entry.getValue(), column)))
+        .findFirst();
+  }
+
+  private static String layout(String file, Configuration configuration) throws IOException {
+    try (ParquetFileReader reader =
+        ParquetFileReader.open(HadoopInputFile.fromPath(new Path(file), configuration))) {
+      return reader.getFileMetaData().getSchema().toString();
+    }
+  }
+
+  private static Optional<String> lacks(StructType wanted, GroupType given, String prefix) {
+    for (StructField field : wanted.fields()) {
+      // As Spark does, without telling 'a' from 'A'.
+      Optional<Type> found =
+          given.getFields().stream()
+              .filter(type -> type.getName().equalsIgnoreCase(field.name()))
+              .findFirst();
+      Optional<String> lacking =
+          found.isEmpty()
+              ? Optional.of(prefix + field.name())
+              : lacks(field.dataType(), found.get(), prefix + field.name());
+      if (lacking.isPresent()) {
+        return lacking;
+      }
+    }
+    return Optional.empty();
+  }
+
+  private static Optional<String> lacks(DataType wanted, Type given, String name) {
+    if (given.isPrimitive()) {
+      return Optional.empty();
+    }
+    GroupType group = given.asGroupType();
+    if (wanted instanceof StructType struct) {
+      return lacks(struct, group, name + ".");
+    }
+    return wanted instanceof ArrayType array && isList(group)
+        ? lacks(array.elementType(), group.getType(0).asGroupType().getType(0), name + "[]")
+        : Optional.empty();
+  }
+
+  /** Whether it is a list in the form that Parquet asks for; older forms are passed over. */
+  private static boolean isList(GroupType group) {
+    return group.getLogicalTypeAnnotation()
+            instanceof LogicalTypeAnnotation.ListLogicalTypeAnnotation
+        && group.getFieldCount() == 1
+        && !group.getType(0).isPrimitive()
+        && group.getType(0).asGroupType().getFieldCount() == 1;
+  }
+}
