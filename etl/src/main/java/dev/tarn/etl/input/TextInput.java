@@ -74,7 +74,11 @@ public final class TextInput {
         partitions,
         isJson ? encodingAlone(options) : CsvDialect.of(options),
         TextFormats.of(options, source.epoch()),
-        source.timestamp().orElse(""),
+        // An expression is checked where it is computed.
+        source
+            .timestamp()
+            .filter(name -> field(schema, name).or(() -> field(partitions, name)).isPresent())
+            .orElse(""),
         false,
         source.skipsMissingTimes(),
         source.allowsMissingColumns(),

@@ -286,13 +286,15 @@ public final class VersionStore {
     return new TreeSet<>(entities(releases()).values());
   }
 
-  /** The entity of each view, in the version that is released. */
+  /** The entity of each view, in the version that is released and says it. */
   private Map<String, String> entities(Map<String, Release> releases) {
     Map<String, String> entities = new TreeMap<>();
     releases.forEach(
         (view, release) ->
             record(view, release.version())
-                .ifPresent(record -> entities.put(view, record.getEntity())));
+                .map(VersionRecord::getEntity)
+                .filter(entity -> !entity.isEmpty())
+                .ifPresent(entity -> entities.put(view, entity)));
     return entities;
   }
 

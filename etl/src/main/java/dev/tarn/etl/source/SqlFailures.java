@@ -12,6 +12,6 @@ public final class SqlFailures {
     return Causes.reason(failure)
         .replaceFirst("^\\[[A-Z0-9_.]+] ", "")
         .replaceFirst("\\.? ?\\(line \\d+, pos \\d+\\)$", "")
-        .replaceFirst("\\.?; line \\d+ pos \\d+;?$", "");
+        .replaceFirst("(?s)\\.?; line \\d+ pos \\d+(;.*)?$", "");
   }
 }

@@ -219,7 +219,7 @@ class TestTextSources {
     assertThatThrownBy(() -> build(parquet("p", ""), "max(at)", "timestamp"))
         .isInstanceOf(TarnException.class)
         .hasMessageContaining(
-            "'x' is within the years 0001 to 9999 (features/view.conf:4): 1 of 1 rows fail");
+            "'x' is within the years 0001 to 9999 (features/view.conf:4): 1 of 1 row fails");
   }
 
   @Test
