@@ -1,17 +1,16 @@
 package dev.tarn.etl.input;
 
 import java.io.IOException;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.TreeMap;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
 import org.apache.parquet.hadoop.ParquetFileReader;
 import org.apache.parquet.hadoop.util.HadoopInputFile;
 import org.apache.parquet.schema.GroupType;
 import org.apache.parquet.schema.LogicalTypeAnnotation;
-import org.apache.parquet.schema.MessageTypeParser;
 import org.apache.parquet.schema.Type;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.SparkSession;
@@ -37,26 +36,25 @@ final class ParquetColumns {
       SparkSession spark, Configuration configuration, List<String> files, StructType schema) {
     SerializableConfiguration shared = new SerializableConfiguration(configuration);
     int tasks = Math.max(1, (files.size() + FILES_A_TASK - 1) / FILES_A_TASK);
-    // Most files have the same schema, so few come back.
-    Map<String, String> byLayout =
-        new TreeMap<>(
-            JavaSparkContext.fromSparkContext(spark.sparkContext())
-                .parallelize(files, tasks)
-                .mapToPair(file -> new Tuple2<>(layout(file, shared.value()), file))
-                .reduceByKey((one, other) -> one.compareTo(other) < 0 ? one : other)
-                .collectAsMap());
-    return byLayout.entrySet().stream()
-        .flatMap(
-            entry ->
-                lacks(schema, MessageTypeParser.parseMessageType(entry.getKey()), "").stream()
-                    .map(column -> new MissingColumn(entry.getValue(), column)))
-        .findFirst();
+    // By column, so that few come back however many files lack it.
+    Map<String, String> byColumn =
+        JavaSparkContext.fromSparkContext(spark.sparkContext())
+            .parallelize(files, tasks)
+            .mapToPair(file -> new Tuple2<>(lacking(file, shared.value(), schema), file))
+            .filter(missing -> !missing._1().isEmpty())
+            .reduceByKey((one, other) -> one.compareTo(other) < 0 ? one : other)
+            .collectAsMap();
+    return byColumn.entrySet().stream()
+        .map(entry -> new MissingColumn(entry.getValue(), entry.getKey()))
+        .min(Comparator.comparing(MissingColumn::file).thenComparing(MissingColumn::column));
   }
 
-  private static String layout(String file, Configuration configuration) throws IOException {
+  /** The first column that a file lacks, or an empty text. */
+  private static String lacking(String file, Configuration configuration, StructType schema)
+      throws IOException {
     try (ParquetFileReader reader =
         ParquetFileReader.open(HadoopInputFile.fromPath(new Path(file), configuration))) {
-      return reader.getFileMetaData().getSchema().toString();
+      return lacks(schema, reader.getFileMetaData().getSchema(), "").orElse("");
     }
   }
 

@@ -136,7 +136,7 @@ class TestTextSpines {
         "user_id,event_timestamp # 1,2026-01-06 00:00:00 # has the text '2026-01-06 00:00:00', which is no moment with a zone",
         "user_id,event_timestamp # one,2026-01-06T00:00:00Z # 'user_id' has the text 'one', which is no bigint",
         "user_id,event_timestamp # 1,2026-01-06T00:00:00Z,x # line 2 (record 1) has 3 values where there are 2 columns",
-        "user_id,event_timestamp # 1, # 1 of 1 rows have no event_timestamp"
+        "user_id,event_timestamp # 1, # 1 of 1 row has no event_timestamp"
       })
   void whatDoesNotFitIsRefusedWithItsPlace(String header, String record, String message)
       throws IOException {
