@@ -133,7 +133,6 @@ public final class Push {
   public List<Outcome> push(
       List<FeatureView> views, List<StoredService> services, Request request) {
     Outcomes outcomes = new Outcomes(console);
-    Set<String> entities = versions.releasedEntities();
     Supplier<List<StoredService>> fitted = () -> new Fits(lake.catalog()).apply(services);
     Map<FeatureView, FeatureTable> tables = new LinkedHashMap<>();
     views.forEach(view -> tables.put(view, built(view)));
@@ -148,6 +147,7 @@ public final class Push {
                 Eviction.of(memory)
                     .warning(server.toString())
                     .ifPresent(warning -> console.say("warning: %s", warning)));
+    Set<String> entities = versions.releasedEntities();
 
     // 1. Remove what dead pushes left behind.
     tables.forEach(

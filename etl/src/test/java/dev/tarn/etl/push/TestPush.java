@@ -96,6 +96,7 @@ class TestPush {
     try (Jedis jedis = OnlineCopy.jedis(bench)) {
       assertThat(jedis.keys("*" + namespace + "}:*"))
           .containsExactlyInAnyOrder(
+              "{%s}:entities".formatted(namespace),
               "{%s}:release".formatted(namespace),
               "{%s}:sequence".formatted(namespace),
               "{%s}:manifests:score".formatted(namespace));
@@ -182,7 +183,8 @@ class TestPush {
     String services = "{%s}:services".formatted(namespace(bench));
     try (Notices notices = new Notices(bench)) {
       bench.push(VIEW);
-      await().untilAsserted(() -> assertThat(notices.heard).containsExactly(VIEW));
+      // The first is that of the trial whether the user may tell the servers anything.
+      await().untilAsserted(() -> assertThat(notices.heard).containsExactly("", VIEW));
       assertThat(stored(bench, services, "ranking"))
           .isEqualTo(
               JsonParser.parseString(
@@ -737,7 +739,7 @@ class TestPush {
                 """
                 {"feature_view": "score", "version": "%s", "state": "released",
                  "snapshot_id": "%d", "as_of": "%s", "rows": 2, "pushed_at": "%s",
-                 "released_at": "%s"}
+                 "released_at": "%s", "pinned": false}
                 """
                     .formatted(
                         released.getVersion(),
