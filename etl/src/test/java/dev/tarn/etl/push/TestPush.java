@@ -199,7 +199,7 @@ class TestPush {
       defineService(bench, "[score.points]");
       assertThat(bench.push(VIEW).pushed()).isFalse();
       assertThat(bench.output()).contains("feature service ranking is stored anew");
-      await().untilAsserted(() -> assertThat(notices.heard).containsExactly(VIEW, VIEW));
+      await().untilAsserted(() -> assertThat(notices.heard).containsExactly("", VIEW, "", VIEW));
       assertThat(stored(bench, services, "ranking").get("featureNames").toString())
           .isEqualTo("[\"score.points\"]");
       assertThat(OnlineCopy.released(bench, VIEW).getVersion()).isEqualTo(version);
