@@ -440,8 +440,9 @@ final class FeatureGenerators {
     for (int i = 0; i < values.length; i++) {
       Object value = row.get(i);
       if (value instanceof Timestamp timestamp) {
-        long years = 253_402_300_800_000L;
-        value = Instant.ofEpochMilli(timestamp.getTime() % years / 2);
+        long first = Instant.parse("0001-01-01T00:00:00Z").toEpochMilli();
+        long end = Instant.parse("9999-12-31T23:59:59.999Z").toEpochMilli();
+        value = Instant.ofEpochMilli(first + Math.floorMod(timestamp.getTime(), end - first));
       } else if (value instanceof Date date) {
         value = LocalDate.ofEpochDay(Math.floorMod(date.getTime(), 3_652_059L) - 719_162);
       } else if (value instanceof String text) {
