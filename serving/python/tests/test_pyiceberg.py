@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -192,12 +192,16 @@ def _as_ofs(table: Table, snapshot_id: int) -> set[datetime]:
 def _online(value: object) -> object:
     """The value as docs/contracts.md says that it is answered."""
     match value:
+        case bool():
+            return value
         case int():
             return float(value) if abs(value) <= 2**53 else str(value)
         case Decimal():
             return str(value)
         case datetime():
             return value.isoformat().replace("+00:00", "Z")
+        case date():
+            return value.isoformat()
         case list():
             return [_online(element) for element in value]
         case dict():
