@@ -1,6 +1,5 @@
 """What a caller meets when the server, its Redis or its own rights are not there."""
 
-import asyncio
 import hashlib
 import os
 import re
@@ -79,17 +78,13 @@ class Firewall:
                     target.sendall(data)
 
 
-async def test_a_connection_that_dies_without_a_word_is_replaced(server: Server) -> None:
+def test_a_connection_that_dies_without_a_word_is_replaced(server: Server) -> None:
     with closing(Firewall(server.port)) as firewall, FeatureClient(firewall.target) as client:
-        async with aio.FeatureClient(firewall.target) as asyncio_client:
-            expected = await asyncio_client.get(["4"], ["visits"])
-            assert client.get(["4"], ["visits"]) == expected
-            firewall.forget()
-            with pytest.raises(DeadlineExceededError):
-                client.get(["4"], ["visits"])
-            back = asyncio.to_thread(_when_back, client)
-            assert await _when_back_asyncio(asyncio_client) == expected
-            assert await back == expected
+        expected = client.get(["4"], ["visits"])
+        firewall.forget()
+        with pytest.raises(DeadlineExceededError):
+            client.get(["4"], ["visits"])
+        assert _when_back(client) == expected
 
 
 def test_nobody_at_the_target_is_unavailable() -> None:
@@ -185,16 +180,6 @@ def _when_back(client: FeatureClient) -> object:
     while True:
         try:
             return client.get(["4"], ["visits"])
-        except TarnError as e:
-            if not e.is_transient or time.monotonic() > until:
-                raise
-
-
-async def _when_back_asyncio(client: aio.FeatureClient) -> object:
-    until = time.monotonic() + 60
-    while True:
-        try:
-            return await client.get(["4"], ["visits"])
         except TarnError as e:
             if not e.is_transient or time.monotonic() > until:
                 raise

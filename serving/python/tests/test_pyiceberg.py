@@ -192,16 +192,12 @@ def _as_ofs(table: Table, snapshot_id: int) -> set[datetime]:
 def _online(value: object) -> object:
     """The value as docs/contracts.md says that it is answered."""
     match value:
-        case bool():
-            return value
-        case int():
+        case int() if not isinstance(value, bool):
             return float(value) if abs(value) <= 2**53 else str(value)
         case Decimal():
             return str(value)
-        case datetime():
+        case date():  # a datetime, too
             return value.isoformat().replace("+00:00", "Z")
-        case date():
-            return value.isoformat()
         case list():
             return [_online(element) for element in value]
         case dict():
