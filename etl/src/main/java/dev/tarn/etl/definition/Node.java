@@ -149,6 +149,23 @@ final class Node {
     return elements;
   }
 
+  /** The text or object at a key. */
+  Optional<Element> element(String key) {
+    return value(key)
+        .flatMap(
+            value -> {
+              if (value instanceof ConfigObject element) {
+                Node node = new Node(base, problems, element);
+                return Optional.of(
+                    new Element(Optional.empty(), Optional.of(node), node.position()));
+              }
+              return text(key)
+                  .map(
+                      text ->
+                          new Element(Optional.of(text), Optional.empty(), position(value)));
+            });
+  }
+
   /** The numbers in the list at a key. */
   List<Double> numbers(String key) {
     List<Double> numbers = new ArrayList<>();

@@ -1,5 +1,7 @@
 package dev.tarn.etl.definition;
 
+import dev.tarn.manifest.StoredSource;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import org.apache.spark.sql.types.StructType;
@@ -30,12 +32,67 @@ public record Source(
     boolean skipsMissingTimes,
     Position position) {
 
+  /** Stands in for a source that is not defined, so that the rest of its view is checked. */
+  static Source unknown(Position position) {
+    return new Source(
+        "",
+        Format.PARQUET,
+        "",
+        Optional.empty(),
+        Optional.empty(),
+        Map.of(),
+        Optional.empty(),
+        false,
+        false,
+        position);
+  }
+
+  /** The source as a manifest keeps it. */
+  public StoredSource stored() {
+    StoredSource.Builder stored =
+        StoredSource.newBuilder()
+            .setName(name)
+            .setFormat(format.name().toLowerCase(Locale.ROOT))
+            .setLocation(location)
+            .putAllOptions(options)
+            .setAllowsMissingColumns(allowsMissingColumns)
+            .setSkipsMissingTimes(skipsMissingTimes);
+    schema.ifPresent(columns -> stored.setSchema(columns.toDDL()));
+    timestamp.ifPresent(stored::setTimestamp);
+    epoch.ifPresent(unit -> stored.setEpoch(unit.name().toLowerCase(Locale.ROOT)));
+    return stored.build();
+  }
+
+  /** The source that a manifest keeps. */
+  public static Source of(StoredSource stored) {
+    return new Source(
+        stored.getName(),
+        Format.valueOf(stored.getFormat().toUpperCase(Locale.ROOT)),
+        stored.getLocation(),
+        given(stored.getSchema()).map(SparkTypes::columns),
+        given(stored.getTimestamp()),
+        stored.getOptionsMap(),
+        given(stored.getEpoch()).map(unit -> Epoch.valueOf(unit.toUpperCase(Locale.ROOT))),
+        stored.getAllowsMissingColumns(),
+        stored.getSkipsMissingTimes(),
+        new Position("the manifest", 1));
+  }
+
+  private static Optional<String> given(String text) {
+    return Optional.of(text).filter(given -> !given.isEmpty());
+  }
+
   /** The formats that sources come in. */
   public enum Format {
     PARQUET,
     CSV,
     JSON,
     ICEBERG;
+
+    /** Whether the source is an Iceberg table, which has snapshots. */
+    public boolean isTable() {
+      return this == ICEBERG;
+    }
 
     /** Whether the files are text. */
     public boolean isText() {

@@ -9,6 +9,7 @@ import dev.tarn.etl.input.InputFiles;
 import dev.tarn.etl.input.ParquetInput;
 import dev.tarn.etl.input.TextInput;
 import dev.tarn.etl.lake.ParquetTypes;
+import dev.tarn.row.Values;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -31,6 +32,7 @@ import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructField;
+import org.apache.spark.sql.types.StructType;
 
 /**
  * The sources of one view as its SQL sees them. They are pinned when they are opened, an Iceberg
@@ -38,6 +40,12 @@ import org.apache.spark.sql.types.StructField;
  * and each snapshot can say what it was computed from.
  */
 public final class SourceTables {
+
+  /** The columns of an event table that are Tarn's own. */
+  public static final String PARTITION = "kafka_partition";
+
+  public static final String OFFSET = "kafka_offset";
+  public static final String ARRIVED_AT = "arrived_at";
 
   /** The first and last moment that all readers of Iceberg know. */
   private static final Instant LEAST = Instant.parse("0001-01-01T00:00:00Z");
@@ -72,11 +80,21 @@ public final class SourceTables {
    *     files lack columns or rows lack their time, and the source does not allow it
    */
   public static SourceTables open(SparkSession spark, List<Source> sources) {
+    return open(spark, sources, Optional.empty());
+  }
+
+  /** Opens one source that is a table, pinned to a snapshot of it; else as {@link #open} does. */
+  public static SourceTables open(SparkSession spark, Source source, Optional<Long> snapshotId) {
+    return open(spark, List.of(source), snapshotId);
+  }
+
+  private static SourceTables open(
+      SparkSession spark, List<Source> sources, Optional<Long> snapshotId) {
     Map<Source, Dataset<Row>> tables = new LinkedHashMap<>();
     JsonObject fingerprint = new JsonObject();
     List<String> notes = new ArrayList<>();
     for (Source source : sources) {
-      PinnedTable pinned = pin(spark, source, true);
+      PinnedTable pinned = pin(spark, source, snapshotId, true);
       fingerprint.addProperty(source.name(), pinned.fingerprint());
       tables.put(source, pinned.rows());
       reading(source, () -> checkTimes(source, pinned.rows())).ifPresent(notes::add);
@@ -111,7 +129,7 @@ public final class SourceTables {
             });
       }
       if (source.schema().isEmpty()) {
-        tables.put(source, pin(spark, source, false).rows());
+        tables.put(source, pin(spark, source, Optional.empty(), false).rows());
       }
     }
     return new SourceTables(tables, new JsonObject(), List.of(), new HashMap<>())
@@ -132,12 +150,13 @@ public final class SourceTables {
     return new SourceTables(declared, new JsonObject(), List.of(), new HashMap<>());
   }
 
-  private static PinnedTable pin(SparkSession spark, Source source, boolean isChecked) {
+  private static PinnedTable pin(
+      SparkSession spark, Source source, Optional<Long> snapshotId, boolean isChecked) {
     return reading(
         source,
         () ->
             source.format() == Format.ICEBERG
-                ? table(spark, source)
+                ? table(spark, source, snapshotId)
                 : files(spark, source, isChecked));
   }
 
@@ -162,9 +181,16 @@ public final class SourceTables {
     }
   }
 
-  private static PinnedTable table(SparkSession spark, Source source) throws Exception {
+  private static PinnedTable table(SparkSession spark, Source source, Optional<Long> snapshotId)
+      throws Exception {
     Table table = Spark3Util.loadIcebergTable(spark, source.location());
-    Snapshot snapshot = table.currentSnapshot();
+    Snapshot snapshot = snapshotId.map(table::snapshot).orElseGet(table::currentSnapshot);
+    if (snapshot == null && snapshotId.isPresent()) {
+      throw new SourceException(
+          source,
+          "source '%s': snapshot %d of %s has expired, so what it had can't be read any more"
+              .formatted(source.name(), snapshotId.get(), source.location()));
+    }
     if (snapshot == null) {
       throw new SourceException(
           source,
@@ -277,6 +303,35 @@ public final class SourceTables {
   private static String shown(Row row) {
     String text = row.toString();
     return text.length() > 200 ? text.substring(0, 200) + "…" : text;
+  }
+
+  /** The columns of a source. */
+  public StructType columns(Source source) {
+    return tables.get(source).schema();
+  }
+
+  /**
+   * The rows of a source that happened between two moments, both included.
+   *
+   * @param from microseconds since 1970; Long.MIN_VALUE: from the first row on
+   */
+  public Dataset<Row> events(Source source, long from, long to) {
+    Column moment = moment(source);
+    Dataset<Row> rows = tables.get(source).filter(moment.leq(functions.lit(Values.instant(to))));
+    return from == Long.MIN_VALUE
+        ? rows
+        : rows.filter(moment.geq(functions.lit(Values.instant(from))));
+  }
+
+  /** The moment of each row as a timestamp. A day's is when it is over. */
+  public Column moment(Source source) {
+    Dataset<Row> table = tables.get(source);
+    String timestamp = source.timestamp().orElseThrow();
+    Column moment = SourceMoment.of(timestamp, table);
+    boolean isDate = SourceMoment.type(timestamp, table).equals(DataTypes.DateType);
+    return isDate
+        ? functions.date_add(moment, 1).cast(DataTypes.TimestampType)
+        : moment.cast(DataTypes.TimestampType);
   }
 
   /** What the user should know of the sources, a line each. */
