@@ -79,7 +79,7 @@ class TestDefinitions {
     assertThat(view.maxAge()).contains(Duration.ofDays(2));
     assertThat(view.checks()).hasSize(4);
     assertThat(view.position()).hasToString("a.conf:9");
-    assertThat(view.sqlPosition()).hasToString("a.conf:12");
+    assertThat(((SqlQuery) view.computation()).position()).hasToString("a.conf:12");
     FeatureService fraud = definitions.services().iterator().next();
     assertThat(fraud.features()).containsExactly("spending.orders", "spending.amount");
     assertThat(fraud.entity().name()).isEqualTo("user");
