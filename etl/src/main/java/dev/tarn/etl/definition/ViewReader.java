@@ -49,7 +49,7 @@ final class ViewReader {
               : features.read(
                   node, entity, feature -> DeclaredType.of(feature, problems), FEATURES);
       Computation computation =
-          isWindowView ? windows(node, source, windows.features()) : query(node);
+          isWindowView ? windows(node, source, entity, windows.features()) : query(node);
       List<Check> givenChecks =
           node.object("checks").map(object -> checks.read(object, given)).orElse(List.of());
       FeatureView view =
@@ -106,7 +106,21 @@ final class ViewReader {
     return source;
   }
 
-  private Windows windows(Node node, Optional<Source> source, List<WindowFeature> aggregates) {
+  private Windows windows(
+      Node node,
+      Optional<Source> source,
+      Optional<Entity> entity,
+      List<WindowFeature> aggregates) {
+    Map<String, String> keys = node.flat("keys");
+    for (String key : keys.keySet()) {
+      if (entity.isPresent() && !entity.get().keyNames().contains(key)) {
+        problems.add(
+            node.position("keys"),
+            "keys: '%s' is no key of entity '%s'%s"
+                .formatted(
+                    key, entity.get().name(), Suggestion.forName(key, entity.get().keyNames())));
+      }
+    }
     Optional<String> where = node.text("where");
     if (source.isPresent() && source.get().schema().isPresent() && where.isPresent()) {
       EventExpression.condition(where.get(), source.get().schema().get())
@@ -118,8 +132,10 @@ final class ViewReader {
     }
     return new Windows(
         source.orElse(Source.unknown(node.position())),
+        keys,
         where,
         aggregates,
+        node.position("keys"),
         node.position("where"));
   }
 

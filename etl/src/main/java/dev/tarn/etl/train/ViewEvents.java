@@ -75,6 +75,7 @@ final class ViewEvents {
             .setSource(source.stored())
             .setFingerprint(sources.fingerprint())
             .setAsKnown(isKnown)
+            .putAllKeys(windows.keys())
             .setWhere(windows.where().orElse(""));
     snapshot.ifPresent(events::setSnapshotId);
     windows.features().forEach(feature -> events.addWindows(feature.stored()));
@@ -158,8 +159,10 @@ final class ViewEvents {
     Windows windows =
         new Windows(
             source,
+            events.getKeysMap(),
             Optional.of(events.getWhere()).filter(where -> !where.isEmpty()),
             events.getWindowsList().stream().map(WindowFeature::of).toList(),
+            new Position("the manifest", 1),
             new Position("the manifest", 1));
     return new ViewEvents(lake, view, windows, sources);
   }

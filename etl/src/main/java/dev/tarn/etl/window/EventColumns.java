@@ -96,7 +96,7 @@ final class EventColumns {
     List<String> keyNames = keyNames(entity.keys().size());
     for (int i = 0; i < keyNames.size(); i++) {
       Entity.KeyColumn key = entity.keys().get(i);
-      columns.add(named(key.name()).cast(key.type()).as(keyNames.get(i)));
+      columns.add(functions.expr(windows.key(key.name())).cast(key.type()).as(keyNames.get(i)));
     }
     boolean isStream = Arrays.asList(rows.columns()).contains(SourceTables.OFFSET);
     Column visible =

@@ -51,29 +51,42 @@ public final class WindowCheck {
       FeatureView view, Windows windows, StructType columns, Problems problems) {
     List<String> names = Arrays.asList(columns.fieldNames());
     for (Entity.KeyColumn key : view.entity().keys()) {
-      if (!names.contains(key.name())) {
+      if (!windows.keys().containsKey(key.name()) && !names.contains(key.name())) {
         problems.add(
             view.position(),
-            "source '%s' of view '%s' has no column '%s', a key of entity '%s'%s"
+            "source '%s' of view '%s' has no column '%s', a key of entity '%s'%s; another column or an expression: keys { %s = \"…\" }"
                 .formatted(
                     windows.source().name(),
                     view.name(),
                     key.name(),
                     view.entity().name(),
-                    Suggestion.forName(key.name(), names)));
+                    Suggestion.forName(key.name(), names),
+                    key.name()));
         continue;
       }
-      DataType type = columns.apply(key.name()).dataType();
+      EventExpression.Resolved resolved =
+          EventExpression.resolve(windows.key(key.name()), columns);
+      if (resolved.problem().isPresent()) {
+        problems.add(
+            windows.keysPosition(),
+            "keys: %s = %s %s"
+                .formatted(key.name(), windows.key(key.name()), resolved.problem().get()));
+        continue;
+      }
+      DataType type = resolved.type().orElseThrow();
       String pair = type.simpleString() + " " + key.type().simpleString();
       if (!SparkTypes.same(type, key.type()) && !WIDENINGS.contains(pair)) {
         problems.add(
-            view.position(),
-            "column '%s' of source '%s' is %s, and entity '%s' has it as %s"
+            windows.keysPosition(),
+            "key '%s' is %s in source '%s', and entity '%s' has it as %s: keys { %s = \"CAST(%s AS %s)\" }"
                 .formatted(
                     key.name(),
-                    windows.source().name(),
                     type.simpleString(),
+                    windows.source().name(),
                     view.entity().name(),
+                    key.type().simpleString(),
+                    key.name(),
+                    windows.keys().getOrDefault(key.name(), key.name()),
                     key.type().simpleString()));
       }
     }
