@@ -149,7 +149,7 @@ final class RetailOrders {
           new RetailWindows.Line(
               line.stockCode(),
               quantity,
-              new BigDecimal(fields.get(5)),
+              new BigDecimal(fields.get(5)).setScale(3),
               line.at().toInstant(ZoneOffset.UTC)));
     }
   }
