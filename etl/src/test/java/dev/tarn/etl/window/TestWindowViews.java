@@ -13,6 +13,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
+import org.apache.spark.sql.functions;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
@@ -208,6 +209,59 @@ class TestWindowViews {
         .isInstanceOf(TarnException.class)
         .hasMessageContaining("feature 'total' at 2026-01-02T00:00:00Z: ")
         .hasMessageContaining("9223372036854775808");
+  }
+
+  @Test
+  void orderAndPartitionsOfEventsChangeNoBit() {
+    Dataset<Row> events =
+        bench
+            .spark()
+            .sql(
+                """
+                SELECT id % 7 AS user_id,
+                  timestamp_seconds(1767225600 + CAST(pmod(xxhash64(id), 200000) / 100 AS BIGINT) * 100) AS at,
+                  CASE WHEN id % 91 = 0 THEN double('NaN') WHEN id % 17 = 0 THEN 1e308
+                    WHEN id % 13 = 0 THEN -1e308 WHEN id % 11 = 0 THEN -0.0
+                    ELSE pow(1.7, pmod(xxhash64(id, 1), 400) - 200) END AS x
+                FROM range(3000)""");
+    List<List<String>> built = new ArrayList<>();
+    for (int way = 0; way < 3; way++) {
+      Workbench other = new Workbench();
+      Dataset<Row> ordered =
+          way == 0
+              ? events.orderBy("at").coalesce(1)
+              : events.repartition(1 + 3 * way, functions.xxhash64(functions.col("x"), functions.lit(way)));
+      ordered.write().parquet(other.path("events").toString());
+      other.define(
+          "w.conf",
+          """
+          entities { user { keys = [{ name = user_id, type = bigint }] } }
+          sources { events {
+            format = parquet, path = "%s", timestamp = at
+            schema = "user_id BIGINT, at TIMESTAMP, x DOUBLE"
+          } }
+          feature-views { w { entity = user, source = events, features = [
+            { name = a, aggregate = sum, of = x, window = 1h }, { name = b, aggregate = avg, of = x, window = 1d }
+            { name = c, aggregate = variance, of = x, window = 1d }, { name = d, aggregate = stddev, of = "x / 3", window = 1h }
+            { name = e, aggregate = min, of = x, window = 1d }, { name = f, aggregate = last, of = x, window = 1d }
+            { name = g, aggregate = { last = 9 }, of = x }, { name = h, aggregate = first, of = x }
+            { name = i, aggregate = count-distinct, of = x } ] } }
+          """
+              .formatted(other.path("events")));
+      other.build("w", "2026-01-01T06:00:00Z", "2026-01-01T12:00:00Z", "2026-01-02T00:00:00Z");
+      built.add(
+          other
+              .spark()
+              .sql(
+                  "SELECT * FROM %s ORDER BY event_timestamp, user_id"
+                      .formatted(other.lake().sqlName("w")))
+              .collectAsList()
+              .stream()
+              .map(Row::toString)
+              .toList());
+    }
+    assertThat(built.get(0)).hasSize(21).isEqualTo(built.get(1)).isEqualTo(built.get(2));
+    assertThat(built.get(0).toString()).contains("NaN").contains("-0.0").contains("E");
   }
 
   @Test
