@@ -3,7 +3,6 @@ package dev.tarn.etl.source;
 import com.google.gson.JsonObject;
 import dev.tarn.etl.definition.Problems;
 import dev.tarn.etl.definition.Source;
-import dev.tarn.etl.definition.Source.Format;
 import dev.tarn.etl.input.InputException;
 import dev.tarn.etl.input.InputFiles;
 import dev.tarn.etl.input.ParquetInput;
@@ -11,6 +10,7 @@ import dev.tarn.etl.input.TextInput;
 import dev.tarn.etl.lake.ParquetTypes;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -27,6 +27,7 @@ import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.catalyst.analysis.NoSuchTableException;
 import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
@@ -125,7 +126,7 @@ public final class SourceTables {
       declared.put(
           source,
           source
-              .schema()
+              .columns()
               .map(schema -> spark.createDataFrame(List.of(), schema))
               .orElseGet(() -> tables.get(source)));
     }
@@ -136,7 +137,7 @@ public final class SourceTables {
     return reading(
         source,
         () ->
-            source.format() == Format.ICEBERG
+            source.format().isTable()
                 ? table(spark, source)
                 : files(spark, source, isChecked));
   }
@@ -163,20 +164,65 @@ public final class SourceTables {
   }
 
   private static PinnedTable table(SparkSession spark, Source source) throws Exception {
-    Table table = Spark3Util.loadIcebergTable(spark, source.location());
+    Table table;
+    try {
+      table = Spark3Util.loadIcebergTable(spark, source.location());
+    } catch (NoSuchTableException e) {
+      if (source.stream().isEmpty()) {
+        throw e;
+      }
+      throw new SourceException(
+          source,
+          "source '%s': there is no event table %s yet; ./tarn archive source=%s makes and fills it"
+              .formatted(source.name(), source.location(), source.name()),
+          e);
+    }
     Snapshot snapshot = table.currentSnapshot();
     if (snapshot == null) {
       throw new SourceException(
           source,
           "source '%s': table %s has no snapshot yet".formatted(source.name(), source.location()));
     }
+    // The options of a stream source say how its messages are read.
+    Map<String, String> options = source.stream().isPresent() ? Map.of() : source.options();
     Dataset<Row> rows =
         spark
             .read()
-            .options(source.options())
+            .options(options)
             .option("snapshot-id", snapshot.snapshotId())
             .table(source.location());
-    return new PinnedTable(rows, "snapshot " + snapshot.snapshotId());
+    Dataset<Row> seen = source.stream().isPresent() ? events(source, rows) : rows;
+    return new PinnedTable(seen, "snapshot " + snapshot.snapshotId());
+  }
+
+  /**
+   * The columns that a stream source declares, and the places of its events. A column that is newer
+   * than the table is null.
+   */
+  private static Dataset<Row> events(Source source, Dataset<Row> table) {
+    List<String> stored = Arrays.asList(table.columns());
+    List<Column> columns = new ArrayList<>();
+    for (StructField field : source.columns().orElseThrow().fields()) {
+      if (!stored.contains(field.name())) {
+        columns.add(functions.lit(null).cast(field.dataType()).as(field.name()));
+        continue;
+      }
+      DataType type = table.schema().apply(field.name()).dataType();
+      if (!DataType.equalsIgnoreNullability(type, field.dataType())) {
+        throw new SourceException(
+            source,
+            "source '%s': '%s' is %s in the event table %s and %s in the definition; ./tarn archive source=%s lets the table follow, where no value is lost"
+                .formatted(
+                    source.name(),
+                    field.name(),
+                    type.simpleString(),
+                    source.location(),
+                    field.dataType().simpleString(),
+                    source.name()));
+      }
+      columns.add(functions.col("`" + field.name() + "`"));
+    }
+    return table.select(columns.toArray(new Column[0]));
   }
 
   private static PinnedTable files(SparkSession spark, Source source, boolean isChecked) {
