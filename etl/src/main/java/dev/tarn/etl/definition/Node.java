@@ -58,6 +58,11 @@ final class Node {
     return object.containsKey(key) ? position(object.get(key)) : position();
   }
 
+  /** The file of a path that is relative to the file in which a key is written. */
+  Path beside(String key, String path) {
+    return Path.of(object.get(key).origin().filename()).toAbsolutePath().resolveSibling(path);
+  }
+
   boolean has(String key) {
     read.add(key);
     return object.containsKey(key);

@@ -122,8 +122,8 @@ final class ViewReader {
       }
     }
     Optional<String> where = node.text("where");
-    if (source.isPresent() && source.get().schema().isPresent() && where.isPresent()) {
-      EventExpression.condition(where.get(), source.get().schema().get())
+    if (source.isPresent() && source.get().columns().isPresent() && where.isPresent()) {
+      EventExpression.condition(where.get(), source.get().columns().get())
           .problem()
           .ifPresent(
               problem ->

@@ -98,7 +98,7 @@ final class WindowReader {
     if (source.isEmpty()) {
       return Optional.empty();
     }
-    if (source.get().schema().isEmpty()) {
+    if (source.get().columns().isEmpty()) {
       if (!node.has("type")) {
         problems.add(
             node.position(),
@@ -107,7 +107,7 @@ final class WindowReader {
       }
       return Optional.empty();
     }
-    EventExpression.Resolved value = EventExpression.resolve(of.get(), source.get().schema().get());
+    EventExpression.Resolved value = EventExpression.resolve(of.get(), source.get().columns().get());
     if (value.problem().isPresent()) {
       problems.add(
           node.position("of"), "of = %s %s".formatted(of.get(), value.problem().get()));

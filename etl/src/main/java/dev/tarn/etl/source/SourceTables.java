@@ -3,7 +3,6 @@ package dev.tarn.etl.source;
 import com.google.gson.JsonObject;
 import dev.tarn.etl.definition.Problems;
 import dev.tarn.etl.definition.Source;
-import dev.tarn.etl.definition.Source.Format;
 import dev.tarn.etl.input.InputException;
 import dev.tarn.etl.input.InputFiles;
 import dev.tarn.etl.input.ParquetInput;
@@ -12,6 +11,7 @@ import dev.tarn.etl.lake.ParquetTypes;
 import dev.tarn.row.Values;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -28,6 +28,7 @@ import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.catalyst.analysis.NoSuchTableException;
 import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
@@ -40,12 +41,6 @@ import org.apache.spark.sql.types.StructType;
  * and each snapshot can say what it was computed from.
  */
 public final class SourceTables {
-
-  /** The columns of an event table that are Tarn's own. */
-  public static final String PARTITION = "kafka_partition";
-
-  public static final String OFFSET = "kafka_offset";
-  public static final String ARRIVED_AT = "arrived_at";
 
   /** The first and last moment that all readers of Iceberg know. */
   private static final Instant LEAST = Instant.parse("0001-01-01T00:00:00Z");
@@ -143,7 +138,7 @@ public final class SourceTables {
       declared.put(
           source,
           source
-              .schema()
+              .columns()
               .map(schema -> spark.createDataFrame(List.of(), schema))
               .orElseGet(() -> tables.get(source)));
     }
@@ -155,7 +150,7 @@ public final class SourceTables {
     return reading(
         source,
         () ->
-            source.format() == Format.ICEBERG
+            source.format().isTable()
                 ? table(spark, source, snapshotId)
                 : files(spark, source, isChecked));
   }
@@ -183,7 +178,19 @@ public final class SourceTables {
 
   private static PinnedTable table(SparkSession spark, Source source, Optional<Long> snapshotId)
       throws Exception {
-    Table table = Spark3Util.loadIcebergTable(spark, source.location());
+    Table table;
+    try {
+      table = Spark3Util.loadIcebergTable(spark, source.location());
+    } catch (NoSuchTableException e) {
+      if (source.stream().isEmpty()) {
+        throw e;
+      }
+      throw new SourceException(
+          source,
+          "source '%s': there is no event table %s yet; ./tarn archive source=%s makes and fills it"
+              .formatted(source.name(), source.location(), source.name()),
+          e);
+    }
     Snapshot snapshot = snapshotId.map(table::snapshot).orElseGet(table::currentSnapshot);
     if (snapshot == null && snapshotId.isPresent()) {
       throw new SourceException(
@@ -196,13 +203,46 @@ public final class SourceTables {
           source,
           "source '%s': table %s has no snapshot yet".formatted(source.name(), source.location()));
     }
+    // The options of a stream source say how its messages are read.
+    Map<String, String> options = source.stream().isPresent() ? Map.of() : source.options();
     Dataset<Row> rows =
         spark
             .read()
-            .options(source.options())
+            .options(options)
             .option("snapshot-id", snapshot.snapshotId())
             .table(source.location());
-    return new PinnedTable(rows, "snapshot " + snapshot.snapshotId());
+    Dataset<Row> seen = source.stream().isPresent() ? events(source, rows) : rows;
+    return new PinnedTable(seen, "snapshot " + snapshot.snapshotId());
+  }
+
+  /**
+   * The columns that a stream source declares, and the places of its events. A column that is newer
+   * than the table is null.
+   */
+  private static Dataset<Row> events(Source source, Dataset<Row> table) {
+    List<String> stored = Arrays.asList(table.columns());
+    List<Column> columns = new ArrayList<>();
+    for (StructField field : source.columns().orElseThrow().fields()) {
+      if (!stored.contains(field.name())) {
+        columns.add(functions.lit(null).cast(field.dataType()).as(field.name()));
+        continue;
+      }
+      DataType type = table.schema().apply(field.name()).dataType();
+      if (!DataType.equalsIgnoreNullability(type, field.dataType())) {
+        throw new SourceException(
+            source,
+            "source '%s': '%s' is %s in the event table %s and %s in the definition; ./tarn archive source=%s lets the table follow, where no value is lost"
+                .formatted(
+                    source.name(),
+                    field.name(),
+                    type.simpleString(),
+                    source.location(),
+                    field.dataType().simpleString(),
+                    source.name()));
+      }
+      columns.add(functions.col("`" + field.name() + "`"));
+    }
+    return table.select(columns.toArray(new Column[0]));
   }
 
   private static PinnedTable files(SparkSession spark, Source source, boolean isChecked) {
@@ -311,13 +351,19 @@ public final class SourceTables {
   }
 
   /**
-   * The rows of a source that happened between two moments, both included.
+   * The events of a source that happened between two moments, both included, without those that
+   * repeat another one.
    *
-   * @param from microseconds since 1970; Long.MIN_VALUE: from the first row on
+   * @param from microseconds since 1970; Long.MIN_VALUE: from the first event on
    */
   public Dataset<Row> events(Source source, long from, long to) {
     Column moment = moment(source);
-    Dataset<Row> rows = tables.get(source).filter(moment.leq(functions.lit(Values.instant(to))));
+    Dataset<Row> all =
+        source
+            .eventId()
+            .map(id -> RepeatedEvents.without(tables.get(source), id, moment))
+            .orElseGet(() -> tables.get(source));
+    Dataset<Row> rows = all.filter(moment.leq(functions.lit(Values.instant(to))));
     return from == Long.MIN_VALUE
         ? rows
         : rows.filter(moment.geq(functions.lit(Values.instant(from))));

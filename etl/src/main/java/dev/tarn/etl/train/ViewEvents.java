@@ -10,6 +10,7 @@ import dev.tarn.etl.definition.Problems;
 import dev.tarn.etl.definition.Source;
 import dev.tarn.etl.definition.SparkTypes;
 import dev.tarn.etl.definition.WindowFeature;
+import dev.tarn.etl.definition.StreamSource;
 import dev.tarn.etl.definition.Windows;
 import dev.tarn.etl.lake.Lake;
 import dev.tarn.etl.source.SourceTables;
@@ -65,7 +66,7 @@ final class ViewEvents {
       WindowCheck.check(view, sources, problems);
     }
     problems.throwIfAny();
-    if (isKnown && !List.of(sources.columns(source).fieldNames()).contains(SourceTables.ARRIVED_AT)) {
+    if (isKnown && !List.of(sources.columns(source).fieldNames()).contains(StreamSource.ARRIVED_AT)) {
       throw new UsageException(
           "as=known: source '%s' of view '%s' does not say when its events arrived; only the event table of a Kafka source does"
               .formatted(source.name(), view.name()));

@@ -1,6 +1,7 @@
 package dev.tarn.etl.window;
 
 import dev.tarn.etl.definition.Entity;
+import dev.tarn.etl.definition.StreamSource;
 import dev.tarn.etl.definition.Windows;
 import dev.tarn.etl.source.SourceTables;
 import java.io.Serializable;
@@ -98,15 +99,15 @@ final class EventColumns {
       Entity.KeyColumn key = entity.keys().get(i);
       columns.add(functions.expr(windows.key(key.name())).cast(key.type()).as(keyNames.get(i)));
     }
-    boolean isStream = Arrays.asList(rows.columns()).contains(SourceTables.OFFSET);
+    boolean isStream = Arrays.asList(rows.columns()).contains(StreamSource.OFFSET);
     Column visible =
         isKnown
-            ? functions.greatest(happened, functions.unix_micros(named(SourceTables.ARRIVED_AT)))
+            ? functions.greatest(happened, functions.unix_micros(named(StreamSource.ARRIVED_AT)))
             : happened;
     columns.add(visible.as(MICROS));
     columns.add(happened.as(HAPPENED));
-    columns.add((isStream ? named(SourceTables.PARTITION) : functions.lit(0)).as(PARTITION));
-    columns.add((isStream ? named(SourceTables.OFFSET) : functions.lit(0L)).as(OFFSET));
+    columns.add((isStream ? named(StreamSource.PARTITION) : functions.lit(0)).as(PARTITION));
+    columns.add((isStream ? named(StreamSource.OFFSET) : functions.lit(0L)).as(OFFSET));
     for (int i = 0; i < plan.expressions().size(); i++) {
       columns.add(functions.expr(plan.expressions().get(i)).as(VALUE + i));
     }

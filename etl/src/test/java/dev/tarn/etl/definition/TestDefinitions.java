@@ -511,7 +511,7 @@ class TestDefinitions {
     load(change("format = parquet", "format = csv, schema = \"user_id BIGINT\""));
     assertRefused(
         change("format = parquet", "format = avro"),
-        "a.conf:6: there is no format 'avro'; there are: parquet, csv, json, iceberg",
+        "a.conf:6: there is no format 'avro'; there are: parquet, csv, json, iceberg, kafka",
         "a.conf:11: there is no source 'orders'",
         "a.conf:28: there is no source 'orders'");
     assertRefused(
