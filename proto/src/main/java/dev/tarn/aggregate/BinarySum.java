@@ -206,8 +206,8 @@ final class BinarySum {
   }
 
   /**
-   * Writes the sum as an integer and a power of 256: the integer's bytes in two's complement, as few
-   * as can be, of which the last is not zero. Zero has no bytes, and no power.
+   * Writes the sum as an integer and a power of 256: the integer's bytes in two's complement, as
+   * few as can be, of which the last is not zero. Zero has no bytes, and no power.
    */
   void write(StateWriter out) {
     int sign = sign() & 0xFF;

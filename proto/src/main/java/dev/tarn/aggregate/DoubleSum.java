@@ -26,8 +26,7 @@ final class DoubleSum {
       addFinite(number);
     } else {
       specials |=
-          (byte)
-              (Double.isNaN(number) ? NAN : number > 0 ? POSITIVE_INFINITY : NEGATIVE_INFINITY);
+          (byte) (Double.isNaN(number) ? NAN : number > 0 ? POSITIVE_INFINITY : NEGATIVE_INFINITY);
     }
   }
 

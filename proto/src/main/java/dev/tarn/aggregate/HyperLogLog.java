@@ -117,7 +117,8 @@ final class HyperLogLog {
       for (int k = 3; k >= 0; k--) {
         int rank = bits & ((1 << BITS) - 1);
         if (rank > MAX_RANK) {
-          throw new CorruptStateException("the state has a register of %d, over %d".formatted(rank, MAX_RANK));
+          throw new CorruptStateException(
+              "the state has a register of %d, over %d".formatted(rank, MAX_RANK));
         }
         any |= rank > 0;
         result.registers[i + k] = (byte) rank;

@@ -159,8 +159,7 @@ public final class AggregateOracle {
     BigDecimal total = total(events);
     BigDecimal squares = BigDecimal.ZERO;
     for (Event event : events) {
-      BigDecimal distance =
-          exact(event.value()).multiply(BigDecimal.valueOf(n)).subtract(total);
+      BigDecimal distance = exact(event.value()).multiply(BigDecimal.valueOf(n)).subtract(total);
       squares = squares.add(distance.multiply(distance));
     }
     BigDecimal divisor = BigDecimal.valueOf((long) n * n * (n - 1));
