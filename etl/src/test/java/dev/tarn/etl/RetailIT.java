@@ -160,7 +160,10 @@ class RetailIT {
       Workbench bench, RetailWindows windows, List<String> differences) {
     Map<Instant, Map<Long, RetailWindows.Features>> built = new TreeMap<>();
     List<Row> rows =
-        bench.spark().sql("SELECT * FROM " + bench.lake().sqlName("customer_recent")).collectAsList();
+        bench
+            .spark()
+            .sql("SELECT * FROM " + bench.lake().sqlName("customer_recent"))
+            .collectAsList();
     for (Row row : rows) {
       RetailWindows.Features before =
           built
@@ -179,8 +182,7 @@ class RetailIT {
     }
     assertThat(built).hasSize(60);
     built.forEach(
-        (asOf, features) ->
-            compare("as of " + asOf, windows.asOf(asOf), features, differences));
+        (asOf, features) -> compare("as of " + asOf, windows.asOf(asOf), features, differences));
     return rows.size();
   }
 
@@ -223,10 +225,7 @@ class RetailIT {
   }
 
   private static <T> void compare(
-      String where,
-      Map<Long, T> expected,
-      Map<Long, T> actual,
-      List<String> differences) {
+      String where, Map<Long, T> expected, Map<Long, T> actual, List<String> differences) {
     Set<Long> customers = new TreeSet<>(expected.keySet());
     customers.addAll(actual.keySet());
     for (Long customer : customers) {

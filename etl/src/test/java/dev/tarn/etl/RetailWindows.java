@@ -82,24 +82,21 @@ final class RetailWindows {
         of30.isEmpty()
             ? Optional.empty()
             : Optional.of(
-                prices
-                    .divide(BigDecimal.valueOf(of30.size()), new MathContext(120))
-                    .doubleValue()),
+                prices.divide(BigDecimal.valueOf(of30.size()), new MathContext(120)).doubleValue()),
         products.size(),
         of90.stream().mapToLong(Line::quantity).max().orElseThrow(),
         sorted.stream().limit(3).map(Line::stockCode).toList(),
-        Duration.between(sorted.get(0).at(), asOf).getSeconds());
+        Duration.between(sorted.get(0).at(), asOf).toSeconds());
   }
 
   /** The lines of a window of days, cut into cells. */
   private static List<Line> within(List<Line> all, Instant asOf, int days, Duration cell) {
     long cells = Duration.ofDays(days).dividedBy(cell);
-    long newest = Math.floorDiv(asOf.getEpochSecond(), cell.getSeconds());
+    long newest = Math.floorDiv(asOf.getEpochSecond(), cell.toSeconds());
     return all.stream()
         .filter(line -> !line.at().isAfter(asOf))
         .filter(
-            line ->
-                Math.floorDiv(line.at().getEpochSecond(), cell.getSeconds()) > newest - cells)
+            line -> Math.floorDiv(line.at().getEpochSecond(), cell.toSeconds()) > newest - cells)
         .toList();
   }
 }

@@ -256,11 +256,13 @@ public final class Aggregate implements Serializable {
 
   @Override
   public boolean equals(Object other) {
-    return other == this // Nearly always: a job reads all of its states by one.
-        || other instanceof Aggregate aggregate
-            && kind == aggregate.kind
-            && n == aggregate.n
-            && Objects.equals(valueType, aggregate.valueType);
+    if (other == this) {
+      return true; // Nearly always: a job reads all states by one aggregate.
+    }
+    return other instanceof Aggregate aggregate
+        && kind == aggregate.kind
+        && n == aggregate.n
+        && Objects.equals(valueType, aggregate.valueType);
   }
 
   @Override

@@ -83,13 +83,11 @@ final class AsOfRows implements AutoCloseable {
               : List.of(asOf);
       kept = Optional.of(compute(windows));
     }
-    return kept.orElseThrow()
-        .filter(Build.isOf(asOf));
+    return kept.orElseThrow().filter(Build.isOf(asOf));
   }
 
   private Dataset<Row> compute(Windows windows) {
-    WindowRows rows =
-        new WindowRows(spark, sources, windows, view.entity(), windows.features());
+    WindowRows rows = new WindowRows(spark, sources, windows, view.entity(), windows.features());
     Dataset<Row> all = rows.at(computed);
     if (computed.size() > 1) {
       // The rows of an as-of lie together, so that reading one passes over the others.

@@ -75,8 +75,7 @@ public final class ViewQuery {
       }
       StructType given = analyzed.schema();
       for (Entity.KeyColumn key : view.entity().keys()) {
-        checkColumn(
-            given, key.name(), key.type(), "key column", view, query.position(), problems);
+        checkColumn(given, key.name(), key.type(), "key column", view, query.position(), problems);
       }
       for (Feature feature : view.features()) {
         checkColumn(
@@ -94,8 +93,7 @@ public final class ViewQuery {
    * The rows of an as-of in the layout of the feature table: key columns, event timestamp,
    * features. The sources must be shown for this as-of.
    */
-  static Dataset<Row> compute(
-      SparkSession spark, FeatureView view, SqlQuery query, Instant asOf) {
+  static Dataset<Row> compute(SparkSession spark, FeatureView view, SqlQuery query, Instant asOf) {
     List<Column> columns = new ArrayList<>();
     view.entity().keyNames().forEach(key -> columns.add(functions.col("`" + key + "`")));
     columns.add(functions.lit(asOf).as(FeatureView.EVENT_TIMESTAMP));

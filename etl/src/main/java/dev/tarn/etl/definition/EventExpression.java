@@ -1,8 +1,11 @@
 package dev.tarn.etl.definition;
 
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import org.apache.spark.sql.catalyst.analysis.SimpleAnalyzer$;
 import org.apache.spark.sql.catalyst.expressions.Alias;
+import org.apache.spark.sql.catalyst.expressions.Attribute;
 import org.apache.spark.sql.catalyst.expressions.Expression;
 import org.apache.spark.sql.catalyst.expressions.Generator;
 import org.apache.spark.sql.catalyst.expressions.NamedExpression;
@@ -10,18 +13,23 @@ import org.apache.spark.sql.catalyst.expressions.NamedExpression$;
 import org.apache.spark.sql.catalyst.expressions.WindowExpression;
 import org.apache.spark.sql.catalyst.expressions.aggregate.AggregateExpression;
 import org.apache.spark.sql.catalyst.parser.CatalystSqlParser$;
-import org.apache.spark.sql.catalyst.plans.logical.LocalRelation$;
+import org.apache.spark.sql.catalyst.plans.logical.LocalRelation;
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan;
 import org.apache.spark.sql.catalyst.plans.logical.Project;
 import org.apache.spark.sql.catalyst.trees.TreePattern;
+import org.apache.spark.sql.catalyst.types.DataTypeUtils;
 import org.apache.spark.sql.internal.SQLConf;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 import scala.Option;
 import scala.collection.JavaConverters;
+import scala.collection.Seq;
+import scala.collection.immutable.List$;
 
-/** Spark SQL on one event of a source: its type, and why it can't be taken. No session is needed. */
+/**
+ * Spark SQL on one event of a source: its type, and why it can't be taken. No session is needed.
+ */
 public final class EventExpression {
 
   /**
@@ -49,8 +57,7 @@ public final class EventExpression {
     return resolved
         .type()
         .filter(type -> !type.equals(DataTypes.BooleanType))
-        .map(
-            type -> Resolved.problem("is %s, and no condition".formatted(type.simpleString())))
+        .map(type -> Resolved.problem("is %s, and no condition".formatted(type.simpleString())))
         .orElse(resolved);
   }
 
@@ -63,19 +70,19 @@ public final class EventExpression {
               expression,
               "value",
               NamedExpression$.MODULE$.newExprId(),
-              JavaConverters.<String>asScalaBuffer(java.util.List.of()).toSeq(),
+              JavaConverters.<String>asScalaBuffer(List.of()).toSeq(),
               Option.empty(),
-              JavaConverters.<String>asScalaBuffer(java.util.List.of()).toSeq());
+              JavaConverters.<String>asScalaBuffer(List.of()).toSeq());
       LogicalPlan plan =
           new Project(
-              JavaConverters.asScalaBuffer(java.util.List.of(named)).toSeq(),
-              LocalRelation$.MODULE$.fromAttributes(columns.toAttributes()));
+              JavaConverters.asScalaBuffer(List.of(named)).toSeq(),
+              new LocalRelation(attributes(columns), List$.MODULE$.empty(), false));
       LogicalPlan analyzed = SimpleAnalyzer$.MODULE$.execute(plan);
       SimpleAnalyzer$.MODULE$.checkAnalysis(analyzed);
       if (!(analyzed instanceof Project project)) {
         return Resolved.problem("is no expression on one event: it aggregates events");
       }
-      expression = project.projectList().head();
+      expression = (Expression) project.projectList().head();
     } catch (Exception e) { // Scala does not declare AnalysisException and ParseException
       return Resolved.problem("does not resolve: " + reason(e));
     }
@@ -93,6 +100,12 @@ public final class EventExpression {
           "depends on chance or on the clock, so another run would give other values");
     }
     return new Resolved(Optional.of(expression.dataType()), Optional.empty());
+  }
+
+  private static Seq<Attribute> attributes(StructType columns) {
+    List<Attribute> attributes =
+        new ArrayList<>(JavaConverters.seqAsJavaList(DataTypeUtils.toAttributes(columns)));
+    return JavaConverters.asScalaBuffer(attributes).toSeq();
   }
 
   private static boolean has(Expression expression, Class<?> kind) {

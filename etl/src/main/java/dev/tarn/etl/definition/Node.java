@@ -165,9 +165,7 @@ final class Node {
                     new Element(Optional.empty(), Optional.of(node), node.position()));
               }
               return text(key)
-                  .map(
-                      text ->
-                          new Element(Optional.of(text), Optional.empty(), position(value)));
+                  .map(text -> new Element(Optional.of(text), Optional.empty(), position(value)));
             });
   }
 

@@ -107,10 +107,7 @@ final class ViewReader {
   }
 
   private Windows windows(
-      Node node,
-      Optional<Source> source,
-      Optional<Entity> entity,
-      List<WindowFeature> aggregates) {
+      Node node, Optional<Source> source, Optional<Entity> entity, List<WindowFeature> aggregates) {
     Map<String, String> keys = node.flat("keys");
     for (String key : keys.keySet()) {
       if (entity.isPresent() && !entity.get().keyNames().contains(key)) {

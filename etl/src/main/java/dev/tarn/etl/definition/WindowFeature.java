@@ -29,10 +29,7 @@ public record WindowFeature(
   /** The feature as a manifest keeps it. */
   public StoredWindow stored() {
     StoredWindow.Builder stored =
-        StoredWindow.newBuilder()
-            .setName(name)
-            .setAggregate(aggregate.name())
-            .setCount(count);
+        StoredWindow.newBuilder().setName(name).setAggregate(aggregate.name()).setCount(count);
     of.ifPresent(stored::setOf);
     window.ifPresent(
         length ->
@@ -95,8 +92,6 @@ public record WindowFeature(
 
   /** The aggregate as users write it, e.g. {@code sum} or {@code { last = 5 }}. */
   public String written() {
-    return aggregate == Aggregate.Kind.LAST_N
-        ? "{ last = %d }".formatted(count)
-        : aggregate.word();
+    return aggregate == Aggregate.Kind.LAST_N ? "{ last = %d }".formatted(count) : aggregate.word();
   }
 }

@@ -63,7 +63,8 @@ final class WindowReader {
     if (resolution.isPresent() && window.isEmpty()) {
       problems.add(node.position("resolution"), "resolution goes with window = …");
     }
-    Duration cells = window.map(length -> resolution(node, length, resolution)).orElse(Duration.ZERO);
+    Duration cells =
+        window.map(length -> resolution(node, length, resolution)).orElse(Duration.ZERO);
     if (kind.isEmpty() || (of.isEmpty() && kind.get().needsValue())) {
       node.text("type");
       return Optional.empty();
@@ -81,9 +82,7 @@ final class WindowReader {
             node.position("type"),
             "type = %s, but %s gives %s; leave type out, or write CAST(… AS …) in of"
                 .formatted(
-                    declared.get().simpleString(),
-                    kind.get().word(),
-                    given.get().simpleString()));
+                    declared.get().simpleString(), kind.get().word(), given.get().simpleString()));
       }
     }
     return given.or(() -> declared);
@@ -103,14 +102,15 @@ final class WindowReader {
         problems.add(
             node.position(),
             "type is missing: source '%s' declares no schema, so say what the aggregate gives: type = %s"
-                .formatted(source.get().name(), feature.aggregate() == Kind.COUNT ? "bigint" : "double"));
+                .formatted(
+                    source.get().name(), feature.aggregate() == Kind.COUNT ? "bigint" : "double"));
       }
       return Optional.empty();
     }
-    EventExpression.Resolved value = EventExpression.resolve(of.get(), source.get().columns().get());
+    EventExpression.Resolved value =
+        EventExpression.resolve(of.get(), source.get().columns().get());
     if (value.problem().isPresent()) {
-      problems.add(
-          node.position("of"), "of = %s %s".formatted(of.get(), value.problem().get()));
+      problems.add(node.position("of"), "of = %s %s".formatted(of.get(), value.problem().get()));
       return Optional.empty();
     }
     Optional<DataType> type = feature.resultType(value.type());
@@ -156,7 +156,8 @@ final class WindowReader {
     }
     problems.add(
         node.position("aggregate"),
-        "{ last = n } takes a number from 1 to %,d: aggregate = { last = 5 }".formatted(MOST_VALUES));
+        "{ last = n } takes a number from 1 to %,d: aggregate = { last = 5 }"
+            .formatted(MOST_VALUES));
     return 1;
   }
 

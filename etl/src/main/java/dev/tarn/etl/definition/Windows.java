@@ -38,7 +38,8 @@ public record Windows(
     return Stream.of(
             Stream.of("windows", where.map(condition -> "where " + condition.strip()).orElse("-")),
             new TreeMap<>(keys)
-                .entrySet().stream().map(key -> "key " + key.getKey() + " " + key.getValue().strip()),
+                .entrySet().stream()
+                    .map(key -> "key " + key.getKey() + " " + key.getValue().strip()),
             features.stream().map(WindowFeature::fingerprint))
         .flatMap(parts -> parts);
   }

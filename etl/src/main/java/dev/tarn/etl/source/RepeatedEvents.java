@@ -17,8 +17,9 @@ import org.apache.spark.sql.types.StructField;
  * Tells events from those that repeat them. An event repeats another one if the one before it with
  * the same id is at most the horizon older. Events without an id repeat none.
  *
- * <p>Of a stream, events are compared within a partition, in the order of their offsets and by their
- * arrival: what comes later never changes what counted before. Others are compared by their time.
+ * <p>Of a stream, events are compared within a partition, in the order of their offsets and by
+ * their arrival: what comes later never changes what counted before. Others are compared by their
+ * time.
  */
 final class RepeatedEvents {
 

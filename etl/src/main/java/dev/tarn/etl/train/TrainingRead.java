@@ -44,6 +44,7 @@ final class TrainingRead {
 
   /** The tables of the views that are read from theirs, by the number of the view. */
   private final SortedMap<Integer, ViewTable> tables = new TreeMap<>();
+
   private final List<Rules> rules = new ArrayList<>();
 
   TrainingRead(Lake lake, Spine spine, TrainingManifest manifest) {

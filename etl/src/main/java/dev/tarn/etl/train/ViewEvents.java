@@ -9,8 +9,8 @@ import dev.tarn.etl.definition.Position;
 import dev.tarn.etl.definition.Problems;
 import dev.tarn.etl.definition.Source;
 import dev.tarn.etl.definition.SparkTypes;
-import dev.tarn.etl.definition.WindowFeature;
 import dev.tarn.etl.definition.StreamSource;
+import dev.tarn.etl.definition.WindowFeature;
 import dev.tarn.etl.definition.Windows;
 import dev.tarn.etl.lake.Lake;
 import dev.tarn.etl.source.SourceTables;
@@ -66,7 +66,8 @@ final class ViewEvents {
       WindowCheck.check(view, sources, problems);
     }
     problems.throwIfAny();
-    if (isKnown && !List.of(sources.columns(source).fieldNames()).contains(StreamSource.ARRIVED_AT)) {
+    if (isKnown
+        && !List.of(sources.columns(source).fieldNames()).contains(StreamSource.ARRIVED_AT)) {
       throw new UsageException(
           "as=known: source '%s' of view '%s' does not say when its events arrived; only the event table of a Kafka source does"
               .formatted(source.name(), view.name()));
@@ -144,9 +145,7 @@ final class ViewEvents {
     Source source = Source.of(events.getSource());
     SourceTables sources =
         SourceTables.open(
-            lake.spark(),
-            source,
-            Optional.of(events.getSnapshotId()).filter(id -> id != 0));
+            lake.spark(), source, Optional.of(events.getSnapshotId()).filter(id -> id != 0));
     if (!sources.fingerprint().equals(events.getFingerprint())) {
       throw new TarnException(
           "source '%s' of view '%s' at %s is not what the set was made from: it has %s, and the manifest says %s"
@@ -197,11 +196,7 @@ final class ViewEvents {
             .toList();
     Optional<Dataset<Row>> entities =
         spine.count() <= FEW
-            ? Optional.of(
-                spine
-                    .keysAndTimes()
-                    .select(Columns.keys(spine.keys()))
-                    .distinct())
+            ? Optional.of(spine.keysAndTimes().select(Columns.keys(spine.keys())).distinct())
             : Optional.empty();
     return new WindowRows(lake.spark(), sources, windows, entity(view), wanted)
         .join(

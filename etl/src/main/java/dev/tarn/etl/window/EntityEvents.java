@@ -76,7 +76,7 @@ final class EntityEvents {
       if (row.isNullAt(ordinal)) {
         values[i] = null;
       } else {
-        values[i] = isUsed[i] ? readers.get(i).read(row, ordinal) : Boolean.TRUE;
+        values[i] = isUsed[i] ? readers.get(i).read(row, ordinal) : (Object) true;
       }
     }
     windows.add(

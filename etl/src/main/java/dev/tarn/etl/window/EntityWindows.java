@@ -3,8 +3,8 @@ package dev.tarn.etl.window;
 import dev.tarn.aggregate.Aggregate;
 import dev.tarn.aggregate.OverflowException;
 import dev.tarn.aggregate.State;
-import dev.tarn.etl.definition.SparkTypes;
 import dev.tarn.cli.TarnException;
+import dev.tarn.etl.definition.SparkTypes;
 import dev.tarn.row.Values;
 import java.util.List;
 import java.util.Optional;
@@ -68,7 +68,7 @@ final class EntityWindows {
     newest = Math.max(newest, micros);
     for (int i = 0; i < windows.length; i++) {
       int index = plan.slots().get(i).value();
-      Object value = index < 0 ? Boolean.TRUE : values[index];
+      Object value = index < 0 ? (Object) true : values[index];
       if (value == null) {
         continue;
       }
@@ -99,8 +99,7 @@ final class EntityWindows {
     } catch (OverflowException e) {
       throw new TarnException(
           "feature '%s' at %s: %s"
-              .formatted(
-                  plan.slots().get(feature).name(), Values.instant(moment), e.getMessage()),
+              .formatted(plan.slots().get(feature).name(), Values.instant(moment), e.getMessage()),
           e);
     }
   }

@@ -65,8 +65,7 @@ final class EventColumns {
   }
 
   static Layout layout(Entity entity) {
-    return new Layout(
-        new ArrayList<>(entity.keys().stream().map(Entity.KeyColumn::type).toList()));
+    return new Layout(new ArrayList<>(entity.keys().stream().map(Entity.KeyColumn::type).toList()));
   }
 
   static List<String> keyNames(int keys) {

@@ -55,7 +55,10 @@ final class EventValue implements Serializable {
       return (long) row.getInt(ordinal);
     }
     if (type instanceof ArrayType) {
-      return ((UnsafeArrayData) row.getArray(ordinal)).getBytes();
+      UnsafeArrayData array = (UnsafeArrayData) row.getArray(ordinal);
+      byte[] bytes = new byte[array.getSizeInBytes()];
+      array.writeToMemory(bytes, Platform.BYTE_ARRAY_OFFSET);
+      return bytes;
     }
     if (type instanceof StructType struct) {
       return ((UnsafeRow) row.getStruct(ordinal, struct.size())).getBytes();

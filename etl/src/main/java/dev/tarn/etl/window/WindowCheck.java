@@ -40,7 +40,8 @@ public final class WindowCheck {
                     .ifPresent(
                         problem ->
                             problems.add(
-                                windows.wherePosition(), "where = %s %s".formatted(where, problem))));
+                                windows.wherePosition(),
+                                "where = %s %s".formatted(where, problem))));
     for (WindowFeature window : windows.features()) {
       view.feature(window.name())
           .ifPresent(feature -> checkType(feature, window, columns, problems));
@@ -64,8 +65,7 @@ public final class WindowCheck {
                     key.name()));
         continue;
       }
-      EventExpression.Resolved resolved =
-          EventExpression.resolve(windows.key(key.name()), columns);
+      EventExpression.Resolved resolved = EventExpression.resolve(windows.key(key.name()), columns);
       if (resolved.problem().isPresent()) {
         problems.add(
             windows.keysPosition(),
@@ -99,8 +99,7 @@ public final class WindowCheck {
       EventExpression.Resolved resolved = EventExpression.resolve(window.of().get(), columns);
       if (resolved.problem().isPresent()) {
         problems.add(
-            window.position(),
-            "of = %s %s".formatted(window.of().get(), resolved.problem().get()));
+            window.position(), "of = %s %s".formatted(window.of().get(), resolved.problem().get()));
         return;
       }
       value = resolved.type();

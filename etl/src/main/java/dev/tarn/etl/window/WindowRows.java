@@ -78,9 +78,7 @@ public final class WindowRows {
     int keys = entity.keys().size();
     Dataset<Row> events = events(false, micros[0], micros[micros.length - 1]);
     Dataset<Row> sorted =
-        events
-            .repartition(EventColumns.keys(keys))
-            .sortWithinPartitions(EventColumns.order(keys));
+        events.repartition(EventColumns.keys(keys)).sortWithinPartitions(EventColumns.order(keys));
     StructType schema = new StructType();
     for (Entity.KeyColumn key : entity.keys()) {
       schema = schema.add(key.name(), key.type());
@@ -145,8 +143,7 @@ public final class WindowRows {
             .map(name -> functions.col("`" + name + "`"))
             .toArray(Column[]::new);
     asked.add(functions.struct(whole).as(ASKING));
-    Dataset<Row> all =
-        events.unionByName(asking.select(asked.toArray(new Column[0])), true);
+    Dataset<Row> all = events.unionByName(asking.select(asked.toArray(new Column[0])), true);
     // At the same moment an event comes before the row that asks.
     Column isAsking = functions.col(ASKING).isNotNull();
     Dataset<Row> sorted =
@@ -165,8 +162,7 @@ public final class WindowRows {
             .queryExecution()
             .toRdd()
             .toJavaRDD()
-            .mapPartitions(
-                part -> new MomentScan(part, plan, layout, askingAt, askingFields));
+            .mapPartitions(part -> new MomentScan(part, plan, layout, askingAt, askingFields));
     return spark.internalCreateDataFrame(
         rows.rdd(), asking.schema().add(column, (DataType) struct, true), false);
   }
@@ -174,9 +170,7 @@ public final class WindowRows {
   /** The events that questions from one moment to another may see. */
   private Dataset<Row> events(boolean isKnown, long earliest, long latest) {
     long from =
-        plan.reach()
-            .map(reach -> Math.subtractExact(earliest, reach))
-            .orElse(Long.MIN_VALUE);
+        plan.reach().map(reach -> Math.subtractExact(earliest, reach)).orElse(Long.MIN_VALUE);
     return EventColumns.of(sources, windows, entity, plan, isKnown, from, latest);
   }
 }

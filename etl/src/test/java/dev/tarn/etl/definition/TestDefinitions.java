@@ -256,7 +256,7 @@ class TestDefinitions {
     assertRefused(change("  entity = user\n", ""), "a.conf:9: entity is missing: entity = user");
     assertRefused(
         change("  sources = [orders]\n", ""),
-        "a.conf:9: sources is missing: sources = [transactions]");
+        "a.conf:9: sources is missing: sources = [transactions] for SQL, or source = transactions for windows");
     assertRefused(
         change("sql = \"SELECT city, opened, 1L AS visits FROM orders\"", ""),
         "a.conf:26: sql is missing: sql = \"\"\"SELECT … FROM … WHERE … :as_of … GROUP BY …\"\"\"");

@@ -61,8 +61,17 @@ class TestWindowDefinitions {
 
   @ParameterizedTest
   @CsvSource({
-    "1s, PT1S", "59s, PT1S", "1m, PT1S", "10m, PT10S", "1h, PT1M", "1d, PT10M", "7d, PT1H",
-    "30d, PT1H", "90m, PT1M", "61m, PT1M", "3601s, PT1S"
+    "1s, PT1S",
+    "59s, PT1S",
+    "1m, PT1S",
+    "10m, PT10S",
+    "1h, PT1M",
+    "1d, PT10M",
+    "7d, PT1H",
+    "30d, PT1H",
+    "90m, PT1M",
+    "61m, PT1M",
+    "3601s, PT1S"
   })
   void theResolutionHasADefaultForEachWindow(String window, String resolution) {
     assertThat(
@@ -109,8 +118,8 @@ class TestWindowDefinitions {
         "aggregate = count, widow = 7d # there is no key 'widow' here; did you mean 'window'?"
       })
   void anAggregateThatDoesNotFitIsRefusedWithItsLine(String feature, String message) {
-    // The line of the feature: 12 lines before it.
-    assertRefused("source = payments", feature, "a.conf:16: ", message);
+    // The line of the feature.
+    assertRefused("source = payments", feature, "a.conf:15: ", message);
   }
 
   @ParameterizedTest
@@ -133,7 +142,7 @@ class TestWindowDefinitions {
     assertRefused(
         "source = lake",
         "aggregate = sum, of = amount",
-        "a.conf:16: ",
+        "a.conf:15: ",
         "type is missing: source 'lake' declares no schema");
     assertThat(
             load("source = lake", "aggregate = sum, of = amount, type = double")
@@ -154,8 +163,7 @@ class TestWindowDefinitions {
                 load("source = payments", "aggregate = count"),
                 load("source = payments", "aggregate = count, window = 7d, resolution = 1d"),
                 load("source = payments", "aggregate = count, of = merchant, window = 7d"),
-                load(
-                    "source = payments, where = \"qty > 1\"", "aggregate = count, window = 7d"))
+                load("source = payments, where = \"qty > 1\"", "aggregate = count, window = 7d"))
             .stream()
             .map(definitions -> definitions.view("recent").definitionHash())
             .toList();

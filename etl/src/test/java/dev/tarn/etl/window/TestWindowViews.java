@@ -66,15 +66,15 @@ class TestWindowViews {
         .containsExactly(
             // The event at the very as-of counts, and one a microsecond later does not. The cell of
             // 11:00 is out of the hour, the one of 11:01 in it.
-            "[1,2026-01-01 12:00:00.0,2,14.00,3,[c, a],0]",
-            "[2,2026-01-01 12:00:00.0,0,null,0,null,7200]",
-            "[1,2026-01-08 00:00:00.0,0,null,4,[d, c],561599]",
-            "[2,2026-01-08 00:00:00.0,0,null,0,null,568800]",
-            "[3,2026-01-08 00:00:00.0,0,null,1,[a],518400]",
+            "[1,2026-01-01T12:00:00Z,2,14.00,3,[c, a],0]",
+            "[2,2026-01-01T12:00:00Z,0,null,0,null,7200]",
+            "[1,2026-01-08T00:00:00Z,0,null,4,[d, c],561599]",
+            "[2,2026-01-08T00:00:00Z,0,null,0,null,568800]",
+            "[3,2026-01-08T00:00:00Z,0,null,1,[a],518400]",
             // Without a window all events count, so the entities stay.
-            "[1,2026-03-01 00:00:00.0,0,null,0,null,5054399]",
-            "[2,2026-03-01 00:00:00.0,0,null,0,null,5061600]",
-            "[3,2026-03-01 00:00:00.0,0,null,0,null,5011200]");
+            "[1,2026-03-01T00:00:00Z,0,null,0,null,5054399]",
+            "[2,2026-03-01T00:00:00Z,0,null,0,null,5061600]",
+            "[3,2026-03-01T00:00:00Z,0,null,0,null,5011200]");
   }
 
   @Test
@@ -88,7 +88,10 @@ class TestWindowViews {
         """,
         "history = changes");
     bench.build(
-        "short", "2026-01-01T12:00:00Z", "2026-01-02T11:00:00Z", "2026-01-02T12:10:00Z",
+        "short",
+        "2026-01-01T12:00:00Z",
+        "2026-01-02T11:00:00Z",
+        "2026-01-02T12:10:00Z",
         "2026-01-05T00:00:00Z");
     assertThat(bench.output()).contains("as of 2026-01-05T00:00:00Z: 0 rows, 1 changed");
     Dataset<Row> rows =
@@ -99,13 +102,13 @@ class TestWindowViews {
                     .formatted(bench.lake().sqlName("short")));
     assertThat(rows.collectAsList().stream().map(Row::toString))
         .containsExactly(
-            "[1,2026-01-01 12:00:00.0,null,4,1015.00]",
-            "[2,2026-01-01 12:00:00.0,null,0,null]",
-            "[1,2026-01-02 11:00:00.0,null,0,1030.00]",
-            "[2,2026-01-02 11:00:00.0,2026-01-01 12:00:00.0,0,null]",
-            "[3,2026-01-02 11:00:00.0,null,0,5.00]",
-            "[1,2026-01-02 12:10:00.0,2026-01-02 11:00:00.0,0,1030.00]",
-            "[3,2026-01-05 00:00:00.0,2026-01-02 12:10:00.0,0,5.00]");
+            "[1,2026-01-01T12:00:00Z,null,4,1015.00]",
+            "[2,2026-01-01T12:00:00Z,null,0,null]",
+            "[1,2026-01-02T11:00:00Z,null,0,1030.00]",
+            "[2,2026-01-02T11:00:00Z,2026-01-01T12:00:00Z,0,null]",
+            "[3,2026-01-02T11:00:00Z,null,0,5.00]",
+            "[1,2026-01-02T12:10:00Z,2026-01-02T11:00:00Z,0,1030.00]",
+            "[3,2026-01-05T00:00:00Z,2026-01-02T12:10:00Z,0,5.00]");
   }
 
   @Test
@@ -120,21 +123,27 @@ class TestWindowViews {
                 "(2, '2026-01-01T12:00:00Z')",
                 "(9, '2026-01-01T12:00:00Z')"))
         .containsExactly(
-            "[1,2026-01-01 11:59:59.999999,1,6.00,2,[a, b],29]",
-            "[1,2026-01-01 12:00:00.0,2,14.00,3,[c, a],0]",
-            "[1,2026-01-01 12:00:00.0,2,14.00,3,[c, a],0]",
-            "[1,2026-01-01 12:00:00.000001,3,30.00,4,[d, c],0]",
-            "[2,2026-01-01 09:59:59.0,null,null,null,null,null]",
-            "[2,2026-01-01 12:00:00.0,0,null,0,null,7200]",
-            "[9,2026-01-01 12:00:00.0,null,null,null,null,null]");
+            "[1,2026-01-01T11:59:59.999999Z,1,6.00,2,[a, b],29]",
+            "[1,2026-01-01T12:00:00.000001Z,3,30.00,4,[d, c],0]",
+            "[1,2026-01-01T12:00:00Z,2,14.00,3,[c, a],0]",
+            "[1,2026-01-01T12:00:00Z,2,14.00,3,[c, a],0]",
+            "[2,2026-01-01T09:59:59Z,null,null,null,null,null]",
+            "[2,2026-01-01T12:00:00Z,0,null,0,null,7200]",
+            "[9,2026-01-01T12:00:00Z,null,null,null,null,null]");
   }
 
   @Test
   void aSetIsMadeAgainFromTheSnapshotThatItNames() {
     Workbench other = new Workbench();
     String table = other.lake().sqlName("events");
-    other.spark().sql("CREATE TABLE %s (user_id BIGINT, at TIMESTAMP, amount INT) USING iceberg".formatted(table));
-    other.spark().sql("INSERT INTO %s VALUES (1, TIMESTAMP '2026-01-01T00:00:00Z', 5)".formatted(table));
+    other
+        .spark()
+        .sql(
+            "CREATE TABLE %s (user_id BIGINT, at TIMESTAMP, amount INT) USING iceberg"
+                .formatted(table));
+    other
+        .spark()
+        .sql("INSERT INTO %s VALUES (1, TIMESTAMP '2026-01-01T00:00:00Z', 5)".formatted(table));
     other.define(
         "w.conf",
         """
@@ -150,22 +159,30 @@ class TestWindowViews {
     var set = Training.join(other.spark(), other.spark().sql(spine), "s", settings(other));
     set.save(out);
     // A late event, and another definition: neither is in a set that is made again.
-    other.spark().sql("INSERT INTO %s VALUES (1, TIMESTAMP '2026-01-01T12:00:00Z', 7)".formatted(table));
-    assertThat(total(Training.join(other.spark(), other.spark().sql(spine), "s", settings(other)).rows()))
+    other
+        .spark()
+        .sql("INSERT INTO %s VALUES (1, TIMESTAMP '2026-01-01T12:00:00Z', 7)".formatted(table));
+    assertThat(
+            total(
+                Training.join(other.spark(), other.spark().sql(spine), "s", settings(other))
+                    .rows()))
         .isEqualTo(12);
     String first = set.manifest();
     String snapshot = first.replaceAll("(?s).*\"snapshotId\": *\"(\\d+)\".*", "$1");
     assertThat(
             total(
-                Training.join(other.spark(), other.spark().sql(spine), "s", settings(other, "at=" + snapshot))
+                Training.join(
+                        other.spark(),
+                        other.spark().sql(spine),
+                        "s",
+                        settings(other, "at=" + snapshot))
                     .rows()))
         .isEqualTo(5);
     other.define("w.conf", Files.definition(table));
     other.spark().sql(spine).write().parquet(other.path("spine").toString());
     assertThat(
             total(
-                Training.again(
-                        other.spark(), out, settings(other, "spine=" + other.path("spine")))
+                Training.again(other.spark(), out, settings(other, "spine=" + other.path("spine")))
                     .rows()))
         .isEqualTo(5);
   }
@@ -175,10 +192,14 @@ class TestWindowViews {
     define(bench, "daily", FEATURES, "where = \"status <> 'declined'\"");
     bench.build("daily", "2026-01-01T12:00:00Z");
     assertThat(
-            trainOn("daily", List.of("as=built"), "(1, '2026-01-01T12:00:00.000001Z')", "(1, '2026-01-01T11:00:00Z')"))
+            trainOn(
+                "daily",
+                List.of("as=built"),
+                "(1, '2026-01-01T12:00:00.000001Z')",
+                "(1, '2026-01-01T11:00:00Z')"))
         .containsExactly(
-            "[1,2026-01-01 11:00:00.0,null,null,null,null,null]",
-            "[1,2026-01-01 12:00:00.000001,2,14.00,3,[c, a],0]");
+            "[1,2026-01-01T11:00:00Z,null,null,null,null,null]",
+            "[1,2026-01-01T12:00:00.000001Z,2,14.00,3,[c, a],0]");
     assertThatThrownBy(() -> trainOn("daily", List.of("as=known"), "(1, '2026-01-01T11:00:00Z')"))
         .isInstanceOf(UsageException.class)
         .hasMessageContaining(
@@ -189,7 +210,11 @@ class TestWindowViews {
   void aSumThatDoesNotFitNamesItsFeature() {
     Workbench other = new Workbench();
     String table = other.lake().sqlName("events");
-    other.spark().sql("CREATE TABLE %s (user_id BIGINT, at TIMESTAMP, n BIGINT) USING iceberg".formatted(table));
+    other
+        .spark()
+        .sql(
+            "CREATE TABLE %s (user_id BIGINT, at TIMESTAMP, n BIGINT) USING iceberg"
+                .formatted(table));
     other
         .spark()
         .sql(
@@ -221,7 +246,7 @@ class TestWindowViews {
                 SELECT id % 7 AS user_id,
                   timestamp_seconds(1767225600 + CAST(pmod(xxhash64(id), 200000) / 100 AS BIGINT) * 100) AS at,
                   CASE WHEN id % 91 = 0 THEN double('NaN') WHEN id % 17 = 0 THEN 1e308
-                    WHEN id % 13 = 0 THEN -1e308 WHEN id % 11 = 0 THEN -0.0
+                    WHEN id % 13 = 0 THEN -1e308 WHEN id % 11 = 0 THEN double('-0.0')
                     ELSE pow(1.7, pmod(xxhash64(id, 1), 400) - 200) END AS x
                 FROM range(3000)""");
     List<List<String>> built = new ArrayList<>();
@@ -230,7 +255,8 @@ class TestWindowViews {
       Dataset<Row> ordered =
           way == 0
               ? events.orderBy("at").coalesce(1)
-              : events.repartition(1 + 3 * way, functions.xxhash64(functions.col("x"), functions.lit(way)));
+              : events.repartition(
+                  1 + 3 * way, functions.xxhash64(functions.col("x"), functions.lit(way)));
       ordered.write().parquet(other.path("events").toString());
       other.define(
           "w.conf",
@@ -269,7 +295,8 @@ class TestWindowViews {
     define(bench, "wrong", "{ name = x, aggregate = sum, of = \"amount\", type = double }", "");
     assertThatThrownBy(() -> bench.build("wrong", "2026-01-02T00:00:00Z"))
         .isInstanceOf(UsageException.class)
-        .hasMessageContaining("feature 'x' is double, but sum of decimal(12,2) gives decimal(22,2)");
+        .hasMessageContaining(
+            "feature 'x' is double, but sum of decimal(12,2) gives decimal(22,2)");
     define(bench, "wrong", "{ name = x, aggregate = sum, of = \"amuont\", type = double }", "");
     assertThatThrownBy(() -> bench.build("wrong", "2026-01-02T00:00:00Z"))
         .isInstanceOf(UsageException.class)

@@ -42,8 +42,19 @@ class TestWindowsLikeOracle {
           "s", DataTypes.StringType);
 
   private static final double[] ODD = {
-    Double.NaN, Double.POSITIVE_INFINITY, Double.NEGATIVE_INFINITY, -0.0, 0.0, Double.MIN_VALUE,
-    -Double.MIN_VALUE, 1e308, -1e308, 1e-308, 0.1, 1 / 3.0, Double.MAX_VALUE
+    Double.NaN,
+    Double.POSITIVE_INFINITY,
+    Double.NEGATIVE_INFINITY,
+    -0.0,
+    0.0,
+    Double.MIN_VALUE,
+    -Double.MIN_VALUE,
+    1e308,
+    -1e308,
+    1e-308,
+    0.1,
+    1 / 3.0,
+    Double.MAX_VALUE
   };
 
   /** Every aggregate, and windows of few and of many cells. */
@@ -71,8 +82,7 @@ class TestWindowsLikeOracle {
       List<Long> questions,
       boolean isKnown) {
     WindowOracle oracle = new WindowOracle(events);
-    Comparator<WindowOracle.Event> byTime =
-        Comparator.comparing(event -> visible(event, isKnown));
+    Comparator<WindowOracle.Event> byTime = Comparator.comparing(event -> visible(event, isKnown));
     // The sort is stable: events of one moment stay in their random order.
     List<WindowOracle.Event> sorted = events.stream().sorted(byTime).toList();
     int next = 0;
@@ -80,8 +90,7 @@ class TestWindowsLikeOracle {
     for (long moment : questions) {
       while (next < sorted.size() && visible(sorted.get(next), isKnown) <= moment) {
         WindowOracle.Event event = sorted.get(next++);
-        Object[] values =
-            plan.expressions().stream().map(event.values()::get).toArray();
+        Object[] values = plan.expressions().stream().map(event.values()::get).toArray();
         long now = visible(event, isKnown);
         windows.add(values, event.micros(), event.partition(), event.offset(), now);
       }
@@ -117,7 +126,8 @@ class TestWindowsLikeOracle {
     for (Kind kind : Kind.values()) {
       for (String value : List.of("n", "d", "m", "s")) {
         boolean isGiven =
-            feature(0, kind, value, windows.get(0)).resultType(Optional.of(VALUES.get(value)))
+            feature(0, kind, value, windows.get(0))
+                .resultType(Optional.of(VALUES.get(value)))
                 .isPresent();
         if (isGiven && (kind.needsValue() || value.equals("d"))) {
           features.add(feature(number, kind, value, windows.get(number % windows.size())));
@@ -127,15 +137,25 @@ class TestWindowsLikeOracle {
     }
     features.add(
         new WindowFeature(
-            "plain", Kind.COUNT, 0, Optional.empty(), Optional.of(Duration.ofHours(1)),
-            Duration.ofMinutes(1), new Position("", 1)));
+            "plain",
+            Kind.COUNT,
+            0,
+            Optional.empty(),
+            Optional.of(Duration.ofHours(1)),
+            Duration.ofMinutes(1),
+            new Position("", 1)));
     return List.copyOf(features);
   }
 
   private static WindowFeature feature(int number, Kind kind, String value, Duration[] window) {
     return new WindowFeature(
-        "f" + number, kind, kind == Kind.LAST_N ? 3 : 0, Optional.of(value),
-        Optional.of(window[0]), window[1], new Position("", 1));
+        "f" + number,
+        kind,
+        kind == Kind.LAST_N ? 3 : 0,
+        Optional.of(value),
+        Optional.of(window[0]),
+        window[1],
+        new Position("", 1));
   }
 
   private static WindowOracle.Feature oracleOf(WindowFeature feature) {
@@ -155,7 +175,11 @@ class TestWindowsLikeOracle {
   private static WindowOracle.Feature counting(WindowFeature feature) {
     WindowOracle.Feature same = oracleOf(feature);
     return new WindowOracle.Feature(
-        Kind.COUNT, 0, Optional.empty(), Optional.empty(), same.windowMicros(),
+        Kind.COUNT,
+        0,
+        Optional.empty(),
+        Optional.empty(),
+        same.windowMicros(),
         same.resolutionMicros());
   }
 
@@ -163,7 +187,7 @@ class TestWindowsLikeOracle {
   private static List<WindowOracle.Event> events(Random random) {
     List<WindowOracle.Event> events = new ArrayList<>();
     // Between ten minutes and some days: windows are crowded, or nearly empty.
-    long span = SECOND * 600L * (1 + random.nextInt(300));
+    long span = 600 * SECOND * (1L + random.nextInt(300));
     for (int i = 0; i < EVENTS; i++) {
       long micros = START + (long) (random.nextDouble() * span);
       if (random.nextInt(3) == 0) {
@@ -177,8 +201,7 @@ class TestWindowsLikeOracle {
               ? (long) (random.nextDouble() * 172_800 * SECOND)
               : random.nextInt(2_000_000) - 500_000;
       events.add(
-          new WindowOracle.Event(
-              "k", micros, micros + late, random.nextInt(3), i, values(random)));
+          new WindowOracle.Event("k", micros, micros + late, random.nextInt(3), i, values(random)));
     }
     Collections.shuffle(events, random);
     return events;
@@ -209,7 +232,7 @@ class TestWindowsLikeOracle {
       long moment = events.get(random.nextInt(events.size())).micros();
       switch (random.nextInt(4)) {
         case 0 -> moment -= Math.floorMod(moment, 3_600 * SECOND);
-        case 1 -> moment += (random.nextInt(100) - 20) * 600 * SECOND;
+        case 1 -> moment += 600 * SECOND * (random.nextInt(100) - 20);
         case 2 -> moment = moment - Math.floorMod(moment, 600 * SECOND) + random.nextInt(3) - 1;
         default -> {}
       }
