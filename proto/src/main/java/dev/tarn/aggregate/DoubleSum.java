@@ -26,8 +26,7 @@ final class DoubleSum {
       addFinite(number);
     } else {
       specials |=
-          (byte)
-              (Double.isNaN(number) ? NAN : number > 0 ? POSITIVE_INFINITY : NEGATIVE_INFINITY);
+          (byte) (Double.isNaN(number) ? NAN : number > 0 ? POSITIVE_INFINITY : NEGATIVE_INFINITY);
     }
   }
 
@@ -84,7 +83,7 @@ final class DoubleSum {
       return toDouble();
     }
     if (words == null && count <= Rounding.MAX_EXACT) {
-      return Rounding.ratio(small, count);
+      return Rounding.ratio(small, (double) count);
     }
     return Rounding.ratio(integer(), BigInteger.valueOf(count), exponent());
   }

@@ -17,7 +17,8 @@ final class EndState extends State {
   @Override
   public void add(Object value, long micros, int partition, long offset) {
     if (this.value != null) {
-      int order = Place.compare(micros, partition, offset, this.micros, this.partition, this.offset);
+      int order =
+          Place.compare(micros, partition, offset, this.micros, this.partition, this.offset);
       if (order == 0) {
         order = aggregate.codec().compare(value, this.value);
       }

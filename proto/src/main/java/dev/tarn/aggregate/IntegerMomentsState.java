@@ -64,8 +64,7 @@ final class IntegerMomentsState extends State {
     BigInteger numerator = n.multiply(squares.total()).subtract(total.multiply(total));
     BigInteger denominator = n.multiply(BigInteger.valueOf(count - 1));
     if (aggregate.valueType().getKind() == Kind.KIND_DECIMAL) {
-      denominator =
-          denominator.multiply(BigInteger.TEN.pow(2 * aggregate.valueType().getScale()));
+      denominator = denominator.multiply(BigInteger.TEN.pow(2 * aggregate.valueType().getScale()));
     }
     return aggregate.kind() == Aggregate.Kind.VARIANCE
         ? Rounding.ratio(numerator, denominator, 0)

@@ -21,8 +21,7 @@ record Place(long micros, int partition, long offset, Object value) {
   }
 
   int compareTo(Place other, ValueCodec codec) {
-    int order =
-        compare(micros, partition, offset, other.micros, other.partition, other.offset);
+    int order = compare(micros, partition, offset, other.micros, other.partition, other.offset);
     return order != 0 ? order : codec.compare(value, other.value);
   }
 }

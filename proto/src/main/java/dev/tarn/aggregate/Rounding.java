@@ -30,7 +30,7 @@ final class Rounding {
       return 0.0; // Less than half of the least double.
     }
     long kept = dropped == 64 ? 0 : high >>> dropped;
-    boolean half = (high >>> (dropped - 1) & 1) != 0;
+    boolean half = ((high >>> (dropped - 1)) & 1) != 0;
     boolean beyondHalf = more || (high & ((1L << (dropped - 1)) - 1)) != 0;
     if (half && (beyondHalf || (kept & 1) != 0)) {
       kept++;
@@ -46,7 +46,9 @@ final class Rounding {
     return numerator / denominator + 0.0;
   }
 
-  /** The double nearest to numerator ÷ denominator · 2ᵉ, never -0.0. The denominator is positive. */
+  /**
+   * The double nearest to numerator ÷ denominator · 2ᵉ, never -0.0. The denominator is positive.
+   */
   static double ratio(BigInteger numerator, BigInteger denominator, int exponent) {
     if (numerator.signum() == 0) {
       return 0.0;
@@ -54,8 +56,7 @@ final class Rounding {
     BigInteger magnitude = numerator.abs();
     int shift = BITS - (magnitude.bitLength() - denominator.bitLength());
     BigInteger[] quotient = divide(magnitude, denominator, shift);
-    double result =
-        toDouble(quotient[0], exponent - shift, quotient[1].signum() != 0);
+    double result = toDouble(quotient[0], exponent - shift, quotient[1].signum() != 0);
     return numerator.signum() < 0 ? 0.0 - result : result;
   }
 

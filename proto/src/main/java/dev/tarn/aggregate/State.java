@@ -5,10 +5,10 @@ package dev.tarn.aggregate;
  * grouping: the bytes and the result depend on nothing but the events.
  *
  * <p>Values are given as Java objects by their type: {@code Boolean} for boolean; {@code Long} for
- * int, bigint, date (days), timestamp and timestamp_ntz (microseconds); {@code Double} for float and
- * double; {@code BigDecimal} with the type's scale for decimal; {@code byte[]} for string (UTF-8),
- * binary, and array and struct (in the row encoding). A state keeps the objects that it is given and
- * gives them back: nobody may change their bytes.
+ * int, bigint, date (days), timestamp and timestamp_ntz (microseconds); {@code Double} for float
+ * and double; {@code BigDecimal} with the type's scale for decimal; {@code byte[]} for string
+ * (UTF-8), binary, and array and struct (in the row encoding). A state keeps the objects that it is
+ * given and gives them back: nobody may change their bytes.
  *
  * <p>A state is not thread-safe.
  */
@@ -36,7 +36,7 @@ public abstract class State {
    * @throws IllegalArgumentException if it is of another aggregate
    */
   public final void merge(State other) {
-    if (other.aggregate != aggregate && !other.aggregate.equals(aggregate)) {
+    if (!other.aggregate.equals(aggregate)) {
       throw new IllegalArgumentException(
           "a state of %s can't be merged into one of %s".formatted(other.aggregate, aggregate));
     }

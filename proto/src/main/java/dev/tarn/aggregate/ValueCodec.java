@@ -165,9 +165,7 @@ final class ValueCodec {
 
   /** The bytes that a wide value is told apart by. */
   byte[] identityBytes(Object value) {
-    return form == Form.BYTES
-        ? (byte[]) value
-        : unscaledInteger((BigDecimal) value).toByteArray();
+    return form == Form.BYTES ? (byte[]) value : unscaledInteger((BigDecimal) value).toByteArray();
   }
 
   private void checkScale(BigDecimal value) {

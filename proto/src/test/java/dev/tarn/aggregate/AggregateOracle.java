@@ -159,8 +159,7 @@ public final class AggregateOracle {
     BigDecimal total = total(events);
     BigDecimal squares = BigDecimal.ZERO;
     for (Event event : events) {
-      BigDecimal distance =
-          exact(event.value()).multiply(BigDecimal.valueOf(n)).subtract(total);
+      BigDecimal distance = exact(event.value()).multiply(BigDecimal.valueOf(n)).subtract(total);
       squares = squares.add(distance.multiply(distance));
     }
     BigDecimal divisor = BigDecimal.valueOf((long) n * n * (n - 1));
@@ -236,7 +235,7 @@ public final class AggregateOracle {
   }
 
   private static boolean isBeyond(int order, double number) {
-    return order > 0 || order == 0 && (Double.doubleToLongBits(number) & 1) == 1;
+    return order > 0 || (order == 0 && (Double.doubleToLongBits(number) & 1) == 1);
   }
 
   private static BigDecimal middle(double one, double other) {

@@ -40,17 +40,25 @@ class TestAggregate {
               .orElseThrow();
       String[] cells = line.split(" \\| ", -1);
       List<FeatureType> columns =
-          List.of(Types.INT, Types.FLOAT, Types.decimal(12, 2), Types.STRING, Types.DATE, Types.BOOLEAN, Types.ARRAY);
+          List.of(
+              Types.INT,
+              Types.FLOAT,
+              Types.decimal(12, 2),
+              Types.STRING,
+              Types.DATE,
+              Types.BOOLEAN,
+              Types.ARRAY);
       for (int i = 0; i < columns.size(); i++) {
+        FeatureType type = columns.get(i);
         String told =
-            Aggregate.resultType(kind, Optional.of(columns.get(i)))
-                .map(type -> type.equals(columns.get(i)) ? "T" : FeatureTypes.name(type))
-                .map(type -> type.startsWith("array") ? "array<T>" : type)
+            Aggregate.resultType(kind, Optional.of(type))
+                .map(result -> result.equals(type) ? "T" : FeatureTypes.name(result))
+                .map(result -> result.startsWith("array") ? "array<T>" : result)
                 .orElse("–");
         String cell = cells[i + 1].replace("`", "").replace(" |", "").strip();
         cell = cell.replace("min(38, p+10)", "22").replace("min(38, p+4)", "16");
         cell = cell.replace("min(38, s+4)", "6").replace(", s)", ",2)").replace(", ", ",");
-        assertThat(told).as(kind.word() + " of " + columns.get(i)).isEqualTo(cell);
+        assertThat(told).as(kind.word() + " of " + type).isEqualTo(cell);
       }
     }
   }
@@ -121,11 +129,14 @@ class TestAggregate {
 
   @Test
   void whatOnceDidNotFitMayFitInTheEnd() {
-    assertThat(of(Kind.SUM, Types.BIGINT, Long.MAX_VALUE, Long.MAX_VALUE, Long.MIN_VALUE).result(NOW))
+    assertThat(
+            of(Kind.SUM, Types.BIGINT, Long.MAX_VALUE, Long.MAX_VALUE, Long.MIN_VALUE).result(NOW))
         .isEqualTo(Long.MAX_VALUE - 1);
     assertThat(of(Kind.AVG, Types.BIGINT, Long.MAX_VALUE, Long.MAX_VALUE).result(NOW))
         .isEqualTo(0x1p63);
-    assertThat(of(Kind.SUM, Types.DOUBLE, Double.MAX_VALUE, Double.MAX_VALUE, -Double.MAX_VALUE).result(NOW))
+    assertThat(
+            of(Kind.SUM, Types.DOUBLE, Double.MAX_VALUE, Double.MAX_VALUE, -Double.MAX_VALUE)
+                .result(NOW))
         .isEqualTo(Double.MAX_VALUE);
     assertThat(of(Kind.AVG, Types.DOUBLE, Double.MAX_VALUE, Double.MAX_VALUE).result(NOW))
         .isEqualTo(Double.MAX_VALUE);
@@ -205,9 +216,7 @@ class TestAggregate {
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("a state of sum of bigint can't be merged into one of sum of int");
     assertThatThrownBy(
-            () ->
-                state.merge(
-                    Aggregate.of(Kind.LAST_N, Optional.of(Types.INT), 2).newState()))
+            () -> state.merge(Aggregate.of(Kind.LAST_N, Optional.of(Types.INT), 2).newState()))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("a state of last 2 of int can't be merged into one of sum of int");
   }
@@ -231,8 +240,7 @@ class TestAggregate {
 
   static Stream<List<Object>> stored() {
     return Stream.of(
-        List.of(Kind.COUNT, Types.INT, "1003", 3L),
-        List.of(Kind.SUM, Types.INT, "110301fd", -3L));
+        List.of(Kind.COUNT, Types.INT, "1003", 3L), List.of(Kind.SUM, Types.INT, "110301fd", -3L));
   }
 
   /** The bytes of states are stored, so those of this version are read by all later ones. */
@@ -252,7 +260,8 @@ class TestAggregate {
     return switch (type.getKind()) {
       case KIND_INT -> i * i - 2L * i - 1;
       case KIND_DOUBLE -> 0.1 * i;
-      case KIND_DECIMAL -> new BigDecimal("-12.5").multiply(BigDecimal.valueOf(i)).setScale(type.getScale());
+      case KIND_DECIMAL ->
+          new BigDecimal("-12.5").multiply(BigDecimal.valueOf(i)).setScale(type.getScale());
       default -> "café ".repeat(i).getBytes(StandardCharsets.UTF_8);
     };
   }

@@ -141,8 +141,7 @@ class TestAggregateLaws {
     Object expected;
     try {
       expected =
-          AggregateOracle.result(
-              aggregate.kind(), typeOf(aggregate), aggregate.n(), events, NOW);
+          AggregateOracle.result(aggregate.kind(), typeOf(aggregate), aggregate.n(), events, NOW);
     } catch (ArithmeticException overflow) {
       assertThatThrownBy(() -> state.result(NOW))
           .isInstanceOf(OverflowException.class)

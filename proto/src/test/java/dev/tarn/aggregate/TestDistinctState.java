@@ -93,11 +93,11 @@ class TestDistinctState {
   }
 
   private static long unmixed(long mixed) {
-    long value = mixed ^ mixed >>> 31 ^ mixed >>> 62;
+    long value = mixed ^ (mixed >>> 31) ^ (mixed >>> 62);
     value *= 0x319642b2d24d8ec3L;
-    value = value ^ value >>> 27 ^ value >>> 54;
+    value = value ^ (value >>> 27) ^ (value >>> 54);
     value *= 0x96de1b173f119089L;
-    value = value ^ value >>> 30 ^ value >>> 60;
+    value = value ^ (value >>> 30) ^ (value >>> 60);
     return value - 0x9e3779b97f4a7c15L;
   }
 
