@@ -22,7 +22,6 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.provider.MethodSource;
 
 class TestAggregate {
 
@@ -238,30 +237,55 @@ class TestAggregate {
         .hasMessage(message);
   }
 
-  static Stream<List<Object>> stored() {
-    return Stream.of(
-        List.of(Kind.COUNT, Types.INT, "1003", 3L), List.of(Kind.SUM, Types.INT, "110301fd", -3L));
-  }
-
   /** The bytes of states are stored, so those of this version are read by all later ones. */
   @ParameterizedTest
-  @MethodSource("stored")
-  void bytesStayAsTheyAre(List<Object> stored) {
-    Aggregate aggregate = aggregate((Kind) stored.get(0), (FeatureType) stored.get(1));
+  @CsvSource({
+    "COUNT, INT, 1003, 3",
+    "SUM, INT, 110301fc, -4",
+    "SUM, DOUBLE, 110300070d4cccccccccccce, 0.30000000000000004",
+    "SUM, DECIMAL, 110302f15a, -37.50",
+    "AVG, INT, 120301fc, -1.3333333333333333",
+    "AVG, DOUBLE, 120300070d4cccccccccccce, 0.1",
+    "MIN, DOUBLE, 13010000000000000000, 0.0",
+    "MIN, DECIMAL, 130102f63c, -25.00",
+    "MAX, STRING, 14010c636166c3a920636166c3a920, 'café café '",
+    "VARIANCE, INT, 150301fc0106, 0.3333333333333333",
+    "VARIANCE, DECIMAL, 150302f15a03773594, 156.25",
+    "STDDEV, DOUBLE, 160300070d4cccccccccccce0e1b0ccccccccccccd33333333333334, 0.1",
+    "FIRST, INT, 170180897a00d80401, -1",
+    "LAST, STRING, 180184897a04d4040c636166c3a920636166c3a920, 'café café '",
+    "LAST_N, INT, 190384897a04d404010102d604030100d80401, '[-1, -2, -1]'",
+    "COUNT_DISTINCT, INT, 1a02e4d971771b652c20f3203e9039f4a821, 2",
+    """
+    COUNT_DISTINCT, STRING, 1a03\
+    95fb3544755220faf7a98c9e0dc79e99a845b3337f0299133ed79e2eb3d18878\
+    00000000000000000000000000000000, 3""",
+    "SECONDS_SINCE_LAST, INT, 1b0184897a, 88"
+  })
+  void bytesStayAsTheyAre(Kind kind, String typeName, String hex, String result) {
+    FeatureType type =
+        switch (typeName) {
+          case "INT" -> Types.INT;
+          case "DOUBLE" -> Types.DOUBLE;
+          case "DECIMAL" -> Types.decimal(20, 2);
+          default -> Types.STRING;
+        };
+    Aggregate aggregate = aggregate(kind, type);
     State state = aggregate.newState();
     for (int i = 0; i < 3; i++) {
-      state.add(value((FeatureType) stored.get(1), i), 1_000_000 + i, i, 300 - i);
+      state.add(value(type, i), 1_000_000 + i, i, 300 - i);
     }
-    assertThat(HexFormat.of().formatHex(state.toBytes())).isEqualTo(stored.get(2));
-    assertThat(aggregate.read(state.toBytes()).result(NOW)).isEqualTo(stored.get(3));
+    assertThat(HexFormat.of().formatHex(state.toBytes())).isEqualTo(hex);
+    Object read = aggregate.read(state.toBytes()).result(NOW);
+    assertThat(read instanceof byte[] text ? new String(text, StandardCharsets.UTF_8) : read)
+        .hasToString(result);
   }
 
   private static Object value(FeatureType type, int i) {
     return switch (type.getKind()) {
-      case KIND_INT -> i * i - 2L * i - 1;
+      case KIND_INT -> (long) i * i - 2L * i - 1;
       case KIND_DOUBLE -> 0.1 * i;
-      case KIND_DECIMAL ->
-          new BigDecimal("-12.5").multiply(BigDecimal.valueOf(i)).setScale(type.getScale());
+      case KIND_DECIMAL -> BigDecimal.valueOf(-1250L * i, 2);
       default -> "café ".repeat(i).getBytes(StandardCharsets.UTF_8);
     };
   }
