@@ -54,6 +54,7 @@ class TestTextSources {
       value = {
         "2,2026-01-01T00:00:00Z,3,50,12.00,1 # line 3 (record 2) has 6 values where there are 5 columns: 2,2026-01-01T00:00:00Z,3,50,12.00,1",
         "3,2026-01-01T00:00:00Z,cut # line 3 (record 2) has 3 values where there are 5 columns",
+        "3 # line 3 (record 2) has 1 value where there are 5 columns",
         "2,2026-01-01T00:00:00Z,x,1,one # line 3 (record 2): 'qty' has the text 'one', which is no int",
         "2,10:30,x,1,1 # line 3 (record 2): 'at' has the text '10:30', which is no timestamp",
         "2,202601,x,1,1 # line 3 (record 2): 'at' has the text '202601', which is no timestamp",
@@ -192,7 +193,7 @@ class TestTextSources {
     bench.output();
     assertThat(build(csv("a.csv", "timestamp = at, missing-times = skip"), "max(note)"))
         .containsExactly("[1,x]");
-    assertThat(bench.output()).contains("source 'events': 1 rows without 'at' are left out");
+    assertThat(bench.output()).contains("source 'events': 1 row without 'at' is left out");
 
     bench
         .spark()

@@ -1,5 +1,6 @@
 package dev.tarn.serving.rpc;
 
+import dev.tarn.cli.Plural;
 import com.google.protobuf.Any;
 import com.google.rpc.BadRequest;
 import com.google.rpc.Code;
@@ -109,8 +110,8 @@ final class Failures {
   /** Returns RESOURCE_EXHAUSTED, for a call beyond {@code serving.max-in-flight}. */
   static io.grpc.Status tooMany(int maxInFlight) {
     return io.grpc.Status.RESOURCE_EXHAUSTED.withDescription(
-        "the server has %d calls under way and takes no more (serving.max-in-flight): try again later"
-            .formatted(maxInFlight));
+        "the server has %s under way and takes no more (serving.max-in-flight): try again later"
+            .formatted(Plural.of(maxInFlight, "call")));
   }
 
   private static StatusRuntimeException status(io.grpc.Status status, String message) {
