@@ -52,7 +52,8 @@ public final class LostKeys {
   public record Place(Path file, int line) {}
 
   private static final Pattern INCLUDE =
-      Pattern.compile("include\\s+(?:required\\(\\s*)?(file\\(\\s*)?\"([^\"\\\\]+)\".*", Pattern.DOTALL);
+      Pattern.compile(
+          "include\\s+(?:required\\(\\s*)?(file\\(\\s*)?\"([^\"\\\\]+)\".*", Pattern.DOTALL);
 
   private final Path file;
   private final String text;

@@ -160,9 +160,7 @@ public final class Settings {
         throw new UsageException(
             "%s:%d: %s"
                 .formatted(
-                    lost.get(0).place().file(),
-                    lost.get(0).place().line(),
-                    lost.get(0).problem()));
+                    lost.get(0).place().file(), lost.get(0).place().line(), lost.get(0).problem()));
       }
     } catch (IOException e) {
       throw new UsageException("settings: %s can't be read: %s".formatted(file, e), e);

@@ -239,8 +239,9 @@ class TestSettings {
             "%s:2: 'sql.catalog.lake' has a value, and so has 'sql.catalog.lake.type' (%s:3); ",
             more, file);
     Files.writeString(more, "sql.catalog.other = \"}\"");
-    assertThat(Settings.load(ConfigFactory.empty(), Optional.of(file)).<String>read(
-            tarn -> tarn.getConfig("spark").root().keySet().toString()))
+    assertThat(
+            Settings.load(ConfigFactory.empty(), Optional.of(file))
+                .<String>read(tarn -> tarn.getConfig("spark").root().keySet().toString()))
         .contains("sql.catalog.other", "sql.catalog.lake.type");
     Files.write(more, new byte[] {'#', (byte) 0xe4});
     assertThatThrownBy(() -> Settings.load(ConfigFactory.empty(), Optional.of(file)))

@@ -72,8 +72,7 @@ final class DefinitionFiles {
         .forEach(
             lost ->
                 problems.add(
-                    position(base, lost.place().file(), lost.place().line()),
-                    lost.problem()));
+                    position(base, lost.place().file(), lost.place().line()), lost.problem()));
     problems.throwIfAny();
   }
 
@@ -109,7 +108,6 @@ final class DefinitionFiles {
   }
 
   private static Position position(Path base, Path file, int line) {
-    return new Position(
-        base.toAbsolutePath().relativize(file.toAbsolutePath()).toString(), line);
+    return new Position(base.toAbsolutePath().relativize(file.toAbsolutePath()).toString(), line);
   }
 }

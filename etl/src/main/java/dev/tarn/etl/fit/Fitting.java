@@ -1,7 +1,7 @@
 package dev.tarn.etl.fit;
 
-import dev.tarn.cli.Plural;
 import com.google.common.collect.Lists;
+import dev.tarn.cli.Plural;
 import dev.tarn.cli.TarnException;
 import dev.tarn.manifest.FeatureTransforms;
 import dev.tarn.manifest.Transform;

@@ -1,8 +1,8 @@
 package dev.tarn.etl.input;
 
-import dev.tarn.cli.Plural;
 import com.google.common.hash.Hasher;
 import com.google.common.hash.Hashing;
+import dev.tarn.cli.Plural;
 import dev.tarn.etl.input.InputFile.PartitionFolder;
 import java.io.FileNotFoundException;
 import java.io.IOException;

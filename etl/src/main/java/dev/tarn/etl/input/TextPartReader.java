@@ -1,7 +1,7 @@
 package dev.tarn.etl.input;
 
-import dev.tarn.cli.Plural;
 import com.fasterxml.jackson.core.JsonProcessingException;
+import dev.tarn.cli.Plural;
 import dev.tarn.etl.input.CsvRecords.NoUtf8Exception;
 import dev.tarn.etl.input.InputFile.PartitionFolder;
 import dev.tarn.etl.input.TextPart.Slice;

@@ -1,7 +1,7 @@
 package dev.tarn.etl.job;
 
-import dev.tarn.cli.Plural;
 import dev.tarn.cli.CommandLine;
+import dev.tarn.cli.Plural;
 import dev.tarn.cli.Settings;
 import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;

@@ -85,8 +85,7 @@ public final class ParquetTypes {
     Optional<String> problem(String path, MessageType file);
   }
 
-  private static Optional<String> first(
-      SparkSession spark, List<String> paths, SchemaCheck check) {
+  private static Optional<String> first(SparkSession spark, List<String> paths, SchemaCheck check) {
     Configuration hadoop = spark.sessionState().newHadoopConf();
     if (paths.size() <= MANY) {
       return paths.stream()

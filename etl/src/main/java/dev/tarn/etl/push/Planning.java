@@ -221,7 +221,11 @@ final class Planning {
     if (!mustBeDelta && records > settings.maxOverlay() * base.get().getRows()) {
       return Choice.full(
           "%s %s written or removed since %s, over push.max-overlay = %s of its %,d",
-          Plural.of(records, "row"), Plural.choose(records, "was", "were"), base.get().getVersion(), settings.maxOverlay(), base.get().getRows());
+          Plural.of(records, "row"),
+          Plural.choose(records, "was", "were"),
+          base.get().getVersion(),
+          settings.maxOverlay(),
+          base.get().getRows());
     }
     return new Choice(delta.delta(), Optional.empty());
   }

@@ -1,7 +1,7 @@
 package dev.tarn.etl.source;
 
-import dev.tarn.cli.Plural;
 import com.google.gson.JsonObject;
+import dev.tarn.cli.Plural;
 import dev.tarn.etl.definition.Problems;
 import dev.tarn.etl.definition.Source;
 import dev.tarn.etl.definition.Source.Format;

@@ -238,11 +238,10 @@ class TestTextSources {
             "message m { required int64 user_id; required int64 at (TIMESTAMP(NANOS,true)); }");
     Path file = folder.resolve("p").resolve("nanos.parquet");
     HadoopOutputFile out =
-        HadoopOutputFile.fromPath(
-            new org.apache.hadoop.fs.Path(file.toUri()), new Configuration());
-    try (ParquetWriter<Group> writer =
-        ExampleParquetWriter.builder(out).withType(schema).build()) {
-      writer.write(new SimpleGroupFactory(schema).newGroup().append("user_id", 1L).append("at", 1L));
+        HadoopOutputFile.fromPath(new org.apache.hadoop.fs.Path(file.toUri()), new Configuration());
+    try (ParquetWriter<Group> writer = ExampleParquetWriter.builder(out).withType(schema).build()) {
+      writer.write(
+          new SimpleGroupFactory(schema).newGroup().append("user_id", 1L).append("at", 1L));
     }
     for (String path : List.of("p", "p/nanos.parquet")) {
       assertRefused(

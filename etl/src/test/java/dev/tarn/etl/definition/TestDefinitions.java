@@ -487,7 +487,9 @@ class TestDefinitions {
 
   @Test
   void anOptionThatHoconWouldLoseIsFoundInAFileThatIsIncluded() throws IOException {
-    Files.writeString(folder.resolve("s3.json"), "{\n\"fs\": { \"s3a.endpoint\": 1,\n\"s3a\": {\"endpoint\": 2}}}");
+    Files.writeString(
+        folder.resolve("s3.json"),
+        "{\n\"fs\": { \"s3a.endpoint\": 1,\n\"s3a\": {\"endpoint\": 2}}}");
     assertRefused(
         change(
             "timestamp = at",

@@ -1,12 +1,12 @@
 package dev.tarn.serving.lookup;
 
-import dev.tarn.cli.Plural;
 import com.google.protobuf.Timestamp;
 import dev.tarn.api.v1.GetFeatureVectorsRequest;
 import dev.tarn.api.v1.GetFeatureVectorsResponse;
 import dev.tarn.api.v1.GetOnlineFeaturesRequest;
 import dev.tarn.api.v1.GetOnlineFeaturesResponse;
 import dev.tarn.api.v1.ListFeatureViewsResponse;
+import dev.tarn.cli.Plural;
 import dev.tarn.row.WireBuffer;
 import dev.tarn.serving.ops.CallRecord;
 import dev.tarn.serving.ops.Metrics;

@@ -1,10 +1,10 @@
 package dev.tarn.serving.rpc;
 
-import dev.tarn.cli.Plural;
 import com.google.protobuf.Any;
 import com.google.rpc.BadRequest;
 import com.google.rpc.Code;
 import com.google.rpc.Status;
+import dev.tarn.cli.Plural;
 import dev.tarn.serving.lookup.LookupRefusedException;
 import dev.tarn.serving.ops.InFlightBytes;
 import dev.tarn.serving.redis.RedisUnavailableException;
