@@ -151,14 +151,16 @@ public final class Settings {
     try {
       List<LostKeys.LostKey> lost =
           LostKeys.of(
-              Files.readString(file),
+              file,
               path ->
                   path.size() > 2 && path.get(0).equals("tarn") && OPEN.contains(path.get(1))
                       ? 2
                       : 0);
       if (!lost.isEmpty()) {
         throw new UsageException(
-            "%s:%d: %s".formatted(file, lost.get(0).line(), lost.get(0).problem()));
+            "%s:%d: %s"
+                .formatted(
+                    lost.get(0).place().file(), lost.get(0).place().line(), lost.get(0).problem()));
       }
     } catch (IOException e) {
       throw new UsageException("settings: %s can't be read: %s".formatted(file, e), e);

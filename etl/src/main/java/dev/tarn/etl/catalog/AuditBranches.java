@@ -6,7 +6,7 @@ import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
 import org.apache.iceberg.HasTableOperations;
 import org.apache.iceberg.Snapshot;
 import org.apache.iceberg.SnapshotRef;
@@ -15,6 +15,7 @@ import org.apache.iceberg.TableMetadata;
 import org.apache.iceberg.TableMetadataParser;
 import org.apache.iceberg.Transaction;
 import org.apache.iceberg.exceptions.CommitFailedException;
+import org.apache.iceberg.util.SnapshotUtil;
 
 /**
  * The branches of a feature table on which builds write their rows and have them checked, until
@@ -63,32 +64,44 @@ public final class AuditBranches {
    *
    * @param snapshotId the snapshot that was checked; if the branch is at another one, somebody else
    *     has written there
-   * @throws CommitFailedException if the branch is not there, or others commit all the time
+   * @throws CommitFailedException if the branch is not there, main has moved on since it was made,
+   *     or others commit all the time
    */
   public void publish(String branch, long snapshotId) {
-    AtomicBoolean isOurs = new AtomicBoolean();
+    AtomicReference<String> refusal = new AtomicReference<>();
     Commits.retry(
         () -> {
-          table.refresh();
-          Snapshot snapshot = table.snapshot(branch);
-          isOurs.set(snapshot != null && snapshot.snapshotId() == snapshotId);
-          if (isOurs.get()) {
-            moveMain(branch, snapshot);
+          // It has the table as it is now, and commits only on top of that.
+          Transaction transaction = table.newTransaction();
+          refusal.set(refusal(transaction.table(), branch, snapshotId));
+          if (refusal.get().isEmpty()) {
+            moveMain(transaction, branch, snapshotId);
           }
         });
-    if (!isOurs.get()) {
-      throw new CommitFailedException(
-          "somebody else has changed branch %s of %s", branch, features.sqlName());
+    if (!refusal.get().isEmpty()) {
+      throw new CommitFailedException("%s", refusal.get());
     }
   }
 
-  private void moveMain(String branch, Snapshot snapshot) {
-    Transaction transaction = table.newTransaction();
+  /** Says why main can't move to the branch; empty: it can. */
+  private String refusal(Table now, String branch, long snapshotId) {
+    Snapshot snapshot = now.snapshot(branch);
+    if (snapshot == null || snapshot.snapshotId() != snapshotId) {
+      return "somebody else has changed branch %s of %s".formatted(branch, features.sqlName());
+    }
+    Snapshot main = now.currentSnapshot();
+    return main == null || SnapshotUtil.isAncestorOf(now, snapshotId, main.snapshotId())
+        ? ""
+        : "main of %s has moved on".formatted(features.sqlName());
+  }
+
+  private static void moveMain(Transaction transaction, String branch, long snapshotId) {
     transaction
         .manageSnapshots()
         .fastForwardBranch(SnapshotRef.MAIN_BRANCH, branch)
         .removeBranch(branch)
         .commit();
+    Snapshot snapshot = transaction.table().snapshot(snapshotId);
     if (snapshot.summary().containsKey(FeatureTable.AS_OFS)) {
       SnapshotAsOfs.publish(snapshot, transaction.updateProperties());
     }

@@ -1,6 +1,7 @@
 package dev.tarn.etl.source;
 
 import com.google.gson.JsonObject;
+import dev.tarn.cli.Plural;
 import dev.tarn.etl.definition.Problems;
 import dev.tarn.etl.definition.Source;
 import dev.tarn.etl.input.InputException;
@@ -327,8 +328,12 @@ public final class SourceTables {
       return count == 0
           ? Optional.empty()
           : Optional.of(
-              "source '%s': %,d rows without '%s' are left out"
-                  .formatted(source.name(), count, time.get()));
+              "source '%s': %s without '%s' %s left out"
+                  .formatted(
+                      source.name(),
+                      Plural.of(count, "row"),
+                      time.get(),
+                      Plural.choose(count, "is", "are")));
     }
     List<Row> example = without.limit(1).collectAsList();
     if (!example.isEmpty()) {
