@@ -168,8 +168,7 @@ final class SourceReader {
     Optional<Duration> horizon = node.duration("event-id-horizon");
     if (column.isEmpty()) {
       if (node.has("event-id-horizon")) {
-        problems.add(
-            node.position("event-id-horizon"), "event-id-horizon goes with event-id = …");
+        problems.add(node.position("event-id-horizon"), "event-id-horizon goes with event-id = …");
       }
       return Optional.empty();
     }

@@ -5,6 +5,7 @@ import dev.tarn.etl.definition.Problems;
 import dev.tarn.etl.definition.Source;
 import dev.tarn.etl.input.InputException;
 import dev.tarn.etl.input.InputFiles;
+import dev.tarn.etl.input.MessageFormat;
 import dev.tarn.etl.input.ParquetInput;
 import dev.tarn.etl.input.TextInput;
 import dev.tarn.etl.lake.ParquetTypes;
@@ -111,6 +112,9 @@ public final class SourceTables {
               return true;
             });
       }
+      if (source.stream().isPresent()) {
+        reading(source, () -> MessageFormat.of(source));
+      }
       if (source.schema().isEmpty()) {
         tables.put(source, pin(spark, source, false).rows());
       }
@@ -136,10 +140,7 @@ public final class SourceTables {
   private static PinnedTable pin(SparkSession spark, Source source, boolean isChecked) {
     return reading(
         source,
-        () ->
-            source.format().isTable()
-                ? table(spark, source)
-                : files(spark, source, isChecked));
+        () -> source.format().isTable() ? table(spark, source) : files(spark, source, isChecked));
   }
 
   /** Runs something that reads a source. Its failure says which source it was. */

@@ -124,7 +124,8 @@ class TestStreamReader {
     assertThat(source.schema().map(StructType::toDDL).orElseThrow())
         .isEqualTo("counted TIMESTAMP,user_id BIGINT");
     assertRefused(
-        AVRO.replace(line, "timestamp = counted, schema = \"counted TIMESTAMP, user_id INT, x INT\""),
+        AVRO.replace(
+            line, "timestamp = counted, schema = \"counted TIMESTAMP, user_id INT, x INT\""),
         "a.conf:7: schema: 'counted' is a number in the Avro schema; say what it counts: epoch = milliseconds (or seconds, microseconds)",
         "a.conf:7: schema: 'user_id' is INT, and the Avro schema makes it BIGINT: write that, and turn it into another type in SQL",
         "a.conf:7: schema: the Avro schema has no field 'x'; there are: user_id, amount, kind, tags, at, more, day, local, counted, event_time");
