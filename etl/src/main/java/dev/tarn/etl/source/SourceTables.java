@@ -6,6 +6,7 @@ import dev.tarn.etl.definition.Problems;
 import dev.tarn.etl.definition.Source;
 import dev.tarn.etl.input.InputException;
 import dev.tarn.etl.input.InputFiles;
+import dev.tarn.etl.input.MessageFormat;
 import dev.tarn.etl.input.ParquetInput;
 import dev.tarn.etl.input.TextInput;
 import dev.tarn.etl.lake.ParquetTypes;
@@ -123,6 +124,9 @@ public final class SourceTables {
               TextInput.check(source);
               return true;
             });
+      }
+      if (source.stream().isPresent()) {
+        reading(source, () -> MessageFormat.of(source));
       }
       if (source.schema().isEmpty()) {
         tables.put(source, pin(spark, source, Optional.empty(), false).rows());
