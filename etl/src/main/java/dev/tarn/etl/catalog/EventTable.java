@@ -48,9 +48,14 @@ public final class EventTable {
 
   /** Opens the event table of a stream source; empty if nothing has been archived yet. */
   public static Optional<EventTable> find(IcebergCatalog catalog, StreamSource stream) {
+    return find(catalog, stream.table());
+  }
+
+  /** Opens an event table by its name within the catalog; empty if it is not there. */
+  static Optional<EventTable> find(IcebergCatalog catalog, String name) {
     return catalog
-        .find(identifier(stream))
-        .map(table -> new EventTable(table, IcebergCatalog.NAME + "." + stream.table()));
+        .find(TableIdentifier.parse(name))
+        .map(table -> new EventTable(table, IcebergCatalog.NAME + "." + name));
   }
 
   /**
