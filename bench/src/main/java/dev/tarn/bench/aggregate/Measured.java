@@ -35,20 +35,20 @@ public enum Measured {
 
   static final long SECOND = 1_000_000;
 
-  private final Aggregate aggregate;
+  private final Aggregate.Kind kind;
   private final Kind type;
 
   Measured(Aggregate.Kind kind, Kind type) {
-    FeatureType.Builder valueType = FeatureType.newBuilder().setKind(type);
-    if (type == Kind.KIND_DECIMAL) {
-      valueType.setPrecision(12).setScale(2);
-    }
-    aggregate = Aggregate.of(kind, Optional.of(valueType.build()), 5);
+    this.kind = kind;
     this.type = type;
   }
 
   Aggregate aggregate() {
-    return aggregate;
+    FeatureType.Builder valueType = FeatureType.newBuilder().setKind(type);
+    if (type == Kind.KIND_DECIMAL) {
+      valueType.setPrecision(12).setScale(2);
+    }
+    return Aggregate.of(kind, Optional.of(valueType.build()), 5);
   }
 
   /** Values by a fixed seed; of merchants there are as many as values. */
@@ -62,15 +62,14 @@ public enum Measured {
             case KIND_BIGINT -> (long) random.nextInt(1_000_000);
             case KIND_DECIMAL -> BigDecimal.valueOf(cents, 2);
             case KIND_DOUBLE -> cents / 100.0;
-            default ->
-                ("merchant-" + random.nextInt(1_000_000)).getBytes(StandardCharsets.UTF_8);
+            default -> ("merchant-" + random.nextInt(1_000_000)).getBytes(StandardCharsets.UTF_8);
           };
     }
     return values;
   }
 
   /** A state of events in their order. */
-  State state(Object[] values) {
+  static State state(Aggregate aggregate, Object[] values) {
     State state = aggregate.newState();
     for (int i = 0; i < values.length; i++) {
       state.add(values[i], START + i * SECOND, 0, i);
