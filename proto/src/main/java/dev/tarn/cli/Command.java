@@ -134,7 +134,7 @@ public enum Command {
       optional("width", "bytes of each string feature (default 0: only doubles and longs)"),
       optional("runs", "measured runs of each way, after one to warm up (default 5)"),
       optional("rivals", "false: measure Tarn only (default true)"),
-      optional("format", "table (default) or json")),
+      figures()),
   BENCH_LOOKUP(
       "measure lookups beside the least that a server can do",
       optional("entities", "entities (default 100000)"),
@@ -145,7 +145,7 @@ public enum Command {
       optional("minutes", "minutes of a last, long run at half of saturation (default 1; 0: none)"),
       optional(
           "near-cache", "true (default), false, or only: measure just what the near cache gains"),
-      optional("format", "table (default) or json")),
+      figures()),
   BENCH_TRAIN(
       "measure training reads beside other ways to join the same tables",
       optional("rows", "rows of the spine (default 2000000)"),
@@ -159,19 +159,19 @@ public enum Command {
       optional("hot", "rows of one entity, measured by itself (default 1000000; 0: none)"),
       optional("runs", "measured runs of each way, after one to warm up (default 3)"),
       optional("rivals", "false: measure Tarn only (default true)"),
-      optional("format", "table (default) or json")),
+      figures()),
   BENCH_FAULTS(
       "kill pushes, Redis and connections at random moments, and check every answer",
       optional("kills", "pushes to kill (default 100); half as many other faults come with them"),
       optional("seed", "a number; another one gives other moments and another order (default 1)"),
       optional("minutes", "minutes after which no more fault begins (default 30)"),
-      optional("format", "table (default) or json")),
+      figures()),
   BENCH_CLIENT(
       "measure the Python client: vectors and get, for 1, 10 and 100 entities",
       optional("entities", "entities to ask for (default 20000)"),
       optional("seconds", "seconds of each measurement in each run (default 3)"),
       optional("runs", "measured runs, after one to warm up (default 3)"),
-      optional("format", "table (default) or json"));
+      figures());
 
   /** One {@code name=value} of a command. */
   public record Argument(String name, boolean isRequired, String help) {}
@@ -260,5 +260,9 @@ public enum Command {
 
   private static Argument optional(String name, String help) {
     return new Argument(name, false, help);
+  }
+
+  private static Argument figures() {
+    return optional("format", "table (default), or json: one object with all figures and aims");
   }
 }
