@@ -160,6 +160,19 @@ public enum Command {
       optional("runs", "measured runs of each way, after one to warm up (default 3)"),
       optional("rivals", "false: measure Tarn only (default true)"),
       figures()),
+  BENCH_WINDOWS(
+      "measure windows over events beside what Spark SQL offers for the same",
+      optional("rows", "rows of the spine (default 1000000)"),
+      optional("events", "events, spread over 60 days (default 10000000)"),
+      optional("entities", "entities that have them (default 200000)"),
+      optional("join-rows", "rows of the spine for Spark's range join (default: all)"),
+      optional("as-ofs", "daily as-ofs to build in one run (default 30, at most 60; 0: none)"),
+      optional(
+          "hot", "events and rows of one entity, measured by itself (default 1000000; 0: none)"),
+      optional("patience", "seconds after which a slow way is stopped (default 600)"),
+      optional("runs", "measured runs of each way, after one to warm up (default 3)"),
+      optional("rivals", "false: measure Tarn only (default true)"),
+      figures()),
   BENCH_FAULTS(
       "kill pushes, Redis and connections at random moments, and check every answer",
       optional("kills", "pushes to kill (default 100); half as many other faults come with them"),
