@@ -46,6 +46,7 @@ class RetailIT {
 
   private static final String VIEW = "customer_orders";
   private static final LocalDate FIRST = LocalDate.parse("2011-10-11");
+  private static final LocalDate FIRST_WINDOW = LocalDate.parse("2011-10-12");
   private static final Period STEP = Period.ofDays(5);
   // The midnight after the newest line.
   private static final LocalDate LAST = LocalDate.parse("2011-12-10");
@@ -84,6 +85,9 @@ class RetailIT {
             });
     compare("online", newest, answered, differences);
 
+    run(bench, "build", "view=customer_recent", "from=" + FIRST_WINDOW, "to=" + LAST);
+    long windowRows = compareWindows(bench, orders.windows(), differences);
+
     assertThat(differences).isEmpty();
     FeatureSet nobody = online.getResultsOrThrow(NOBODY);
     assertThat(nobody.getFeaturesMap()).isEmpty();
@@ -94,13 +98,14 @@ class RetailIT {
     System.out.printf(
         Locale.ROOT,
         "RetailIT: %,d order lines; %,d customers × %d features online and by get snapshot=, and"
-            + " %,d rows × %d features of 13 as-ofs in Iceberg: %d differences; build %.1f s, push"
-            + " %.1f s%n",
+            + " %,d rows × %d features of 13 as-ofs in Iceberg, %,d rows of windows of 60 as-ofs: %d"
+            + " differences; build %.1f s, push %.1f s%n",
         orders.lines(),
         answered.size(),
         Features.COUNT,
         rows,
         Features.COUNT,
+        windowRows,
         differences.size(),
         buildSeconds,
         pushSeconds);
@@ -150,6 +155,37 @@ class RetailIT {
     return rows.size();
   }
 
+  /** Compares every row of the window view's table; the result is their number. */
+  private static long compareWindows(
+      Workbench bench, RetailWindows windows, List<String> differences) {
+    Map<Instant, Map<Long, RetailWindows.Features>> built = new TreeMap<>();
+    List<Row> rows =
+        bench
+            .spark()
+            .sql("SELECT * FROM " + bench.lake().sqlName("customer_recent"))
+            .collectAsList();
+    for (Row row : rows) {
+      RetailWindows.Features before =
+          built
+              .computeIfAbsent(row.getAs("event_timestamp"), asOf -> new HashMap<>())
+              .put(
+                  row.getAs("customer_id"),
+                  new RetailWindows.Features(
+                      row.getAs("lines_7d"),
+                      Optional.ofNullable(row.getAs("spend_30d")),
+                      Optional.ofNullable(row.getAs("unit_price_30d")),
+                      row.getAs("products_30d"),
+                      row.<Integer>getAs("largest_quantity_90d"),
+                      row.getList(row.fieldIndex("last_products_90d")),
+                      row.getAs("seconds_since_line")));
+      assertThat(before).as("a second row %s", row).isNull();
+    }
+    assertThat(built).hasSize(60);
+    built.forEach(
+        (asOf, features) -> compare("as of " + asOf, windows.asOf(asOf), features, differences));
+    return rows.size();
+  }
+
   /** Every customer, in batches, and one that has never ordered. */
   private static GetOnlineFeaturesResponse lookUp(LookupProcess server, Set<Long> customers) {
     List<String> ids = new ArrayList<>();
@@ -188,16 +224,13 @@ class RetailIT {
         .getResultsMap();
   }
 
-  private static void compare(
-      String where,
-      Map<Long, Features> expected,
-      Map<Long, Features> actual,
-      List<String> differences) {
+  private static <T> void compare(
+      String where, Map<Long, T> expected, Map<Long, T> actual, List<String> differences) {
     Set<Long> customers = new TreeSet<>(expected.keySet());
     customers.addAll(actual.keySet());
     for (Long customer : customers) {
-      Optional<Features> wanted = Optional.ofNullable(expected.get(customer));
-      Optional<Features> given = Optional.ofNullable(actual.get(customer));
+      Optional<T> wanted = Optional.ofNullable(expected.get(customer));
+      Optional<T> given = Optional.ofNullable(actual.get(customer));
       if (!wanted.equals(given)) {
         differences.add("customer %d %s: %s, not %s".formatted(customer, where, given, wanted));
       }

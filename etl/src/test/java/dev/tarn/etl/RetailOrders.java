@@ -8,6 +8,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.LocalDateTime;
+import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
@@ -73,6 +74,7 @@ final class RetailOrders {
   private static final DateTimeFormatter TIME = DateTimeFormatter.ofPattern("uuuu-MM-dd HH:mm:ss");
 
   private final Map<Long, List<Line>> linesOf = new HashMap<>();
+  private final RetailWindows windows = new RetailWindows();
   private long lines;
 
   private RetailOrders() {}
@@ -101,6 +103,11 @@ final class RetailOrders {
     return orders;
   }
 
+  /** What {@code customer_recent} is made of. */
+  RetailWindows windows() {
+    return windows;
+  }
+
   /** Lines read, with those that have no customer. */
   long lines() {
     return lines;
@@ -127,16 +134,24 @@ final class RetailOrders {
     // 17850.0: a number that was once kept as a double.
     long customer = new BigDecimal(fields.get(6)).longValueExact();
     int quantity = Integer.parseInt(fields.get(3));
-    linesOf
-        .computeIfAbsent(customer, c -> new ArrayList<>())
-        .add(
-            new Line(
-                fields.get(0),
-                fields.get(1),
-                new BigDecimal(fields.get(5)).multiply(BigDecimal.valueOf(quantity)),
-                LocalDateTime.parse(fields.get(4), TIME),
-                fields.get(7),
-                quantity < 0 || fields.get(0).startsWith("C")));
+    Line line =
+        new Line(
+            fields.get(0),
+            fields.get(1),
+            new BigDecimal(fields.get(5)).multiply(BigDecimal.valueOf(quantity)),
+            LocalDateTime.parse(fields.get(4), TIME),
+            fields.get(7),
+            quantity < 0 || fields.get(0).startsWith("C"));
+    linesOf.computeIfAbsent(customer, c -> new ArrayList<>()).add(line);
+    if (line.isGoods() && !line.isReturn()) {
+      windows.add(
+          customer,
+          new RetailWindows.Line(
+              line.stockCode(),
+              quantity,
+              new BigDecimal(fields.get(5)).setScale(3),
+              line.at().toInstant(ZoneOffset.UTC)));
+    }
   }
 
   private static Features features(List<Line> lines, LocalDateTime asOf) {

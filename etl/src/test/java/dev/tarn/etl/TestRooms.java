@@ -30,6 +30,7 @@ class TestRooms {
           List.of("dev.tarn.etl.train", "dev.tarn.etl.push", "dev.tarn.etl.read"),
           List.of("dev.tarn.etl.compute"),
           List.of("dev.tarn.etl.release"),
+          List.of("dev.tarn.etl.window"),
           List.of("dev.tarn.etl.source"),
           List.of("dev.tarn.etl.input"),
           List.of("dev.tarn.etl.lake"),

@@ -85,7 +85,9 @@ public enum Command {
       optional("options", "how a CSV spine is written, e.g. \"sep = ;, encoding = ISO-8859-1\""),
       optional("at", "read each view as it was at a snapshot id, a tag or a time (default: now)"),
       optional("at.VIEW", "the same for one feature view, e.g. at.user_activity"),
-      optional("as", "served: what lookups answered from at each row's time"),
+      optional(
+          "as",
+          "known: only events that had arrived; built: window views from their tables; served: what lookups answered from"),
       optional("vectors", "true: write the service's float32 vectors in place of its features"),
       optional("manifest", "its _manifest.json or its id: make this training set again"),
       optional("overwrite", "true: replace the training set at out"),

@@ -156,8 +156,10 @@ public final class TrainingSets {
   public void keep(TrainingManifest manifest) {
     removeAbandoned(manifest);
     for (TrainingView view : manifest.getViewsList()) {
-      TableRefs refs = table(view).refs();
-      tags(manifest, view).forEach(refs::tag);
+      if (!view.hasEvents()) {
+        TableRefs refs = table(view).refs();
+        tags(manifest, view).forEach(refs::tag);
+      }
     }
   }
 
@@ -277,6 +279,9 @@ public final class TrainingSets {
     all().forEach(entry -> known.add(entry.manifest().getId()));
     String oldest = newId(Instant.now().minus(LONGEST));
     for (TrainingView view : next.getViewsList()) {
+      if (view.hasEvents()) {
+        continue;
+      }
       TableRefs refs = table(view).refs();
       for (String tag : refs.all().keySet()) {
         if (tag.startsWith(PREFIX) && tag.compareTo(oldest) < 0 && !known.contains(idOf(tag))) {

@@ -148,22 +148,29 @@ public final class Build {
       boolean skip,
       List<AsOfOutcome> outcomes) {
     FeatureTable table = FeatureTable.findOrCreate(lake.catalog(), view, TableLayout.schema(view));
-    try {
+    List<Instant> missing =
+        asOfs.stream()
+            .filter(asOf -> !skip || !table.isUpToDate(asOf, view.definitionHash()))
+            .toList();
+    try (AsOfRows rows = AsOfRows.of(spark, console, view, sources, missing)) {
       for (Instant asOf : asOfs) {
         AsOfOutcome outcome;
         try (Pulse pulse = TaskProgress.show(lake, console, view.name() + " as of " + asOf)) {
-          outcome = buildOne(view, table, sources, asOf, skip);
+          outcome = buildOne(view, table, sources, rows, asOf, skip);
         }
         report(view, outcome, outcomes.size() + 1, asOfs.size());
         outcomes.add(outcome);
       }
-    } finally {
-      sources.hide();
     }
   }
 
   private AsOfOutcome buildOne(
-      FeatureView view, FeatureTable table, SourceTables sources, Instant asOf, boolean skip) {
+      FeatureView view,
+      FeatureTable table,
+      SourceTables sources,
+      AsOfRows rows,
+      Instant asOf,
+      boolean skip) {
     Instant start = Instant.now();
     if (skip && table.isUpToDate(asOf, view.definitionHash())) {
       long snapshotId = table.main().orElseThrow().snapshotId();
@@ -172,7 +179,7 @@ public final class Build {
     }
     for (int attempt = 1; ; attempt++) {
       try {
-        Published published = writeAuditPublish(view, table, sources, asOf);
+        Published published = writeAuditPublish(view, table, sources, rows, asOf);
         Duration took = Duration.between(start, Instant.now());
         return new AsOfOutcome(
             asOf, true, published.rows(), published.changed(), published.snapshotId(), took);
@@ -197,7 +204,8 @@ public final class Build {
 
   /** Writes the rows where nobody reads, checks them there, and moves main to them. */
   private Published writeAuditPublish(
-      FeatureView view, FeatureTable table, SourceTables sources, Instant asOf) throws Exception {
+      FeatureView view, FeatureTable table, SourceTables sources, AsOfRows computed, Instant asOf)
+      throws Exception {
     Table iceberg = table.iceberg();
     // Before the schema changes, so that a killed build leaves a trace of it.
     String branch = table.audits().create(asOf);
@@ -212,8 +220,7 @@ public final class Build {
             "source '%s' has rows, and none of them is from before %s: is its timestamp right?",
             source, asOf);
       }
-      sources.show(asOf);
-      Dataset<Row> rows = ViewQuery.compute(spark, view, asOf);
+      Dataset<Row> rows = computed.at(asOf);
       Map<String, String> summary = new HashMap<>();
       summary.put(FeatureTable.AS_OF, asOf.toString());
       summary.put(FeatureTable.DEFINITION, view.definitionHash());

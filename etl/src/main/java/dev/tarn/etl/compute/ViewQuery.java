@@ -8,9 +8,11 @@ import dev.tarn.etl.definition.Position;
 import dev.tarn.etl.definition.Problems;
 import dev.tarn.etl.definition.Source;
 import dev.tarn.etl.definition.SparkTypes;
+import dev.tarn.etl.definition.SqlQuery;
 import dev.tarn.etl.source.SourceException;
 import dev.tarn.etl.source.SourceTables;
 import dev.tarn.etl.source.SqlFailures;
+import dev.tarn.etl.window.WindowCheck;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -26,7 +28,7 @@ import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.StructType;
 import scala.Option;
 
-/** Checks a view's SQL against its definition and computes its rows for an as-of. */
+/** Checks a view's computation against its sources, and computes the rows of SQL for an as-of. */
 public final class ViewQuery {
 
   private ViewQuery() {}
@@ -51,26 +53,29 @@ public final class ViewQuery {
       problems.addAll(ofTimestamps);
       return;
     }
+    if (!(view.computation() instanceof SqlQuery query)) {
+      WindowCheck.check(view, sources, problems);
+      return;
+    }
     List<String> names = view.sources().stream().map(Source::name).toList();
     try {
       List<String> found =
           Reproducible.problemsOf(
-              view.sql(), spark.sessionState().sqlParser().parsePlan(view.sql()), names);
-      refuse(view, found, problems);
+              query.text(), spark.sessionState().sqlParser().parsePlan(query.text()), names);
+      refuse(view, query, found, problems);
       if (!found.isEmpty()) {
         return;
       }
       sources.show(Instant.EPOCH);
-      Dataset<Row> analyzed = analyze(spark, view, Instant.EPOCH);
+      Dataset<Row> analyzed = analyze(spark, query, Instant.EPOCH);
       found = Reproducible.problemsOf(analyzed.queryExecution().analyzed(), names);
-      refuse(view, found, problems);
+      refuse(view, query, found, problems);
       if (!found.isEmpty()) {
         return;
       }
       StructType given = analyzed.schema();
       for (Entity.KeyColumn key : view.entity().keys()) {
-        checkColumn(
-            given, key.name(), key.type(), "key column", view, view.sqlPosition(), problems);
+        checkColumn(given, key.name(), key.type(), "key column", view, query.position(), problems);
       }
       for (Feature feature : view.features()) {
         checkColumn(
@@ -78,7 +83,7 @@ public final class ViewQuery {
       }
     } catch (Exception e) { // Scala does not declare AnalysisException
       problems.add(
-          sqlLine(view, e), "the SQL of view '%s': %s".formatted(view.name(), reason(view, e)));
+          sqlLine(query, e), "the SQL of view '%s': %s".formatted(view.name(), reason(view, e)));
     } finally {
       sources.hide();
     }
@@ -88,23 +93,24 @@ public final class ViewQuery {
    * The rows of an as-of in the layout of the feature table: key columns, event timestamp,
    * features. The sources must be shown for this as-of.
    */
-  static Dataset<Row> compute(SparkSession spark, FeatureView view, Instant asOf) {
+  static Dataset<Row> compute(SparkSession spark, FeatureView view, SqlQuery query, Instant asOf) {
     List<Column> columns = new ArrayList<>();
     view.entity().keyNames().forEach(key -> columns.add(functions.col("`" + key + "`")));
     columns.add(functions.lit(asOf).as(FeatureView.EVENT_TIMESTAMP));
     view.features().forEach(feature -> columns.add(functions.col("`" + feature.name() + "`")));
-    return analyze(spark, view, asOf).select(columns.toArray(new Column[0]));
+    return analyze(spark, query, asOf).select(columns.toArray(new Column[0]));
   }
 
-  private static Dataset<Row> analyze(SparkSession spark, FeatureView view, Instant asOf) {
-    return spark.sql(view.sql(), Map.of("as_of", asOf));
+  private static Dataset<Row> analyze(SparkSession spark, SqlQuery query, Instant asOf) {
+    return spark.sql(query.text(), Map.of("as_of", asOf));
   }
 
-  private static void refuse(FeatureView view, List<String> found, Problems problems) {
+  private static void refuse(
+      FeatureView view, SqlQuery query, List<String> found, Problems problems) {
     found.forEach(
         problem ->
             problems.add(
-                view.sqlPosition(), "the SQL of view '%s': %s".formatted(view.name(), problem)));
+                query.position(), "the SQL of view '%s': %s".formatted(view.name(), problem)));
   }
 
   private static void checkColumn(
@@ -156,14 +162,14 @@ public final class ViewQuery {
   }
 
   /** The line in the file: Spark counts from where the SQL begins. */
-  private static Position sqlLine(FeatureView view, Exception e) {
+  private static Position sqlLine(SqlQuery query, Exception e) {
     if (e instanceof AnalysisException analysis) {
       Option<Object> line = analysis.line();
       if (line.isDefined()) {
         int offset = ((Number) line.get()).intValue() - 1;
-        return new Position(view.sqlPosition().file(), view.sqlPosition().line() + offset);
+        return new Position(query.position().file(), query.position().line() + offset);
       }
     }
-    return view.sqlPosition();
+    return query.position();
   }
 }

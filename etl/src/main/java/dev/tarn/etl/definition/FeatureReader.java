@@ -8,6 +8,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.apache.spark.sql.types.DataType;
 
@@ -22,12 +23,21 @@ final class FeatureReader {
     this.names = names;
   }
 
-  /** The features in the list at {@code features} of a view. */
-  List<Feature> read(Node view, Optional<Entity> entity) {
+  /**
+   * The features in the list at {@code features} of a view.
+   *
+   * @param typeOf reads what says the type of a feature
+   * @param example of the list, for messages
+   */
+  List<Feature> read(
+      Node view,
+      Optional<Entity> entity,
+      Function<Node, Optional<DataType>> typeOf,
+      String example) {
     List<Feature> features = new ArrayList<>();
-    for (Node node : view.list("features", "[{ name = txn_count_7d, type = bigint }]")) {
+    for (Node node : view.list("features", example)) {
       Optional<String> name = node.required("name", "txn_count_7d");
-      Optional<DataType> type = DeclaredType.of(node, problems);
+      Optional<DataType> type = typeOf.apply(node);
       Optional<Value> byDefault = Optional.empty();
       Optional<ConfigValue> given = node.value("default");
       if (given.isPresent() && type.isPresent()) {
@@ -67,8 +77,7 @@ final class FeatureReader {
     names.refuseDuplicates("feature", features, Feature::name, Feature::position);
     refuseWrongWas(features, entity);
     if (!view.has("features")) {
-      problems.add(
-          view.position(), "features is missing: features = [{ name = amount, type = double }]");
+      problems.add(view.position(), "features is missing: features = " + example);
     }
     return features;
   }

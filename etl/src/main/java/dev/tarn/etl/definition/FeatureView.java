@@ -12,16 +12,13 @@ import java.util.stream.Stream;
 /**
  * A named group of features of one entity.
  *
- * @param sql Spark SQL over the sources that gives the entity's key columns and the features, one
- *     row an entity; {@code :as_of} is the moment that it computes for
  * @param history the rows of each as-of that the feature table keeps
  * @param maxAge greatest age of a row that is answered; empty: any age
  */
 public record FeatureView(
     String name,
     Entity entity,
-    List<Source> sources,
-    String sql,
+    Computation computation,
     List<Feature> features,
     History history,
     Optional<Duration> maxAge,
@@ -29,8 +26,7 @@ public record FeatureView(
     String description,
     String owner,
     List<String> tags,
-    Position position,
-    Position sqlPosition) {
+    Position position) {
 
   /** The column of a feature table that holds the as-of; no key or feature may have its name. */
   public static final String EVENT_TIMESTAMP = "event_timestamp";
@@ -52,6 +48,16 @@ public record FeatureView(
     CHANGES
   }
 
+  /** The sources that the view is computed from. */
+  public List<Source> sources() {
+    return computation.sources();
+  }
+
+  /** The windows of a window view; empty for a view that is defined by SQL. */
+  public Optional<Windows> windows() {
+    return computation instanceof Windows windows ? Optional.of(windows) : Optional.empty();
+  }
+
   public Optional<Feature> feature(String featureName) {
     return features.stream().filter(feature -> feature.name().equals(featureName)).findFirst();
   }
@@ -63,11 +69,11 @@ public record FeatureView(
   public String definitionHash() {
     Stream<String> parts =
         Stream.of(
-                Stream.of(sql.strip()),
+                computation.fingerprint(),
                 entity.keys().stream().map(key -> "key " + key.name() + " " + key.type().sql()),
                 features.stream()
                     .map(feature -> "feature " + feature.name() + " " + feature.type().sql()),
-                sources.stream()
+                sources().stream()
                     .map(
                         source ->
                             "source "
@@ -80,7 +86,7 @@ public record FeatureView(
                                     source.timestamp().orElse("-"),
                                     new java.util.TreeMap<>(source.options()).toString())),
                 // Only if they are declared, so that the hashes of older builds stay the same.
-                sources.stream().flatMap(FeatureView::readingRules),
+                sources().stream().flatMap(FeatureView::readingRules),
                 history == History.CHANGES ? Stream.of("history changes") : Stream.<String>empty())
             .flatMap(part -> part);
     return Hashing.sha256()

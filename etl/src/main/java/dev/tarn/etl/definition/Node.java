@@ -58,6 +58,11 @@ final class Node {
     return object.containsKey(key) ? position(object.get(key)) : position();
   }
 
+  /** The file of a path that is relative to the file in which a key is written. */
+  Path beside(String key, String path) {
+    return Path.of(object.get(key).origin().filename()).toAbsolutePath().resolveSibling(path);
+  }
+
   boolean has(String key) {
     read.add(key);
     return object.containsKey(key);
@@ -147,6 +152,21 @@ final class Node {
       }
     }
     return elements;
+  }
+
+  /** The text or object at a key. */
+  Optional<Element> element(String key) {
+    return value(key)
+        .flatMap(
+            value -> {
+              if (value instanceof ConfigObject element) {
+                Node node = new Node(base, problems, element);
+                return Optional.of(
+                    new Element(Optional.empty(), Optional.of(node), node.position()));
+              }
+              return text(key)
+                  .map(text -> new Element(Optional.of(text), Optional.empty(), position(value)));
+            });
   }
 
   /** The numbers in the list at a key. */

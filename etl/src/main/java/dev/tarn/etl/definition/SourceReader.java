@@ -2,6 +2,7 @@ package dev.tarn.etl.definition;
 
 import dev.tarn.cli.Suggestion;
 import dev.tarn.etl.definition.Source.Format;
+import java.time.Duration;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
@@ -12,6 +13,7 @@ import java.util.stream.Stream;
 import org.apache.spark.sql.catalyst.util.CharVarcharUtils;
 import org.apache.spark.sql.types.ArrayType;
 import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.MapType;
 import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
@@ -19,12 +21,16 @@ import org.apache.spark.sql.types.StructType;
 /** Reads the sources of a definition file. */
 final class SourceReader {
 
+  private static final Duration DEFAULT_HORIZON = Duration.ofDays(7);
+
   private final Problems problems;
   private final Names names;
+  private final StreamReader streams;
 
   SourceReader(Problems problems, Names names) {
     this.problems = problems;
     this.names = names;
+    this.streams = new StreamReader(problems);
   }
 
   /** Adds the sources below {@code sources} to those read before. */
@@ -32,11 +38,7 @@ final class SourceReader {
     for (Map.Entry<String, Node> entry : file.named("sources")) {
       Node node = entry.getValue();
       Optional<Format> format = format(node);
-      boolean isTable = format.equals(Optional.of(Format.ICEBERG));
-      Optional<String> location =
-          isTable
-              ? node.required("table", "tarn.raw.transactions")
-              : node.required("path", "\"s3://lake/transactions\"");
+      boolean isIceberg = format.equals(Optional.of(Format.ICEBERG));
       Optional<StructType> schema = schema(node);
       Map<String, String> options = node.flat("options");
       boolean isText = format.filter(Format::isText).isPresent();
@@ -46,16 +48,32 @@ final class SourceReader {
             "schema is missing, and a guess would change with the data:"
                 + " schema = \"user_id BIGINT, amount DECIMAL(10,2)\"");
       }
-      if (isTable && schema.isPresent()) {
+      if (isIceberg && schema.isPresent()) {
         problems.add(node.position("schema"), "an Iceberg table brings its own schema");
       }
       Optional<String> timestamp = node.text("timestamp");
       Optional<Epoch> epoch = epoch(node);
-      if (epoch.isPresent() && format.isPresent() && !isText) {
-        problems.add(node.position("epoch"), "epoch is for numbers in CSV and JSON");
+      Optional<StreamSource> stream = Optional.empty();
+      Optional<String> location;
+      boolean allowsMissingColumns = false;
+      boolean skipsMissingTimes = false;
+      if (format.equals(Optional.of(Format.KAFKA))) {
+        StreamReader.Read read = streams.read(node, schema, epoch);
+        stream = read.stream();
+        schema = read.schema();
+        location = stream.map(found -> "tarn." + found.table());
+      } else {
+        location =
+            isIceberg
+                ? node.required("table", "tarn.raw.transactions")
+                : node.required("path", "\"s3://lake/transactions\"");
+        if (epoch.isPresent() && format.isPresent() && !isText) {
+          problems.add(node.position("epoch"), "epoch is for numbers in CSV and JSON");
+        }
+        allowsMissingColumns = allowsMissingColumns(node, isIceberg);
+        skipsMissingTimes = skipsMissingTimes(node, timestamp);
       }
-      boolean allowsMissingColumns = allowsMissingColumns(node, isTable);
-      boolean skipsMissingTimes = skipsMissingTimes(node, timestamp);
+      Optional<EventId> eventId = eventId(node, schema, timestamp);
       node.refuseUnknownKeys();
       if (format.isPresent() && location.isPresent()) {
         Source source =
@@ -69,6 +87,8 @@ final class SourceReader {
                 epoch,
                 allowsMissingColumns,
                 skipsMissingTimes,
+                eventId,
+                stream,
                 node.position());
         names.put(sources, "source", source.name(), source, Source::position);
       }
@@ -140,6 +160,46 @@ final class SourceReader {
       problems.add(node.position("missing-times"), "missing-times goes with timestamp = …");
     }
     return text.isPresent();
+  }
+
+  private Optional<EventId> eventId(
+      Node node, Optional<StructType> schema, Optional<String> timestamp) {
+    Optional<String> column = node.text("event-id");
+    Optional<Duration> horizon = node.duration("event-id-horizon");
+    if (column.isEmpty()) {
+      if (node.has("event-id-horizon")) {
+        problems.add(node.position("event-id-horizon"), "event-id-horizon goes with event-id = …");
+      }
+      return Optional.empty();
+    }
+    if (timestamp.isEmpty()) {
+      problems.add(
+          node.position("event-id"),
+          "event-id goes with timestamp = …, which says which of two events is the first");
+    }
+    schema.ifPresent(columns -> requireIdentity(node, column.get(), columns));
+    return Optional.of(new EventId(column.get(), horizon.orElse(DEFAULT_HORIZON)));
+  }
+
+  private void requireIdentity(Node node, String column, StructType columns) {
+    List<String> known = List.of(columns.fieldNames());
+    if (!known.contains(column)) {
+      problems.add(
+          node.position("event-id"),
+          "event-id = %s: there is no such column%s"
+              .formatted(column, Suggestion.forName(column, known)));
+      return;
+    }
+    DataType type = columns.apply(column).dataType();
+    if (!type.equals(DataTypes.StringType)
+        && !type.equals(DataTypes.IntegerType)
+        && !type.equals(DataTypes.LongType)
+        && !type.equals(DataTypes.BinaryType)) {
+      problems.add(
+          node.position("event-id"),
+          "event-id = %s: the column is %s, and an id is string, int, bigint or binary"
+              .formatted(column, type.sql()));
+    }
   }
 
   private Optional<StructType> schema(Node node) {

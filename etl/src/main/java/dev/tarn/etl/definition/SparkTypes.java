@@ -1,5 +1,6 @@
 package dev.tarn.etl.definition;
 
+import dev.tarn.cli.TarnException;
 import dev.tarn.manifest.FeatureType;
 import dev.tarn.manifest.FeatureType.Kind;
 import dev.tarn.manifest.StructField;
@@ -120,6 +121,24 @@ public final class SparkTypes {
    */
   static StructType parseColumns(String ddl) throws Exception {
     return SQLConf.withExistingConf(new SQLConf(), () -> StructType.fromDDL(ddl));
+  }
+
+  /** The columns that {@link StructType#toDDL} wrote. */
+  static StructType columns(String ddl) {
+    try {
+      return parseColumns(ddl);
+    } catch (Exception e) { // Scala does not declare ParseException
+      throw new TarnException("the manifest's columns can't be read: " + ddl, e);
+    }
+  }
+
+  /** The type that {@link DataType#sql} wrote. */
+  public static DataType type(String sql) {
+    try {
+      return parse(sql);
+    } catch (Exception e) { // Scala does not declare ParseException
+      throw new TarnException("the manifest's type can't be read: " + sql, e);
+    }
   }
 
   static int depth(DataType type) {

@@ -12,6 +12,10 @@ import java.util.Optional;
 /** Reads the feature views of a definition file. */
 final class ViewReader {
 
+  private static final String FEATURES = "[{ name = txn_count_7d, type = bigint }]";
+  private static final String WINDOW_FEATURES =
+      "[{ name = orders_7d, aggregate = count, window = 7d }]";
+
   private final Problems problems;
   private final Names names;
   private final Map<String, Entity> entities;
@@ -36,24 +40,23 @@ final class ViewReader {
       Optional<Entity> entity =
           node.required("entity", "user")
               .flatMap(name -> names.known(entities, "entity", name, node.position("entity")));
-      List<Source> used = new ArrayList<>();
-      for (Map.Entry<String, Position> source : node.texts("sources")) {
-        names.known(sources, "source", source.getKey(), source.getValue()).ifPresent(used::add);
-      }
-      if (!node.has("sources")) {
-        problems.add(node.position(), "sources is missing: sources = [transactions]");
-      }
-      Optional<String> sql =
-          node.required("sql", "\"\"\"SELECT … FROM … WHERE … :as_of … GROUP BY …\"\"\"");
-      List<Feature> given = features.read(node, entity);
+      boolean isWindowView = node.has("source");
+      Optional<Source> source = isWindowView ? eventSource(node) : Optional.empty();
+      WindowReader windows = new WindowReader(problems, source);
+      List<Feature> given =
+          isWindowView
+              ? features.read(node, entity, windows::type, WINDOW_FEATURES)
+              : features.read(
+                  node, entity, feature -> DeclaredType.of(feature, problems), FEATURES);
+      Computation computation =
+          isWindowView ? windows(node, source, entity, windows.features()) : query(node);
       List<Check> givenChecks =
           node.object("checks").map(object -> checks.read(object, given)).orElse(List.of());
       FeatureView view =
           new FeatureView(
               entry.getKey(),
               entity.orElse(Entity.unknown(node.position())),
-              used,
-              sql.orElse(""),
+              computation,
               given,
               history(node),
               node.duration("max-age"),
@@ -61,11 +64,76 @@ final class ViewReader {
               node.text("description").orElse(""),
               node.text("owner").orElse(""),
               node.names("tags"),
-              node.position(),
-              node.position("sql"));
+              node.position());
       node.refuseUnknownKeys();
       names.put(views, "feature view", view.name(), view, FeatureView::position);
     }
+  }
+
+  private SqlQuery query(Node node) {
+    List<Source> used = new ArrayList<>();
+    for (Map.Entry<String, Position> source : node.texts("sources")) {
+      names.known(sources, "source", source.getKey(), source.getValue()).ifPresent(used::add);
+    }
+    if (!node.has("sources")) {
+      problems.add(
+          node.position(),
+          "sources is missing: sources = [transactions] for SQL, or source = transactions for windows");
+    }
+    Optional<String> sql =
+        node.required("sql", "\"\"\"SELECT … FROM … WHERE … :as_of … GROUP BY …\"\"\"");
+    return new SqlQuery(sql.orElse(""), used, node.position("sql"));
+  }
+
+  private Optional<Source> eventSource(Node node) {
+    Optional<Source> source =
+        node.text("source")
+            .flatMap(name -> names.known(sources, "source", name, node.position("source")));
+    if (source.isPresent() && source.get().timestamp().isEmpty()) {
+      problems.add(
+          node.position("source"),
+          "source '%s' has no timestamp, so its rows are no events; say timestamp = … in the source (%s)"
+              .formatted(source.get().name(), source.get().position()));
+    }
+    for (String key : List.of("sql", "sources")) {
+      if (node.has(key)) {
+        problems.add(
+            node.position(key),
+            "a view has sources and sql, or source and aggregates: leave out %s or source"
+                .formatted(key));
+      }
+    }
+    return source;
+  }
+
+  private Windows windows(
+      Node node, Optional<Source> source, Optional<Entity> entity, List<WindowFeature> aggregates) {
+    Map<String, String> keys = node.flat("keys");
+    for (String key : keys.keySet()) {
+      if (entity.isPresent() && !entity.get().keyNames().contains(key)) {
+        problems.add(
+            node.position("keys"),
+            "keys: '%s' is no key of entity '%s'%s"
+                .formatted(
+                    key, entity.get().name(), Suggestion.forName(key, entity.get().keyNames())));
+      }
+    }
+    Optional<String> where = node.text("where");
+    if (source.isPresent() && source.get().columns().isPresent() && where.isPresent()) {
+      EventExpression.condition(where.get(), source.get().columns().get())
+          .problem()
+          .ifPresent(
+              problem ->
+                  problems.add(
+                      node.position("where"), "where = %s %s".formatted(where.get(), problem)));
+    }
+    return new Windows(
+        source.orElse(Source.unknown(node.position())),
+        keys,
+        where,
+        aggregates,
+        node.position("keys"),
+        node.position("where"));
   }
 
   /** Refuses two features of one name for an entity, since lookups ask by entity and name. */

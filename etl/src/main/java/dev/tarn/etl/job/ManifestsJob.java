@@ -9,10 +9,12 @@ import dev.tarn.etl.catalog.IcebergCatalog;
 import dev.tarn.etl.catalog.TrainingSets;
 import dev.tarn.etl.console.Console;
 import dev.tarn.etl.console.Json;
+import dev.tarn.manifest.TrainingReading;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.LongStream;
 
 /**
  * Runs the commands {@code manifests} and {@code retire}: lists the training sets that can be made
@@ -63,8 +65,13 @@ public final class ManifestsJob {
           "%,d".formatted(entry.manifest().getSpine().getRows()),
           Long.toString(
               entry.manifest().getViewsList().stream()
-                  .flatMap(view -> view.getReadingsList().stream())
-                  .map(reading -> reading.getSnapshotId())
+                  .flatMapToLong(
+                      view ->
+                          view.hasEvents()
+                              ? LongStream.of(view.getEvents().getSnapshotId())
+                              : view.getReadingsList().stream()
+                                  .mapToLong(TrainingReading::getSnapshotId))
+                  .filter(snapshot -> snapshot != 0)
                   .distinct()
                   .count()),
           TrainingSets.createdAt(entry.manifest()).toString(),

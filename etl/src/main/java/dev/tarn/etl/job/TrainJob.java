@@ -63,6 +63,17 @@ public final class TrainJob {
   private static String table(TrainingManifest manifest) {
     TextTable table = new TextTable("feature view", "snapshot id", "released from", "to");
     for (TrainingView view : manifest.getViewsList()) {
+      if (view.hasEvents()) {
+        long snapshot = view.getEvents().getSnapshotId();
+        table.row(
+            view.getFeatureView(),
+            "%s of source '%s'"
+                .formatted(
+                    snapshot == 0 ? "files" : Long.toString(snapshot),
+                    view.getEvents().getSource().getName()),
+            "-",
+            "-");
+      }
       for (TrainingReading reading : view.getReadingsList()) {
         table.row(
             view.getFeatureView(),

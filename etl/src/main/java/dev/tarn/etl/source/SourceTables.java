@@ -3,14 +3,15 @@ package dev.tarn.etl.source;
 import com.google.gson.JsonObject;
 import dev.tarn.etl.definition.Problems;
 import dev.tarn.etl.definition.Source;
-import dev.tarn.etl.definition.Source.Format;
 import dev.tarn.etl.input.InputException;
 import dev.tarn.etl.input.InputFiles;
 import dev.tarn.etl.input.ParquetInput;
 import dev.tarn.etl.input.TextInput;
 import dev.tarn.etl.lake.ParquetTypes;
+import dev.tarn.row.Values;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -27,10 +28,12 @@ import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.catalyst.analysis.NoSuchTableException;
 import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructField;
+import org.apache.spark.sql.types.StructType;
 
 /**
  * The sources of one view as its SQL sees them. They are pinned when they are opened, an Iceberg
@@ -72,11 +75,21 @@ public final class SourceTables {
    *     files lack columns or rows lack their time, and the source does not allow it
    */
   public static SourceTables open(SparkSession spark, List<Source> sources) {
+    return open(spark, sources, Optional.empty());
+  }
+
+  /** Opens one source that is a table, pinned to a snapshot of it; else as {@link #open} does. */
+  public static SourceTables open(SparkSession spark, Source source, Optional<Long> snapshotId) {
+    return open(spark, List.of(source), snapshotId);
+  }
+
+  private static SourceTables open(
+      SparkSession spark, List<Source> sources, Optional<Long> snapshotId) {
     Map<Source, Dataset<Row>> tables = new LinkedHashMap<>();
     JsonObject fingerprint = new JsonObject();
     List<String> notes = new ArrayList<>();
     for (Source source : sources) {
-      PinnedTable pinned = pin(spark, source, true);
+      PinnedTable pinned = pin(spark, source, snapshotId, true);
       fingerprint.addProperty(source.name(), pinned.fingerprint());
       tables.put(source, pinned.rows());
       reading(source, () -> checkTimes(source, pinned.rows())).ifPresent(notes::add);
@@ -111,7 +124,7 @@ public final class SourceTables {
             });
       }
       if (source.schema().isEmpty()) {
-        tables.put(source, pin(spark, source, false).rows());
+        tables.put(source, pin(spark, source, Optional.empty(), false).rows());
       }
     }
     return new SourceTables(tables, new JsonObject(), List.of(), new HashMap<>())
@@ -125,19 +138,20 @@ public final class SourceTables {
       declared.put(
           source,
           source
-              .schema()
+              .columns()
               .map(schema -> spark.createDataFrame(List.of(), schema))
               .orElseGet(() -> tables.get(source)));
     }
     return new SourceTables(declared, new JsonObject(), List.of(), new HashMap<>());
   }
 
-  private static PinnedTable pin(SparkSession spark, Source source, boolean isChecked) {
+  private static PinnedTable pin(
+      SparkSession spark, Source source, Optional<Long> snapshotId, boolean isChecked) {
     return reading(
         source,
         () ->
-            source.format() == Format.ICEBERG
-                ? table(spark, source)
+            source.format().isTable()
+                ? table(spark, source, snapshotId)
                 : files(spark, source, isChecked));
   }
 
@@ -162,21 +176,73 @@ public final class SourceTables {
     }
   }
 
-  private static PinnedTable table(SparkSession spark, Source source) throws Exception {
-    Table table = Spark3Util.loadIcebergTable(spark, source.location());
-    Snapshot snapshot = table.currentSnapshot();
+  private static PinnedTable table(SparkSession spark, Source source, Optional<Long> snapshotId)
+      throws Exception {
+    Table table;
+    try {
+      table = Spark3Util.loadIcebergTable(spark, source.location());
+    } catch (NoSuchTableException e) {
+      if (source.stream().isEmpty()) {
+        throw e;
+      }
+      throw new SourceException(
+          source,
+          "source '%s': there is no event table %s yet; ./tarn archive source=%s makes and fills it"
+              .formatted(source.name(), source.location(), source.name()),
+          e);
+    }
+    Snapshot snapshot = snapshotId.map(table::snapshot).orElseGet(table::currentSnapshot);
+    if (snapshot == null && snapshotId.isPresent()) {
+      throw new SourceException(
+          source,
+          "source '%s': snapshot %d of %s has expired, so what it had can't be read any more"
+              .formatted(source.name(), snapshotId.get(), source.location()));
+    }
     if (snapshot == null) {
       throw new SourceException(
           source,
           "source '%s': table %s has no snapshot yet".formatted(source.name(), source.location()));
     }
+    // The options of a stream source say how its messages are read.
+    Map<String, String> options = source.stream().isPresent() ? Map.of() : source.options();
     Dataset<Row> rows =
         spark
             .read()
-            .options(source.options())
+            .options(options)
             .option("snapshot-id", snapshot.snapshotId())
             .table(source.location());
-    return new PinnedTable(rows, "snapshot " + snapshot.snapshotId());
+    Dataset<Row> seen = source.stream().isPresent() ? events(source, rows) : rows;
+    return new PinnedTable(seen, "snapshot " + snapshot.snapshotId());
+  }
+
+  /**
+   * The columns that a stream source declares, and the places of its events. A column that is newer
+   * than the table is null.
+   */
+  private static Dataset<Row> events(Source source, Dataset<Row> table) {
+    List<String> stored = Arrays.asList(table.columns());
+    List<Column> columns = new ArrayList<>();
+    for (StructField field : source.columns().orElseThrow().fields()) {
+      if (!stored.contains(field.name())) {
+        columns.add(functions.lit(null).cast(field.dataType()).as(field.name()));
+        continue;
+      }
+      DataType type = table.schema().apply(field.name()).dataType();
+      if (!DataType.equalsIgnoreNullability(type, field.dataType())) {
+        throw new SourceException(
+            source,
+            "source '%s': '%s' is %s in the event table %s and %s in the definition; ./tarn archive source=%s lets the table follow, where no value is lost"
+                .formatted(
+                    source.name(),
+                    field.name(),
+                    type.simpleString(),
+                    source.location(),
+                    field.dataType().simpleString(),
+                    source.name()));
+      }
+      columns.add(functions.col("`" + field.name() + "`"));
+    }
+    return table.select(columns.toArray(new Column[0]));
   }
 
   private static PinnedTable files(SparkSession spark, Source source, boolean isChecked) {
@@ -277,6 +343,41 @@ public final class SourceTables {
   private static String shown(Row row) {
     String text = row.toString();
     return text.length() > 200 ? text.substring(0, 200) + "…" : text;
+  }
+
+  /** The columns of a source. */
+  public StructType columns(Source source) {
+    return tables.get(source).schema();
+  }
+
+  /**
+   * The events of a source that happened between two moments, both included, without those that
+   * repeat another one.
+   *
+   * @param from microseconds since 1970; Long.MIN_VALUE: from the first event on
+   */
+  public Dataset<Row> events(Source source, long from, long to) {
+    Column moment = moment(source);
+    Dataset<Row> all =
+        source
+            .eventId()
+            .map(id -> RepeatedEvents.without(tables.get(source), id, moment))
+            .orElseGet(() -> tables.get(source));
+    Dataset<Row> rows = all.filter(moment.leq(functions.lit(Values.instant(to))));
+    return from == Long.MIN_VALUE
+        ? rows
+        : rows.filter(moment.geq(functions.lit(Values.instant(from))));
+  }
+
+  /** The moment of each row as a timestamp. A day's is when it is over. */
+  public Column moment(Source source) {
+    Dataset<Row> table = tables.get(source);
+    String timestamp = source.timestamp().orElseThrow();
+    Column moment = SourceMoment.of(timestamp, table);
+    boolean isDate = SourceMoment.type(timestamp, table).equals(DataTypes.DateType);
+    return isDate
+        ? functions.date_add(moment, 1).cast(DataTypes.TimestampType)
+        : moment.cast(DataTypes.TimestampType);
   }
 
   /** What the user should know of the sources, a line each. */

@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.SortedMap;
 import java.util.TreeMap;
 import org.apache.iceberg.Snapshot;
 import org.apache.spark.sql.Column;
@@ -27,10 +28,10 @@ final class ByEventTime {
 
   private final Lake lake;
   private final Spine spine;
-  private final List<ViewTable> tables;
+  private final SortedMap<Integer, ViewTable> tables;
   private final List<Rules> rules;
 
-  ByEventTime(Lake lake, Spine spine, List<ViewTable> tables, List<Rules> rules) {
+  ByEventTime(Lake lake, Spine spine, SortedMap<Integer, ViewTable> tables, List<Rules> rules) {
     this.lake = lake;
     this.spine = spine;
     this.tables = tables;
@@ -38,17 +39,20 @@ final class ByEventTime {
   }
 
   /**
-   * The spine's packed rows with a struct of each view, null where it has no row; divided by
-   * entity.
+   * The spine's packed rows with a struct of each of these views, null where it has no row; divided
+   * by entity, if there are views.
    *
    * @param isAbsentAlike whether a row that is too old counts for nothing at all
    */
   Dataset<Row> join(int partitions, boolean isAbsentAlike) {
+    if (tables.isEmpty()) {
+      return packed();
+    }
     // What a default stands in for depends on whether a row is there, too old as it may be.
     boolean mayLeaveOut = isAbsentAlike || rules.stream().noneMatch(Rules::hasDefaults);
     Map<Integer, Dataset<Row>> whole = new TreeMap<>();
     List<AsOfJoin.AsOfHistory> byAsOf = new ArrayList<>();
-    for (int v = 0; v < tables.size(); v++) {
+    for (int v : tables.keySet()) {
       ViewTable table = tables.get(v);
       Snapshot snapshot = snapshot(table);
       boolean storesChanges = table.table().storesChanges(snapshot);

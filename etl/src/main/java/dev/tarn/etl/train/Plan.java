@@ -36,6 +36,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeSet;
+import java.util.function.Function;
 import org.apache.iceberg.Schema;
 import org.apache.iceberg.Snapshot;
 import org.apache.iceberg.spark.SparkSchemaUtil;
@@ -87,7 +88,9 @@ final class Plan {
     Instant now = Instant.now().truncatedTo(ChronoUnit.MILLIS);
     manifest.setId(TrainingSets.newId(now)).setCreatedAt(Timestamps.fromMillis(now.toEpochMilli()));
     for (FeatureView view : definitions.views()) {
-      if (service.uses(view)) {
+      if (service.uses(view) && request.readsEvents(view)) {
+        manifest.addViews(computed(service, view, request));
+      } else if (service.uses(view)) {
         FeatureTable table = built(view);
         TrainingView.Builder read = describe(service, view, table);
         if (history.isPresent()) {
@@ -155,6 +158,11 @@ final class Plan {
   private static TrainingView.Builder describe(
       FeatureService service, FeatureView view, FeatureTable table) {
     Schema schema = table.iceberg().schema();
+    return describe(service, view, feature -> stored(view, feature, schema));
+  }
+
+  private static TrainingView.Builder describe(
+      FeatureService service, FeatureView view, Function<Feature, StoredFeature> stored) {
     TrainingView.Builder described =
         TrainingView.newBuilder()
             .setFeatureView(view.name())
@@ -165,10 +173,28 @@ final class Plan {
     for (String name : service.features()) {
       if (name.startsWith(prefix)) {
         Feature feature = view.feature(name.substring(prefix.length())).orElseThrow();
-        described.addFeatures(stored(view, feature, schema));
+        described.addFeatures(stored.apply(feature));
       }
     }
     return described;
+  }
+
+  /** A window view whose features are computed from the events at each row's own moment. */
+  private TrainingView computed(FeatureService service, FeatureView view, TrainRequest request) {
+    return describe(service, view, Plan::stored)
+        .setEvents(
+            ViewEvents.plan(
+                lake, view, request.at().of(view.name()), request.as().equals(As.KNOWN)))
+        .build();
+  }
+
+  private static StoredFeature stored(Feature feature) {
+    StoredFeature.Builder stored =
+        StoredFeature.newBuilder()
+            .setName(feature.name())
+            .setType(SparkTypes.stored(feature.type()).orElseThrow());
+    feature.defaultValue().ifPresent(stored::setDefaultValue);
+    return stored.build();
   }
 
   private static StoredFeature stored(FeatureView view, Feature feature, Schema schema) {
@@ -189,13 +215,7 @@ final class Plan {
               .formatted(
                   feature.position(), feature.name(), feature.type().simpleString(), field.type()));
     }
-    StoredFeature.Builder stored =
-        StoredFeature.newBuilder()
-            .setFieldId(field.fieldId())
-            .setName(feature.name())
-            .setType(SparkTypes.stored(feature.type()).orElseThrow());
-    feature.defaultValue().ifPresent(stored::setDefaultValue);
-    return stored.build();
+    return stored(feature).toBuilder().setFieldId(field.fieldId()).build();
   }
 
   private Snapshot pinned(FeatureView view, FeatureTable table, At at) {
@@ -302,7 +322,26 @@ final class Plan {
    *
    * @param arguments as typed
    */
-  record TrainRequest(String service, At at, boolean vectors, Map<String, String> arguments) {}
+  record TrainRequest(
+      String service, At at, As as, boolean vectors, Map<String, String> arguments) {
+
+    /** Whether a view's features are computed from events, and not read from its table. */
+    boolean readsEvents(FeatureView view) {
+      return view.windows().isPresent() && (as == As.EVENT_TIME || as == As.KNOWN);
+    }
+  }
+
+  /** The history that the rows of a set are to have. */
+  enum As {
+    /** What had happened by a row's time. */
+    EVENT_TIME,
+    /** What had happened and arrived by a row's time. */
+    KNOWN,
+    /** What had been built for the newest as-of up to a row's time. */
+    BUILT,
+    /** What was released at a row's time. */
+    SERVED
+  }
 
   /** The snapshots, tags or times that were asked for: for all views, and for single ones. */
   record At(Optional<String> all, Map<String, String> byView) {

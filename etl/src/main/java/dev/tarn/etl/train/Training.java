@@ -103,9 +103,10 @@ public final class Training {
         new Plan.TrainRequest(
             line.text("service"),
             new Plan.At(line.optional("at"), line.byView("at")),
+            as(line),
             line.flag("vectors"),
             arguments(line));
-    boolean isServed = isServed(line);
+    boolean isServed = request.as() == Plan.As.SERVED;
     if (isServed && (line.has("at") || !line.byView("at").isEmpty())) {
       throw new UsageException(
           "at= pins what is read, and as=served reads what was released: give one of the two");
@@ -145,13 +146,17 @@ public final class Training {
           "the spine of %s was given by a program: say spine=… where its rows are"
               .formatted(manifest.getId()));
     }
-    List<ViewTable> tables = new ArrayList<>();
+    List<Entity> entities = new ArrayList<>();
     for (TrainingView view : manifest.getViewsList()) {
+      if (view.hasEvents()) {
+        entities.add(ViewEvents.entity(view));
+        continue;
+      }
       ViewTable table = ViewTable.of(lake, view);
       view.getReadingsList().forEach(reading -> table.snapshot(reading.getSnapshotId()));
-      tables.add(table);
+      entities.add(table.entity());
     }
-    Entity entity = tables.get(0).entity();
+    Entity entity = entities.get(0);
     SpineSource source =
         given
             .map(rows -> SpineSource.given(lake.adopt(rows), line))
@@ -204,14 +209,20 @@ public final class Training {
     return history;
   }
 
-  private static boolean isServed(CommandLine line) {
+  private static Plan.As as(CommandLine line) {
     Optional<String> as = line.optional("as");
-    if (as.isPresent() && !as.get().equals("served")) {
-      throw new UsageException(
-          "as=%s: there is served; without it features are joined by event time"
-              .formatted(as.get()));
+    if (as.isEmpty()) {
+      return Plan.As.EVENT_TIME;
     }
-    return as.isPresent();
+    return switch (as.get()) {
+      case "known" -> Plan.As.KNOWN;
+      case "built" -> Plan.As.BUILT;
+      case "served" -> Plan.As.SERVED;
+      default ->
+          throw new UsageException(
+              "as=%s: there are known, built and served; without it features are joined by event time"
+                  .formatted(as.get()));
+    };
   }
 
   private static Map<String, String> arguments(CommandLine line) {

@@ -5,12 +5,15 @@ import dev.tarn.etl.lake.Lake;
 import dev.tarn.manifest.FeatureType;
 import dev.tarn.manifest.StoredFeature;
 import dev.tarn.manifest.TrainingManifest;
+import dev.tarn.manifest.TrainingView;
 import dev.tarn.transform.TransformException;
 import dev.tarn.transform.Vectorizer;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import org.apache.iceberg.Snapshot;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
@@ -37,16 +40,23 @@ final class TrainingRead {
   private final Lake lake;
   private final Spine spine;
   private final TrainingManifest manifest;
-  private final List<ViewTable> tables;
+  private final List<TrainingView> views;
+
+  /** The tables of the views that are read from theirs, by the number of the view. */
+  private final SortedMap<Integer, ViewTable> tables = new TreeMap<>();
+
   private final List<Rules> rules = new ArrayList<>();
 
   TrainingRead(Lake lake, Spine spine, TrainingManifest manifest) {
     this.lake = lake;
     this.spine = spine;
     this.manifest = manifest;
-    tables = manifest.getViewsList().stream().map(view -> ViewTable.of(lake, view)).toList();
-    for (int v = 0; v < tables.size(); v++) {
-      rules.add(new Rules(tables.get(v).view(), manifest.getAsServed(), v));
+    views = manifest.getViewsList();
+    for (int v = 0; v < views.size(); v++) {
+      if (!views.get(v).hasEvents()) {
+        tables.put(v, ViewTable.of(lake, views.get(v)));
+      }
+      rules.add(new Rules(views.get(v), manifest.getAsServed(), v));
     }
   }
 
@@ -142,20 +152,20 @@ final class TrainingRead {
    */
   private Map<String, Column> values(boolean withDefaults) {
     Column isKnown = functions.lit(false);
-    for (int v = 0; v < tables.size(); v++) {
+    for (int v = 0; v < views.size(); v++) {
       isKnown = isKnown.or(PointInTime.isThere(v));
     }
     Map<String, Column> values = new LinkedHashMap<>();
     manifest.getService().getFeatureNamesList().forEach(name -> values.put(name, null));
-    for (int v = 0; v < tables.size(); v++) {
+    for (int v = 0; v < views.size(); v++) {
       Column isRecent = isRecent(v);
-      for (StoredFeature feature : tables.get(v).view().getFeaturesList()) {
+      for (StoredFeature feature : views.get(v).getFeaturesList()) {
         Column value = functions.when(isRecent, PointInTime.of(v, feature.getName()));
         if (withDefaults && rules.get(v).hasDefaults()) {
           value =
               functions.when(isKnown, functions.coalesce(value, rules.get(v).defaultOf(feature)));
         }
-        values.put(tables.get(v).name() + "." + feature.getName(), value);
+        values.put(views.get(v).getFeatureView() + "." + feature.getName(), value);
       }
     }
     return values;
@@ -170,7 +180,7 @@ final class TrainingRead {
 
   private Column givenAt(int v) {
     Column givenAt = PointInTime.of(v, PointInTime.GIVEN_AT);
-    if (manifest.getAsServed()) {
+    if (manifest.getAsServed() || views.get(v).hasEvents()) {
       return givenAt;
     }
     ViewTable table = tables.get(v);
@@ -190,8 +200,16 @@ final class TrainingRead {
   private Dataset<Row> joined(boolean isAbsentAlike, boolean isInOrder) {
     Dataset<Row> joined =
         manifest.getAsServed()
-            ? new AsServed(lake, spine, tables).join(manifest.getFiles())
+            ? new AsServed(lake, spine, List.copyOf(tables.values())).join(manifest.getFiles())
             : new ByEventTime(lake, spine, tables, rules).join(manifest.getFiles(), isAbsentAlike);
+    for (int v = 0; v < views.size(); v++) {
+      if (views.get(v).hasEvents()) {
+        joined = ViewEvents.of(lake, views.get(v)).join(joined, spine, v);
+      }
+    }
+    if (tables.size() < views.size()) {
+      joined = joined.repartition(manifest.getFiles(), Columns.keys(spine.keys()));
+    }
     return isInOrder ? joined.sortWithinPartitions(spine.order()) : joined;
   }
 

@@ -5,8 +5,11 @@ import dev.tarn.cli.Settings;
 import dev.tarn.etl.console.Console;
 import dev.tarn.etl.lake.Lake;
 import dev.tarn.manifest.FittedOn;
+import dev.tarn.manifest.TrainingReading;
+import dev.tarn.manifest.TrainingView;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.LongStream;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 
@@ -26,14 +29,21 @@ public record TrainingRows(Dataset<Row> rows, List<FittedOn> fittedOn) {
         set.stored().getViewsList().stream()
             .flatMap(
                 view ->
-                    view.getReadingsList().stream()
-                        .map(
-                            reading ->
+                    snapshots(view)
+                        .mapToObj(
+                            snapshot ->
                                 FittedOn.newBuilder()
                                     .setFeatureView(view.getFeatureView())
-                                    .setSnapshotId(reading.getSnapshotId())
+                                    .setSnapshotId(snapshot)
                                     .build()))
             .distinct()
             .toList());
+  }
+
+  /** The snapshots that a view was read from: its table's, or that of its events. */
+  private static LongStream snapshots(TrainingView view) {
+    return view.hasEvents()
+        ? LongStream.of(view.getEvents().getSnapshotId())
+        : view.getReadingsList().stream().mapToLong(TrainingReading::getSnapshotId);
   }
 }

@@ -79,7 +79,7 @@ class TestDefinitions {
     assertThat(view.maxAge()).contains(Duration.ofDays(2));
     assertThat(view.checks()).hasSize(4);
     assertThat(view.position()).hasToString("a.conf:9");
-    assertThat(view.sqlPosition()).hasToString("a.conf:12");
+    assertThat(((SqlQuery) view.computation()).position()).hasToString("a.conf:12");
     FeatureService fraud = definitions.services().iterator().next();
     assertThat(fraud.features()).containsExactly("spending.orders", "spending.amount");
     assertThat(fraud.entity().name()).isEqualTo("user");
@@ -256,7 +256,7 @@ class TestDefinitions {
     assertRefused(change("  entity = user\n", ""), "a.conf:9: entity is missing: entity = user");
     assertRefused(
         change("  sources = [orders]\n", ""),
-        "a.conf:9: sources is missing: sources = [transactions]");
+        "a.conf:9: sources is missing: sources = [transactions] for SQL, or source = transactions for windows");
     assertRefused(
         change("sql = \"SELECT city, opened, 1L AS visits FROM orders\"", ""),
         "a.conf:26: sql is missing: sql = \"\"\"SELECT … FROM … WHERE … :as_of … GROUP BY …\"\"\"");
@@ -511,7 +511,7 @@ class TestDefinitions {
     load(change("format = parquet", "format = csv, schema = \"user_id BIGINT\""));
     assertRefused(
         change("format = parquet", "format = avro"),
-        "a.conf:6: there is no format 'avro'; there are: parquet, csv, json, iceberg",
+        "a.conf:6: there is no format 'avro'; there are: parquet, csv, json, iceberg, kafka",
         "a.conf:11: there is no source 'orders'",
         "a.conf:28: there is no source 'orders'");
     assertRefused(

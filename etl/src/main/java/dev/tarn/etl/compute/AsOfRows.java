@@ -1,0 +1,121 @@
+package dev.tarn.etl.compute;
+
+import dev.tarn.cli.Plural;
+import dev.tarn.etl.console.Console;
+import dev.tarn.etl.definition.FeatureView;
+import dev.tarn.etl.definition.SqlQuery;
+import dev.tarn.etl.definition.Windows;
+import dev.tarn.etl.source.SourceTables;
+import dev.tarn.etl.window.WindowRows;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.functions;
+import org.apache.spark.storage.StorageLevel;
+
+/**
+ * The rows of a view at each as-of of a build, in the layout of the feature table: key columns,
+ * event timestamp, features.
+ *
+ * <p>SQL is run for each as-of. Windows read the events once for many as-ofs, and their rows are
+ * kept until the build ends.
+ */
+final class AsOfRows implements AutoCloseable {
+
+  /** As-ofs that are computed together; their rows are kept in memory or on disk. */
+  private static final int AT_ONCE = 100;
+
+  private final SparkSession spark;
+  private final Console console;
+  private final FeatureView view;
+  private final SourceTables sources;
+
+  /** The as-ofs that windows are still to be computed for, in order of time. */
+  private final List<Instant> ahead;
+
+  private List<Instant> computed = List.of();
+  private Optional<Dataset<Row>> kept = Optional.empty();
+
+  private AsOfRows(
+      SparkSession spark,
+      Console console,
+      FeatureView view,
+      SourceTables sources,
+      List<Instant> asOfs) {
+    this.spark = spark;
+    this.console = console;
+    this.view = view;
+    this.sources = sources;
+    ahead = new ArrayList<>(asOfs.stream().sorted().distinct().toList());
+  }
+
+  /**
+   * The rows of a view whose sources are open.
+   *
+   * @param asOfs that will be asked for
+   */
+  static AsOfRows of(
+      SparkSession spark,
+      Console console,
+      FeatureView view,
+      SourceTables sources,
+      List<Instant> asOfs) {
+    return new AsOfRows(spark, console, view, sources, asOfs);
+  }
+
+  /** The rows of an as-of. */
+  Dataset<Row> at(Instant asOf) {
+    if (view.computation() instanceof SqlQuery query) {
+      sources.show(asOf);
+      return ViewQuery.compute(spark, view, query, asOf);
+    }
+    Windows windows = view.windows().orElseThrow();
+    if (!computed.contains(asOf)) {
+      forget();
+      ahead.removeIf(other -> other.isBefore(asOf));
+      computed =
+          ahead.contains(asOf)
+              ? List.copyOf(ahead.subList(0, Math.min(AT_ONCE, ahead.size())))
+              : List.of(asOf);
+      kept = Optional.of(compute(windows));
+    }
+    return kept.orElseThrow().filter(Build.isOf(asOf));
+  }
+
+  private Dataset<Row> compute(Windows windows) {
+    WindowRows rows = new WindowRows(spark, sources, windows, view.entity(), windows.features());
+    Dataset<Row> all = rows.at(computed);
+    if (computed.size() > 1) {
+      // The rows of an as-of lie together, so that reading one passes over the others.
+      all = all.sortWithinPartitions(functions.col(FeatureView.EVENT_TIMESTAMP));
+    }
+    all = all.persist(StorageLevel.MEMORY_AND_DISK());
+    all.count();
+    if (rows.withoutKey() > 0) {
+      console.say(
+          "%s: %s of source '%s' without %s %s to no entity",
+          view.name(),
+          Plural.of(rows.withoutKey(), "event"),
+          windows.source().name(),
+          String.join(" or ", view.entity().keyNames()),
+          Plural.choose(rows.withoutKey(), "belongs", "belong"));
+    }
+    return all;
+  }
+
+  private void forget() {
+    kept.ifPresent(Dataset::unpersist);
+    kept = Optional.empty();
+    computed = List.of();
+  }
+
+  @Override
+  public void close() {
+    forget();
+    sources.hide();
+  }
+}

@@ -1,0 +1,131 @@
+package dev.tarn.etl.window;
+
+import dev.tarn.etl.definition.Entity;
+import dev.tarn.etl.definition.StreamSource;
+import dev.tarn.etl.definition.Windows;
+import dev.tarn.etl.source.SourceTables;
+import java.io.Serializable;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.apache.spark.sql.Column;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.functions;
+import org.apache.spark.sql.types.DataType;
+
+/**
+ * The columns of events on their way to their entity:
+ *
+ * <pre>
+ * _tarn_key0, …      the entity's keys
+ * _tarn_micros       bigint   the moment from which on the event counts, microseconds since 1970
+ * _tarn_happened     bigint   its event time, which decides its cell; later than that only as known
+ * _tarn_partition    int      its place in the stream, which decides between events of one time;
+ * _tarn_offset       bigint   0 where there is no stream
+ * _tarn_value0, …    the values that aggregates are made of
+ * </pre>
+ */
+final class EventColumns {
+
+  private static final String PREFIX = "_tarn_";
+  static final String KEY = PREFIX + "key";
+  static final String MICROS = PREFIX + "micros";
+  private static final String HAPPENED = PREFIX + "happened";
+  private static final String PARTITION = PREFIX + "partition";
+  private static final String OFFSET = PREFIX + "offset";
+  private static final String VALUE = PREFIX + "value";
+
+  private EventColumns() {}
+
+  /** The places of the columns in a row. */
+  record Layout(List<DataType> keyTypes) implements Serializable {
+
+    int visible() {
+      return keyTypes.size();
+    }
+
+    int micros() {
+      return keyTypes.size() + 1;
+    }
+
+    int partition() {
+      return keyTypes.size() + 2;
+    }
+
+    int offset() {
+      return keyTypes.size() + 3;
+    }
+
+    int value(int index) {
+      return keyTypes.size() + 4 + index;
+    }
+  }
+
+  static Layout layout(Entity entity) {
+    return new Layout(new ArrayList<>(entity.keys().stream().map(Entity.KeyColumn::type).toList()));
+  }
+
+  static List<String> keyNames(int keys) {
+    return IntStream.range(0, keys).mapToObj(i -> KEY + i).toList();
+  }
+
+  /**
+   * The events that count, cut off in time.
+   *
+   * @param isKnown whether an event counts only from its arrival on
+   * @param from the first event time that matters; Long.MIN_VALUE: all
+   * @param to the last
+   */
+  static Dataset<Row> of(
+      SourceTables sources,
+      Windows windows,
+      Entity entity,
+      WindowPlan plan,
+      boolean isKnown,
+      long from,
+      long to) {
+    Dataset<Row> rows = sources.events(windows.source(), from, to);
+    if (windows.where().isPresent()) {
+      rows = rows.filter(functions.expr(windows.where().get()));
+    }
+    Column happened = functions.unix_micros(sources.moment(windows.source()));
+    List<Column> columns = new ArrayList<>();
+    List<String> keyNames = keyNames(entity.keys().size());
+    for (int i = 0; i < keyNames.size(); i++) {
+      Entity.KeyColumn key = entity.keys().get(i);
+      columns.add(functions.expr(windows.key(key.name())).cast(key.type()).as(keyNames.get(i)));
+    }
+    boolean isStream = Arrays.asList(rows.columns()).contains(StreamSource.OFFSET);
+    Column visible =
+        isKnown
+            ? functions.greatest(happened, functions.unix_micros(named(StreamSource.ARRIVED_AT)))
+            : happened;
+    columns.add(visible.as(MICROS));
+    columns.add(happened.as(HAPPENED));
+    columns.add((isStream ? named(StreamSource.PARTITION) : functions.lit(0)).as(PARTITION));
+    columns.add((isStream ? named(StreamSource.OFFSET) : functions.lit(0L)).as(OFFSET));
+    for (int i = 0; i < plan.expressions().size(); i++) {
+      columns.add(functions.expr(plan.expressions().get(i)).as(VALUE + i));
+    }
+    return rows.select(columns.toArray(new Column[0]));
+  }
+
+  /** Columns to divide rows by: the entity's keys. */
+  static Column[] keys(int keys) {
+    return keyNames(keys).stream().map(functions::col).toArray(Column[]::new);
+  }
+
+  /** Columns to sort rows by: entity and time, then others. */
+  static Column[] order(int keys, Column... others) {
+    return Stream.of(Stream.of(keys(keys)), Stream.of(functions.col(MICROS)), Stream.of(others))
+        .flatMap(columns -> columns)
+        .toArray(Column[]::new);
+  }
+
+  private static Column named(String name) {
+    return functions.col("`" + name.replace("`", "``") + "`");
+  }
+}
