@@ -73,7 +73,7 @@ public final class BenchWindowsJob {
   }
 
   private void measure(boolean isWarmUp, boolean hasRivals) {
-    take(WindowReport.FIVE, isWarmUp, "five", tables.spine());
+    take(WindowReport.FIVE, isWarmUp, WindowSizes.FIVE, tables.spine());
     take(WindowReport.HOUR, isWarmUp, "hour", tables.spine());
     take(WindowReport.MONTH, isWarmUp, "month", tables.spine());
     take(WindowReport.MIXED, isWarmUp, "mixed", tables.spine());

@@ -17,6 +17,9 @@ import java.util.List;
  */
 record WindowSizes(long rows, long events, long entities, long joinRows, long hot, int asOfs) {
 
+  /** The view with all windows. */
+  static final String FIVE = "five";
+
   static final Instant FIRST = Instant.parse("2026-01-01T00:00:00Z");
   static final int DAYS = 60;
 
@@ -43,9 +46,9 @@ record WindowSizes(long rows, long events, long entities, long joinRows, long ho
    */
   record Window(String word, Duration length, Duration resolution) {
 
-    /** The feature that sums amounts. */
-    String feature() {
-      return "spend_" + word;
+    /** Names the feature that sums amounts; the features of an entity have different names. */
+    String feature(String view) {
+      return view + "_" + word;
     }
   }
 

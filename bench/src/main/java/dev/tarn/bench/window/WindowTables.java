@@ -150,7 +150,6 @@ final class WindowTables {
   }
 
   private String hocon() {
-    String all = WindowSizes.WINDOWS.stream().map(WindowTables::sum).collect(Collectors.joining());
     return """
         entities { user { keys = [{ name = user_id, type = bigint }] } }
         sources {
@@ -160,9 +159,9 @@ final class WindowTables {
         }
         """
             .formatted(sqlName(EVENTS), sqlName(SHORT_EVENTS), sqlName(HOT_EVENTS))
-        + view("five", "events", all)
-        + view("hour", "events", sum(WindowSizes.HOUR))
-        + view("month", "events", sum(WindowSizes.MONTH))
+        + view(WindowSizes.FIVE, "events", sums(WindowSizes.FIVE))
+        + view("hour", "events", sum("hour", WindowSizes.HOUR))
+        + view("month", "events", sum("month", WindowSizes.MONTH))
         + view(
             "mixed",
             "events",
@@ -174,8 +173,8 @@ final class WindowTables {
                 { name = last_5, aggregate = { last = 5 }, of = merchant, window = 7d, type = "array<string>" }
                 { name = idle_seconds, aggregate = seconds-since-last }
             """)
-        + view("fewer_days", "short", all)
-        + (sizes.hot() > 0 ? view("one_entity", "hot", all) : "");
+        + view("fewer_days", "short", sums("fewer_days"))
+        + (sizes.hot() > 0 ? view("one_entity", "hot", sums("one_entity")) : "");
   }
 
   private static String view(String name, String source, String features) {
@@ -192,10 +191,16 @@ final class WindowTables {
         .formatted(name, source, features, String.join(", ", names));
   }
 
-  private static String sum(Window window) {
+  private static String sums(String view) {
+    return WindowSizes.WINDOWS.stream()
+        .map(window -> sum(view, window))
+        .collect(Collectors.joining());
+  }
+
+  private static String sum(String view, Window window) {
     return """
             { name = %s, aggregate = sum, of = amount, window = %s, resolution = %ds, type = "decimal(22,2)" }
         """
-        .formatted(window.feature(), window.word(), window.resolution().toSeconds());
+        .formatted(window.feature(view), window.word(), window.resolution().toSeconds());
   }
 }

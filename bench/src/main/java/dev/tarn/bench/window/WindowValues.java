@@ -36,7 +36,7 @@ final class WindowValues {
   int compare(boolean hasRivals) {
     String isInSample = "user_id %% %d = 0".formatted(Math.max(1, sizes.rows() / ROWS));
     Dataset<Row> sample = tables.spine().filter(isInSample);
-    Map<Long, Row> tarn = byId(ways.tarn("five", sample));
+    Map<Long, Row> tarn = byId(ways.tarn(WindowSizes.FIVE, sample));
     compare(tarn, ways.cells(sample), "the sum over cells", WindowSizes.WINDOWS);
     if (hasRivals) {
       List<Window> shortest = WindowSizes.WINDOWS.subList(0, 1);
@@ -61,14 +61,14 @@ final class WindowValues {
             if (!value.equals(other)) {
               throw new TarnException(
                   "%s of row %d, %s: Tarn gives %s, and %s %s"
-                      .formatted(window.feature(), id, row, value, name, other));
+                      .formatted(window.feature(WindowSizes.FIVE), id, row, value, name, other));
             }
           }
         });
   }
 
   private static Optional<BigDecimal> value(Row row, Window window) {
-    return Optional.ofNullable(row.getAs(window.feature()));
+    return Optional.ofNullable(row.getAs(window.feature(WindowSizes.FIVE)));
   }
 
   private static Map<Long, Row> byId(Dataset<Row> rows) {

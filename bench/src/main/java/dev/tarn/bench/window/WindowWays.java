@@ -56,7 +56,7 @@ final class WindowWays {
             .map(
                 window ->
                     "sum(e.amount) FILTER (WHERE e.event_time > s.event_timestamp - %s) AS %s"
-                        .formatted(interval(window), window.feature()))
+                        .formatted(interval(window), window.feature(WindowSizes.FIVE)))
             .collect(Collectors.joining(", "));
     return lake.spark()
         .sql(
@@ -81,7 +81,8 @@ final class WindowWays {
                     sum(amount) OVER (PARTITION BY user_id ORDER BY at
                       RANGE BETWEEN %d PRECEDING AND CURRENT ROW) AS %s
                     """
-                        .formatted(window.length().toSeconds() - 1, window.feature()))
+                        .formatted(
+                            window.length().toSeconds() - 1, window.feature(WindowSizes.FIVE)))
             .collect(Collectors.joining(", "));
     return lake.spark()
         .sql(
@@ -98,7 +99,7 @@ final class WindowWays {
             """
                 .formatted(
                     WindowSizes.WINDOWS.stream()
-                        .map(Window::feature)
+                        .map(window -> window.feature(WindowSizes.FIVE))
                         .collect(Collectors.joining(", ")),
                     sums,
                     tables.sqlName(WindowTables.EVENTS),
@@ -117,7 +118,7 @@ final class WindowWays {
                       > floor(unix_seconds(s.event_timestamp) / %2$d) - %3$d) AS %1$s
                     """
                         .formatted(
-                            window.feature(),
+                            window.feature(WindowSizes.FIVE),
                             window.resolution().toSeconds(),
                             window.length().dividedBy(window.resolution())))
             .collect(Collectors.joining(", "));
@@ -141,12 +142,12 @@ final class WindowWays {
             .toList();
     var unused =
         new Build(lake, Console.silent())
-            .build(Definitions.load(settings).view("five"), asOfs, false);
+            .build(Definitions.load(settings).view(WindowSizes.FIVE), asOfs, false);
   }
 
   /** Removes what was built. */
   void unbuild() {
-    lake.catalog().drop("five");
+    lake.catalog().drop(WindowSizes.FIVE);
   }
 
   /** Gives every column to a sink that drops it. */
