@@ -1,5 +1,6 @@
 """What a caller meets when the server, its Redis or its own rights are not there."""
 
+import asyncio
 import hashlib
 import os
 import re
@@ -25,6 +26,9 @@ from tarn import (
     aio,
 )
 from tarn.testing import LocalTarn, Server, free_port
+
+#: Seconds. Below the minute that gRPC by itself would wait for the answer to a ping.
+PATIENCE = 45
 
 
 def test_a_client_finds_a_server_again_that_was_away(tarn: LocalTarn) -> None:
@@ -78,13 +82,17 @@ class Firewall:
                     target.sendall(data)
 
 
-def test_a_connection_that_dies_without_a_word_is_replaced(server: Server) -> None:
+async def test_a_connection_that_dies_without_a_word_is_replaced(server: Server) -> None:
     with closing(Firewall(server.port)) as firewall, FeatureClient(firewall.target) as client:
-        expected = client.get(["4"], ["visits"])
-        firewall.forget()
-        with pytest.raises(DeadlineExceededError):
-            client.get(["4"], ["visits"])
-        assert _when_back(client) == expected
+        async with aio.FeatureClient(firewall.target) as asyncio_client:
+            expected = await asyncio_client.get(["4"], ["visits"])
+            assert client.get(["4"], ["visits"]) == expected
+            firewall.forget()
+            with pytest.raises(DeadlineExceededError):
+                await asyncio_client.get(["4"], ["visits"])
+            back = asyncio.create_task(asyncio.to_thread(_when_back, client))
+            assert await _when_back_asyncio(asyncio_client) == expected
+            assert await back == expected
 
 
 def test_nobody_at_the_target_is_unavailable() -> None:
@@ -176,10 +184,20 @@ def test_a_certificate_without_its_key_is_refused() -> None:
 
 
 def _when_back(client: FeatureClient) -> object:
-    until = time.monotonic() + 60
+    until = time.monotonic() + PATIENCE
     while True:
         try:
             return client.get(["4"], ["visits"])
+        except TarnError as e:
+            if not e.is_transient or time.monotonic() > until:
+                raise
+
+
+async def _when_back_asyncio(client: aio.FeatureClient) -> object:
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return await client.get(["4"], ["visits"])
         except TarnError as e:
             if not e.is_transient or time.monotonic() > until:
                 raise

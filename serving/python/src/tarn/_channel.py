@@ -49,6 +49,14 @@ OPTIONS: tuple[tuple[str, int | str], ...] = (
     ("grpc.keepalive_timeout_ms", 3_000),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
+    # gRPC's core waits this long for what answers a ping, and not for keepalive_timeout_ms. By
+    # default it is a minute.
+    ("grpc.http2.ping_timeout_ms", 3_000),
+    # So a ping must never stand behind a great answer on a slow line. gRPC's own pings, which
+    # measure the line, do; keepalive pings come after 10 seconds without any data. Without the
+    # measure the window stays as it begins, so let it begin with what gRPC measures at the most.
+    ("grpc.http2.bdp_probe", 0),
+    ("grpc.http2.lookahead_bytes", 4 * 1024 * 1024),
 )
 
 _Connection = TypeVar("_Connection")

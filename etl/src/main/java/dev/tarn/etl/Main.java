@@ -7,6 +7,7 @@ import dev.tarn.cli.UsageException;
 import dev.tarn.etl.catalog.JdbcTrouble;
 import dev.tarn.etl.console.CommandRun;
 import dev.tarn.etl.console.Console;
+import dev.tarn.etl.job.ArchiveJob;
 import dev.tarn.etl.job.BuildJob;
 import dev.tarn.etl.job.DemoJob;
 import dev.tarn.etl.job.DropJob;
@@ -68,6 +69,7 @@ public final class Main {
   private static void job(CommandLine line, Settings settings, Console console) {
     switch (line.command()) {
       case VALIDATE -> ValidateJob.run(line, settings, console);
+      case ARCHIVE -> ArchiveJob.run(line, settings, console);
       case BUILD -> BuildJob.run(line, settings, console);
       case PUSH -> PushJob.run(line, settings, console);
       case VERIFY -> VerifyJob.run(line, settings, console);

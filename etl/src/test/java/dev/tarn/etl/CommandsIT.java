@@ -5,12 +5,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.tarn.etl.Shell.Result;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
@@ -38,7 +40,9 @@ class CommandsIT {
     Story story = new Story(bench, Map.of());
     try {
       story.run("up");
+      assertThat(archivesAfterManifests(bench, "No training set is kept.")).isEmpty();
       story.tellOfVersions();
+      assertThat(archivesAfterManifests(bench, story.set())).hasSize(1);
       try (LookupProcess server = LookupProcess.startByLauncher(bench)) {
         story.told.add("serve");
         assertThat(story.run("get", "ids=2", "target=127.0.0.1:" + server.port()))
@@ -67,6 +71,26 @@ class CommandsIT {
     helped.remove(DEMO);
     helped.removeAll(LOCAL);
     assertThat(story.told).containsExactlyInAnyOrderElementsOf(helped);
+  }
+
+  /** The archives of classes that {@code manifests} leaves where there was none. */
+  private static List<Path> archivesAfterManifests(Workbench bench, String answer)
+      throws IOException {
+    Path folder = Files.createDirectories(Shell.home().resolve(".tarn").resolve("classes"));
+    for (Path archive : manifestsArchives(folder)) {
+      Files.delete(archive);
+    }
+    // With options of its own the launcher makes none.
+    Result result = Shell.tarn(bench, Map.of("TARN_JOB_OPTS", ""), "manifests");
+    assertThat(result.output()).contains(answer);
+    assertThat(result.status()).isZero();
+    return manifestsArchives(folder);
+  }
+
+  private static List<Path> manifestsArchives(Path folder) throws IOException {
+    try (Stream<Path> files = Files.list(folder)) {
+      return files.filter(file -> file.getFileName().toString().startsWith("manifests-")).toList();
+    }
   }
 
   /** The commands that the help has, but the benchmarks. */

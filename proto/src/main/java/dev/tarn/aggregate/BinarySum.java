@@ -46,7 +46,7 @@ final class BinarySum {
     long low = mantissa * mantissa;
     long high = Math.multiplyHigh(mantissa, mantissa);
     add(low & ((1L << 53) - 1), exponent);
-    add(high << 11 | low >>> 53, exponent + 53);
+    add((high << 11) | (low >>> 53), exponent + 53);
   }
 
   /** Adds a number of 128 bits that stands at a word. */
@@ -179,7 +179,7 @@ final class BinarySum {
     if (top > first) {
       long next = magnitude(top - 1, first, negative);
       // Java shifts by 64 as by 0.
-      high = zeros == 0 ? high : high << zeros | next >>> (64 - zeros);
+      high = zeros == 0 ? high : (high << zeros) | (next >>> (64 - zeros));
       more |= next << zeros != 0;
     } else {
       high <<= zeros;
@@ -250,7 +250,7 @@ final class BinarySum {
       if (at >= 0) {
         int value = at < length ? bytes[at] & 0xFF : 0;
         int bits = 8 * (i & 7);
-        sum.words[i >> 3] = sum.words[i >> 3] & ~(0xFFL << bits) | (long) value << bits;
+        sum.words[i >> 3] = (sum.words[i >> 3] & ~(0xFFL << bits)) | ((long) value << bits);
       }
     }
     return sum;
@@ -260,7 +260,7 @@ final class BinarySum {
   private static long mantissa(double finite) {
     long bits = Double.doubleToRawLongBits(finite);
     long fraction = bits & ((1L << 52) - 1);
-    long mantissa = (bits & (0x7FFL << 52)) == 0 ? fraction : fraction | 1L << 52;
+    long mantissa = (bits & (0x7FFL << 52)) == 0 ? fraction : fraction | (1L << 52);
     return bits < 0 ? -mantissa : mantissa;
   }
 

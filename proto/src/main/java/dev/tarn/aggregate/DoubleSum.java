@@ -83,7 +83,7 @@ final class DoubleSum {
       return toDouble();
     }
     if (words == null && count <= Rounding.MAX_EXACT) {
-      return Rounding.ratio(small, count);
+      return Rounding.ratio(small, (double) count);
     }
     return Rounding.ratio(integer(), BigInteger.valueOf(count), exponent());
   }

@@ -15,9 +15,9 @@ final class Hashes {
   static long mix(long value) {
     // SplitMix64: Stafford's variant 13 of the mixer in MurmurHash3.
     long mixed = value + 0x9e3779b97f4a7c15L;
-    mixed = (mixed ^ mixed >>> 30) * 0xbf58476d1ce4e5b9L;
-    mixed = (mixed ^ mixed >>> 27) * 0x94d049bb133111ebL;
-    return mixed ^ mixed >>> 31;
+    mixed = (mixed ^ (mixed >>> 30)) * 0xbf58476d1ce4e5b9L;
+    mixed = (mixed ^ (mixed >>> 27)) * 0x94d049bb133111ebL;
+    return mixed ^ (mixed >>> 31);
   }
 
   /** MurmurHash3_x64_128 with the seed 0. */
@@ -58,15 +58,15 @@ final class Hashes {
   }
 
   private static long end(long hash) {
-    long mixed = (hash ^ hash >>> 33) * 0xff51afd7ed558ccdL;
-    mixed = (mixed ^ mixed >>> 33) * 0xc4ceb9fe1a85ec53L;
-    return mixed ^ mixed >>> 33;
+    long mixed = (hash ^ (hash >>> 33)) * 0xff51afd7ed558ccdL;
+    mixed = (mixed ^ (mixed >>> 33)) * 0xc4ceb9fe1a85ec53L;
+    return mixed ^ (mixed >>> 33);
   }
 
   private static long word(byte[] bytes, int from, int count) {
     long word = 0;
     for (int i = count - 1; i >= 0; i--) {
-      word = word << 8 | (bytes[from + i] & 0xFF);
+      word = (word << 8) | (bytes[from + i] & 0xFF);
     }
     return word;
   }

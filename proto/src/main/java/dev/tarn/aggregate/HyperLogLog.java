@@ -30,7 +30,7 @@ final class HyperLogLog {
   void add(long hash) {
     int index = (int) (hash >>> RANK_BITS);
     // The bit below those of the hash ends the zeros.
-    int rank = Long.numberOfLeadingZeros(hash << INDEX_BITS | 1L << (INDEX_BITS - 1)) + 1;
+    int rank = Long.numberOfLeadingZeros((hash << INDEX_BITS) | (1L << (INDEX_BITS - 1))) + 1;
     if (rank > registers[index]) {
       registers[index] = (byte) rank;
     }
@@ -103,7 +103,7 @@ final class HyperLogLog {
     for (int i = 0; i < REGISTERS; i += 4) {
       int bits = 0;
       for (int k = 0; k < 4; k++) {
-        bits = bits << BITS | registers[i + k];
+        bits = (bits << BITS) | registers[i + k];
       }
       out.putHighBytes(bits, 3);
     }

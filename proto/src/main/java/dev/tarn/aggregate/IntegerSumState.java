@@ -77,7 +77,7 @@ final class IntegerSumState extends State {
         && Math.abs(sum.small()) <= Rounding.MAX_EXACT
         && count <= Rounding.MAX_EXACT
         && sum.small() != Long.MIN_VALUE) {
-      return Rounding.ratio(sum.small(), count);
+      return Rounding.ratio((double) sum.small(), (double) count);
     }
     return Rounding.ratio(sum.total(), BigInteger.valueOf(count), 0);
   }

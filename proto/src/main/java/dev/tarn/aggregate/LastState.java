@@ -27,7 +27,7 @@ final class LastState extends State {
       int order =
           Place.compare(
               micros, partition, offset, oldest.micros(), oldest.partition(), oldest.offset());
-      if (order < 0 || order == 0 && codec.compare(value, oldest.value()) <= 0) {
+      if (order < 0 || (order == 0 && codec.compare(value, oldest.value()) <= 0)) {
         return;
       }
     }

@@ -30,7 +30,7 @@ final class Rounding {
       return 0.0; // Less than half of the least double.
     }
     long kept = dropped == 64 ? 0 : high >>> dropped;
-    boolean half = (high >>> (dropped - 1) & 1) != 0;
+    boolean half = ((high >>> (dropped - 1)) & 1) != 0;
     boolean beyondHalf = more || (high & ((1L << (dropped - 1)) - 1)) != 0;
     if (half && (beyondHalf || (kept & 1) != 0)) {
       kept++;

@@ -21,7 +21,7 @@ final class StateReader {
     long value = 0;
     for (int shift = 0; ; shift += 7) {
       int next = readByte();
-      if (shift == 63 && next > 1 || next == 0 && shift > 0) {
+      if ((shift == 63 && next > 1) || (next == 0 && shift > 0)) {
         throw new CorruptStateException("the state has a number that is not written as it must be");
       }
       value |= (next & 0x7FL) << shift;
@@ -84,7 +84,7 @@ final class StateReader {
     need(count);
     long value = bytes[at++];
     for (int i = 1; i < count; i++) {
-      value = value << 8 | (bytes[at++] & 0xFF);
+      value = (value << 8) | (bytes[at++] & 0xFF);
     }
     return value;
   }
@@ -106,7 +106,7 @@ final class StateReader {
 
   byte[] readIntegerOf(int length) {
     byte[] integer = readRaw(length);
-    if (length == 0 || length > 1 && integer[0] == integer[1] >> 7) {
+    if (length == 0 || (length > 1 && integer[0] == integer[1] >> 7)) {
       throw new CorruptStateException(
           "the state has an integer of %d bytes that is not written as it must be"
               .formatted(length));

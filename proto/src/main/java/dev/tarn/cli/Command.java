@@ -20,6 +20,14 @@ public enum Command {
   VALIDATE(
       "check all definitions without computing anything; errors name file and line",
       optional("out", "a file to write the views and services to, as JSON")),
+  ARCHIVE(
+      "copy the events of a stream source from Kafka to its event table, each once",
+      required("source", "the stream source"),
+      optional("every", "go on and on, with this pause: 30s, 5m (default: up to the topic's end)"),
+      optional("skip-lost", "true: go on without offsets that the topic has lost"),
+      optional("accept", "true: what somebody else did to the event table is right"),
+      optional("check", "true: copy nothing; say whether each offset is there once"),
+      optional("format", "table (default) or json")),
   BUILD(
       "compute feature views for one as-of or a range, and publish them in Iceberg",
       optional("view", "the feature view"),

@@ -6,6 +6,7 @@ import com.typesafe.config.ConfigFactory;
 import com.typesafe.config.ConfigObject;
 import com.typesafe.config.ConfigOrigin;
 import com.typesafe.config.ConfigParseOptions;
+import com.typesafe.config.ConfigResolveOptions;
 import com.typesafe.config.ConfigUtil;
 import com.typesafe.config.ConfigValue;
 import java.io.IOException;
@@ -14,7 +15,9 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.function.Function;
+import java.util.regex.Pattern;
 
 /**
  * The settings of one run: those typed, over those of conf/tarn.conf (or the file that {@code
@@ -24,10 +27,14 @@ import java.util.function.Function;
 public final class Settings {
 
   /**
-   * Sections that are passed on as they are, to Iceberg's catalog and to Spark, so that any key is
-   * allowed.
+   * Sections that are passed on as they are, to Iceberg's catalog, to Kafka's clients and to Spark,
+   * so that any key is allowed.
    */
-  private static final List<String> OPEN = List.of("catalog", "spark");
+  private static final List<String> OPEN = List.of("catalog", "kafka", "spark");
+
+  /** The keys of Kafka whose values are secret. */
+  private static final Pattern KAFKA_SECRET =
+      Pattern.compile("(.*\\.)?(password|secret|sasl\\.jaas\\.config|ssl\\.keystore\\.key)");
 
   private static final Config REFERENCE = ConfigFactory.parseResources("reference.conf");
 
@@ -63,6 +70,7 @@ public final class Settings {
               .orElse(ConfigFactory.empty());
       confFile.ifPresent(Settings::refuseLostKeys);
       refuseUnknown(file);
+      refuseWrittenSecrets(file);
       Config given = overrides.withFallback(file);
       // The default catalog's address means nothing to a catalog of another type.
       Config defaults =
@@ -110,6 +118,67 @@ public final class Settings {
       throw new UsageException(
           "redis.password is not for the command line, where others can see it: export TARN_REDIS_PASSWORD");
     }
+    if (name.startsWith("kafka.") && isKafkaSecret(name.substring("kafka.".length()))) {
+      throw new UsageException(
+          "%s is not for the command line, where others can see it: %s"
+              .formatted(name, kafkaRemedy(name)));
+    }
+  }
+
+  /** Refuses a secret of Kafka whose value stands in the file: files are copied and shown. */
+  private static void refuseWrittenSecrets(Config file) {
+    Config written =
+        file.resolve(
+            ConfigResolveOptions.defaults()
+                .setUseSystemEnvironment(false)
+                .setAllowUnresolved(true));
+    if (!(written.root().get("tarn") instanceof ConfigObject tarn)
+        || !(tarn.get("kafka") instanceof ConfigObject kafka)) {
+      return;
+    }
+    secrets("", kafka)
+        .forEach(
+            (name, value) -> {
+              throw new UsageException(
+                  "%s:%d: kafka.%s is a secret, and does not belong into a file: %s"
+                      .formatted(
+                          value.origin().filename(),
+                          value.origin().lineNumber(),
+                          name,
+                          kafkaRemedy("kafka." + name)));
+            });
+  }
+
+  /** The secrets that have a value without the environment. */
+  private static Map<String, ConfigValue> secrets(String prefix, ConfigObject object) {
+    Map<String, ConfigValue> secrets = new TreeMap<>();
+    for (Map.Entry<String, ConfigValue> entry : object.entrySet()) {
+      String name = prefix + entry.getKey();
+      if (entry.getValue() instanceof ConfigObject inner) {
+        secrets.putAll(secrets(name + ".", inner));
+      } else if (isKafkaSecret(name) && isWritten(entry.getValue())) {
+        secrets.put(name, entry.getValue());
+      }
+    }
+    return secrets;
+  }
+
+  private static boolean isWritten(ConfigValue value) {
+    try {
+      return !String.valueOf(value.unwrapped()).isEmpty();
+    } catch (ConfigException.NotResolved e) {
+      return false;
+    }
+  }
+
+  private static boolean isKafkaSecret(String name) {
+    return KAFKA_SECRET.matcher(name).matches();
+  }
+
+  private static String kafkaRemedy(String name) {
+    return name.equals("kafka.sasl.jaas.config")
+        ? "export TARN_KAFKA_JAAS_CONFIG"
+        : "write %s = ${NAME}, and export NAME".formatted(name);
   }
 
   static boolean isKnown(String name) {
@@ -151,14 +220,16 @@ public final class Settings {
     try {
       List<LostKeys.LostKey> lost =
           LostKeys.of(
-              Files.readString(file),
+              file,
               path ->
                   path.size() > 2 && path.get(0).equals("tarn") && OPEN.contains(path.get(1))
                       ? 2
                       : 0);
       if (!lost.isEmpty()) {
         throw new UsageException(
-            "%s:%d: %s".formatted(file, lost.get(0).line(), lost.get(0).problem()));
+            "%s:%d: %s"
+                .formatted(
+                    lost.get(0).place().file(), lost.get(0).place().line(), lost.get(0).problem()));
       }
     } catch (IOException e) {
       throw new UsageException("settings: %s can't be read: %s".formatted(file, e), e);

@@ -145,7 +145,7 @@ public final class RowReader {
   public void endValues() throws CorruptRowException {
     if (position != row.length) {
       throw new CorruptRowException(
-          "%d bytes are left after the last value".formatted(row.length - position));
+          "bytes left after the last value: %d".formatted(row.length - position));
     }
   }
 
@@ -154,7 +154,7 @@ public final class RowReader {
     int nulls = readNulls(count);
     for (int i = count; (i & 7) != 0; i++) {
       if (isNull(nulls, i)) {
-        throw new CorruptRowException("null bits beyond the last of %d values".formatted(count));
+        throw new CorruptRowException("null bits beyond value %d, the last".formatted(count));
       }
     }
     List<Object> values = new ArrayList<>(count);

@@ -235,7 +235,7 @@ public final class AggregateOracle {
   }
 
   private static boolean isBeyond(int order, double number) {
-    return order > 0 || order == 0 && (Double.doubleToLongBits(number) & 1) == 1;
+    return order > 0 || (order == 0 && (Double.doubleToLongBits(number) & 1) == 1);
   }
 
   private static BigDecimal middle(double one, double other) {

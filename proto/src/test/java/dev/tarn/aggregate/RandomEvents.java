@@ -79,7 +79,7 @@ final class RandomEvents {
 
   private long micros(boolean crowded) {
     if (crowded) {
-      return random.nextInt(5) - 2;
+      return random.nextInt(5) - 2L;
     }
     return random.nextInt(20) == 0
         ? ODD_LONGS[random.nextInt(ODD_LONGS.length)]

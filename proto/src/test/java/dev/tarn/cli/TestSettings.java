@@ -16,6 +16,8 @@ import java.util.TreeMap;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class TestSettings {
 
@@ -213,6 +215,37 @@ class TestSettings {
     assertRefused(
         "tarn.catalog {\n type = rest, s3 : [{ a = 1 }, \"}\"]\n s3.endpoint = \"\"\"x\n=}\"\"\" }\n",
         "%s:2: 's3' has a value, and so has 's3.endpoint' (line 3); ");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "\"more.conf\"",
+        "required(\"more\")",
+        "file(\"%s/more.conf\")",
+        "required(file(\"%s/more\"))",
+        "\"other\""
+      })
+  void aKeyThatHoconWouldLoseIsFoundInFilesThatAreIncluded(String what) throws IOException {
+    Path more = Files.writeString(folder.resolve("more.conf"), "#\nsql.catalog.lake = org.Catalog");
+    Files.writeString(folder.resolve("other.conf"), "{ include \"more.conf\" }");
+    Path file =
+        write(
+            "tarn {\n spark { include %s }\n spark.sql.catalog.lake.type = hadoop }"
+                .formatted(what.formatted(folder)));
+    assertThatThrownBy(() -> Settings.load(ConfigFactory.empty(), Optional.of(file)))
+        .isInstanceOf(UsageException.class)
+        .hasMessageStartingWith(
+            "%s:2: 'sql.catalog.lake' has a value, and so has 'sql.catalog.lake.type' (%s:3); ",
+            more, file);
+    Files.writeString(more, "sql.catalog.other = \"}\"");
+    assertThat(
+            Settings.load(ConfigFactory.empty(), Optional.of(file))
+                .<String>read(tarn -> tarn.getConfig("spark").root().keySet().toString()))
+        .contains("sql.catalog.other", "sql.catalog.lake.type");
+    Files.write(more, new byte[] {'#', (byte) 0xe4});
+    assertThatThrownBy(() -> Settings.load(ConfigFactory.empty(), Optional.of(file)))
+        .hasMessage("%s:1: this is not UTF-8; save the file as UTF-8", more);
   }
 
   @Test

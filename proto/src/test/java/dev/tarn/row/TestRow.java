@@ -345,7 +345,7 @@ class TestRow {
     byte[] row = writer.toBytes();
     assertThatThrownBy(() -> read(Arrays.copyOf(row, row.length + 2), List.of(BIGINT)))
         .isInstanceOf(CorruptRowException.class)
-        .hasMessage("2 bytes are left after the last value");
+        .hasMessage("bytes left after the last value: 2");
   }
 
   @Test
@@ -521,7 +521,7 @@ class TestRow {
         .hasMessage("a boolean of 2");
     assertThatThrownBy(() -> stored(HexFormat.of().parseHex("000201"), List.of(BOOLEAN)))
         .isInstanceOf(CorruptRowException.class)
-        .hasMessage("null bits beyond the last of 1 values");
+        .hasMessage("null bits beyond value 1, the last");
   }
 
   private static List<Object> stored(byte[] row, List<FeatureType> types)

@@ -5,9 +5,11 @@ import java.time.Instant;
 import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
 import java.util.List;
-import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.BiConsumer;
 import org.apache.iceberg.HasTableOperations;
+import org.apache.iceberg.ManageSnapshots;
 import org.apache.iceberg.Snapshot;
 import org.apache.iceberg.SnapshotRef;
 import org.apache.iceberg.Table;
@@ -15,11 +17,13 @@ import org.apache.iceberg.TableMetadata;
 import org.apache.iceberg.TableMetadataParser;
 import org.apache.iceberg.Transaction;
 import org.apache.iceberg.exceptions.CommitFailedException;
+import org.apache.iceberg.util.SnapshotUtil;
 
 /**
- * The branches of a feature table on which builds write their rows and have them checked, until
- * main moves there. Each attempt of a build has a branch of its own, so that what is checked and
- * published is what this attempt wrote. The name says which as-of it is and which process owns it.
+ * The branches of a table on which builds and archives write their rows and have them checked,
+ * until main moves there. Each attempt has a branch of its own, so that what is checked and
+ * published is what this attempt wrote. The name says which as-of it is (of an archive, when it
+ * began) and which process owns it.
  */
 public final class AuditBranches {
 
@@ -29,12 +33,15 @@ public final class AuditBranches {
   private static final DateTimeFormatter AS_OF =
       DateTimeFormatter.ofPattern("yyyyMMdd'T'HHmmss'Z'").withZone(ZoneOffset.UTC);
 
-  private final FeatureTable features;
   private final Table table;
+  private final TableRefs refs;
+  private final String sqlName;
 
-  AuditBranches(FeatureTable features) {
-    this.features = features;
-    this.table = features.iceberg();
+  /** The branches of a table. */
+  public AuditBranches(Table table, String sqlName) {
+    this.table = table;
+    this.refs = new TableRefs(table);
+    this.sqlName = sqlName;
   }
 
   /**
@@ -44,8 +51,17 @@ public final class AuditBranches {
    * @return its name
    */
   public String create(Instant asOf) {
+    return create(asOf, (refs, branch) -> refs.createBranch(branch));
+  }
+
+  /** Makes a branch as {@link #create(Instant)} does, of another snapshot than that of main. */
+  public String create(Instant asOf, long snapshotId) {
+    return create(asOf, (refs, branch) -> refs.createBranch(branch, snapshotId));
+  }
+
+  private String create(Instant asOf, BiConsumer<ManageSnapshots, String> made) {
     String name = PREFIX + AS_OF.format(asOf);
-    for (String other : List.copyOf(features.refs().all().keySet())) {
+    for (String other : List.copyOf(refs.all().keySet())) {
       // Without an owner: of an earlier Tarn, whose builds of one as-of shared a branch.
       boolean isDead = other.startsWith(PREFIX) && BuildOwner.isDead(other);
       if (isDead || other.equals(name)) {
@@ -53,7 +69,7 @@ public final class AuditBranches {
       }
     }
     String branch = name + BuildOwner.newSuffix();
-    features.refs().change(refs -> refs.createBranch(branch));
+    refs.change(change -> made.accept(change, branch));
     return branch;
   }
 
@@ -63,32 +79,69 @@ public final class AuditBranches {
    *
    * @param snapshotId the snapshot that was checked; if the branch is at another one, somebody else
    *     has written there
-   * @throws CommitFailedException if the branch is not there, or others commit all the time
+   * @throws CommitFailedException if the branch is not there, main has moved on since it was made,
+   *     or others commit all the time
    */
   public void publish(String branch, long snapshotId) {
-    AtomicBoolean isOurs = new AtomicBoolean();
+    AtomicReference<String> refusal = new AtomicReference<>();
     Commits.retry(
         () -> {
-          table.refresh();
-          Snapshot snapshot = table.snapshot(branch);
-          isOurs.set(snapshot != null && snapshot.snapshotId() == snapshotId);
-          if (isOurs.get()) {
-            moveMain(branch, snapshot);
+          // It has the table as it is now, and commits only on top of that.
+          Transaction transaction = table.newTransaction();
+          refusal.set(refusal(transaction.table(), branch, snapshotId));
+          if (refusal.get().isEmpty()) {
+            moveMain(transaction, branch, snapshotId);
           }
         });
-    if (!isOurs.get()) {
-      throw new CommitFailedException(
-          "somebody else has changed branch %s of %s", branch, features.sqlName());
+    if (!refusal.get().isEmpty()) {
+      throw new CommitFailedException("%s", refusal.get());
     }
   }
 
-  private void moveMain(String branch, Snapshot snapshot) {
-    Transaction transaction = table.newTransaction();
+  /**
+   * Moves main to a branch that need not be made of it, in one commit, with which the branch ends.
+   *
+   * @param expected where main must be
+   * @throws CommitFailedException if it is somewhere else, or others commit all the time
+   */
+  public void replaceMain(String branch, long expected) {
+    AtomicBoolean isThere = new AtomicBoolean();
+    Commits.retry(
+        () -> {
+          table.refresh();
+          isThere.set(table.currentSnapshot().snapshotId() == expected);
+          if (isThere.get()) {
+            table
+                .manageSnapshots()
+                .replaceBranch(SnapshotRef.MAIN_BRANCH, branch)
+                .removeBranch(branch)
+                .commit();
+          }
+        });
+    if (!isThere.get()) {
+      throw new CommitFailedException("somebody else has changed %s", sqlName);
+    }
+  }
+
+  /** Says why main can't move to the branch; empty: it can. */
+  private String refusal(Table now, String branch, long snapshotId) {
+    Snapshot snapshot = now.snapshot(branch);
+    if (snapshot == null || snapshot.snapshotId() != snapshotId) {
+      return "somebody else has changed branch %s of %s".formatted(branch, sqlName);
+    }
+    Snapshot main = now.currentSnapshot();
+    return main == null || SnapshotUtil.isAncestorOf(now, snapshotId, main.snapshotId())
+        ? ""
+        : "main of %s has moved on".formatted(sqlName);
+  }
+
+  private static void moveMain(Transaction transaction, String branch, long snapshotId) {
     transaction
         .manageSnapshots()
         .fastForwardBranch(SnapshotRef.MAIN_BRANCH, branch)
         .removeBranch(branch)
         .commit();
+    Snapshot snapshot = transaction.table().snapshot(snapshotId);
     if (snapshot.summary().containsKey(FeatureTable.AS_OFS)) {
       SnapshotAsOfs.publish(snapshot, transaction.updateProperties());
     }
@@ -102,10 +155,11 @@ public final class AuditBranches {
 
   /** Removes the branch of a build that was killed, and the schema that it made if it was alone. */
   public void remove(String branch) {
-    features.refs().change(refs -> refs.removeBranch(branch));
-    Optional<Snapshot> main = features.main();
-    if (main.isPresent() && areNone()) {
-      SchemaEvolution.restore(table, main.get().schemaId());
+    refs.change(change -> change.removeBranch(branch));
+    table.refresh();
+    Snapshot main = table.snapshot(SnapshotRef.MAIN_BRANCH);
+    if (main != null && areNone()) {
+      SchemaEvolution.restore(table, main.schemaId());
     }
   }
 
@@ -120,7 +174,7 @@ public final class AuditBranches {
    */
   public List<String> removeDead(Instant before, Instant stillSince) {
     List<String> dead =
-        features.refs().all().keySet().stream()
+        refs.all().keySet().stream()
             .filter(
                 name ->
                     name.startsWith(PREFIX)

@@ -29,6 +29,16 @@ public final class Commits {
     run(commit, e -> e instanceof CommitFailedException || e instanceof ValidationException);
   }
 
+  /**
+   * Whether a commit to main failed because somebody else has moved main, so that it must be made
+   * again on top of that. Of a branch that can't be fast-forwarded only Iceberg's message tells.
+   */
+  public static boolean isOvertaken(Exception e) {
+    return e instanceof CommitFailedException
+        || (e instanceof IllegalArgumentException
+            && String.valueOf(e.getMessage()).contains("ancestor"));
+  }
+
   private static void run(Runnable commit, Predicate<Exception> isOvertaken) {
     Tasks.foreach(commit)
         .retry(RETRIES)

@@ -151,7 +151,7 @@ public final class FeatureTable {
 
   /** The branches on which builds have their rows checked. */
   public AuditBranches audits() {
-    return new AuditBranches(this);
+    return new AuditBranches(table, sqlName);
   }
 
   /** The newest published snapshot. */

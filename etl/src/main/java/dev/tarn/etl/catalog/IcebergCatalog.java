@@ -81,7 +81,7 @@ public final class IcebergCatalog implements AutoCloseable {
     try {
       IcebergCatalog catalog =
           new IcebergCatalog(opened.get(), hadoop, Namespace.of(database.split("\\.")), address);
-      catalog.makeNamespace();
+      catalog.makeNamespace(catalog.namespace);
       return catalog;
     } catch (RuntimeException e) {
       throw new TarnException(
@@ -132,11 +132,21 @@ public final class IcebergCatalog implements AutoCloseable {
 
   /** A table; empty if there is none of that name. */
   public Optional<Table> find(String name) {
+    return find(table(name));
+  }
+
+  /** A table of any namespace. */
+  public Optional<Table> find(TableIdentifier name) {
     try {
-      return Optional.of(iceberg.loadTable(table(name)));
+      return Optional.of(iceberg.loadTable(name));
     } catch (NoSuchTableException e) {
       return Optional.empty();
     }
+  }
+
+  /** Whether a table is in the namespace of the feature tables and ledgers. */
+  boolean isOfFeatures(TableIdentifier name) {
+    return name.namespace().equals(namespace);
   }
 
   /** Removes a table and its files, if it is there. */
@@ -162,11 +172,11 @@ public final class IcebergCatalog implements AutoCloseable {
     }
   }
 
-  private void makeNamespace() {
-    if (iceberg instanceof SupportsNamespaces namespaces
-        && !namespaces.namespaceExists(namespace)) {
+  /** Makes a namespace, unless it is there. */
+  void makeNamespace(Namespace name) {
+    if (iceberg instanceof SupportsNamespaces namespaces && !namespaces.namespaceExists(name)) {
       try {
-        namespaces.createNamespace(namespace);
+        namespaces.createNamespace(name);
       } catch (AlreadyExistsException e) {
         // Another job was quicker.
       }

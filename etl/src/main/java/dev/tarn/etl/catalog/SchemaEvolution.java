@@ -111,12 +111,16 @@ public final class SchemaEvolution {
    * Whether two types are the same but for field ids, since those of a schema made from a
    * definition are not the table's, and for whether they allow nulls.
    */
-  private static boolean isSame(Type one, Type other) {
+  static boolean isSame(Type one, Type other) {
     if (one.isPrimitiveType() || other.isPrimitiveType()) {
       return one.equals(other);
     }
     if (one.isListType() && other.isListType()) {
       return isSame(one.asListType().elementType(), other.asListType().elementType());
+    }
+    if (one.isMapType() && other.isMapType()) {
+      return isSame(one.asMapType().keyType(), other.asMapType().keyType())
+          && isSame(one.asMapType().valueType(), other.asMapType().valueType());
     }
     if (one.isStructType() && other.isStructType()) {
       List<Types.NestedField> ours = one.asStructType().fields();

@@ -156,10 +156,17 @@ public final class TrainingSets {
   public void keep(TrainingManifest manifest) {
     removeAbandoned(manifest);
     for (TrainingView view : manifest.getViewsList()) {
-      if (!view.hasEvents()) {
-        TableRefs refs = table(view).refs();
-        tags(manifest, view).forEach(refs::tag);
-      }
+      refs(view)
+          .ifPresent(
+              refs ->
+                  tags(manifest, view)
+                      .forEach(
+                          (tag, snapshot) -> {
+                            // Views of one source read one snapshot.
+                            if (!refs.all().containsKey(tag)) {
+                              refs.tag(tag, snapshot);
+                            }
+                          }));
     }
   }
 
@@ -174,14 +181,16 @@ public final class TrainingSets {
     List<Entry> entries = all();
     for (Entry entry : entries) {
       if (entry.retiredAt().isPresent()) {
-        untag(table, entry.manifest().getId());
+        untag(table.refs(), entry.manifest().getId());
       }
     }
     Set<String> there = table.refs().all().keySet();
     for (Entry entry : entries) {
       TrainingManifest manifest = entry.manifest();
       for (TrainingView view : manifest.getViewsList()) {
-        if (entry.retiredAt().isPresent() || !view.getFeatureView().equals(featureView)) {
+        if (entry.retiredAt().isPresent()
+            || view.hasEvents()
+            || !view.getFeatureView().equals(featureView)) {
           continue;
         }
         tags(manifest, view)
@@ -226,12 +235,13 @@ public final class TrainingSets {
 
   /** Lets the snapshots of a set go. */
   public void removeTags(TrainingManifest manifest) {
-    manifest
-        .getViewsList()
-        .forEach(
-            view ->
-                FeatureTable.find(catalog, view.getFeatureView())
-                    .ifPresent(table -> untag(table, manifest.getId())));
+    for (TrainingView view : manifest.getViewsList()) {
+      Optional<TableRefs> refs =
+          view.hasEvents()
+              ? refs(view)
+              : FeatureTable.find(catalog, view.getFeatureView()).map(FeatureTable::refs);
+      refs.ifPresent(all -> untag(all, manifest.getId()));
+    }
   }
 
   /** Notes that a set was made. */
@@ -279,13 +289,10 @@ public final class TrainingSets {
     all().forEach(entry -> known.add(entry.manifest().getId()));
     String oldest = newId(Instant.now().minus(LONGEST));
     for (TrainingView view : next.getViewsList()) {
-      if (view.hasEvents()) {
-        continue;
-      }
-      TableRefs refs = table(view).refs();
-      for (String tag : refs.all().keySet()) {
+      Optional<TableRefs> refs = refs(view);
+      for (String tag : refs.map(all -> all.all().keySet()).orElse(Set.of())) {
         if (tag.startsWith(PREFIX) && tag.compareTo(oldest) < 0 && !known.contains(idOf(tag))) {
-          refs.untag(tag);
+          refs.get().untag(tag);
         }
       }
     }
@@ -301,8 +308,7 @@ public final class TrainingSets {
     return tags;
   }
 
-  private static void untag(FeatureTable table, String id) {
-    TableRefs refs = table.refs();
+  private static void untag(TableRefs refs, String id) {
     for (String tag : refs.all().keySet()) {
       if (idOf(tag).equals(id)) {
         refs.untag(tag);
@@ -316,15 +322,30 @@ public final class TrainingSets {
     return tag.startsWith(PREFIX) && number > 0 ? tag.substring(0, number) : tag;
   }
 
-  private FeatureTable table(TrainingView view) {
-    return FeatureTable.find(catalog, view.getFeatureView())
-        .orElseThrow(
-            () ->
-                new TarnException(
-                    "the feature table of '%s' is gone".formatted(view.getFeatureView())));
+  /**
+   * The refs of the table that a view is read from: its feature table, or the event table of its
+   * source. Empty if the source is no table of Tarn's, whose snapshots are its owner's to keep.
+   */
+  private Optional<TableRefs> refs(TrainingView view) {
+    if (view.hasEvents()) {
+      String table = view.getEvents().getSource().getEventTable();
+      return table.isEmpty()
+          ? Optional.empty()
+          : EventTable.find(catalog, table).map(EventTable::refs);
+    }
+    return Optional.of(
+        FeatureTable.find(catalog, view.getFeatureView())
+            .orElseThrow(
+                () ->
+                    new TarnException(
+                        "the feature table of '%s' is gone".formatted(view.getFeatureView())))
+            .refs());
   }
 
   private static Set<Long> snapshots(TrainingView view) {
+    if (view.hasEvents()) {
+      return Set.of(view.getEvents().getSnapshotId());
+    }
     Set<Long> ids = new TreeSet<>();
     Iterables.addAll(
         ids, Iterables.transform(view.getReadingsList(), TrainingReading::getSnapshotId));

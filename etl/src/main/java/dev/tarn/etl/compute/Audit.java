@@ -198,7 +198,8 @@ final class Audit {
             id.equalTo(""),
             Optional.empty()),
         new RowRule(
-            "entity id has at most %d bytes (serving.max-id-bytes)".formatted(maxIdBytes),
+            "entity id has at most %s (serving.max-id-bytes)"
+                .formatted(Plural.of(maxIdBytes, "byte")),
             position,
             functions.octet_length(id).gt(maxIdBytes),
             Optional.empty()),
@@ -247,8 +248,12 @@ final class Audit {
   private Optional<String> checkOfWhole(Check check, long total) {
     if (check instanceof Check.MinRows min && total < min.rows()) {
       return Optional.of(
-          "min-rows (%s): %s, and at least %d are expected"
-              .formatted(min.position(), Plural.of(total, "row"), min.rows()));
+          "min-rows (%s): %s, and at least %d %s expected"
+              .formatted(
+                  min.position(),
+                  Plural.of(total, "row"),
+                  min.rows(),
+                  Plural.choose(min.rows(), "is", "are")));
     }
     if (check instanceof Check.MaxRowCountChange max) {
       Optional<Long> before = rowsBefore.get();

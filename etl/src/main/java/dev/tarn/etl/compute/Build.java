@@ -29,7 +29,6 @@ import org.apache.iceberg.Snapshot;
 import org.apache.iceberg.SnapshotRef;
 import org.apache.iceberg.Table;
 import org.apache.iceberg.exceptions.CommitFailedException;
-import org.apache.iceberg.exceptions.ValidationException;
 import org.apache.iceberg.spark.CommitMetadata;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.DataFrameWriterV2;
@@ -186,7 +185,8 @@ public final class Build {
       } catch (TarnException e) {
         throw e;
       } catch (Exception e) { // Scala does not declare what it throws
-        if (isConflict(e) && attempt < ATTEMPTS) {
+        // Another build moved main or the branch, so the rows must be written again on top of that.
+        if (e instanceof CommitFailedException && attempt < ATTEMPTS) {
           console.say("another build of %s was published first; once more", view.name());
           continue;
         }
@@ -381,20 +381,6 @@ public final class Build {
 
   static Column isOf(Instant asOf) {
     return functions.col(FeatureView.EVENT_TIMESTAMP).equalTo(functions.lit(asOf));
-  }
-
-  /**
-   * Whether another build moved main or the branch while the rows were written, so that they must
-   * be written again on top of that.
-   *
-   * <p>Iceberg has exceptions of its own for a commit that lost a race only. A branch that can't be
-   * fast-forwarded is an IllegalArgumentException and a delete whose branch was replaced is a
-   * ValidationException, both told from other mistakes by the message alone.
-   */
-  static boolean isConflict(Exception e) {
-    boolean isRefused = e instanceof IllegalArgumentException || e instanceof ValidationException;
-    return e instanceof CommitFailedException
-        || (isRefused && String.valueOf(e.getMessage()).contains("ancestor"));
   }
 
   private void report(FeatureView view, AsOfOutcome outcome, int number, int of) {

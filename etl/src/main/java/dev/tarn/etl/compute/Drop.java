@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
 import org.apache.iceberg.Snapshot;
+import org.apache.iceberg.exceptions.CommitFailedException;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.functions;
@@ -75,7 +76,7 @@ public final class Drop {
       } catch (TarnException e) {
         throw e;
       } catch (Exception e) { // Scala does not declare what it throws
-        if (!Build.isConflict(e) || attempt == Build.ATTEMPTS) {
+        if (!(e instanceof CommitFailedException) || attempt == Build.ATTEMPTS) {
           throw new TarnException(
               "%s as of %s is not dropped; what was published stays as it was: %s"
                   .formatted(view.name(), asOf, Causes.reason(e)),

@@ -4,6 +4,7 @@ import dev.tarn.cli.TarnException;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintStream;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -18,6 +19,10 @@ public final class Console {
 
   /** Whether stderr is a terminal. The launcher says so. */
   private static final boolean WATCHED = Boolean.getBoolean("tarn.terminal");
+
+  /** Where the launcher looks for a note of {@link #nothing}. */
+  private static final Optional<Path> NOTE_OF_NOTHING =
+      Optional.ofNullable(System.getProperty("tarn.nothing")).map(Path::of);
 
   private final PrintStream out;
   private final PrintStream err;
@@ -51,6 +56,24 @@ public final class Console {
     out.println(text);
     out.flush();
     resultFile.ifPresent(file -> write(text, file));
+  }
+
+  /**
+   * Prints a result that has nothing in it. Where the launcher makes an archive of the classes that
+   * this run loads, it leaves a note that they are not all.
+   *
+   * @throws TarnException if it can't be written to the file of {@code result-file} too
+   */
+  public void nothing(String text) {
+    result(text);
+    NOTE_OF_NOTHING.ifPresent(
+        note -> {
+          try {
+            Files.writeString(note, "");
+          } catch (IOException e) {
+            throw new UncheckedIOException(e);
+          }
+        });
   }
 
   /** Writes a file that nobody sees before it is whole. */

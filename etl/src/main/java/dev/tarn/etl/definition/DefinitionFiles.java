@@ -64,7 +64,7 @@ final class DefinitionFiles {
   private static void refuseLostKeys(Path base, Path file) throws IOException {
     Problems problems = new Problems();
     LostKeys.of(
-            Files.readString(file),
+            file,
             path ->
                 path.size() > 3 && path.get(0).equals("sources") && path.get(2).equals("options")
                     ? 3
@@ -72,10 +72,7 @@ final class DefinitionFiles {
         .forEach(
             lost ->
                 problems.add(
-                    new Position(
-                        base.toAbsolutePath().relativize(file.toAbsolutePath()).toString(),
-                        lost.line()),
-                    lost.problem()));
+                    position(base, lost.place().file(), lost.place().line()), lost.problem()));
     problems.throwIfAny();
   }
 
@@ -95,9 +92,7 @@ final class DefinitionFiles {
     } catch (ConfigException e) {
       ConfigOrigin origin = e.origin();
       Position position =
-          new Position(
-              base.toAbsolutePath().relativize(file.toAbsolutePath()).toString(),
-              origin == null ? 1 : Math.max(1, origin.lineNumber()));
+          position(base, file, origin == null ? 1 : Math.max(1, origin.lineNumber()));
       String message = e.getMessage();
       // It begins with the file and line, which position says already.
       int prefix = origin == null ? -1 : message.indexOf(origin.description() + ": ");
@@ -110,5 +105,9 @@ final class DefinitionFiles {
                       : message.substring(prefix + origin.description().length() + 2)),
           e);
     }
+  }
+
+  private static Position position(Path base, Path file, int line) {
+    return new Position(base.toAbsolutePath().relativize(file.toAbsolutePath()).toString(), line);
   }
 }

@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 
@@ -85,6 +86,27 @@ public final class Definitions {
 
   public Collection<Source> sources() {
     return sources.values();
+  }
+
+  /**
+   * A stream source by name.
+   *
+   * @throws UsageException if there is none, or it is another kind of source
+   */
+  public Source streamSource(String name) {
+    Source source =
+        Optional.ofNullable(sources.get(name))
+            .orElseThrow(
+                () ->
+                    new UsageException(
+                        "there is no source '%s'%s"
+                            .formatted(name, Suggestion.forName(name, sources.keySet()))));
+    if (source.stream().isEmpty()) {
+      throw new UsageException(
+          "source '%s' (%s) is no stream source: it has format = %s, and events come from format = kafka"
+              .formatted(name, source.position(), source.format().name().toLowerCase(Locale.ROOT)));
+    }
+    return source;
   }
 
   /**

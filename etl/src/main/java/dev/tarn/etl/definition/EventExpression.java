@@ -7,11 +7,8 @@ import org.apache.spark.sql.catalyst.analysis.SimpleAnalyzer$;
 import org.apache.spark.sql.catalyst.expressions.Alias;
 import org.apache.spark.sql.catalyst.expressions.Attribute;
 import org.apache.spark.sql.catalyst.expressions.Expression;
-import org.apache.spark.sql.catalyst.expressions.Generator;
 import org.apache.spark.sql.catalyst.expressions.NamedExpression;
 import org.apache.spark.sql.catalyst.expressions.NamedExpression$;
-import org.apache.spark.sql.catalyst.expressions.WindowExpression;
-import org.apache.spark.sql.catalyst.expressions.aggregate.AggregateExpression;
 import org.apache.spark.sql.catalyst.parser.CatalystSqlParser$;
 import org.apache.spark.sql.catalyst.plans.logical.LocalRelation;
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan;
@@ -79,18 +76,13 @@ public final class EventExpression {
               new LocalRelation(attributes(columns), List$.MODULE$.empty(), false));
       LogicalPlan analyzed = SimpleAnalyzer$.MODULE$.execute(plan);
       SimpleAnalyzer$.MODULE$.checkAnalysis(analyzed);
-      if (!(analyzed instanceof Project project)) {
-        return Resolved.problem("is no expression on one event: it aggregates events");
+      // Aggregates, windows and generators become steps of their own.
+      if (!(analyzed instanceof Project project) || !(project.child() instanceof LocalRelation)) {
+        return Resolved.problem("is no expression on one event that gives one value");
       }
       expression = (Expression) project.projectList().head();
     } catch (Exception e) { // Scala does not declare AnalysisException and ParseException
       return Resolved.problem("does not resolve: " + reason(e));
-    }
-    if (has(expression, AggregateExpression.class) || has(expression, WindowExpression.class)) {
-      return Resolved.problem("aggregates events: write an expression on one event");
-    }
-    if (has(expression, Generator.class)) {
-      return Resolved.problem("makes several rows of an event");
     }
     if (expression.containsPattern(TreePattern.PLAN_EXPRESSION())) {
       return Resolved.problem("reads other rows: write an expression on one event");
@@ -106,10 +98,6 @@ public final class EventExpression {
     List<Attribute> attributes =
         new ArrayList<>(JavaConverters.seqAsJavaList(DataTypeUtils.toAttributes(columns)));
     return JavaConverters.asScalaBuffer(attributes).toSeq();
-  }
-
-  private static boolean has(Expression expression, Class<?> kind) {
-    return expression.find(kind::isInstance).isDefined();
   }
 
   private static String reason(Exception failure) {

@@ -12,7 +12,7 @@ import java.util.Optional;
 /** Reads the feature views of a definition file. */
 final class ViewReader {
 
-  private static final String FEATURES = "[{ name = txn_count_7d, type = bigint }]";
+  private static final String FEATURES = "[{ name = amount, type = double }]";
   private static final String WINDOW_FEATURES =
       "[{ name = orders_7d, aggregate = count, window = 7d }]";
 

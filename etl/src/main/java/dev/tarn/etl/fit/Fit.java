@@ -1,5 +1,6 @@
 package dev.tarn.etl.fit;
 
+import dev.tarn.cli.Plural;
 import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;
 import dev.tarn.etl.catalog.FeatureTable;
@@ -122,11 +123,12 @@ public final class Fit {
     Row counted = rows.agg(functions.count_if(isTooOld), functions.count(functions.lit(1))).head();
     if (counted.getLong(0) > 0) {
       notes.add(
-          "%s: %,d of %,d rows are older than the max age of %s; lookups don't answer them, so they count as absent"
+          "%s: %,d of %s %s older than the max age of %s; lookups don't answer such rows, which count as absent"
               .formatted(
                   view.name(),
                   counted.getLong(0),
-                  counted.getLong(1),
+                  Plural.of(counted.getLong(1), "row"),
+                  Plural.choose(counted.getLong(0), "is", "are"),
                   Moments.length(maxAge.get())));
     }
     return rows.select(

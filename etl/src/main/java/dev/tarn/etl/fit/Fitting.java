@@ -1,6 +1,7 @@
 package dev.tarn.etl.fit;
 
 import com.google.common.collect.Lists;
+import dev.tarn.cli.Plural;
 import dev.tarn.cli.TarnException;
 import dev.tarn.manifest.FeatureTransforms;
 import dev.tarn.manifest.Transform;
@@ -114,10 +115,10 @@ final class Fitting {
     Set<Double> boundaries = quantiles(input, buckets);
     if (boundaries.size() < buckets - 1) {
       notes.add(
-          "feature '%s': its values make %d buckets, where %d were asked for, as many rows share a value; boundaries: %s"
+          "feature '%s': its values make %s, where %,d were asked for, as many rows share a value; boundaries: %s"
               .formatted(
                   featureName,
-                  boundaries.size() + 1,
+                  Plural.of(boundaries.size() + 1, "bucket"),
                   buckets,
                   boundaries.stream().map(String::valueOf).collect(Collectors.joining(", "))));
     }

@@ -2,6 +2,7 @@ package dev.tarn.etl.input;
 
 import com.google.common.hash.Hasher;
 import com.google.common.hash.Hashing;
+import dev.tarn.cli.Plural;
 import dev.tarn.etl.input.InputFile.PartitionFolder;
 import java.io.FileNotFoundException;
 import java.io.IOException;
@@ -163,8 +164,8 @@ public record InputFiles(List<String> roots, List<InputFile> files) {
       }
       if (!leftOut.isEmpty()) {
         throw new InputException(
-            "%,d %s in its subfolders would not be read, e.g. %s; options { recursiveFileLookup = true } reads them, or put them elsewhere"
-                .formatted(leftOut.size(), leftOut.size() == 1 ? "file" : "files", leftOut.get(0)));
+            "%s in its subfolders would not be read, e.g. %s; options { recursiveFileLookup = true } reads them, or put them elsewhere"
+                .formatted(Plural.of(leftOut.size(), "file"), leftOut.get(0)));
       }
       found.sort(Comparator.comparing(InputFile::path));
       requireSameColumns();

@@ -56,22 +56,28 @@ final class JsonRecords implements Closeable {
           InputFiles.MODIFIED_BEFORE,
           InputFiles.MODIFIED_AFTER);
 
-  private final JsonParser parser;
+  private final JsonFactory factory;
   private final ObjectReader root;
   private final boolean[] seen;
+  private JsonParser parser;
   private boolean isInArray;
   private long records;
   private long line = 1;
 
   JsonRecords(Reader reader, StructType schema, TextFormats formats, boolean allowsComments)
       throws IOException {
-    JsonFactory factory =
+    this(schema, formats, allowsComments);
+    parser = factory.createParser(reader);
+  }
+
+  /** Reads texts that each have one record, by {@link #only}. */
+  JsonRecords(StructType schema, TextFormats formats, boolean allowsComments) {
+    factory =
         new JsonFactoryBuilder()
             .configure(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS, true)
             .configure(JsonReadFeature.ALLOW_JAVA_COMMENTS, allowsComments)
             .configure(StreamReadFeature.AUTO_CLOSE_SOURCE, true)
             .build();
-    parser = factory.createParser(reader);
     root = new ObjectReader("", schema, formats);
     seen = new boolean[schema.length()];
   }
@@ -108,6 +114,29 @@ final class JsonRecords implements Closeable {
       seen[i] |= root.isGiven(i);
     }
     return row;
+  }
+
+  /**
+   * The one record of a text.
+   *
+   * @throws InputException if there is none or more than one, or it does not fit the schema
+   */
+  GenericInternalRow only(char[] text, int from, int length) throws IOException {
+    try (JsonParser alone = factory.createParser(text, from, length)) {
+      parser = alone;
+      JsonToken token = parser.nextToken();
+      if (token == null) {
+        throw new InputException("is empty");
+      }
+      if (token != JsonToken.START_OBJECT) {
+        throw new InputException("must be an object { … }");
+      }
+      GenericInternalRow row = root.read();
+      if (parser.nextToken() != null) {
+        throw new InputException("has more after its object: one message is one event");
+      }
+      return row;
+    }
   }
 
   /** Number of records so far, the last one included. */

@@ -1,6 +1,7 @@
 package dev.tarn.etl.input;
 
 import dev.tarn.etl.input.InputFile.PartitionFolder;
+import dev.tarn.etl.lake.ParquetTypes;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
@@ -55,11 +56,8 @@ public final class ParquetInput {
     StructType known =
         schema.orElseGet(
             () ->
-                reader(spark)
-                    .options(options)
-                    .option("mergeSchema", merges)
-                    .parquet(roots)
-                    .schema());
+                ownSchema(
+                    spark, files, reader(spark).options(options).option("mergeSchema", merges)));
     StructType typed = new StructType();
     Set<String> folders = new HashSet<>();
     for (StructField field : known.fields()) {
@@ -79,6 +77,20 @@ public final class ParquetInput {
     Dataset<Row> rows = reader(spark).options(options).schema(typed).parquet(roots);
     requireAll(files, rows);
     return rows;
+  }
+
+  private static StructType ownSchema(
+      SparkSession spark, InputFiles files, DataFrameReader reader) {
+    try {
+      return reader.parquet(files.roots().toArray(new String[0])).schema();
+    } catch (Exception e) { // Scala does not declare AnalysisException
+      // Spark says which type it can't read, and not where that is.
+      Optional<String> column = ParquetTypes.unreadable(spark, files.paths());
+      if (column.isPresent()) {
+        throw new InputException(column.get(), e);
+      }
+      throw e;
+    }
   }
 
   /**

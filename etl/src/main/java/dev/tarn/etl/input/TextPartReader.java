@@ -1,6 +1,7 @@
 package dev.tarn.etl.input;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
+import dev.tarn.cli.Plural;
 import dev.tarn.etl.input.CsvRecords.NoUtf8Exception;
 import dev.tarn.etl.input.InputFile.PartitionFolder;
 import dev.tarn.etl.input.TextPart.Slice;
@@ -323,8 +324,12 @@ final class TextPartReader implements PartitionReader<InternalRow> {
       }
       if (records.fields() != columnOf.length) {
         throw refused(
-            "has %d values where there are %d columns: %s"
-                .formatted(records.fields(), columnOf.length, records.shown()));
+            "has %s where there %s %s: %s"
+                .formatted(
+                    Plural.of(records.fields(), "value"),
+                    Plural.choose(columnOf.length, "is", "are"),
+                    Plural.of(columnOf.length, "column"),
+                    records.shown()));
       }
       boolean hasTime = time < 0 || time >= columns.length;
       try {

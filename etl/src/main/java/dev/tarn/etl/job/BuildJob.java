@@ -1,6 +1,7 @@
 package dev.tarn.etl.job;
 
 import dev.tarn.cli.CommandLine;
+import dev.tarn.cli.Plural;
 import dev.tarn.cli.Settings;
 import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;
@@ -69,9 +70,16 @@ public final class BuildJob {
             .map(TarnException::getMessage)
             .toList();
     if (!failures.isEmpty()) {
+      int built = outcomes.size() - failures.size();
       throw new TarnException(
-          "%d of %d feature views failed; the others are built\n%s"
-              .formatted(failures.size(), outcomes.size(), String.join("\n", failures)));
+          "%d of %s failed%s\n%s"
+              .formatted(
+                  failures.size(),
+                  Plural.of(outcomes.size(), "feature view"),
+                  built == 0
+                      ? ""
+                      : Plural.choose(built, "; the other is built", "; the others are built"),
+                  String.join("\n", failures)));
     }
   }
 

@@ -7,6 +7,7 @@ import com.google.gson.JsonParser;
 import com.google.gson.JsonSyntaxException;
 import dev.tarn.cli.AnswerPrinter;
 import dev.tarn.cli.CommandLine;
+import dev.tarn.cli.Plural;
 import dev.tarn.cli.Settings;
 import dev.tarn.cli.TarnException;
 import dev.tarn.cli.TextTable;
@@ -76,7 +77,12 @@ public final class DemoJob {
     step(1, "a local Redis");
     LocalRedis.up(settings, console);
     try (Lake lake = Lake.open(settings)) {
-      step(2, "%,d card payments of %,d users over %d days", rows, users, DemoEvents.DAYS);
+      step(
+          2,
+          "%s of %s over %d days",
+          Plural.of(rows, "card payment"),
+          Plural.of(users, "user"),
+          DemoEvents.DAYS);
       Path folder = settings.state().resolve("demo").resolve("transactions");
       Instant start = Instant.now();
       try (Pulse pulse = TaskProgress.show(lake, console, "writing")) {

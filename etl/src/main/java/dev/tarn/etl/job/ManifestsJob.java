@@ -32,10 +32,10 @@ public final class ManifestsJob {
       List<TrainingSets.Entry> entries =
           new TrainingSets(catalog)
               .all().stream().filter(entry -> all || entry.retiredAt().isEmpty()).toList();
-      if (asJson) {
-        console.result(json(entries));
+      if (entries.isEmpty()) {
+        console.nothing(asJson ? json(entries) : "No training set is kept.");
       } else {
-        console.result(entries.isEmpty() ? "No training set is kept." : table(entries));
+        console.result(asJson ? json(entries) : table(entries));
       }
     }
   }

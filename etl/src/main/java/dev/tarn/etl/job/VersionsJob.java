@@ -79,10 +79,11 @@ public final class VersionsJob {
             }
           }
         });
-    if (line.isJson()) {
+    if (releases.isEmpty()) {
+      console.nothing(
+          line.isJson() ? Json.of(results) : "Nothing is released yet: ./tarn push view=…");
+    } else if (line.isJson()) {
       console.result(Json.of(results));
-    } else if (releases.isEmpty()) {
-      console.result("Nothing is released yet: ./tarn push view=…");
     } else {
       console.result(table.toString());
       pinned.forEach(console::result);

@@ -2,6 +2,7 @@ package dev.tarn.etl.lake;
 
 import dev.tarn.etl.console.Causes;
 import java.io.IOException;
+import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -64,20 +65,38 @@ public final class ParquetTypes {
    */
   public static Optional<String> problem(
       SparkSession spark, List<String> paths, StructType schema, boolean isDeclared) {
-    if (!isDeclared && paths.size() == 1) {
-      return Optional.empty();
-    }
+    return !isDeclared && paths.size() == 1
+        ? Optional.empty()
+        : first(spark, paths, (path, file) -> problem(path, file, schema, isDeclared));
+  }
+
+  /**
+   * Finds a column that Spark has no type for.
+   *
+   * @param paths of the files
+   * @return e.g. {@code column 'x' of FILE is INT64 (TIMESTAMP(NANOS,true)), …}
+   */
+  public static Optional<String> unreadable(SparkSession spark, List<String> paths) {
+    return first(spark, paths, ParquetTypes::unreadable);
+  }
+
+  /** Finds what is wrong with the schema of one file. */
+  private interface SchemaCheck extends Serializable {
+    Optional<String> problem(String path, MessageType file);
+  }
+
+  private static Optional<String> first(SparkSession spark, List<String> paths, SchemaCheck check) {
     Configuration hadoop = spark.sessionState().newHadoopConf();
     if (paths.size() <= MANY) {
       return paths.stream()
-          .map(path -> problem(path, hadoop, schema, isDeclared))
+          .map(path -> problem(path, hadoop, check))
           .filter(problem -> !problem.isEmpty())
           .findFirst();
     }
     SerializableConfiguration configuration = new SerializableConfiguration(hadoop);
     return JavaSparkContext.fromSparkContext(spark.sparkContext())
         .parallelize(paths, Math.min(MOST_TASKS, paths.size()))
-        .map(path -> problem(path, configuration.value(), schema, isDeclared))
+        .map(path -> problem(path, configuration.value(), check))
         .filter(problem -> !problem.isEmpty())
         .take(1)
         .stream()
@@ -99,8 +118,7 @@ public final class ParquetTypes {
     return reason.contains("TIMESTAMP(NANOS") && !reason.contains(NANOS) ? reason + NANOS : reason;
   }
 
-  private static String problem(
-      String path, Configuration hadoop, StructType schema, boolean isDeclared) {
+  private static String problem(String path, Configuration hadoop, SchemaCheck check) {
     MessageType file;
     try {
       ParquetReadOptions options =
@@ -118,10 +136,34 @@ public final class ParquetTypes {
       // Whoever reads its rows is told so.
       return "";
     }
-    return problem(path, file, schema, isDeclared).orElse("");
+    return check.problem(path, file).orElse("");
   }
 
-  /** The same for the schema of one file. */
+  static Optional<String> unreadable(String path, MessageType file) {
+    return file.getFields().stream()
+        .flatMap(column -> unreadable(column.getName(), path, column).stream())
+        .findFirst();
+  }
+
+  private static Optional<String> unreadable(String name, String path, Type column) {
+    if (spark(column).isPresent()) {
+      return Optional.empty();
+    }
+    if (!column.isPrimitive()) {
+      return column.asGroupType().getFields().stream()
+          .flatMap(inner -> unreadable(name + "." + inner.getName(), path, inner).stream())
+          .findFirst();
+    }
+    return Optional.of(
+        "column '%s' of %s is %s, which Spark has no type for%s"
+            .formatted(
+                name,
+                path,
+                name(column, Optional.empty()),
+                isNanos(column) ? NANOS : "; write the file anew with another type"));
+  }
+
+  /** The same as {@link #problem} for the schema of one file. */
   static Optional<String> problem(
       String path, MessageType file, StructType schema, boolean isDeclared) {
     for (StructField field : schema.fields()) {

@@ -1,5 +1,6 @@
 package dev.tarn.etl.push;
 
+import dev.tarn.cli.Plural;
 import dev.tarn.cli.TarnException;
 import dev.tarn.etl.redis.RedisServers;
 import java.util.Map;
@@ -43,11 +44,18 @@ final class MemoryCheck {
       long used = number(memory, "used_memory");
       if (max > 0 && used + share > max) {
         throw new TarnException(
-            ("%s: about %,d rows of %.0f bytes take about %,.1f MB of Redis at %s, which has %,.1f of"
+            ("%s: about %s of %.0f bytes %s about %,.1f MB of Redis at %s, which has %,.1f of"
                     + " its %,.1f MB (maxmemory) in use; nothing was written. Raise maxmemory, or keep"
                     + " fewer versions (push.keep)")
                 .formatted(
-                    view, rows, rowBytes, share / 1e6, server.getKey(), used / 1e6, max / 1e6));
+                    view,
+                    Plural.of(rows, "row"),
+                    rowBytes,
+                    Plural.choose(rows, "takes", "take"),
+                    share / 1e6,
+                    server.getKey(),
+                    used / 1e6,
+                    max / 1e6));
       }
     }
   }

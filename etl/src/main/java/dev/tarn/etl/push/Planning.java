@@ -1,5 +1,6 @@
 package dev.tarn.etl.push;
 
+import dev.tarn.cli.Plural;
 import dev.tarn.cli.TarnException;
 import dev.tarn.etl.catalog.FeatureTable;
 import dev.tarn.etl.console.Console;
@@ -219,8 +220,12 @@ final class Planning {
     long records = delta.delta().get().records();
     if (!mustBeDelta && records > settings.maxOverlay() * base.get().getRows()) {
       return Choice.full(
-          "%,d rows were written or removed since %s, over push.max-overlay = %s of its %,d",
-          records, base.get().getVersion(), settings.maxOverlay(), base.get().getRows());
+          "%s %s written or removed since %s, over push.max-overlay = %s of its %,d",
+          Plural.of(records, "row"),
+          Plural.choose(records, "was", "were"),
+          base.get().getVersion(),
+          settings.maxOverlay(),
+          base.get().getRows());
     }
     return new Choice(delta.delta(), Optional.empty());
   }

@@ -1,5 +1,6 @@
 package dev.tarn.etl.push;
 
+import dev.tarn.cli.Plural;
 import dev.tarn.etl.redis.BucketPipeline;
 import dev.tarn.etl.redis.RedisServers;
 import dev.tarn.etl.redis.Refusals;
@@ -95,12 +96,13 @@ public final class StoredRows {
     return found == written
         ? Optional.empty()
         : Optional.of(
-            "of %,d rows of %s %s %,d are there"
+            "of %s of %s %s %,d %s there"
                 .formatted(
-                    written,
+                    Plural.of(written, "row"),
                     version.getVersion(),
                     samples == 1 ? "in Redis" : "in a sample of its buckets",
-                    found));
+                    found,
+                    Plural.choose(found, "is", "are")));
   }
 
   /** A full version's record may be older than the number of its own rows. */

@@ -1,10 +1,12 @@
 package dev.tarn.etl.source;
 
 import com.google.gson.JsonObject;
+import dev.tarn.cli.Plural;
 import dev.tarn.etl.definition.Problems;
 import dev.tarn.etl.definition.Source;
 import dev.tarn.etl.input.InputException;
 import dev.tarn.etl.input.InputFiles;
+import dev.tarn.etl.input.MessageFormat;
 import dev.tarn.etl.input.ParquetInput;
 import dev.tarn.etl.input.TextInput;
 import dev.tarn.etl.lake.ParquetTypes;
@@ -122,6 +124,9 @@ public final class SourceTables {
               TextInput.check(source);
               return true;
             });
+      }
+      if (source.stream().isPresent()) {
+        reading(source, () -> MessageFormat.of(source));
       }
       if (source.schema().isEmpty()) {
         tables.put(source, pin(spark, source, Optional.empty(), false).rows());
@@ -327,8 +332,12 @@ public final class SourceTables {
       return count == 0
           ? Optional.empty()
           : Optional.of(
-              "source '%s': %,d rows without '%s' are left out"
-                  .formatted(source.name(), count, time.get()));
+              "source '%s': %s without '%s' %s left out"
+                  .formatted(
+                      source.name(),
+                      Plural.of(count, "row"),
+                      time.get(),
+                      Plural.choose(count, "is", "are")));
     }
     List<Row> example = without.limit(1).collectAsList();
     if (!example.isEmpty()) {

@@ -1,5 +1,6 @@
 package dev.tarn.etl.verify;
 
+import dev.tarn.cli.Plural;
 import dev.tarn.etl.console.Moments;
 import dev.tarn.etl.verify.Difference.DifferenceKind;
 import dev.tarn.manifest.StoredFeature;
@@ -95,7 +96,7 @@ public record Verification(
             .formatted(
                 tooOld == online
                     ? "none of them is"
-                    : "%,d of them %s not".formatted(tooOld, tooOld == 1 ? "is" : "are"),
+                    : "%,d of them %s not".formatted(tooOld, Plural.choose(tooOld, "is", "are")),
                 Moments.length(Duration.ofSeconds(record.getMaxAge().getSeconds()))));
   }
 

@@ -104,7 +104,7 @@ class TestAudit {
     texts.define(change);
     assertThatThrownBy(() -> texts.build(JAN_3))
         .hasMessageContaining(
-            "entity id has at most 1024 bytes (serving.max-id-bytes) (features/users.conf:1): 1 of 2 rows fails: user_id=ää");
+            "entity id has at most 1,024 bytes (serving.max-id-bytes) (features/users.conf:1): 1 of 2 rows fails: user_id=ää");
     change[3] =
         "SELECT IF(user_id = 1, CAST(unhex('4DFC') AS STRING), 'Mü') AS user_id, 1L AS orders, 1D AS amount FROM orders GROUP BY user_id";
     texts.define(change);
@@ -166,6 +166,12 @@ class TestAudit {
         "min-rows (features/users.conf:12): 2 rows, and at least 3 are expected",
         "checks {}",
         "checks { min-rows = 3 }");
+    assertFails(
+        "min-rows (features/users.conf:12): 0 rows, and at least 1 is expected",
+        "checks {}",
+        "checks { min-rows = 1 }",
+        "GROUP BY user_id",
+        "WHERE false GROUP BY user_id");
   }
 
   @Test

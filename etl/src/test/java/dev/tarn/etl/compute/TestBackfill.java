@@ -67,7 +67,7 @@ class TestBackfill {
         .isEqualTo(1);
     String printed = bench.output();
     assertThat(printed)
-        .contains("tarn: 1 of 2 feature views failed; the others are built\n")
+        .contains("tarn: 1 of 2 feature views failed; the other is built\n")
         .contains("build of spending as of 2026-02-28T00:00:00Z: 1 check failed");
     JsonArray views = json(printed).getAsJsonArray("feature_views");
     assertThat(views.get(0).getAsJsonObject().getAsJsonArray("as_ofs")).isEmpty();

@@ -3,6 +3,7 @@ package dev.tarn.etl.compute;
 import static dev.tarn.etl.compute.Orders.JAN_2;
 import static dev.tarn.etl.compute.Orders.JAN_3;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.tarn.etl.catalog.FeatureTable;
 import java.time.Instant;
@@ -12,6 +13,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import org.apache.iceberg.Table;
+import org.apache.iceberg.exceptions.CommitFailedException;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.api.java.UDF1;
 import org.apache.spark.sql.types.DataTypes;
@@ -132,6 +134,33 @@ class TestConcurrentBuilds {
             entry ->
                 asOfs.add(orders.table().snapshot(entry.snapshotId()).summary().get("tarn.as-of")));
     assertThat(asOfs).containsExactly(JAN_2, JAN_2_NOON, JAN_3);
+  }
+
+  @Test
+  void mainMovesOnlyToABranchThatIsAsItWasLeftAndOnTopOfMain() {
+    Orders orders = new Orders();
+    orders.build(JAN_2);
+    FeatureTable table =
+        FeatureTable.find(orders.bench().lake().catalog(), "spending").orElseThrow();
+    String branch = table.audits().create(Instant.parse(JAN_3));
+    Table iceberg = orders.table();
+    iceberg.newAppend().toBranch(branch).commit();
+    long written = iceberg.snapshot(branch).snapshotId();
+    assertThatThrownBy(() -> table.audits().publish(branch, written + 1))
+        .isInstanceOf(CommitFailedException.class)
+        .hasMessage("somebody else has changed branch %s of %s", branch, table.sqlName());
+
+    iceberg.newAppend().commit();
+    long main = iceberg.currentSnapshot().snapshotId();
+    assertThatThrownBy(() -> table.audits().publish(branch, written))
+        .isInstanceOf(CommitFailedException.class)
+        .hasMessage("main of %s has moved on", table.sqlName());
+    assertThat(orders.table().currentSnapshot().snapshotId()).isEqualTo(main);
+
+    iceberg.manageSnapshots().rollbackTo(iceberg.currentSnapshot().parentId()).commit();
+    table.audits().publish(branch, written);
+    assertThat(orders.table().currentSnapshot().snapshotId()).isEqualTo(written);
+    assertThat(orders.state().refs()).containsExactly("main");
   }
 
   private static synchronized Double overtake(Double amount) {

@@ -14,6 +14,14 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.zip.GZIPOutputStream;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.parquet.example.data.Group;
+import org.apache.parquet.example.data.simple.SimpleGroupFactory;
+import org.apache.parquet.hadoop.ParquetWriter;
+import org.apache.parquet.hadoop.example.ExampleParquetWriter;
+import org.apache.parquet.hadoop.util.HadoopOutputFile;
+import org.apache.parquet.schema.MessageType;
+import org.apache.parquet.schema.MessageTypeParser;
 import org.apache.spark.sql.Row;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
@@ -54,6 +62,7 @@ class TestTextSources {
       value = {
         "2,2026-01-01T00:00:00Z,3,50,12.00,1 # line 3 (record 2) has 6 values where there are 5 columns: 2,2026-01-01T00:00:00Z,3,50,12.00,1",
         "3,2026-01-01T00:00:00Z,cut # line 3 (record 2) has 3 values where there are 5 columns",
+        "3 # line 3 (record 2) has 1 value where there are 5 columns",
         "2,2026-01-01T00:00:00Z,x,1,one # line 3 (record 2): 'qty' has the text 'one', which is no int",
         "2,10:30,x,1,1 # line 3 (record 2): 'at' has the text '10:30', which is no timestamp",
         "2,202601,x,1,1 # line 3 (record 2): 'at' has the text '202601', which is no timestamp",
@@ -192,7 +201,7 @@ class TestTextSources {
     bench.output();
     assertThat(build(csv("a.csv", "timestamp = at, missing-times = skip"), "max(note)"))
         .containsExactly("[1,x]");
-    assertThat(bench.output()).contains("source 'events': 1 rows without 'at' are left out");
+    assertThat(bench.output()).contains("source 'events': 1 row without 'at' is left out");
 
     bench
         .spark()
@@ -220,6 +229,27 @@ class TestTextSources {
         .isInstanceOf(TarnException.class)
         .hasMessageContaining(
             "'x' is within the years 0001 to 9999 (features/view.conf:4): 1 of 1 row fails");
+  }
+
+  @Test
+  void aTypeThatSparkHasNotIsRefusedWithItsFile() throws IOException {
+    MessageType schema =
+        MessageTypeParser.parseMessageType(
+            "message m { required int64 user_id; required int64 at (TIMESTAMP(NANOS,true)); }");
+    Path file = folder.resolve("p").resolve("nanos.parquet");
+    HadoopOutputFile out =
+        HadoopOutputFile.fromPath(new org.apache.hadoop.fs.Path(file.toUri()), new Configuration());
+    try (ParquetWriter<Group> writer = ExampleParquetWriter.builder(out).withType(schema).build()) {
+      writer.write(
+          new SimpleGroupFactory(schema).newGroup().append("user_id", 1L).append("at", 1L));
+    }
+    for (String path : List.of("p", "p/nanos.parquet")) {
+      assertRefused(
+          parquet(path, ""),
+          "CAST(count(*) AS STRING)",
+          "source 'events' can't be read at %s: column 'at' of file:%s is INT64 (TIMESTAMP(NANOS,true)), which Spark has no type for; write times in microseconds: df.to_parquet(…, "
+              .formatted(folder.resolve(path), file));
+    }
   }
 
   @Test

@@ -486,6 +486,19 @@ class TestDefinitions {
   }
 
   @Test
+  void anOptionThatHoconWouldLoseIsFoundInAFileThatIsIncluded() throws IOException {
+    Files.writeString(
+        folder.resolve("s3.json"),
+        "{\n\"fs\": { \"s3a.endpoint\": 1,\n\"s3a\": {\"endpoint\": 2}}}");
+    assertRefused(
+        change(
+            "timestamp = at",
+            "timestamp = at, options { include \"s3\", fs.s3a.endpoint.region = b }"),
+        "s3.json:3: 'fs.s3a.endpoint' has a value, and so has 'fs.s3a.endpoint.region' (%s/a.conf:6); HOCON keeps only the last of the two, so write one in quotes, below 'sources.orders.options': \"fs.s3a.endpoint\" = …"
+            .formatted(folder));
+  }
+
+  @Test
   void whatNoFileHasIsRefusedInASchema() {
     assertRefused(
         change(

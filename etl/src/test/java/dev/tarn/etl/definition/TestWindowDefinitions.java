@@ -102,8 +102,8 @@ class TestWindowDefinitions {
         "aggregate = max, of = \"current_timestamp()\" # depends on chance or on the clock",
         "aggregate = max, of = \"unix_timestamp()\" # depends on chance or on the clock",
         "aggregate = sum, of = \"sum(amount)\" # of = sum(amount) is no expression on one event",
-        "aggregate = sum, of = \"count(*) OVER ()\" # aggregates events",
-        "aggregate = last, of = \"explode(tags)\" # makes several rows of an event",
+        "aggregate = sum, of = \"count(*) OVER ()\" # is no expression on one event that gives one value",
+        "aggregate = last, of = \"explode(tags)\" # is no expression on one event that gives one value",
         "aggregate = sum, of = \"(SELECT 1)\" # of = (SELECT 1)",
         "aggregate = count, window = 7d, resolution = 5h # window = 7d is no multiple of resolution = 5h: take a resolution that divides it, e.g. 1h",
         "aggregate = count, window = 90s, resolution = 1m # is no multiple of resolution = 1m",
@@ -113,7 +113,7 @@ class TestWindowDefinitions {
         "aggregate = count, resolution = 1h # resolution goes with window = …",
         "aggregate = { last = 0 }, of = merchant # { last = n } takes a number from 1 to 1,000",
         "aggregate = { last = 2.5 }, of = merchant # { last = n } takes a number from 1 to 1,000",
-        "aggregate = { first = 2 }, of = merchant # there is no key 'first' here; did you mean 'last'?",
+        "aggregate = { first = 2 }, of = merchant # there is no key 'first' here; there are: last",
         "aggregate = sum, of = amount, type = double # type = double, but sum gives decimal(22,2); leave type out",
         "aggregate = count, widow = 7d # there is no key 'widow' here; did you mean 'window'?"
       })

@@ -136,7 +136,7 @@ class TestFit {
     assertThat(bench.run("fit", "service=ranking")).isZero();
     assertThat(bench.output())
         .contains(
-            "score: 2 of 4 rows are older than the max age of 1d; lookups don't answer them, so they count as absent");
+            "score: 2 of 4 rows are older than the max age of 1d; lookups don't answer such rows, which count as absent");
     assertThat(mean(bench)).isEqualTo(3);
     assertThat(stored(bench).getTransforms(1).getSteps(0).getOneHot().getValuesList())
         .containsExactly("a", "b");

@@ -3,6 +3,7 @@ package dev.tarn.etl.lake;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.Optional;
+import org.apache.parquet.schema.MessageType;
 import org.apache.parquet.schema.MessageTypeParser;
 import org.apache.spark.sql.types.StructType;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -56,13 +57,29 @@ class TestParquetTypes {
     assertThat(problem(column, type)).isEmpty();
   }
 
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '#',
+      value = {
+        "int64 x (TIMESTAMP(NANOS,false)) # column 'x' of f is INT64 (TIMESTAMP(NANOS,false)), which Spark has no type for; write times in microseconds: df.to_parquet",
+        "int64 x (TIME(MICROS,true)) # column 'x' of f is INT64 (TIME(MICROS,true)), which Spark has no type for; write the file anew with another type",
+        "group x { optional int32 a; optional int64 b (TIMESTAMP(NANOS,true)); } # column 'x.b' of f is INT64 (TIMESTAMP(NANOS,true)), which",
+      })
+  void aColumnThatSparkHasNoTypeForIsNamed(String column, String problem) {
+    assertThat(ParquetTypes.unreadable("f", file(column)))
+        .get()
+        .asString()
+        .startsWith(problem.strip());
+    assertThat(ParquetTypes.unreadable("f", file("int64 x (TIMESTAMP(MICROS,true))"))).isEmpty();
+  }
+
   private static Optional<String> problem(String column, String type) {
+    return ParquetTypes.problem("f", file(column), StructType.fromDDL("x " + type.strip()), true);
+  }
+
+  private static MessageType file(String column) {
     String field = column.strip();
-    return ParquetTypes.problem(
-        "f",
-        MessageTypeParser.parseMessageType(
-            "message m { optional %s%s }".formatted(field, field.endsWith("}") ? "" : ";")),
-        StructType.fromDDL("x " + type.strip()),
-        true);
+    return MessageTypeParser.parseMessageType(
+        "message m { optional %s%s }".formatted(field, field.endsWith("}") ? "" : ";"));
   }
 }

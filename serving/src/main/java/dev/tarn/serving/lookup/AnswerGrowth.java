@@ -1,5 +1,6 @@
 package dev.tarn.serving.lookup;
 
+import dev.tarn.cli.Plural;
 import dev.tarn.row.WireBuffer;
 import java.util.function.IntBinaryOperator;
 import java.util.function.LongConsumer;
@@ -63,7 +64,7 @@ final class AnswerGrowth implements IntBinaryOperator {
   private LookupRefusedException tooLarge() {
     return LookupRefusedException.invalid(
         "entity_ids",
-        "has %d ids, whose answer is more than %d bytes, and the server answers no more at once (serving.max-answer-bytes): ask for fewer ids or features"
-            .formatted(ids, most));
+        "has %s, whose answer is more than %s, and the server answers no more at once (serving.max-answer-bytes): ask for fewer ids or features"
+            .formatted(Plural.of(ids, "id"), Plural.of(most, "byte")));
   }
 }

@@ -6,6 +6,7 @@ import dev.tarn.api.v1.GetFeatureVectorsResponse;
 import dev.tarn.api.v1.GetOnlineFeaturesRequest;
 import dev.tarn.api.v1.GetOnlineFeaturesResponse;
 import dev.tarn.api.v1.ListFeatureViewsResponse;
+import dev.tarn.cli.Plural;
 import dev.tarn.row.WireBuffer;
 import dev.tarn.serving.ops.CallRecord;
 import dev.tarn.serving.ops.Metrics;
@@ -231,8 +232,14 @@ public final class Lookup {
     if (bytes > settings.maxAnswerBytes()) {
       throw LookupRefusedException.invalid(
           "entity_ids",
-          "has %d ids, whose vectors of %d floats are %d bytes, and the server answers %d at the most (serving.max-answer-bytes): ask for fewer at once"
-              .formatted(rows, width, bytes, settings.maxAnswerBytes()));
+          "has %s, whose %s of %s %s %,d bytes, and the server answers %,d at the most (serving.max-answer-bytes): ask for fewer at once"
+              .formatted(
+                  Plural.of(rows, "id"),
+                  Plural.choose(rows, "vector", "vectors"),
+                  Plural.of(width, "float"),
+                  Plural.choose(rows, "is", "are"),
+                  bytes,
+                  settings.maxAnswerBytes()));
     }
     return bytes;
   }

@@ -4,6 +4,7 @@ import com.google.protobuf.Any;
 import com.google.rpc.BadRequest;
 import com.google.rpc.Code;
 import com.google.rpc.Status;
+import dev.tarn.cli.Plural;
 import dev.tarn.serving.lookup.LookupRefusedException;
 import dev.tarn.serving.ops.InFlightBytes;
 import dev.tarn.serving.redis.RedisUnavailableException;
@@ -109,8 +110,8 @@ final class Failures {
   /** Returns RESOURCE_EXHAUSTED, for a call beyond {@code serving.max-in-flight}. */
   static io.grpc.Status tooMany(int maxInFlight) {
     return io.grpc.Status.RESOURCE_EXHAUSTED.withDescription(
-        "the server has %d calls under way and takes no more (serving.max-in-flight): try again later"
-            .formatted(maxInFlight));
+        "the server has %s under way and takes no more (serving.max-in-flight): try again later"
+            .formatted(Plural.of(maxInFlight, "call")));
   }
 
   private static StatusRuntimeException status(io.grpc.Status status, String message) {

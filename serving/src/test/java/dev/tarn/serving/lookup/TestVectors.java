@@ -235,8 +235,8 @@ class TestVectors extends ServingTest {
     assertRefused(
         request("wide", ids),
         Code.INVALID_ARGUMENT,
-        "entity_ids: has 10000 ids, whose vectors of 10000 floats are 400000000 bytes, and the"
-            + " server answers 67108864 at the most (serving.max-answer-bytes): ask for fewer at"
+        "entity_ids: has 10,000 ids, whose vectors of 10,000 floats are 400,000,000 bytes, and the"
+            + " server answers 67,108,864 at the most (serving.max-answer-bytes): ask for fewer at"
             + " once");
   }
 

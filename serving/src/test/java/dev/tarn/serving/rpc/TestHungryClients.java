@@ -55,7 +55,7 @@ class TestHungryClients extends ServingTest {
     server.assertRefused(
         request(IDS),
         Code.INVALID_ARGUMENT,
-        "entity_ids: has 100 ids, whose answer is more than 500000 bytes, and the server answers no"
+        "entity_ids: has 100 ids, whose answer is more than 500,000 bytes, and the server answers no"
             + " more at once (serving.max-answer-bytes): ask for fewer ids or features");
     assertThat(
             ServerFixture.refusal(
@@ -91,6 +91,24 @@ class TestHungryClients extends ServingTest {
   }
 
   @Test
+  void oneIdIsNotOneIds() {
+    serve("max-answer-bytes = 1");
+    server.assertRefused(
+        request("u0"),
+        Code.INVALID_ARGUMENT,
+        "entity_ids: has 1 id, whose answer is more than 1 byte, and the server answers no more at"
+            + " once (serving.max-answer-bytes): ask for fewer ids or features");
+    GetFeatureVectorsRequest.Builder vector =
+        GetFeatureVectorsRequest.newBuilder().setFeatureService("numbers").addEntityIds("u0");
+    Status refusal =
+        ServerFixture.refusal(
+            () -> {
+              var unused = server.stub().getFeatureVectors(vector.build());
+            });
+    assertThat(refusal.getDescription()).contains("has 1 id, whose vector of 1 float is 4 bytes");
+  }
+
+  @Test
   void vectorsBeyondTheLimitAreRefused() {
     serve("max-answer-bytes = 399");
     GetFeatureVectorsRequest.Builder request =
@@ -106,7 +124,7 @@ class TestHungryClients extends ServingTest {
 
     assertThat(refusal.getCode()).isEqualTo(Code.INVALID_ARGUMENT);
     assertThat(refusal.getDescription())
-        .contains("vectors of 1 floats are 400 bytes", "ask for fewer at once");
+        .contains("has 100 ids, whose vectors of 1 float are 400 bytes", "ask for fewer at once");
   }
 
   @Test

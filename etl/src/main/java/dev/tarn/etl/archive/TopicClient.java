@@ -1,0 +1,128 @@
+package dev.tarn.etl.archive;
+
+import dev.tarn.cli.TarnException;
+import dev.tarn.etl.archive.TopicState.Extent;
+import dev.tarn.etl.console.Causes;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.concurrent.ExecutionException;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.ListOffsetsOptions;
+import org.apache.kafka.clients.admin.ListOffsetsResult.ListOffsetsResultInfo;
+import org.apache.kafka.clients.admin.OffsetSpec;
+import org.apache.kafka.clients.admin.TopicDescription;
+import org.apache.kafka.common.IsolationLevel;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.Uuid;
+import org.apache.kafka.common.errors.AuthenticationException;
+import org.apache.kafka.common.errors.AuthorizationException;
+import org.apache.kafka.common.errors.TimeoutException;
+import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
+
+/** Asks the brokers about one topic. */
+final class TopicClient implements AutoCloseable {
+
+  private final KafkaSettings kafka;
+  private final String topic;
+  private final Admin admin;
+
+  /**
+   * A client. It has not spoken to a broker yet.
+   *
+   * @throws TarnException if the settings are no settings of a client
+   */
+  TopicClient(KafkaSettings kafka, String topic) {
+    this.kafka = kafka;
+    this.topic = topic;
+    try {
+      admin = Admin.create(new HashMap<>(kafka.properties()));
+    } catch (KafkaException e) {
+      throw new TarnException(
+          "can't use Kafka at '%s' (settings below 'kafka'): %s"
+              .formatted(kafka.servers(), Causes.innermost(e)),
+          e);
+    }
+  }
+
+  /**
+   * The topic as it is now. With transactions its end is where the first open one begins.
+   *
+   * @throws TarnException if no broker answers, there is no such topic, or it may not be read
+   */
+  TopicState state() {
+    try {
+      TopicDescription found =
+          admin.describeTopics(List.of(topic)).allTopicNames().get().get(topic);
+      Map<TopicPartition, OffsetSpec> first = new HashMap<>();
+      Map<TopicPartition, OffsetSpec> last = new HashMap<>();
+      found
+          .partitions()
+          .forEach(
+              partition -> {
+                TopicPartition named = new TopicPartition(topic, partition.partition());
+                first.put(named, OffsetSpec.earliest());
+                last.put(named, OffsetSpec.latest());
+              });
+      ListOffsetsOptions options =
+          new ListOffsetsOptions(
+              kafka.readsUncommitted()
+                  ? IsolationLevel.READ_UNCOMMITTED
+                  : IsolationLevel.READ_COMMITTED);
+      Map<TopicPartition, ListOffsetsResultInfo> begins =
+          admin.listOffsets(first, options).all().get();
+      Map<TopicPartition, ListOffsetsResultInfo> ends =
+          admin.listOffsets(last, options).all().get();
+      SortedMap<Integer, Extent> extents = new TreeMap<>();
+      ends.forEach(
+          (partition, end) ->
+              extents.put(
+                  partition.partition(), new Extent(begins.get(partition).offset(), end.offset())));
+      boolean hasId = found.topicId() != null && !found.topicId().equals(Uuid.ZERO_UUID);
+      return new TopicState(topic, hasId ? found.topicId().toString() : "", extents);
+    } catch (ExecutionException e) {
+      throw explained(e.getCause());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new TarnException("interrupted while it asked Kafka", e);
+    }
+  }
+
+  private TarnException explained(Throwable cause) {
+    String where = "Kafka at '%s' (settings below 'kafka')".formatted(kafka.servers());
+    if (cause instanceof UnknownTopicOrPartitionException) {
+      return new TarnException(
+          "there is no topic '%s' in %s: it must be there before it is archived"
+              .formatted(topic, where),
+          cause);
+    }
+    if (cause instanceof TimeoutException) {
+      return new TarnException(
+          "no broker of %s answers: is it running, are host, port and security.protocol right?"
+              .formatted(where),
+          cause);
+    }
+    if (cause instanceof AuthenticationException) {
+      return new TarnException(
+          "%s does not take this user: %s".formatted(where, Causes.reason(cause)), cause);
+    }
+    if (cause instanceof AuthorizationException) {
+      return new TarnException(
+          "%s does not let this user read topic '%s' (it needs DESCRIBE and READ): %s"
+              .formatted(where, topic, Causes.reason(cause)),
+          cause);
+    }
+    return new TarnException(
+        "%s can't tell what topic '%s' has: %s".formatted(where, topic, Causes.reason(cause)),
+        cause);
+  }
+
+  @Override
+  public void close() {
+    admin.close(Duration.ZERO);
+  }
+}
