@@ -4,6 +4,7 @@ import dev.tarn.bench.faults.BenchFaultsJob;
 import dev.tarn.bench.lookup.BenchLookupJob;
 import dev.tarn.bench.push.BenchPushJob;
 import dev.tarn.bench.train.BenchTrainJob;
+import dev.tarn.bench.window.BenchWindowsJob;
 import dev.tarn.cli.CommandLine;
 import dev.tarn.cli.Settings;
 import dev.tarn.cli.UsageException;
@@ -11,7 +12,7 @@ import dev.tarn.etl.console.CommandRun;
 import dev.tarn.etl.console.Console;
 import java.util.function.Function;
 
-/** Runs a benchmark: {@code ./tarn bench push|lookup|train|faults [name=value ...]}. */
+/** Runs a benchmark: {@code ./tarn bench push|lookup|train|windows|faults [name=value ...]}. */
 public final class Main {
 
   private Main() {}
@@ -33,6 +34,7 @@ public final class Main {
       case BENCH_PUSH -> BenchPushJob.run(line, settings, console);
       case BENCH_LOOKUP -> BenchLookupJob.run(line, settings, console);
       case BENCH_TRAIN -> BenchTrainJob.run(line, settings, console);
+      case BENCH_WINDOWS -> BenchWindowsJob.run(line, settings, console);
       case BENCH_FAULTS -> BenchFaultsJob.run(line, settings, console);
       case BENCH_CLIENT ->
           throw new UsageException(

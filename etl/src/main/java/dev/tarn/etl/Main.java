@@ -87,7 +87,7 @@ public final class Main {
       case UP -> LocalRedis.up(settings, console);
       case DOWN -> LocalRedis.down(settings, console);
       case DEMO -> DemoJob.run(line, settings, console);
-      case BENCH_PUSH, BENCH_LOOKUP, BENCH_TRAIN, BENCH_FAULTS ->
+      case BENCH_PUSH, BENCH_LOOKUP, BENCH_TRAIN, BENCH_WINDOWS, BENCH_FAULTS ->
           throw new UsageException(
               "'%1$s' is not in tarn-etl.jar: run it as ./tarn %1$s"
                   .formatted(line.command().word()));

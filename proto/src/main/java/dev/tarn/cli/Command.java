@@ -144,7 +144,7 @@ public enum Command {
       optional("width", "bytes of each string feature (default 0: only doubles and longs)"),
       optional("runs", "measured runs of each way, after one to warm up (default 5)"),
       optional("rivals", "false: measure Tarn only (default true)"),
-      optional("format", "table (default) or json")),
+      figures()),
   BENCH_LOOKUP(
       "measure lookups beside the least that a server can do",
       optional("entities", "entities (default 100000)"),
@@ -155,7 +155,7 @@ public enum Command {
       optional("minutes", "minutes of a last, long run at half of saturation (default 1; 0: none)"),
       optional(
           "near-cache", "true (default), false, or only: measure just what the near cache gains"),
-      optional("format", "table (default) or json")),
+      figures()),
   BENCH_TRAIN(
       "measure training reads beside other ways to join the same tables",
       optional("rows", "rows of the spine (default 2000000)"),
@@ -169,19 +169,32 @@ public enum Command {
       optional("hot", "rows of one entity, measured by itself (default 1000000; 0: none)"),
       optional("runs", "measured runs of each way, after one to warm up (default 3)"),
       optional("rivals", "false: measure Tarn only (default true)"),
-      optional("format", "table (default) or json")),
+      figures()),
+  BENCH_WINDOWS(
+      "measure windows over events beside what Spark SQL offers for the same",
+      optional("rows", "rows of the spine (default 1000000)"),
+      optional("events", "events, spread over 60 days (default 10000000)"),
+      optional("entities", "entities that have them (default 200000)"),
+      optional("join-rows", "rows of the spine for Spark's range join (default: all)"),
+      optional("as-ofs", "daily as-ofs to build in one run (default 30, at most 60; 0: none)"),
+      optional(
+          "hot", "events and rows of one entity, measured by itself (default 1000000; 0: none)"),
+      optional("patience", "seconds after which a slow way is stopped (default 600)"),
+      optional("runs", "measured runs of each way, after one to warm up (default 3)"),
+      optional("rivals", "false: measure Tarn only (default true)"),
+      figures()),
   BENCH_FAULTS(
       "kill pushes, Redis and connections at random moments, and check every answer",
       optional("kills", "pushes to kill (default 100); half as many other faults come with them"),
       optional("seed", "a number; another one gives other moments and another order (default 1)"),
       optional("minutes", "minutes after which no more fault begins (default 30)"),
-      optional("format", "table (default) or json")),
+      figures()),
   BENCH_CLIENT(
       "measure the Python client: vectors and get, for 1, 10 and 100 entities",
       optional("entities", "entities to ask for (default 20000)"),
       optional("seconds", "seconds of each measurement in each run (default 3)"),
       optional("runs", "measured runs, after one to warm up (default 3)"),
-      optional("format", "table (default) or json"));
+      figures());
 
   /** One {@code name=value} of a command. */
   public record Argument(String name, boolean isRequired, String help) {}
@@ -270,5 +283,9 @@ public enum Command {
 
   private static Argument optional(String name, String help) {
     return new Argument(name, false, help);
+  }
+
+  private static Argument figures() {
+    return optional("format", "table (default), or json: one object with all figures and aims");
   }
 }

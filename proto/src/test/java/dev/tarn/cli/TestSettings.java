@@ -47,6 +47,8 @@ class TestSettings {
     expected.put("redis.tls-ca", "");
     expected.put("redis.timeout", "2s");
     expected.put("redis.namespace", "tarn");
+    expected.put("archive.max-messages", 2_000_000);
+    expected.put("archive.max-undecoded", 0.1);
     expected.put("push.rows-per-bucket", 32);
     expected.put("push.keep", 3);
     expected.put("push.grace", "10s");
@@ -255,6 +257,31 @@ class TestSettings {
         .isInstanceOf(UsageException.class)
         .hasMessage(
             "settings: 'a:b' is not a namespace: use 1 to 64 letters, digits, '_', '.' or '-'");
+  }
+
+  @Test
+  void kafkasSecretsComeFromTheEnvironmentAlone() {
+    assertRefused(
+        "tarn.kafka {\n  sasl.jaas.config = \"x required password=y;\"\n}",
+        "%s:2: kafka.sasl.jaas.config is a secret, and does not belong into a file: export TARN_KAFKA_JAAS_CONFIG");
+    assertRefused(
+        "tarn.kafka {\n  ssl { keystore { password = hunter2 } }\n}",
+        "%s:2: kafka.ssl.keystore.password is a secret, and does not belong into a file: write kafka.ssl.keystore.password = ${NAME}, and export NAME");
+    // Each machine has a PATH.
+    Config kafka =
+        load("tarn.kafka { bootstrap.servers = \"a:1,b:2\", ssl.key.password = ${PATH}, security.protocol = SSL }")
+            .read(tarn -> tarn.getConfig("kafka"));
+    assertThat(flat(kafka))
+        .isEqualTo(
+            Map.of(
+                "bootstrap.servers", "a:1,b:2",
+                "isolation.level", "read_committed",
+                "security.protocol", "SSL",
+                "ssl.key.password", System.getenv("PATH")));
+    assertThatThrownBy(() -> CommandLine.parse("archive", "source=a", "kafka.ssl.key.password=x"))
+        .isInstanceOf(UsageException.class)
+        .hasMessage(
+            "kafka.ssl.key.password is not for the command line, where others can see it: write kafka.ssl.key.password = ${NAME}, and export NAME");
   }
 
   @Test

@@ -53,7 +53,7 @@ public final class BenchFaultsJob {
     } finally {
       stage.close();
     }
-    console.result(asJson ? report.json().toString() : report.table());
+    report.print(console, asJson);
     List<String> findings = report.findings();
     if (!findings.isEmpty()) {
       throw new TarnException(

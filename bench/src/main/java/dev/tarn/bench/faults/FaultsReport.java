@@ -1,7 +1,7 @@
 package dev.tarn.bench.faults;
 
-import com.google.gson.JsonObject;
-import dev.tarn.cli.TextTable;
+import dev.tarn.bench.testbed.Figures;
+import dev.tarn.etl.console.Console;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -32,23 +32,10 @@ final class FaultsReport {
         .toList();
   }
 
-  String table() {
-    TextTable table = new TextTable("what", "count");
-    done.forEach((what, count) -> table.row(what, "%,d".formatted(count)));
-    mustBeNone.forEach((what, count) -> table.row(what + " (must be 0)", "%,d".formatted(count)));
-    return table.toString();
-  }
-
-  JsonObject json() {
-    JsonObject object = new JsonObject();
-    done.forEach((what, count) -> object.addProperty(key(what), count));
-    JsonObject none = new JsonObject();
-    mustBeNone.forEach((what, count) -> none.addProperty(key(what), count));
-    object.add("must_be_none", none);
-    return object;
-  }
-
-  private static String key(String what) {
-    return what.replaceAll("[^A-Za-z0-9]+", "_");
+  void print(Console console, boolean asJson) {
+    Figures figures = new Figures();
+    done.forEach((what, count) -> figures.add(what, (double) count));
+    mustBeNone.forEach((what, count) -> figures.add(what, (double) count, "= 0"));
+    figures.print(console, asJson);
   }
 }

@@ -96,7 +96,7 @@ public final class BenchLookupJob {
             line.choice("near-cache", NearCachePart.class, NearCachePart.TRUE);
         LookupServers servers = new LookupServers(settings, redis, folder);
         LoadGenerators load = new LoadGenerators(folder);
-        LookupReport report = new LookupReport(entities, minutes(line));
+        LookupReport report = new LookupReport(minutes(line));
         BenchLookupJob job =
             new BenchLookupJob(console, redis, servers, load, report, line, folder);
         console.say("%,d entities of %s features", entities, list(job.widths));
@@ -107,7 +107,7 @@ public final class BenchLookupJob {
         if (nearCache != NearCachePart.FALSE) {
           report.skewed(new SkewedLookups(servers, redis, load, console, entities).measure());
         }
-        console.result(asJson ? report.json().toString() : report.table());
+        report.print(console, asJson);
       }
     } catch (IOException e) {
       throw new TarnException("the benchmark failed: " + e.getMessage(), e);

@@ -1,10 +1,10 @@
 package dev.tarn.bench.lookup;
 
-import com.google.gson.JsonArray;
-import com.google.gson.JsonObject;
 import dev.tarn.bench.lookup.LoadGenerators.Latency;
 import dev.tarn.bench.lookup.SkewedLookups.Skewed;
+import dev.tarn.bench.testbed.Figures;
 import dev.tarn.cli.TextTable;
+import dev.tarn.etl.console.Console;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -12,19 +12,22 @@ import java.util.Optional;
 /** Collects what was measured, and prints it. */
 final class LookupReport {
 
+  /**
+   * Minutes from which on the aim of the long run holds; the slowest of few requests say little.
+   */
+  private static final int MINUTES_OF_AIM = 10;
+
   static final String TARN = "Tarn";
   static final String FLOOR = "floor";
   static final String OBJECTS = "objects";
 
-  private final long entities;
   private final int minutes;
   private final List<Outcome> outcomes = new ArrayList<>();
   private Optional<Latency> quarter = Optional.empty();
   private Optional<Latency> soak = Optional.empty();
   private Optional<SkewedLookups.Result> skewed = Optional.empty();
 
-  LookupReport(long entities, int minutes) {
-    this.entities = entities;
+  LookupReport(int minutes) {
     this.minutes = minutes;
   }
 
@@ -68,7 +71,11 @@ final class LookupReport {
         .orElseThrow();
   }
 
-  String table() {
+  void print(Console console, boolean asJson) {
+    figures().print(console, asJson, outcomes.isEmpty() ? "" : table());
+  }
+
+  private String table() {
     TextTable table =
         new TextTable(
             "entities × features",
@@ -94,97 +101,69 @@ final class LookupReport {
           "%,.0f".formatted(outcome.allocatedBytes()),
           Long.toString(outcome.failed()));
     }
-    TextTable figures = new TextTable("figure", "is", "aim");
-    for (Figure figure : figures()) {
-      figures.row(figure.name(), "%.2f".formatted(figure.value()), figure.aim());
-    }
-    return outcomes.isEmpty() ? figures.toString() : table + "\n\n" + figures;
+    return table.toString();
   }
 
   static String millis(double micros) {
     return "%.2f".formatted(micros / 1e3);
   }
 
-  /** A figure and what it should be. */
-  private record Figure(String name, double value, String aim) {}
-
-  private List<Figure> figures() {
+  private Figures figures() {
     LookupShape one = new LookupShape(false, 1, LookupShape.WIDTH);
     LookupShape hundred = new LookupShape(false, 100, LookupShape.WIDTH);
     LookupShape vectors = new LookupShape(true, 100, LookupShape.WIDTH);
-    List<Figure> figures = new ArrayList<>();
+    Figures figures = new Figures();
+    outcomes.forEach(outcome -> add(figures, outcome));
     if (!outcomes.isEmpty()) {
-      figures.add(new Figure(one + ": Tarn ÷ floor", ratio(one, FLOOR), ">= 0.85"));
-      figures.add(new Figure(hundred + ": Tarn ÷ objects", ratio(hundred, OBJECTS), ">= 3"));
-      figures.add(new Figure(vectors + ": Tarn ÷ floor", ratio(vectors, FLOOR), ">= 0.8"));
-      figures.add(new Figure(one + ": p99 ms", outcome(one, TARN).latency().p99() / 1e3, "< 1"));
-      figures.add(
-          new Figure(hundred + ": p99 ms", outcome(hundred, TARN).latency().p99() / 1e3, "< 5"));
+      figures.add(one + ": Tarn ÷ floor", ratio(one, FLOOR), ">= 0.85");
+      figures.add(hundred + ": Tarn ÷ objects", ratio(hundred, OBJECTS), ">= 3");
+      figures.add(vectors + ": Tarn ÷ floor", ratio(vectors, FLOOR), ">= 0.8");
+      figures.add(one + ": p99 ms", outcome(one, TARN).latency().p99() / 1e3, "< 1");
+      figures.add(hundred + ": p99 ms", outcome(hundred, TARN).latency().p99() / 1e3, "< 5");
     }
-    quarter.ifPresent(
-        latency ->
-            figures.add(new Figure(one + " at a quarter: p99 ms", latency.p99() / 1e3, "-")));
-    soak.ifPresent(
-        latency -> {
-          figures.add(
-              new Figure("p50 ms over %d min".formatted(minutes), latency.p50() / 1e3, "-"));
-          figures.add(
-              new Figure("p99.9 ms over %d min".formatted(minutes), latency.p999() / 1e3, "-"));
-          figures.add(
-              new Figure(
-                  "p99.9 ÷ p50 over %d min".formatted(minutes),
-                  latency.p999() / latency.p50(),
-                  "<= 10 over 10 min"));
-        });
-    skewed.ifPresent(result -> figures.addAll(figures(result)));
+    quarter.ifPresent(latency -> figures.add(one + " at a quarter: p99 ms", latency.p99() / 1e3));
+    soak.ifPresent(latency -> addSoak(figures, latency));
+    skewed.ifPresent(result -> addSkewed(figures, result));
     return figures;
   }
 
-  private static List<Figure> figures(SkewedLookups.Result skewed) {
+  private static void add(Figures figures, Outcome outcome) {
+    String name = outcome.shape() + ", " + outcome.server();
+    figures.addOfTables(name + ": requests/s", outcome.perSecond());
+    figures.addOfTables(name + ": paced requests/s", outcome.latency().perSecond());
+    figures.addOfTables(name + ": paced p50 ms", outcome.latency().p50() / 1e3);
+    figures.addOfTables(name + ": paced p99 ms", outcome.latency().p99() / 1e3);
+    figures.addOfTables(name + ": paced p99.9 ms", outcome.latency().p999() / 1e3);
+    figures.addOfTables(name + ": CPU µs/request", outcome.cpuMicros());
+    figures.addOfTables(name + ": allocated bytes/request", outcome.allocatedBytes());
+    figures.addOfTables(name + ": failed requests", (double) outcome.failed());
+  }
+
+  private void addSoak(Figures figures, Latency latency) {
+    figures.add("p50 ms over %d min".formatted(minutes), latency.p50() / 1e3);
+    figures.add("p99.9 ms over %d min".formatted(minutes), latency.p999() / 1e3);
+    String name = "p99.9 ÷ p50 over %d min".formatted(minutes);
+    double ratio = latency.p999() / latency.p50();
+    if (minutes >= MINUTES_OF_AIM) {
+      figures.add(name, ratio, "<= 10");
+    } else {
+      figures.add(name, ratio);
+    }
+  }
+
+  private static void addSkewed(Figures figures, SkewedLookups.Result skewed) {
     Skewed without = skewed.without();
     Skewed with = skewed.with();
-    return List.of(
-        new Figure("Zipf 1.0, no near cache: requests/s", without.perSecond(), "-"),
-        new Figure("Zipf 1.0, near cache: requests/s", with.perSecond(), "-"),
-        new Figure("Zipf 1.0, near cache: share of rows in it", skewed.nearShare(), "-"),
-        new Figure(
-            "Zipf 1.0: near cache ÷ without", with.perSecond() / without.perSecond(), ">= 1.8"),
-        new Figure("Zipf 1.0, no near cache: CPU µs, Redis's too", without.cpuMicros(), "-"),
-        new Figure("Zipf 1.0, near cache: CPU µs, Redis's too", with.cpuMicros(), "-"),
-        new Figure(
-            "Zipf 1.0: CPU without near cache ÷ with",
-            without.cpuMicros() / with.cpuMicros(),
-            "-"));
+    figures.add("Zipf 1.0, no near cache: requests/s", without.perSecond());
+    figures.add("Zipf 1.0, near cache: requests/s", with.perSecond());
+    figures.add("Zipf 1.0, near cache: share of rows in it", skewed.nearShare());
+    figures.add("Zipf 1.0: near cache ÷ without", with.perSecond() / without.perSecond(), ">= 1.8");
+    figures.add("Zipf 1.0, no near cache: CPU µs, Redis's too", without.cpuMicros());
+    figures.add("Zipf 1.0, near cache: CPU µs, Redis's too", with.cpuMicros());
+    figures.add("Zipf 1.0: CPU without near cache ÷ with", without.cpuMicros() / with.cpuMicros());
   }
 
   private double ratio(LookupShape shape, String rival) {
     return outcome(shape, TARN).perSecond() / outcome(shape, rival).perSecond();
-  }
-
-  JsonObject json() {
-    JsonObject whole = new JsonObject();
-    whole.addProperty("entities", entities);
-    JsonArray all = new JsonArray();
-    for (Outcome outcome : outcomes) {
-      JsonObject one = new JsonObject();
-      one.addProperty("rpc", outcome.shape().method());
-      one.addProperty("entities", outcome.shape().entities());
-      one.addProperty("features", outcome.shape().features());
-      one.addProperty("server", outcome.server());
-      one.addProperty("requests_per_second", outcome.perSecond());
-      one.addProperty("paced_per_second", outcome.latency().perSecond());
-      one.addProperty("p50_us", outcome.latency().p50());
-      one.addProperty("p99_us", outcome.latency().p99());
-      one.addProperty("p999_us", outcome.latency().p999());
-      one.addProperty("cpu_us_per_request", outcome.cpuMicros());
-      one.addProperty("allocated_bytes_per_request", outcome.allocatedBytes());
-      one.addProperty("failed", outcome.failed());
-      all.add(one);
-    }
-    whole.add("servers", all);
-    JsonObject figures = new JsonObject();
-    figures().forEach(figure -> figures.addProperty(figure.name(), figure.value()));
-    whole.add("figures", figures);
-    return whole;
   }
 }

@@ -1,6 +1,6 @@
 package dev.tarn.bench.push;
 
-import com.google.gson.JsonObject;
+import dev.tarn.bench.testbed.Figures;
 import java.util.Comparator;
 import java.util.List;
 
@@ -21,13 +21,19 @@ record Measure(double seconds, long rows, long redisBytes, long payloadBytes, lo
         .get((runs.size() - 1) / 2);
   }
 
-  JsonObject json() {
-    JsonObject object = new JsonObject();
-    object.addProperty("seconds", seconds);
-    object.addProperty("rows_per_second", Math.round(rows / seconds));
-    object.addProperty("redis_bytes", redisBytes);
-    object.addProperty("payload_bytes", payloadBytes);
-    object.addProperty("live_heap_bytes", liveHeap);
-    return object;
+  double redisBytesPerRow() {
+    return (double) redisBytes / rows;
+  }
+
+  /** Adds what the table of measures shows. */
+  void addTo(Figures figures, String name) {
+    figures.addOfTables(name + ": s", seconds);
+    figures.addOfTables(name + ": rows/s", rows / seconds);
+    if (redisBytes != 0) {
+      figures.addOfTables(name + ": Redis bytes/row", redisBytesPerRow());
+    }
+    if (liveHeap != 0) {
+      figures.addOfTables(name + ": live heap MB", (double) (liveHeap >> 20));
+    }
   }
 }

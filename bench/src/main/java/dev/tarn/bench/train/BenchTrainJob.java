@@ -2,6 +2,7 @@ package dev.tarn.bench.train;
 
 import dev.tarn.bench.testbed.BenchSettings;
 import dev.tarn.bench.testbed.LiveHeap;
+import dev.tarn.bench.testbed.Stopwatch;
 import dev.tarn.cli.CommandLine;
 import dev.tarn.cli.Settings;
 import dev.tarn.cli.TarnException;
@@ -10,11 +11,6 @@ import dev.tarn.etl.lake.Lake;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.concurrent.Executors;
-import java.util.concurrent.ScheduledExecutorService;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicBoolean;
-import org.apache.spark.SparkContext;
 
 /**
  * The command {@code bench train}: joins the same spine to the same tables with Tarn and in two
@@ -25,47 +21,46 @@ import org.apache.spark.SparkContext;
  */
 public final class BenchTrainJob {
 
-  private final SparkContext spark;
   private final Console console;
+  private final Stopwatch watch;
   private final TrainSizes sizes;
   private final TrainWays ways;
   private final TrainReport report;
   private final int runs;
   private final boolean hasRivals;
-  private final long patience;
 
   private BenchTrainJob(
-      SparkContext spark,
       Console console,
+      Stopwatch watch,
       TrainSizes sizes,
       TrainWays ways,
       TrainReport report,
       CommandLine line) {
-    this.spark = spark;
     this.console = console;
+    this.watch = watch;
     this.sizes = sizes;
     this.ways = ways;
     this.report = report;
     this.runs = runs(line);
     this.hasRivals = hasRivals(line);
-    this.patience = line.number("patience", 1, 600);
   }
 
   /** Runs the command. */
   public static void run(CommandLine line, Settings given, Console console) {
     boolean asJson = line.isJson();
     TrainSizes sizes = TrainSizes.of(line);
-    TrainReport report = new TrainReport(sizes, runs(line), hasRivals(line));
     Path folder = given.state().resolve("bench").resolve("train");
     Settings settings = BenchSettings.of(line, folder, 1);
     try (Lake lake = Lake.open(settings)) {
       TrainTables tables = new TrainTables(lake, settings, console, folder, sizes);
       TrainWays ways = new TrainWays(lake, line.settingWords(), tables, sizes);
-      BenchTrainJob job =
-          new BenchTrainJob(lake.spark().sparkContext(), console, sizes, ways, report, line);
+      Stopwatch watch =
+          new Stopwatch(lake.spark().sparkContext(), console, line.number("patience", 1, 600));
+      TrainReport report = new TrainReport(watch, sizes, runs(line), hasRivals(line));
+      BenchTrainJob job = new BenchTrainJob(console, watch, sizes, ways, report, line);
       tables.prepare();
       job.measure();
-      console.result(asJson ? report.json().toString() : report.table());
+      report.print(console, asJson);
     } catch (IOException e) {
       throw new TarnException("the benchmark failed: " + e.getMessage(), e);
     }
@@ -96,7 +91,7 @@ public final class BenchTrainJob {
           if (hasRivals) {
             take("union and one window", views, count, isWarmUp, () -> ways.union(views, count));
             take(
-                "join on entity and time, row_number",
+                TrainReport.FEASTS_WAY,
                 views,
                 count,
                 isWarmUp,
@@ -114,47 +109,6 @@ public final class BenchTrainJob {
   }
 
   private void take(String name, int views, int count, boolean isWarmUp, Runnable work) {
-    String what = TrainReport.name(name, views, count);
-    if (report.isStopped(what)) {
-      return;
-    }
-    long start = System.nanoTime();
-    boolean isDone = isDoneInTime(work);
-    double took = (System.nanoTime() - start) / 1e9;
-    console.say(isDone ? "  %s: %.1f s" : "  %s: stopped after %.1f s", what, took);
-    if (!isDone) {
-      report.stop(what);
-    }
-    if (!isWarmUp || !isDone) {
-      report.add(what, took);
-    }
-  }
-
-  /** Does some work, or stops it when patience ends; says whether it was done. */
-  private boolean isDoneInTime(Runnable work) {
-    AtomicBoolean isLate = new AtomicBoolean();
-    ScheduledExecutorService clock = Executors.newSingleThreadScheduledExecutor();
-    try {
-      var unused =
-          clock.scheduleWithFixedDelay(
-              () -> {
-                isLate.set(true);
-                spark.cancelAllJobs();
-              },
-              patience,
-              1,
-              TimeUnit.SECONDS);
-      work.run();
-      return true;
-    } catch (RuntimeException e) {
-      throw e;
-    } catch (Exception e) { // Scala does not declare SparkException
-      if (isLate.get()) {
-        return false;
-      }
-      throw new TarnException("the benchmark failed: " + e.getMessage(), e);
-    } finally {
-      clock.shutdownNow();
-    }
+    watch.take(TrainReport.name(name, views, count), isWarmUp, work);
   }
 }
