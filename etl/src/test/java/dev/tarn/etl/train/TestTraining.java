@@ -303,7 +303,7 @@ class TestTraining {
         .isInstanceOf(UsageException.class)
         .hasMessageContaining("there is no feature service 'rankin'; did you mean 'ranking'?");
     assertThatThrownBy(() -> join(bench, spine, "as=now"))
-        .hasMessageContaining("as=now: there is served");
+        .hasMessageContaining("as=now: there are known, built and served");
     assertThatThrownBy(() -> join(bench, spine, "as=served", "at.score=v1"))
         .hasMessageContaining("give one of the two");
     assertThatThrownBy(() -> join(bench, spine, "out=x"))
