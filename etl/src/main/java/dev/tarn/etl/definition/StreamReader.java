@@ -181,8 +181,7 @@ final class StreamReader {
   }
 
   /** Refuses columns that the Avro schema does not have, or has with another type. */
-  private void requireFitting(
-      Node node, StructType declared, Schema avro, Optional<Epoch> epoch) {
+  private void requireFitting(Node node, StructType declared, Schema avro, Optional<Epoch> epoch) {
     List<String> columns = Arrays.asList(declared.fieldNames());
     Optional<StructType> all = columns(node, avro, columns::contains);
     if (all.isEmpty()) {
