@@ -100,6 +100,8 @@ public final class KafkaBroker implements AutoCloseable {
     all.put("share.coordinator.state.topic.min.isr", "1");
     all.put("group.initial.rebalance.delay.ms", "0");
     all.put("auto.create.topics.enable", "false");
+    // Messages are as old as a test wants.
+    all.put("log.retention.ms", "-1");
     all.put("message.max.bytes", "16000000");
     all.put("log.cleaner.dedupe.buffer.size", "2000000");
     all.putAll(settings);

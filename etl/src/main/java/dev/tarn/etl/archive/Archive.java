@@ -30,6 +30,7 @@ import java.util.stream.Collectors;
 import org.apache.iceberg.AppendFiles;
 import org.apache.iceberg.Schema;
 import org.apache.iceberg.Snapshot;
+import org.apache.iceberg.exceptions.CommitFailedException;
 import org.apache.iceberg.spark.SparkSchemaUtil;
 import org.apache.iceberg.util.SnapshotUtil;
 import org.apache.spark.sql.Column;
@@ -57,6 +58,9 @@ public final class Archive {
   private static final long FEW_MESSAGES = 100;
 
   private static final int EXAMPLES = 3;
+
+  /** Spark's words where a topic has deleted offsets since the round was planned. */
+  private static final String DATA_LOSS = "Some data may have been lost";
 
   private static final Gson GSON = new Gson();
 
@@ -178,10 +182,13 @@ public final class Archive {
       } catch (TarnException e) {
         throw e;
       } catch (Exception e) { // Scala does not declare what Spark throws
-        if (!Commits.isOvertaken(e)) {
-          throw explained(client, until, e);
-        }
-        if (attempt == MOST_OVERTAKEN) {
+        boolean isLost = Causes.says(e, DATA_LOSS);
+        if (isLost || !Commits.isOvertaken(e)) {
+          TarnException explained = explained(client, until, e);
+          if (!isLost || attempt == MOST_OVERTAKEN) {
+            throw explained;
+          }
+        } else if (attempt == MOST_OVERTAKEN) {
           throw new TarnException(
               "source '%s': others have changed %s %d times while this run copied; is it archived by several runs at once? One is enough"
                   .formatted(source.name(), source.location(), attempt),
@@ -265,7 +272,7 @@ public final class Archive {
 
   private Written write(EventTable table, Base base, RoundPlan plan, Optional<Long> undecodedMain)
       throws Exception {
-    String branch = table.audits().create(Instant.now());
+    String branch = branch(table, base);
     Optional<UndecodedTable.Written> beside = Optional.empty();
     boolean isPublished = false;
     try (Pulse progress =
@@ -308,6 +315,19 @@ public final class Archive {
         table.audits().remove(branch);
       }
     }
+  }
+
+  /** A branch of the very snapshot whose cut the round has read. */
+  private static String branch(EventTable table, Base base) {
+    if (base.main().isPresent()) {
+      return table.audits().create(Instant.now(), base.main().get().snapshotId());
+    }
+    String branch = table.audits().create(Instant.now());
+    if (table.main().isPresent()) {
+      table.audits().remove(branch);
+      throw new CommitFailedException("somebody else has made %s", table.sqlName());
+    }
+    return branch;
   }
 
   private void writeEvents(

@@ -4,6 +4,7 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Predicate;
 import org.apache.avro.LogicalType;
 import org.apache.avro.LogicalTypes;
 import org.apache.avro.Schema;
@@ -25,14 +26,15 @@ public final class AvroColumns {
   /**
    * The columns of a record.
    *
+   * @param isWanted whether a field of the record is to be a column
    * @throws IllegalArgumentException if it is no record, or has what no column can hold
    */
-  public static StructType of(Schema schema) {
+  static StructType of(Schema schema, Predicate<String> isWanted) {
     if (schema.getType() != Schema.Type.RECORD) {
       throw new IllegalArgumentException(
           "its top level must be a record and is " + schema.getType().getName());
     }
-    return new AvroColumns().record("", schema);
+    return new AvroColumns().record("", schema, isWanted);
   }
 
   /** The branch of a union that is not null; the type itself if it is no union. */
@@ -45,7 +47,7 @@ public final class AvroColumns {
     return branches.size() == 1 ? Optional.of(branches.get(0)) : Optional.empty();
   }
 
-  private StructType record(String prefix, Schema schema) {
+  private StructType record(String prefix, Schema schema, Predicate<String> isWanted) {
     if (within.contains(schema.getFullName())) {
       throw new IllegalArgumentException(
           "record %s has itself within it, and a column can't".formatted(schema.getFullName()));
@@ -53,7 +55,9 @@ public final class AvroColumns {
     within.push(schema.getFullName());
     StructType struct = new StructType();
     for (Schema.Field field : schema.getFields()) {
-      struct = struct.add(field.name(), type(prefix + field.name(), field.schema()));
+      if (isWanted.test(field.name())) {
+        struct = struct.add(field.name(), type(prefix + field.name(), field.schema()));
+      }
     }
     within.pop();
     return struct;
@@ -79,7 +83,7 @@ public final class AvroColumns {
       case ARRAY -> DataTypes.createArrayType(type(path + "[]", schema.getElementType()));
       case MAP ->
           DataTypes.createMapType(DataTypes.StringType, type(path + "{}", schema.getValueType()));
-      case RECORD -> record(path + ".", schema);
+      case RECORD -> record(path + ".", schema, field -> true);
       case NULL, UNION ->
           throw new IllegalArgumentException("'%s' is always null%s".formatted(path, ADJUST));
     };

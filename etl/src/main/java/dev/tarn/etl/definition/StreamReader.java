@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Predicate;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.apache.avro.AvroRuntimeException;
@@ -67,12 +68,10 @@ final class StreamReader {
               + " schema = \"user_id BIGINT, amount DECIMAL(12,2), event_time TIMESTAMP\"");
     }
     if (avro.isPresent()) {
-      Optional<StructType> derived = columns(node, avro.get());
       if (node.has("schema")) {
-        declared.ifPresent(
-            columns -> derived.ifPresent(all -> requireFitting(node, columns, all, epoch)));
+        declared.ifPresent(columns -> requireFitting(node, columns, avro.get(), epoch));
       } else {
-        schema = derived;
+        schema = columns(node, avro.get(), field -> true);
         if (epoch.isPresent()) {
           problems.add(
               node.position("epoch"),
@@ -172,9 +171,9 @@ final class StreamReader {
             });
   }
 
-  private Optional<StructType> columns(Node node, Schema avro) {
+  private Optional<StructType> columns(Node node, Schema avro, Predicate<String> isWanted) {
     try {
-      return Optional.of(AvroColumns.of(avro));
+      return Optional.of(AvroColumns.of(avro, isWanted));
     } catch (IllegalArgumentException e) {
       problems.add(node.position("avro-schema"), "avro-schema: " + e.getMessage());
       return Optional.empty();
@@ -182,9 +181,14 @@ final class StreamReader {
   }
 
   /** Refuses columns that the Avro schema does not have, or has with another type. */
-  private void requireFitting(
-      Node node, StructType declared, StructType derived, Optional<Epoch> epoch) {
-    List<String> names = Arrays.asList(derived.fieldNames());
+  private void requireFitting(Node node, StructType declared, Schema avro, Optional<Epoch> epoch) {
+    List<String> columns = Arrays.asList(declared.fieldNames());
+    Optional<StructType> all = columns(node, avro, columns::contains);
+    if (all.isEmpty()) {
+      return;
+    }
+    StructType derived = all.get();
+    List<String> names = avro.getFields().stream().map(Schema.Field::name).toList();
     for (StructField field : declared.fields()) {
       if (!names.contains(field.name())) {
         problems.add(
