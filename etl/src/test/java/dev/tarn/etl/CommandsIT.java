@@ -3,6 +3,8 @@ package dev.tarn.etl;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.tarn.etl.Shell.Result;
+import dev.tarn.etl.archive.Topics;
+import dev.tarn.kafka.KafkaBroker;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -42,6 +44,7 @@ class CommandsIT {
       story.run("up");
       assertThat(archivesAfterVersions(bench, "Nothing is released yet")).isEmpty();
       story.tellOfVersions();
+      story.tellOfEvents();
       assertThat(archivesAfterVersions(bench, "released")).hasSize(1);
       try (LookupProcess server = LookupProcess.startByLauncher(bench)) {
         story.told.add("serve");
@@ -62,6 +65,7 @@ class CommandsIT {
     Workbench bench = bench();
     Story story = new Story(bench, Map.of("SPARK_HOME", StockSpark.home().toString()));
     story.tellOfVersions();
+    story.tellOfEvents();
     story.tellOfTheEnd();
     Result failing =
         Shell.tarn(bench, story.environment, "build", "view=squres", "as-of=2026-01-01");
@@ -116,6 +120,25 @@ class CommandsIT {
           fitted { features = [{ feature = squares.square, transform = [standardize] }] }
         }
         """);
+    bench.define(
+        "payments.conf",
+        """
+        entities { payer { keys = [{ name = user_id, type = bigint }] } }
+        sources {
+          payments {
+            format = kafka, topic = payments, value = json, table = "events.%s"
+            schema = "user_id BIGINT, at TIMESTAMP, amount INT", timestamp = at
+          }
+        }
+        feature-views {
+          recent { entity = payer, source = payments, features = [
+            { name = spend_1h, aggregate = sum, of = amount, window = 1h } ] }
+        }
+        feature-services { recent { features = [recent.spend_1h] } }
+        """
+            .formatted(bench.path("").getFileName()));
+    Files.writeString(
+        bench.path("payers.csv"), "user_id,event_timestamp\n7,2026-01-01T00:30:00Z\n");
     Files.writeString(bench.path("spine.csv"), "n,event_timestamp\n2,2026-01-09T00:00:00Z\n");
     return bench;
   }
@@ -135,7 +158,7 @@ class CommandsIT {
     /** Makes versions, a training set and a fit. */
     void tellOfVersions() {
       assertThat(run("validate", "out=" + bench.path("definitions.json")))
-          .contains("All definitions are right: 1 entity, 1 source, 1 feature view");
+          .contains("All definitions are right: 2 entities, 2 sources, 2 feature views");
       assertThat(run("build", "view=squares", "from=2026-01-01", "to=2026-01-03", "format=json"))
           .contains("\"rows\":3")
           .doesNotContain("INFO");
@@ -146,6 +169,28 @@ class CommandsIT {
       assertThat(run("fit", "service=fitted")).contains("is fitted, and the servers know");
       assertThat(run("train", "spine=" + bench.path("spine.csv"), "service=model", "out=" + set()))
           .contains("1 row in ");
+    }
+
+    /** Archives events, and computes windows of them. */
+    void tellOfEvents() {
+      try (KafkaBroker broker = KafkaBroker.start();
+          Topics topics = new Topics(broker)) {
+        bench.set("kafka.bootstrap.servers", broker.address());
+        topics.create("payments", 1);
+        topics.send(
+            "payments",
+            0,
+            "{\"user_id\": 7, \"at\": \"2026-01-01T00:10:00Z\", \"amount\": 3}",
+            "{\"user_id\": 7, \"at\": \"2026-01-01T00:20:00Z\", \"amount\": 4}",
+            "no JSON");
+        assertThat(run("archive", "source=payments", "format=json"))
+            .contains("\"events\":2", "\"undecoded\":1");
+      }
+      assertThat(run("build", "view=recent", "as-of=2026-01-01T01:00:00Z")).contains("1 row in ");
+      String out = bench.path("windows").toString();
+      assertThat(run("train", "spine=" + bench.path("payers.csv"), "service=recent", "out=" + out))
+          .contains("1 row in ", "of source 'payments'");
+      assertThat(bench.spark().read().parquet(out).select("spend_1h").head().get(0)).isEqualTo(7L);
     }
 
     /** Lets all of it go again. */

@@ -182,8 +182,33 @@ class RetailIT {
     }
     assertThat(built).hasSize(60);
     built.forEach(
-        (asOf, features) -> compare("as of " + asOf, windows.asOf(asOf), features, differences));
+        (asOf, features) -> {
+          Map<Long, RetailWindows.Features> expected = windows.asOf(asOf);
+          features.replaceAll(
+              (customer, given) ->
+                  expected.containsKey(customer)
+                      ? withoutEstimate(given, expected.get(customer).products30d())
+                      : given);
+          compare("as of " + asOf, expected, features, differences);
+        });
     return rows.size();
+  }
+
+  /**
+   * Puts the count of products in the place of an estimate that is near it: more than 256 different
+   * values are estimated, with a standard error of 1.6 %.
+   */
+  private static RetailWindows.Features withoutEstimate(
+      RetailWindows.Features given, long products) {
+    boolean isEstimate = products > 256 && Math.abs(given.products30d() - products) < products / 10;
+    return new RetailWindows.Features(
+        given.lines7d(),
+        given.spend30d(),
+        given.unitPrice30d(),
+        isEstimate ? products : given.products30d(),
+        given.largestQuantity90d(),
+        given.lastProducts90d(),
+        given.secondsSinceLine());
   }
 
   /** Every customer, in batches, and one that has never ordered. */
