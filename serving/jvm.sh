@@ -78,8 +78,7 @@ serving_jvm_options() {
 #   $1 the java command
 #   $2 the jar of the jobs
 #   $3 a folder that keeps archives of loaded classes
-#   $4 what begins the archive's name
 short_jvm_options() {
   printf '%s\n' -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Dlog4j2.disableJmx=true
-  class_archive_options "$(java_version "$1")" "$2" "$3" "$4"
+  class_archive_options "$(java_version "$1")" "$2" "$3" short
 }

@@ -40,9 +40,9 @@ class CommandsIT {
     Story story = new Story(bench, Map.of());
     try {
       story.run("up");
-      assertThat(archivesAfterManifests(bench, "No training set is kept.")).isEmpty();
+      assertThat(archivesAfterVersions(bench, "Nothing is released yet")).isEmpty();
       story.tellOfVersions();
-      assertThat(archivesAfterManifests(bench, story.set())).hasSize(1);
+      assertThat(archivesAfterVersions(bench, "released")).hasSize(1);
       try (LookupProcess server = LookupProcess.startByLauncher(bench)) {
         story.told.add("serve");
         assertThat(story.run("get", "ids=2", "target=127.0.0.1:" + server.port()))
@@ -73,23 +73,23 @@ class CommandsIT {
     assertThat(story.told).containsExactlyInAnyOrderElementsOf(helped);
   }
 
-  /** The archives of classes that {@code manifests} leaves where there was none. */
-  private static List<Path> archivesAfterManifests(Workbench bench, String answer)
+  /** The archives of classes that {@code versions} leaves where there was none. */
+  private static List<Path> archivesAfterVersions(Workbench bench, String answer)
       throws IOException {
     Path folder = Files.createDirectories(Shell.home().resolve(".tarn").resolve("classes"));
-    for (Path archive : manifestsArchives(folder)) {
+    for (Path archive : shortArchives(folder)) {
       Files.delete(archive);
     }
     // With options of its own the launcher makes none.
-    Result result = Shell.tarn(bench, Map.of("TARN_JOB_OPTS", ""), "manifests");
+    Result result = Shell.tarn(bench, Map.of("TARN_JOB_OPTS", ""), "versions");
     assertThat(result.output()).contains(answer);
     assertThat(result.status()).isZero();
-    return manifestsArchives(folder);
+    return shortArchives(folder);
   }
 
-  private static List<Path> manifestsArchives(Path folder) throws IOException {
+  private static List<Path> shortArchives(Path folder) throws IOException {
     try (Stream<Path> files = Files.list(folder)) {
-      return files.filter(file -> file.getFileName().toString().startsWith("manifests-")).toList();
+      return files.filter(file -> file.getFileName().toString().startsWith("short-")).toList();
     }
   }
 

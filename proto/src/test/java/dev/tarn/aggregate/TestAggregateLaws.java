@@ -41,7 +41,7 @@ class TestAggregateLaws {
   @MethodSource("aggregates")
   void equalsTheOracleInEveryOrderAndGrouping(Aggregate aggregate) {
     Random random = new Random(aggregate.toString().hashCode());
-    for (int round = 0; round < 3; round++) {
+    for (int round = 0; round < 8; round++) {
       for (int size : SIZES) {
         FeatureType type = typeOf(aggregate);
         List<Event> events = new RandomEvents(random).of(type, size);
@@ -80,7 +80,7 @@ class TestAggregateLaws {
       assertThatThrownBy(() -> aggregate.read(Arrays.copyOf(bytes, bytes.length + 1)))
           .isInstanceOf(CorruptStateException.class)
           .hasMessage("the state has 1 bytes behind its end");
-      for (int i = 0; i < 200; i++) {
+      for (int i = 0; i < 40; i++) {
         byte[] changed = bytes.clone();
         changed[random.nextInt(bytes.length)] ^= (byte) (1 << random.nextInt(8));
         checkRefusedOrCanonical(aggregate, changed);

@@ -1,5 +1,6 @@
 package dev.tarn.bench.aggregate;
 
+import dev.tarn.aggregate.Aggregate;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
@@ -34,8 +35,9 @@ public class AggregatesBenchmark {
 
   private static final int COUNT = 100;
 
-  @Param public Measured aggregate;
+  @Param public Measured measured;
 
+  private Aggregate aggregate;
   private Object[] values;
   private dev.tarn.aggregate.State full;
   private dev.tarn.aggregate.State[] cells;
@@ -43,12 +45,13 @@ public class AggregatesBenchmark {
 
   @Setup
   public void prepare() {
-    values = aggregate.values(COUNT);
-    full = aggregate.state(values);
+    aggregate = measured.aggregate();
+    values = measured.values(COUNT);
+    full = Measured.state(aggregate, values);
     bytes = full.toBytes();
     cells = new dev.tarn.aggregate.State[COUNT];
     for (int i = 0; i < COUNT; i++) {
-      cells[i] = aggregate.aggregate().newState();
+      cells[i] = aggregate.newState();
       cells[i].add(values[i], Measured.START + i * Measured.SECOND, 0, i);
     }
   }
@@ -56,7 +59,7 @@ public class AggregatesBenchmark {
   /** Makes a state of one event, as most cells are. */
   @Benchmark
   public dev.tarn.aggregate.State one() {
-    dev.tarn.aggregate.State state = aggregate.aggregate().newState();
+    dev.tarn.aggregate.State state = aggregate.newState();
     state.add(values[0], Measured.START, 0, 0);
     return state;
   }
@@ -65,14 +68,14 @@ public class AggregatesBenchmark {
   @Benchmark
   @OperationsPerInvocation(COUNT)
   public dev.tarn.aggregate.State add() {
-    return aggregate.state(values);
+    return Measured.state(aggregate, values);
   }
 
   /** Merges a state of one event into one of up to 100. */
   @Benchmark
   @OperationsPerInvocation(COUNT)
   public dev.tarn.aggregate.State merge() {
-    dev.tarn.aggregate.State state = aggregate.aggregate().newState();
+    dev.tarn.aggregate.State state = aggregate.newState();
     for (dev.tarn.aggregate.State cell : cells) {
       state.merge(cell);
     }
@@ -94,6 +97,6 @@ public class AggregatesBenchmark {
   /** Reads the state of 100 events. */
   @Benchmark
   public dev.tarn.aggregate.State read() {
-    return aggregate.aggregate().read(bytes);
+    return aggregate.read(bytes);
   }
 }

@@ -35,20 +35,20 @@ public enum Measured {
 
   static final long SECOND = 1_000_000;
 
-  private final Aggregate aggregate;
+  private final Aggregate.Kind kind;
   private final Kind type;
 
   Measured(Aggregate.Kind kind, Kind type) {
-    FeatureType.Builder valueType = FeatureType.newBuilder().setKind(type);
-    if (type == Kind.KIND_DECIMAL) {
-      valueType.setPrecision(12).setScale(2);
-    }
-    aggregate = Aggregate.of(kind, Optional.of(valueType.build()), 5);
+    this.kind = kind;
     this.type = type;
   }
 
   Aggregate aggregate() {
-    return aggregate;
+    FeatureType.Builder valueType = FeatureType.newBuilder().setKind(type);
+    if (type == Kind.KIND_DECIMAL) {
+      valueType.setPrecision(12).setScale(2);
+    }
+    return Aggregate.of(kind, Optional.of(valueType.build()), 5);
   }
 
   /** Values by a fixed seed; of merchants there are as many as values. */
@@ -69,7 +69,7 @@ public enum Measured {
   }
 
   /** A state of events in their order. */
-  State state(Object[] values) {
+  static State state(Aggregate aggregate, Object[] values) {
     State state = aggregate.newState();
     for (int i = 0; i < values.length; i++) {
       state.add(values[i], START + i * SECOND, 0, i);

@@ -1,5 +1,6 @@
 package dev.tarn.bench.aggregate;
 
+import dev.tarn.aggregate.Aggregate;
 import java.util.Locale;
 
 /**
@@ -18,9 +19,10 @@ public final class StateBytes {
 
   public static void main(String[] args) {
     for (Measured measured : Measured.values()) {
-      StringBuilder line = new StringBuilder("| " + measured.aggregate());
+      Aggregate aggregate = measured.aggregate();
+      StringBuilder line = new StringBuilder("| " + aggregate);
       for (int count : COUNTS) {
-        int bytes = measured.state(measured.values(count)).toBytes().length;
+        int bytes = Measured.state(aggregate, measured.values(count)).toBytes().length;
         line.append(String.format(Locale.ROOT, " | %,d", bytes));
       }
       System.out.println(line.append(" |"));

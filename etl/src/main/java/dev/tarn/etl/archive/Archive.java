@@ -205,6 +205,7 @@ public final class Archive {
   private Outcome tryRound(TopicClient client, Map<Integer, Long> until) throws Exception {
     Instant start = Instant.now();
     EventTable table = EventTable.findOrCreate(lake.catalog(), source, schema);
+    table.requireSafe(source, schema);
     // Before the cut is read: see UndecodedTable.
     Optional<Long> undecodedMain = undecoded.main();
     Base base = base(table);

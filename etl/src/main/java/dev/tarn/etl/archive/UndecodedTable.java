@@ -26,8 +26,6 @@ import org.apache.spark.sql.Row;
  */
 final class UndecodedTable {
 
-  private static final String SUFFIX = "_undecoded";
-
   private final IcebergCatalog catalog;
   private final StreamSource stream;
 
@@ -38,7 +36,7 @@ final class UndecodedTable {
 
   /** The name of the table in SQL. */
   String sqlName() {
-    return IcebergCatalog.NAME + "." + stream.table() + SUFFIX;
+    return IcebergCatalog.NAME + "." + stream.table() + EventTable.UNDECODED_SUFFIX;
   }
 
   /** The table; empty if there was never a message that could not be decoded. */
@@ -47,7 +45,7 @@ final class UndecodedTable {
   }
 
   private TableIdentifier identifier() {
-    return TableIdentifier.parse(stream.table() + SUFFIX);
+    return TableIdentifier.parse(stream.table() + EventTable.UNDECODED_SUFFIX);
   }
 
   /**

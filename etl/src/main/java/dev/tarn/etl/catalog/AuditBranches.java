@@ -153,8 +153,11 @@ public final class AuditBranches {
     return table.refs().keySet().stream().noneMatch(name -> name.startsWith(PREFIX));
   }
 
-  /** Removes the branch of a build that was killed, and the schema that it made if it was alone. */
+  /** Removes a branch, if it is there, and the schema that was made for it if it was alone. */
   public void remove(String branch) {
+    if (!refs.all().containsKey(branch)) {
+      return;
+    }
     refs.change(change -> change.removeBranch(branch));
     table.refresh();
     Snapshot main = table.snapshot(SnapshotRef.MAIN_BRANCH);

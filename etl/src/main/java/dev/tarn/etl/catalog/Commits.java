@@ -29,6 +29,11 @@ public final class Commits {
     run(commit, e -> e instanceof CommitFailedException || e instanceof ValidationException);
   }
 
+  /** Commits as {@link #retry} does, and retries as well where main has moved on. */
+  static void retryOvertaken(Runnable commit) {
+    run(commit, Commits::isOvertaken);
+  }
+
   /**
    * Whether a commit to main failed because somebody else has moved main, so that it must be made
    * again on top of that. Of a branch that can't be fast-forwarded only Iceberg's message tells.

@@ -4,6 +4,7 @@ import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;
 import dev.tarn.etl.definition.Source;
 import dev.tarn.etl.definition.StreamSource;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -37,6 +38,9 @@ public final class EventTable {
 
   /** Offsets that the topic had lost before they were archived. Absent: none. */
   public static final String LOST = "tarn.lost";
+
+  /** Ends the name of the table beside, with the messages that could not be decoded. */
+  public static final String UNDECODED_SUFFIX = "_undecoded";
 
   private final Table table;
   private final String sqlName;
@@ -173,34 +177,68 @@ public final class EventTable {
   }
 
   /**
+   * Gives main a snapshot with the cut, where compaction has made the newest one: the one that has
+   * it may expire then. What others publish meanwhile has a cut itself.
+   */
+  public void repeatCut() {
+    Commits.retryOvertaken(
+        () -> {
+          Snapshot main = main().orElseThrow();
+          Optional<Cut> cut = cut(main);
+          if (cut.isEmpty() || main.summary().containsKey(CUT)) {
+            return;
+          }
+          String branch = audits().create(Instant.now());
+          try {
+            table.newAppend().toBranch(branch).set(CUT, cut.get().json()).commit();
+            audits().publish(branch, table.snapshot(branch).snapshotId());
+          } catch (RuntimeException e) {
+            audits().remove(branch);
+            throw e;
+          }
+        });
+  }
+
+  /**
    * Lets the schema follow the definition: columns that are new, or of a wider type. Columns that
    * the definition has no more stay, and are null in what is written from then on.
    *
    * @param wanted the schema of a table made from the definition
-   * @throws UsageException if a change could lose or reinterpret values, before any is made
+   * @throws UsageException as {@link #requireSafe} does, before anything is changed
    */
   public void follow(Source source, Schema wanted) {
+    requireSafe(source, wanted);
+    boolean isSame =
+        wanted.columns().stream()
+            .allMatch(
+                column -> {
+                  Types.NestedField stored = table.schema().findField(column.name());
+                  return stored != null && SchemaEvolution.isSame(stored.type(), column.type());
+                });
+    if (!isSame) {
+      table.updateSchema().unionByNameWith(wanted).commit();
+    }
+  }
+
+  /**
+   * Checks whether the schema can follow the definition.
+   *
+   * @throws UsageException if that could lose or reinterpret values
+   */
+  public void requireSafe(Source source, Schema wanted) {
     List<String> unsafe = new ArrayList<>();
-    boolean changes = false;
     for (Types.NestedField column : wanted.columns()) {
       Types.NestedField stored = table.schema().findField(column.name());
-      if (stored == null) {
-        changes = true;
-      } else if (!isWider(stored.type(), column.type())) {
+      if (stored != null && !isWider(stored.type(), column.type())) {
         unsafe.add(
             "column '%s' is %s in the table and %s in the definition, and values can't be turned from one into the other without loss; give the new one another name"
                 .formatted(column.name(), stored.type(), column.type()));
-      } else {
-        changes |= !SchemaEvolution.isSame(stored.type(), column.type());
       }
     }
     if (!unsafe.isEmpty()) {
       throw new UsageException(
           "%s: source '%s': the event table %s can't follow the definition\n  %s"
               .formatted(source.position(), source.name(), sqlName, String.join("\n  ", unsafe)));
-    }
-    if (changes) {
-      table.updateSchema().unionByNameWith(wanted).commit();
     }
   }
 

@@ -20,7 +20,6 @@ import org.apache.iceberg.catalog.Catalog;
 import org.apache.iceberg.catalog.Namespace;
 import org.apache.iceberg.catalog.SupportsNamespaces;
 import org.apache.iceberg.catalog.TableIdentifier;
-import org.apache.iceberg.exceptions.AlreadyExistsException;
 import org.apache.iceberg.exceptions.NoSuchTableException;
 
 /**
@@ -177,7 +176,10 @@ public final class IcebergCatalog implements AutoCloseable {
     if (iceberg instanceof SupportsNamespaces namespaces && !namespaces.namespaceExists(name)) {
       try {
         namespaces.createNamespace(name);
-      } catch (AlreadyExistsException e) {
+      } catch (RuntimeException e) { // of a database each has its own
+        if (!namespaces.namespaceExists(name)) {
+          throw e;
+        }
         // Another job was quicker.
       }
     }

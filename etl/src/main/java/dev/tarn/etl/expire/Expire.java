@@ -2,11 +2,14 @@ package dev.tarn.etl.expire;
 
 import dev.tarn.cli.Plural;
 import dev.tarn.cli.TarnException;
+import dev.tarn.etl.catalog.AuditBranches;
+import dev.tarn.etl.catalog.EventTable;
 import dev.tarn.etl.catalog.FeatureTable;
 import dev.tarn.etl.catalog.Ledger;
 import dev.tarn.etl.catalog.SnapshotAsOfs;
 import dev.tarn.etl.catalog.TrainingSets;
 import dev.tarn.etl.console.Console;
+import dev.tarn.etl.definition.StreamSource;
 import dev.tarn.etl.lake.Lake;
 import dev.tarn.etl.redis.RedisServers;
 import dev.tarn.etl.redis.VersionStore;
@@ -28,6 +31,7 @@ import org.apache.iceberg.Table;
 import org.apache.iceberg.TableProperties;
 import org.apache.iceberg.actions.DeleteOrphanFiles;
 import org.apache.iceberg.actions.ExpireSnapshots;
+import org.apache.iceberg.catalog.TableIdentifier;
 import org.apache.iceberg.hadoop.HadoopFileIO;
 import org.apache.iceberg.io.SupportsPrefixOperations;
 import org.apache.iceberg.spark.actions.DeleteOrphanFilesSparkAction;
@@ -35,10 +39,10 @@ import org.apache.iceberg.spark.actions.SparkActions;
 import org.apache.iceberg.util.PropertyUtil;
 
 /**
- * Removes what nobody needs any more. In the feature tables and the ledgers of releases,
- * verifications and training sets it expires old snapshots, and deletes the files that belong to
- * none. For each view it removes what dead builds and pushes left behind, and prunes the versions
- * that are no longer kept.
+ * Removes what nobody needs any more. In the feature tables, the event tables and the ledgers of
+ * releases, verifications and training sets it expires old snapshots, and deletes the files that
+ * belong to none. The small files of event tables become larger ones. For each view it removes what
+ * dead builds and pushes left behind, and prunes the versions that are no longer kept.
  *
  * <p>A snapshot that a version in Redis or a training set was made from stays, however old. Before
  * each table Redis and the sets' version records are asked which those are, and each gets its tag
@@ -71,6 +75,7 @@ public final class Expire {
    * @param deadBuilds audit branches that were removed
    * @param pruned versions that were pruned, because a push had not done it
    * @param tagged versions and training sets whose tag was missing
+   * @param compacted number of files of an event table in whose place there are larger ones now
    */
   public record TableOutcome(
       String table,
@@ -80,7 +85,8 @@ public final class Expire {
       List<String> deadBuilds,
       List<String> pruned,
       List<String> tagged,
-      List<Kept> kept) {}
+      List<Kept> kept,
+      int compacted) {}
 
   private final Lake lake;
   private final VersionStore versions;
@@ -139,9 +145,58 @@ public final class Expire {
       }
     }
     for (String ledger : List.of(Ledger.RELEASES, Ledger.VERIFICATIONS, Ledger.TRAINING_SETS)) {
-      lake.catalog().find(ledger).ifPresent(table -> outcomes.add(expired(ledger, table)));
+      lake.catalog().find(ledger).ifPresent(table -> outcomes.add(expired(ledger, table, 1)));
     }
     return outcomes;
+  }
+
+  /** Cleans the event tables of stream sources, and the tables beside them. */
+  public List<TableOutcome> expireEvents(List<StreamSource> streams) {
+    List<TableOutcome> outcomes = new ArrayList<>();
+    for (StreamSource stream : streams) {
+      Optional<EventTable> table = EventTable.find(lake.catalog(), stream);
+      if (table.flatMap(EventTable::main).isEmpty()) {
+        console.say("%s: nothing has been archived", stream.table());
+        continue;
+      }
+      outcomes.add(expire(stream, table.get()));
+      String beside = stream.table() + EventTable.UNDECODED_SUFFIX;
+      lake.catalog()
+          .find(TableIdentifier.parse(beside))
+          // A round that died has left the newest one, and the next goes back to the one before.
+          .ifPresent(found -> outcomes.add(expired(beside, found, 2)));
+    }
+    return outcomes;
+  }
+
+  private TableOutcome expire(StreamSource stream, EventTable table) {
+    if (!table.foreign(table.main().orElseThrow()).isEmpty()) {
+      console.say(
+          "%s: something else than archiving has changed it; ./tarn archive says what, and until that is put right nothing is expired",
+          stream.table());
+      return new TableOutcome(
+          stream.table(), 0, 0, 0, List.of(), List.of(), List.of(), List.of(), 0);
+    }
+    List<String> dead = removeDeadBuilds(stream.table(), table.audits());
+    int compacted =
+        SparkActions.get(lake.spark())
+            .rewriteDataFiles(table.iceberg())
+            .execute()
+            .rewrittenDataFilesCount();
+    if (compacted > 0) {
+      console.say("%s: %s made larger ones", stream.table(), Plural.of(compacted, "small file"));
+    }
+    table.repeatCut();
+    return expire(
+        stream.table(), table.iceberg(), dead, List.of(), List.of(), List.of(), 1, compacted);
+  }
+
+  private List<String> removeDeadBuilds(String name, AuditBranches audits) {
+    Instant now = Instant.now();
+    Duration still = olderThan.compareTo(LONGEST_BUILD) < 0 ? olderThan : LONGEST_BUILD;
+    List<String> dead = audits.removeDead(now.minus(olderThan), now.minus(still));
+    dead.forEach(branch -> console.say("%s: branch %s of a dead build is removed", name, branch));
+    return dead;
   }
 
   private TableOutcome expire(String view, FeatureTable table) {
@@ -149,11 +204,7 @@ public final class Expire {
     retention.removeAbandoned(view, table, grace);
     List<String> pruned = retention.prune(view, table, keep, grace);
     pruned.forEach(version -> console.say("%s: version %s is no longer kept", view, version));
-    Instant now = Instant.now();
-    Duration still = olderThan.compareTo(LONGEST_BUILD) < 0 ? olderThan : LONGEST_BUILD;
-    List<String> deadBuilds = table.audits().removeDead(now.minus(olderThan), now.minus(still));
-    deadBuilds.forEach(
-        branch -> console.say("%s: branch %s of a dead build is removed", view, branch));
+    List<String> deadBuilds = removeDeadBuilds(view, table.audits());
 
     // 2. Make sure that the snapshots of the versions and training sets are kept.
     List<String> tagged = new ArrayList<>(retention.tagAgain(view, table));
@@ -174,24 +225,31 @@ public final class Expire {
     }
 
     // 3. Expire snapshots, then delete the files that belong to none.
-    return expire(view, table.iceberg(), deadBuilds, pruned, tagged, kept);
+    return expire(view, table.iceberg(), deadBuilds, pruned, tagged, kept, 1, 0);
   }
 
-  private TableOutcome expired(String name, Table table) {
-    return expire(name, table, List.of(), List.of(), List.of(), List.of());
+  private TableOutcome expired(String name, Table table, int least) {
+    return expire(name, table, List.of(), List.of(), List.of(), List.of(), least, 0);
   }
 
+  /**
+   * Expires snapshots, then deletes the files that belong to none.
+   *
+   * @param least the newest snapshots of main that stay, however old
+   */
   private TableOutcome expire(
       String name,
       Table table,
       List<String> deadBuilds,
       List<String> pruned,
       List<String> tagged,
-      List<Kept> kept) {
+      List<Kept> kept,
+      int least,
+      int compacted) {
     if (!PropertyUtil.propertyAsBoolean(
         table.properties(), TableProperties.GC_ENABLED, TableProperties.GC_ENABLED_DEFAULT)) {
       console.say("%s: the table says gc.enabled = false, so nothing is expired", name);
-      return new TableOutcome(name, 0, 0, 0, deadBuilds, pruned, tagged, kept);
+      return new TableOutcome(name, 0, 0, 0, deadBuilds, pruned, tagged, kept, compacted);
     }
     table.refresh();
     Set<Long> snapshots = new HashSet<>();
@@ -201,6 +259,7 @@ public final class Expire {
         SparkActions.get(lake.spark())
             .expireSnapshots(table)
             .expireOlderThan(now.minus(olderThan).toEpochMilli())
+            .retainLast(least)
             .execute();
     table.refresh();
     table.snapshots().forEach(snapshot -> snapshots.remove(snapshot.snapshotId()));
@@ -222,7 +281,7 @@ public final class Expire {
             ? ""
             : "; kept for " + String.join(", ", kept.stream().map(Expire::text).toList()));
     return new TableOutcome(
-        name, snapshots.size(), files, orphans, deadBuilds, pruned, tagged, kept);
+        name, snapshots.size(), files, orphans, deadBuilds, pruned, tagged, kept, compacted);
   }
 
   private long deleteOrphans(Table table, Instant before) {

@@ -12,6 +12,7 @@ import dev.tarn.etl.push.PushSettings;
 import dev.tarn.etl.redis.RedisServers;
 import dev.tarn.etl.redis.Rights;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 
@@ -32,9 +33,15 @@ public final class ExpireJob {
     Duration orphans =
         olderThan.compareTo(Expire.LONGEST_BUILD) > 0 ? olderThan : Expire.LONGEST_BUILD;
     try (Lake lake = Lake.open(settings)) {
+      Expire expire =
+          new Expire(lake, redis, console, push.keep(), push.grace(), olderThan, orphans);
       List<Expire.TableOutcome> outcomes =
-          new Expire(lake, redis, console, push.keep(), push.grace(), olderThan, orphans)
-              .expire(views.stream().map(FeatureView::name).toList());
+          new ArrayList<>(expire.expire(views.stream().map(FeatureView::name).toList()));
+      if (!line.has("view")) {
+        outcomes.addAll(
+            expire.expireEvents(
+                definitions.sources().stream().flatMap(s -> s.stream().stream()).toList()));
+      }
       if (asJson) {
         console.result(json(outcomes));
       }
@@ -54,6 +61,7 @@ public final class ExpireJob {
         outcome.deadBuilds(),
         outcome.pruned(),
         outcome.tagged(),
+        outcome.compacted(),
         outcome.kept().stream()
             .map(
                 version ->
@@ -75,6 +83,7 @@ public final class ExpireJob {
       List<String> branchesRemoved,
       List<String> versionsPruned,
       List<String> tagsPutBack,
+      int filesCompacted,
       List<KeptVersion> kept) {}
 
   private record KeptVersion(

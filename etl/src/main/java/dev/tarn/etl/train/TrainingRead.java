@@ -202,12 +202,15 @@ final class TrainingRead {
         manifest.getAsServed()
             ? new AsServed(lake, spine, List.copyOf(tables.values())).join(manifest.getFiles())
             : new ByEventTime(lake, spine, tables, rules).join(manifest.getFiles(), isAbsentAlike);
+    // Events take more tasks than their result has files.
+    int partitions =
+        Math.max(manifest.getFiles(), lake.spark().sparkContext().defaultParallelism());
     for (int v = 0; v < views.size(); v++) {
       if (views.get(v).hasEvents()) {
-        joined = ViewEvents.of(lake, views.get(v)).join(joined, spine, v);
+        joined = ViewEvents.of(lake, views.get(v)).join(joined, spine, v, partitions);
       }
     }
-    if (tables.size() < views.size()) {
+    if (tables.size() < views.size() && partitions > manifest.getFiles()) {
       joined = joined.repartition(manifest.getFiles(), Columns.keys(spine.keys()));
     }
     return isInOrder ? joined.sortWithinPartitions(spine.order()) : joined;

@@ -182,8 +182,9 @@ final class ViewEvents {
    * Packed rows of a spine with the struct of this view, null where the entity has no row.
    *
    * @param v number of the view
+   * @param partitions of the result, which is divided by entity
    */
-  Dataset<Row> join(Dataset<Row> packed, Spine spine, int v) {
+  Dataset<Row> join(Dataset<Row> packed, Spine spine, int v, int partitions) {
     List<String> names = view.getFeaturesList().stream().map(StoredFeature::getName).toList();
     List<WindowFeature> wanted =
         names.stream()
@@ -205,6 +206,7 @@ final class ViewEvents {
             spine.earliest(),
             spine.latest(),
             entities,
+            partitions,
             PointInTime.GIVEN_AT,
             Columns.view(v));
   }

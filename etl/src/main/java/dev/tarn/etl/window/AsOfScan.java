@@ -1,68 +1,59 @@
 package dev.tarn.etl.window;
 
+import dev.tarn.etl.window.EntityEvents.Entity;
 import dev.tarn.etl.window.EventColumns.Layout;
+import java.util.ArrayDeque;
 import java.util.Iterator;
-import java.util.List;
 import java.util.NoSuchElementException;
+import java.util.Queue;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.catalyst.expressions.GenericInternalRow;
 import org.apache.spark.util.LongAccumulator;
 
 /**
- * Reads events in order of entity and time and gives the row of each entity at each as-of at which
- * it has one: keys, as-of, features.
+ * Reads the events of entities and gives the row of each entity at each as-of at which it has one:
+ * keys, as-of, features.
  */
 final class AsOfScan implements Iterator<InternalRow> {
 
-  private final Iterator<InternalRow> rows;
+  private final PlacedRows rows;
   private final Layout layout;
-  private final EntityEvents entity;
-  private final List<EventValue> writers;
+  private final EntityEvents events;
   private final long[] asOfs;
   private final LongAccumulator withoutKey;
-
-  /** A row that has been read and not been added yet. */
-  private InternalRow held;
-
-  /** The next as-of to give, and the one to stop before. */
-  private int next;
-
-  private int end;
-  private InternalRow found;
+  private final Queue<InternalRow> found = new ArrayDeque<>();
+  private long group;
 
   /**
    * A scan.
    *
+   * @param place index of the place that the rows are sorted by
    * @param asOfs in order of time
    * @param withoutKey counts the events that belong to no entity
    */
   AsOfScan(
-      Iterator<InternalRow> rows,
+      Iterator<InternalRow> sorted,
       WindowPlan plan,
       Layout layout,
+      int place,
       long[] asOfs,
       LongAccumulator withoutKey) {
-    this.rows = rows;
+    rows = new PlacedRows(sorted, layout, place, -1);
     this.layout = layout;
     this.asOfs = asOfs;
     this.withoutKey = withoutKey;
-    entity = new EntityEvents(plan, layout);
-    writers = entity.writers();
+    events = new EntityEvents(plan, layout);
   }
 
   @Override
   public boolean hasNext() {
-    while (found == null) {
-      if (next < end) {
-        long asOf = asOfs[next++];
-        if (entity.windows().isThere(asOf)) {
-          found = row(asOf);
-        }
-      } else if (!advance()) {
-        return false;
-      }
+    while (found.isEmpty() && rows.hasNext()) {
+      read(rows.next());
     }
-    return true;
+    if (found.isEmpty()) {
+      finishGroup();
+    }
+    return !found.isEmpty();
   }
 
   @Override
@@ -70,46 +61,41 @@ final class AsOfScan implements Iterator<InternalRow> {
     if (!hasNext()) {
       throw new NoSuchElementException();
     }
-    InternalRow row = found;
-    found = null;
-    return row;
+    return found.remove();
   }
 
-  /** Goes on by a row, or to the last as-of of an entity; false at the end of all. */
-  private boolean advance() {
-    if (held == null) {
-      if (!rows.hasNext()) {
-        boolean isLast = entity.key() != null && end < asOfs.length;
-        end = asOfs.length;
-        return isLast;
+  private void read(InternalRow row) {
+    if (hasNoKey(row)) {
+      withoutKey.add(1);
+      return;
+    }
+    if (rows.group(row) != group) {
+      finishGroup();
+      group = rows.group(row);
+    }
+    Entity entity = events.of(row);
+    long micros = row.getLong(layout.visible());
+    // An as-of has the events up to itself.
+    ask(entity, micros);
+    if (entity.asked() < asOfs.length) {
+      events.add(entity, row, asOfs[entity.asked()]);
+    }
+  }
+
+  private void finishGroup() {
+    events.entities().forEach(entity -> ask(entity, Long.MAX_VALUE));
+    events.nextGroup();
+  }
+
+  /** Gives an entity's rows at the as-ofs before a moment. */
+  private void ask(Entity entity, long before) {
+    while (entity.asked() < asOfs.length && asOfs[entity.asked()] < before) {
+      long asOf = asOfs[entity.asked()];
+      entity.askedOnce();
+      if (entity.windows().isThere(asOf)) {
+        found.add(row(entity, asOf));
       }
-      held = rows.next();
-      if (hasNoKey(held)) {
-        withoutKey.add(1);
-        held = null;
-        return true;
-      }
     }
-    if (entity.isOfAnother(held)) {
-      if (entity.key() != null && end < asOfs.length) {
-        end = asOfs.length;
-        return true;
-      }
-      entity.enter(held);
-      next = 0;
-      end = 0;
-    }
-    long micros = held.getLong(layout.visible());
-    if (end < asOfs.length && asOfs[end] < micros) {
-      // An as-of sees the events up to itself.
-      end++;
-      return true;
-    }
-    if (end < asOfs.length) {
-      entity.add(held, asOfs[end]);
-    }
-    held = null;
-    return true;
   }
 
   private boolean hasNoKey(InternalRow row) {
@@ -121,9 +107,9 @@ final class AsOfScan implements Iterator<InternalRow> {
     return false;
   }
 
-  private InternalRow row(long asOf) {
+  private InternalRow row(Entity entity, long asOf) {
     int keys = layout.keyTypes().size();
-    Object[] values = entity.features(asOf, writers, keys + 1);
+    Object[] values = events.features(entity, asOf, keys + 1);
     for (int i = 0; i < keys; i++) {
       values[i] = entity.key().get(i, layout.keyTypes().get(i));
     }

@@ -10,24 +10,56 @@ import org.apache.spark.sql.catalyst.expressions.UnsafeProjection;
 import org.apache.spark.sql.catalyst.expressions.UnsafeRow;
 import scala.collection.JavaConverters;
 
-/** Reads rows in order of entity and time: knows whose they are, and adds events to its windows. */
+/** Reads entities and events from rows, and writes features. */
 final class EntityEvents {
 
-  private final WindowPlan plan;
+  /** An entity while its rows are read. */
+  static final class Entity {
+    private final UnsafeRow key;
+    private final EntityWindows windows;
+
+    /** Number of as-ofs at which it has been asked. */
+    private int asked;
+
+    private Entity(UnsafeRow key, EntityWindows windows) {
+      this.key = key;
+      this.windows = windows;
+    }
+
+    UnsafeRow key() {
+      return key;
+    }
+
+    EntityWindows windows() {
+      return windows;
+    }
+
+    int asked() {
+      return asked;
+    }
+
+    void askedOnce() {
+      asked++;
+    }
+  }
+
   private final Layout layout;
   private final UnsafeProjection keyOf;
   private final List<EventValue> readers;
+  private final List<EventValue> writers;
   private final Object[] values;
 
   /** Whether a value itself is needed, and not only that there is one. */
   private final boolean[] isUsed;
 
-  private final EntityWindows first;
-  private UnsafeRow key;
-  private EntityWindows windows;
+  private final EntityWindows empty;
+
+  /** The entities of the group that is read, mostly one. */
+  private final List<Entity> entities = new ArrayList<>();
+
+  private Entity last;
 
   EntityEvents(WindowPlan plan, Layout layout) {
-    this.plan = plan;
     this.layout = layout;
     List<Expression> keys = new ArrayList<>();
     for (int i = 0; i < layout.keyTypes().size(); i++) {
@@ -35,6 +67,7 @@ final class EntityEvents {
     }
     keyOf = UnsafeProjection.create(JavaConverters.asScalaBuffer(keys).toSeq());
     readers = plan.valueTypes().stream().map(EventValue::new).toList();
+    writers = plan.slots().stream().map(slot -> new EventValue(slot.type())).toList();
     values = new Object[readers.size()];
     isUsed = new boolean[values.length];
     for (WindowPlan.Slot slot : plan.slots()) {
@@ -42,27 +75,35 @@ final class EntityEvents {
         isUsed[slot.value()] |= slot.isValueUsed();
       }
     }
-    first = EntityWindows.of(plan);
+    empty = EntityWindows.of(plan);
   }
 
-  /** Whether a row is of another entity than the last one that {@link #enter} was told of. */
-  boolean isOfAnother(InternalRow row) {
-    return key == null || !keyOf.apply(row).equals(key);
+  /** The entities of the group, in the order in which they came. */
+  List<Entity> entities() {
+    return entities;
   }
 
-  /** Begins with a row's entity: it has no events yet. */
-  void enter(InternalRow row) {
-    key = keyOf.apply(row).copy();
-    windows = first.next();
+  /** Begins with another group: all entities before are forgotten. */
+  void nextGroup() {
+    entities.clear();
+    last = null;
   }
 
-  /** The keys of the entity. */
-  UnsafeRow key() {
-    return key;
-  }
-
-  EntityWindows windows() {
-    return windows;
+  /** The entity of a row. */
+  Entity of(InternalRow row) {
+    UnsafeRow key = keyOf.apply(row);
+    if (last != null && last.key.equals(key)) {
+      return last;
+    }
+    for (Entity entity : entities) {
+      if (entity.key.equals(key)) {
+        last = entity;
+        return entity;
+      }
+    }
+    last = new Entity(key.copy(), empty.next());
+    entities.add(last);
+    return last;
   }
 
   /**
@@ -70,7 +111,7 @@ final class EntityEvents {
    *
    * @param moment no question comes before it
    */
-  void add(InternalRow row, long moment) {
+  void add(Entity entity, InternalRow row, long moment) {
     for (int i = 0; i < values.length; i++) {
       int ordinal = layout.value(i);
       if (row.isNullAt(ordinal)) {
@@ -79,7 +120,7 @@ final class EntityEvents {
         values[i] = isUsed[i] ? readers.get(i).read(row, ordinal) : (Object) true;
       }
     }
-    windows.add(
+    entity.windows.add(
         values,
         row.getLong(layout.micros()),
         row.getInt(layout.partition()),
@@ -87,16 +128,12 @@ final class EntityEvents {
         moment);
   }
 
-  /** The features at a moment, in the order of the plan, as Spark has them. */
-  Object[] features(long moment, List<EventValue> writers, int from) {
-    Object[] features = new Object[from + writers.size()];
+  /** The features at a moment as Spark has them, behind room for other values. */
+  Object[] features(Entity entity, long moment, int room) {
+    Object[] features = new Object[room + writers.size()];
     for (int i = 0; i < writers.size(); i++) {
-      features[from + i] = writers.get(i).spark(windows.value(i, moment));
+      features[room + i] = writers.get(i).spark(entity.windows.value(i, moment));
     }
     return features;
-  }
-
-  List<EventValue> writers() {
-    return plan.slots().stream().map(slot -> new EventValue(slot.type())).toList();
   }
 }

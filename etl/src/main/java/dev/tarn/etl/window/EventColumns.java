@@ -9,7 +9,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
-import java.util.stream.Stream;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
@@ -26,6 +25,7 @@ import org.apache.spark.sql.types.DataType;
  * _tarn_partition    int      its place in the stream, which decides between events of one time;
  * _tarn_offset       bigint   0 where there is no stream
  * _tarn_value0, …    the values that aggregates are made of
+ * _tarn_place        bigint   what rows are sorted by; see {@link PlacedRows}
  * </pre>
  */
 final class EventColumns {
@@ -37,6 +37,7 @@ final class EventColumns {
   private static final String PARTITION = PREFIX + "partition";
   private static final String OFFSET = PREFIX + "offset";
   private static final String VALUE = PREFIX + "value";
+  static final String PLACE = PREFIX + "place";
 
   private EventColumns() {}
 
@@ -118,11 +119,21 @@ final class EventColumns {
     return keyNames(keys).stream().map(functions::col).toArray(Column[]::new);
   }
 
-  /** Columns to sort rows by: entity and time, then others. */
-  static Column[] order(int keys, Column... others) {
-    return Stream.of(Stream.of(keys(keys)), Stream.of(functions.col(MICROS)), Stream.of(others))
-        .flatMap(columns -> columns)
-        .toArray(Column[]::new);
+  /** Rows with the place by which {@link PlacedRows} wants them sorted. */
+  static Dataset<Row> withPlace(Dataset<Row> rows, int keys) {
+    Column time =
+        functions
+            .shiftright(functions.col(MICROS), PlacedRows.TIME_SHIFT)
+            .plus(1L << (PlacedRows.TIME_BITS - 1));
+    Column clamped =
+        functions.least(
+            functions.greatest(time, functions.lit(0L)),
+            functions.lit((1L << PlacedRows.TIME_BITS) - 1));
+    Column place =
+        functions
+            .shiftleft(functions.xxhash64(keys(keys)), PlacedRows.TIME_BITS)
+            .bitwiseOR(clamped);
+    return rows.withColumn(PLACE, place);
   }
 
   private static Column named(String name) {

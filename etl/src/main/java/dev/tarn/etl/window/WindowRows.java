@@ -78,7 +78,9 @@ public final class WindowRows {
     int keys = entity.keys().size();
     Dataset<Row> events = events(false, micros[0], micros[micros.length - 1]);
     Dataset<Row> sorted =
-        events.repartition(EventColumns.keys(keys)).sortWithinPartitions(EventColumns.order(keys));
+        EventColumns.withPlace(events, keys)
+            .repartition(EventColumns.keys(keys))
+            .sortWithinPartitions(functions.col(EventColumns.PLACE));
     StructType schema = new StructType();
     for (Entity.KeyColumn key : entity.keys()) {
       schema = schema.add(key.name(), key.type());
@@ -90,12 +92,13 @@ public final class WindowRows {
     WindowPlan plan = this.plan;
     Layout layout = EventColumns.layout(entity);
     LongAccumulator withoutKey = this.withoutKey;
+    int placeAt = sorted.schema().fieldIndex(EventColumns.PLACE);
     JavaRDD<InternalRow> rows =
         sorted
             .queryExecution()
             .toRdd()
             .toJavaRDD()
-            .mapPartitions(part -> new AsOfScan(part, plan, layout, micros, withoutKey));
+            .mapPartitions(part -> new AsOfScan(part, plan, layout, placeAt, micros, withoutKey));
     return spark.internalCreateDataFrame(rows.rdd(), schema, false);
   }
 
@@ -112,6 +115,8 @@ public final class WindowRows {
    * @param isKnown whether an event counts only from its arrival on
    * @param earliest moment of all rows
    * @param latest moment of all rows
+   * @param entities keys of those that ask, if they are few: the events of others are left out
+   * @param partitions of the result, which is divided by entity
    * @param givenAt name of the struct's first field: the moment
    * @param column name of the struct
    */
@@ -121,6 +126,7 @@ public final class WindowRows {
       long earliest,
       long latest,
       Optional<Dataset<Row>> entities,
+      int partitions,
       String givenAt,
       String column) {
     int keys = entity.keys().size();
@@ -144,11 +150,10 @@ public final class WindowRows {
             .toArray(Column[]::new);
     asked.add(functions.struct(whole).as(ASKING));
     Dataset<Row> all = events.unionByName(asking.select(asked.toArray(new Column[0])), true);
-    // At the same moment an event comes before the row that asks.
-    Column isAsking = functions.col(ASKING).isNotNull();
     Dataset<Row> sorted =
-        all.repartition(EventColumns.keys(keys))
-            .sortWithinPartitions(EventColumns.order(keys, isAsking));
+        EventColumns.withPlace(all, keys)
+            .repartition(partitions, EventColumns.keys(keys))
+            .sortWithinPartitions(functions.col(EventColumns.PLACE));
     StructType struct = new StructType().add(givenAt, DataTypes.LongType);
     for (org.apache.spark.sql.types.StructField feature : plan.features().fields()) {
       struct = struct.add(feature);
@@ -156,13 +161,15 @@ public final class WindowRows {
     WindowPlan plan = this.plan;
     Layout layout = EventColumns.layout(entity);
     int askingAt = sorted.schema().fieldIndex(ASKING);
+    int placeAt = sorted.schema().fieldIndex(EventColumns.PLACE);
     int askingFields = whole.length;
     JavaRDD<InternalRow> rows =
         sorted
             .queryExecution()
             .toRdd()
             .toJavaRDD()
-            .mapPartitions(part -> new MomentScan(part, plan, layout, askingAt, askingFields));
+            .mapPartitions(
+                part -> new MomentScan(part, plan, layout, placeAt, askingAt, askingFields));
     return spark.internalCreateDataFrame(
         rows.rdd(), asking.schema().add(column, (DataType) struct, true), false);
   }

@@ -42,7 +42,6 @@ public final class EventStream {
   public EventStream(KafkaBroker broker, String name, String settings) {
     this.name = name;
     bench.set("kafka.bootstrap.servers", broker.address());
-    bench.set("kafka.default.api.timeout.ms", "15000");
     define(settings);
   }
 
@@ -98,7 +97,7 @@ public final class EventStream {
     return new UndecodedTable(lake().catalog(), source().stream().orElseThrow());
   }
 
-  Map<String, String> summary() {
+  public Map<String, String> summary() {
     return main().summary();
   }
 
@@ -107,12 +106,12 @@ public final class EventStream {
   }
 
   /** The events, a line each, in the order of their places. */
-  List<String> events(String... columns) {
+  public List<String> events(String... columns) {
     return rows("tarn.events." + name, columns);
   }
 
   /** The messages that could not be decoded, a line each, in the order of their places. */
-  List<String> beside(String... columns) {
+  public List<String> beside(String... columns) {
     return rows("tarn.events." + name + "_undecoded", columns);
   }
 

@@ -207,6 +207,57 @@ class TestWindowViews {
   }
 
   @Test
+  void repeatedEventsDoNotCountAndLateOnesAreNotKnownBefore() {
+    Workbench other = new Workbench();
+    String table = other.lake().sqlName("events");
+    other
+        .spark()
+        .sql(
+            "CREATE TABLE %s (user_id BIGINT, at TIMESTAMP, id STRING, amount INT, kafka_partition INT, kafka_offset BIGINT, arrived_at TIMESTAMP) USING iceberg"
+                .formatted(table));
+    other
+        .spark()
+        .sql(
+            """
+            INSERT INTO %s SELECT 1L, CAST(concat('2026-01-01T', a, 'Z') AS TIMESTAMP), b, c, d, CAST(e AS BIGINT),
+              CAST(concat('2026-01-01T', f, 'Z') AS TIMESTAMP)
+            FROM VALUES
+              ('00:00:00', 'a', 1, 0, 0, '00:00:01'),
+              ('00:10:00', 'b', 10, 0, 1, '02:00:00'),
+              -- Within an hour of the first, and long after both; in another partition.
+              ('00:00:00', 'a', 7, 0, 2, '00:30:00'),
+              ('00:00:00', 'a', 100, 0, 3, '03:00:00'),
+              ('00:00:00', 'a', 1000, 1, 0, '00:40:00'),
+              ('00:20:00', null, 10000, 0, 4, '00:20:00'),
+              ('00:20:00', null, 100000, 0, 5, '00:20:00') AS rows(a, b, c, d, e, f)"""
+                .formatted(table));
+    other.define(
+        "w.conf",
+        """
+        entities { user { keys = [{ name = user_id, type = bigint }] } }
+        sources { events {
+          format = iceberg, table = "%s", timestamp = at, event-id = id, event-id-horizon = 1h
+        } }
+        feature-views { w { entity = user, source = events, features = [
+          { name = total, aggregate = sum, of = amount, type = bigint } ] } }
+        feature-services { s { features = [w.total] } }
+        """
+            .formatted(table));
+    assertThat(known(other, "04:00:00")).isEqualTo(111_111);
+    assertThat(known(other, "01:00:00", "as=known")).isEqualTo(111_001);
+    assertThat(known(other, "02:30:00", "as=known")).isEqualTo(111_011);
+    assertThat(known(other, "04:00:00", "as=known")).isEqualTo(111_111);
+  }
+
+  private static Object known(Workbench bench, String time, String... options) {
+    String spine =
+        "SELECT 1L AS user_id, TIMESTAMP '2026-01-01T%sZ' AS event_timestamp".formatted(time);
+    return total(
+        Training.join(bench.spark(), bench.spark().sql(spine), "s", settings(bench, options))
+            .rows());
+  }
+
+  @Test
   void aSumThatDoesNotFitNamesItsFeature() {
     Workbench other = new Workbench();
     String table = other.lake().sqlName("events");
