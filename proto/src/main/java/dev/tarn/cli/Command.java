@@ -175,8 +175,11 @@ public enum Command {
       optional("rows", "rows of the spine (default 1000000)"),
       optional("events", "events, spread over 60 days (default 10000000)"),
       optional("entities", "entities that have them (default 200000)"),
+      optional(
+          "skew", "1: each has as many; 2 (default): the k-th has a share in proportion to 1 / √k"),
       optional("join-rows", "rows of the spine for Spark's range join (default: all)"),
       optional("as-ofs", "daily as-ofs to build in one run (default 30, at most 60; 0: none)"),
+      optional("messages", "messages of a topic to archive (default 2000000; 0: none)"),
       optional(
           "hot", "events and rows of one entity, measured by itself (default 1000000; 0: none)"),
       optional("patience", "seconds after which a slow way is stopped (default 600)"),

@@ -13,6 +13,16 @@ public final class BenchSettings {
   private BenchSettings() {}
 
   public static Settings of(CommandLine line, Path folder, int redisPort) {
+    return of(line, folder, redisPort, Map.of());
+  }
+
+  /**
+   * Makes settings as {@link #of(CommandLine, Path, int)} does.
+   *
+   * @param more settings of the benchmark's own, by name
+   */
+  public static Settings of(
+      CommandLine line, Path folder, int redisPort, Map<String, String> more) {
     var config = ConfigFactory.empty();
     for (String word : line.settingWords()) {
       config =
@@ -35,6 +45,10 @@ public final class BenchSettings {
                 "redis.port",
                 redisPort)
             .entrySet()) {
+      config =
+          config.withValue("tarn." + own.getKey(), ConfigValueFactory.fromAnyRef(own.getValue()));
+    }
+    for (Map.Entry<String, String> own : more.entrySet()) {
       config =
           config.withValue("tarn." + own.getKey(), ConfigValueFactory.fromAnyRef(own.getValue()));
     }

@@ -66,6 +66,18 @@ public final class BenchWindowsJob {
         job.measure(run == 0, hasRivals);
       }
       job.measureOneEntity();
+      if (sizes.messages() > 0) {
+        if (WindowArchive.hasBroker(given)) {
+          try (WindowArchive archive = WindowArchive.start(lake, given, line, folder, tables)) {
+            for (int run = 0; run <= runs; run++) {
+              archive.measure(watch, run == 0);
+            }
+          }
+        } else {
+          console.say(
+              "no topic is archived: mvn process-test-resources -pl proto writes the class path of the broker");
+        }
+      }
       report.print(console, asJson);
     } catch (IOException e) {
       throw new TarnException("the benchmark failed: " + e.getMessage(), e);

@@ -18,6 +18,8 @@ final class WindowReport {
   static final String RANGE_JOIN = "Spark's range join";
   static final String ONE_AS_OF = "Tarn, build of one as-of";
   static final String AS_OFS = "Tarn, build of daily as-ofs";
+  static final String ARCHIVE = "Tarn, archive of a topic";
+  static final String READ_TOPIC = "Spark reads the topic into nothing";
   static final String ONE_ENTITY = "Tarn, five sums of one entity";
 
   private final Stopwatch watch;
@@ -78,6 +80,12 @@ final class WindowReport {
           ONE_AS_OF,
           "<= 3");
     }
+    if (watch.names().contains(READ_TOPIC) && !watch.isStopped(ARCHIVE)) {
+      figures.add(
+          "archive, rows/s ÷ Spark reading the same topic into nothing",
+          watch.median(READ_TOPIC) / watch.median(ARCHIVE),
+          ">= 0.5");
+    }
     if (sizes.hot() > 0) {
       String what = "one entity with %1$,d events and %1$,d rows".formatted(sizes.hot());
       figures.add(what + ", s" + watch.bound(ONE_ENTITY), watch.median(ONE_ENTITY));
@@ -100,6 +108,8 @@ final class WindowReport {
             RANGE_JOIN, sizes.joinRows(),
             ONE_AS_OF, sizes.entities(),
             AS_OFS, sizes.entities() * sizes.asOfs(),
+            ARCHIVE, sizes.messages(),
+            READ_TOPIC, sizes.messages(),
             ONE_ENTITY, sizes.hot());
     TextTable table = new TextTable("median of " + runs, "s", "rows/s");
     watch

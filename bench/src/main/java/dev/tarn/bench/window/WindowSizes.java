@@ -10,12 +10,22 @@ import java.util.List;
  *
  * @param rows of the spine
  * @param events of all entities, over {@link #DAYS} days
+ * @param skew 1: all entities have as many events; 2: the k-th has a share in proportion to 1 ÷ √k
  * @param joinRows rows of the spine that Spark's range join gets
  * @param hot events of the one entity that is measured by itself, and rows of its spine; 0 for no
  *     such measurement
  * @param asOfs daily as-ofs that are built in one run; 0 for no builds
+ * @param messages of the topic that is archived; 0 for none
  */
-record WindowSizes(long rows, long events, long entities, long joinRows, long hot, int asOfs) {
+record WindowSizes(
+    long rows,
+    long events,
+    long entities,
+    int skew,
+    long joinRows,
+    long hot,
+    int asOfs,
+    long messages) {
 
   /** The view with all windows. */
   static final String FIVE = "five";
@@ -59,8 +69,10 @@ record WindowSizes(long rows, long events, long entities, long joinRows, long ho
         rows,
         line.number("events", 100, 10_000_000),
         line.number("entities", 1, 200_000),
+        Math.toIntExact(Math.min(2, line.number("skew", 1, 2))),
         Math.min(rows, line.number("join-rows", 100, rows)),
         line.number("hot", 0, 1_000_000),
-        Math.toIntExact(Math.min(DAYS, line.number("as-ofs", 0, 30))));
+        Math.toIntExact(Math.min(DAYS, line.number("as-ofs", 0, 30))),
+        line.number("messages", 0, 2_000_000));
   }
 }

@@ -92,7 +92,7 @@ final class WindowTables {
         .range(0, count, 1, 4)
         .selectExpr(
             "id",
-            "pmod(xxhash64(id, 'row of'), %d) AS user_id".formatted(entities),
+            entity("row of", entities) + " AS user_id",
             "timestamp_seconds(%d + pmod(xxhash64(id, 'row at'), %d)) AS event_timestamp"
                 .formatted(WindowSizes.FIRST.getEpochSecond(), WindowSizes.DAYS * 86_400),
             "id % 2 AS label")
@@ -101,12 +101,11 @@ final class WindowTables {
         .parquet(spinePath(which));
   }
 
-  /**
-   * Makes an event table, divided by day as archived events are. Events happen at whole seconds,
-   * evenly spread; every tenth arrives up to three days late.
-   */
+  /** Makes an event table, divided by day as archived events are. */
   private void write(String name, long count, long entities, int days) {
-    String made = "%d events of %d entities in %d days".formatted(count, entities, days);
+    String made =
+        "%d events of %d entities in %d days, skew %d"
+            .formatted(count, entities, days, sizes.skew());
     Table there = lake.catalog().find(name).orElse(null);
     if (there != null) {
       if (made.equals(there.properties().get("bench.made"))) {
@@ -115,11 +114,27 @@ final class WindowTables {
       lake.catalog().drop(name);
     }
     console.say("making %,d events in table %s", count, name);
-    lake.spark()
+    events(count, entities, days).createOrReplaceTempView("bench_events");
+    try {
+      lake.spark()
+          .sql(
+              """
+              CREATE TABLE %s USING iceberg PARTITIONED BY (days(event_time))
+              TBLPROPERTIES ('bench.made' = '%s') AS SELECT * FROM bench_events
+              """
+                  .formatted(lake.sqlName(name), made));
+    } catch (Exception e) { // Scala does not declare AnalysisException
+      throw new TarnException("the benchmark's tables can't be written: " + e.getMessage(), e);
+    }
+  }
+
+  /** Makes events at whole seconds, evenly spread; every tenth arrives up to three days late. */
+  private Dataset<Row> events(long count, long entities, int days) {
+    return lake.spark()
         .range(0, count, 1, 4)
         .selectExpr(
             "id",
-            "pmod(xxhash64(id, 'event of'), %d) AS user_id".formatted(entities),
+            entity("event of", entities) + " AS user_id",
             "concat('merchant ', pmod(xxhash64(id, 'merchant'), 5000)) AS merchant",
             "CAST(pmod(xxhash64(id, 'amount'), 100000) * 0.01BD AS DECIMAL(12,2)) AS amount",
             "pmod(xxhash64(id, 'score'), 1000000) / 1e6 AS score",
@@ -134,19 +149,19 @@ final class WindowTables {
             """
             timestamp_seconds(unix_seconds(event_time)
               + IF(id % 10 = 0, pmod(xxhash64(id, 'late'), 259200), 1)) AS arrived_at
-            """)
-        .createOrReplaceTempView("bench_events");
-    try {
-      lake.spark()
-          .sql(
-              """
-              CREATE TABLE %s USING iceberg PARTITIONED BY (days(event_time))
-              TBLPROPERTIES ('bench.made' = '%s') AS SELECT * FROM bench_events
-              """
-                  .formatted(lake.sqlName(name), made));
-    } catch (Exception e) { // Scala does not declare AnalysisException
-      throw new TarnException("the benchmark's tables can't be written: " + e.getMessage(), e);
-    }
+            """);
+  }
+
+  /** Makes messages of a topic: events as JSON. */
+  Dataset<Row> messages() {
+    return events(sizes.messages(), sizes.entities(), WindowSizes.DAYS)
+        .selectExpr("to_json(struct(user_id, merchant, amount, score, event_time)) AS value");
+  }
+
+  /** Chooses an entity: the k-th takes a share that falls with k as {@code skew} says. */
+  private String entity(String what, long entities) {
+    return "CAST(%d * pow(pmod(xxhash64(id, '%s'), 1000000000) / 1e9, %d) AS BIGINT)"
+        .formatted(entities, what, sizes.skew());
   }
 
   private String hocon() {
@@ -156,6 +171,11 @@ final class WindowTables {
           events { format = iceberg, table = "%s", timestamp = event_time }
           short { format = iceberg, table = "%s", timestamp = event_time }
           hot { format = iceberg, table = "%s", timestamp = event_time }
+          stream {
+            format = kafka, topic = events, value = json, timestamp = event_time
+            schema = "user_id BIGINT, merchant STRING, amount DECIMAL(12,2), score DOUBLE, event_time TIMESTAMP"
+            table = "bench.archived"
+          }
         }
         """
             .formatted(sqlName(EVENTS), sqlName(SHORT_EVENTS), sqlName(HOT_EVENTS))

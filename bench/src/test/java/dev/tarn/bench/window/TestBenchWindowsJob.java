@@ -6,8 +6,10 @@ import com.google.gson.JsonObject;
 import dev.tarn.bench.BenchRun;
 import dev.tarn.etl.Workbench;
 import java.util.Map;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
+@Tag("slow")
 class TestBenchWindowsJob {
 
   @Test
@@ -22,6 +24,7 @@ class TestBenchWindowsJob {
             "entities=50",
             "as-ofs=3",
             "hot=1000",
+            "messages=1000",
             "runs=1");
 
     assertThat(figures.values().stream().filter(figure -> figure.has("aim")))
@@ -32,7 +35,8 @@ class TestBenchWindowsJob {
             "five windows ÷ one of 30d, time",
             "five windows ÷ one of 1h, time",
             "60 days of events and rows ÷ 15 days, time",
-            "building 3 daily as-ofs ÷ one, time");
+            "building 3 daily as-ofs ÷ one, time",
+            "archive, rows/s ÷ Spark reading the same topic into nothing");
     assertThat(figures)
         .containsKeys(
             "Tarn, six mixed aggregates: s",
