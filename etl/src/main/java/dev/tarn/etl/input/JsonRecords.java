@@ -27,7 +27,6 @@ import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.MapType;
 import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
-import org.apache.spark.unsafe.types.UTF8String;
 
 /**
  * Reads the records of JSON: objects one after the other, one a line or not, also those of arrays.
@@ -223,7 +222,7 @@ final class JsonRecords implements Closeable {
     JsonToken token = parser.currentToken();
     if (token.isStructStart()) {
       if (column.isString()) {
-        return UTF8String.fromString(asWritten());
+        return column.value(asWritten());
       }
       throw new InputException(
           "'%s' must be %s and is %s"

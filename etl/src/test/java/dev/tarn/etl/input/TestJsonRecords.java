@@ -60,11 +60,13 @@ class TestJsonRecords {
         "{\"s\":{\"X\":1}} # has the field 's.X', and the schema has 'x'",
         "{\"s\":[]} # 's' must be an object and is [",
         "{\"l\":[1,\"x\"]} # 'l[]' has the text 'x', which is no int",
+        "{\"o\":{\"a\":\"\\ud800\"}} # half of a character",
         "7 # a record must be an object",
         "[[{\"n\":1}]] # a record must be an object"
       })
   void whatDoesNotFitIsRefused(String text, String message) {
-    assertThatThrownBy(() -> read("at TIMESTAMP, n INT, s STRUCT<x: INT>, l ARRAY<INT>", text))
+    assertThatThrownBy(
+            () -> read("at TIMESTAMP, n INT, o STRING, s STRUCT<x: INT>, l ARRAY<INT>", text))
         .isInstanceOf(InputException.class)
         .hasMessageContaining(message);
   }
