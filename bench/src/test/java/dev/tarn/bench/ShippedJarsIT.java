@@ -34,7 +34,12 @@ class ShippedJarsIT {
       shipped = file.stream().map(ZipEntry::getName).toList();
     }
     assertThat(shipped).contains(main);
-    assertThat(shipped.stream().filter(name -> name.startsWith("dev/tarn/")))
+    // The libraries that are moved below dev.tarn have names that a benchmark may have too.
+    List<String> ours =
+        shipped.stream()
+            .filter(name -> name.startsWith("dev/tarn/") && !name.startsWith("dev/tarn/shaded/"))
+            .toList();
+    assertThat(ours)
         .noneMatch(name -> name.contains("/bench/"))
         .noneMatch(name -> name.endsWith("/TcpProxy.class"));
     // A class of the same simple name in another package would be one that was moved back.
@@ -42,11 +47,7 @@ class ShippedJarsIT {
     assertThat(own).contains("BenchPushJob.class");
     // Each program has a Main, with nested classes that the compiler makes.
     own.removeIf(name -> name.matches("(Main|package-info)(\\$.*)?\\.class"));
-    assertThat(
-            shipped.stream()
-                .filter(name -> name.startsWith("dev/tarn/"))
-                .map(ShippedJarsIT::simple))
-        .doesNotContainAnyElementsOf(own);
+    assertThat(ours.stream().map(ShippedJarsIT::simple)).doesNotContainAnyElementsOf(own);
   }
 
   /** Names the files of the benchmarks' classes, without their folders. */
