@@ -58,6 +58,11 @@ public record FeatureView(
     return computation instanceof Windows windows ? Optional.of(windows) : Optional.empty();
   }
 
+  /** How the view is kept up to date from the stream; empty if it is not live. */
+  public Optional<Live> live() {
+    return windows().flatMap(Windows::live);
+  }
+
   public Optional<Feature> feature(String featureName) {
     return features.stream().filter(feature -> feature.name().equals(featureName)).findFirst();
   }

@@ -132,6 +132,7 @@ final class ViewReader {
         keys,
         where,
         aggregates,
+        LiveReader.read(node, source, aggregates, problems),
         node.position("keys"),
         node.position("where"));
   }
