@@ -118,8 +118,7 @@ public final class SnapshotLookup {
                 .setFeatureView(view.name())
                 .setSnapshotId(snapshot.snapshotId())
                 .setAsOf(
-                    timestamp(
-                        CurrentRows.newestAsOf(lake, view, table, snapshot).orElse(Instant.EPOCH))))
+                    timestamp(CurrentRows.newestAsOf(lake, table, snapshot).orElse(Instant.EPOCH))))
         .build();
   }
 

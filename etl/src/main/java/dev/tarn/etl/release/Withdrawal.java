@@ -3,6 +3,7 @@ package dev.tarn.etl.release;
 import dev.tarn.cli.Suggestion;
 import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;
+import dev.tarn.etl.catalog.BaseTable;
 import dev.tarn.etl.catalog.FeatureTable;
 import dev.tarn.etl.catalog.IcebergCatalog;
 import dev.tarn.etl.catalog.TrainingSets;
@@ -98,6 +99,9 @@ public final class Withdrawal {
     if (versions.pins().containsKey(view)) {
       said.add("its pin goes");
     }
+    if (records.stream().anyMatch(VersionRecord::hasLive)) {
+      said.add("its live cells and their progress go; stop ./tarn live of it first");
+    }
     said.add("lookups of its features will be refused");
     List<String> services =
         versions.services().stream().filter(this::isOf).map(StoredService::getName).toList();
@@ -134,7 +138,12 @@ public final class Withdrawal {
    */
   public void run(Duration grace) {
     Retention retention = new Retention(versions);
-    Optional<FeatureTable> table = FeatureTable.find(catalog, view);
+    Optional<FeatureTable> bases = BaseTable.find(catalog, view);
+    Optional<FeatureTable> table =
+        records.stream().anyMatch(VersionRecord::hasLive)
+            ? bases
+            : FeatureTable.find(catalog, view);
+    Map<String, Integer> live = new LiveRetention(versions).generations(view, records, bases);
     retention.removeAbandoned(view, table, grace);
     if (!versions.withdraw(view, this::event)) {
       throw new TarnException(
@@ -142,6 +151,7 @@ public final class Withdrawal {
               .formatted(view));
     }
     retention.removeAbandoned(view, table, grace);
+    live.forEach((generation, buckets) -> versions.removeLive(view, generation, buckets, grace));
     ReleaseHistory.open(catalog).take(versions);
   }
 

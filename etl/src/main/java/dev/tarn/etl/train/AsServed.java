@@ -175,7 +175,7 @@ final class AsServed {
         .filter(asOfs -> asOfs.length > 1)
         .map(
             asOfs ->
-                SnapshotRows.of(lake, table.name(), snapshot.snapshotId())
+                SnapshotRows.of(lake, table.table(), snapshot.snapshotId())
                     .filter(
                         functions
                             .col(FeatureView.EVENT_TIMESTAMP)
@@ -183,7 +183,7 @@ final class AsServed {
   }
 
   private Dataset<Row> current(ViewTable table, Snapshot snapshot) {
-    return CurrentRows.of(lake, table.name(), table.entity().keyNames(), table.table(), snapshot);
+    return CurrentRows.of(lake, table.entity().keyNames(), table.table(), snapshot);
   }
 
   private Dataset<Row> history(int v, Snapshot snapshot, Dataset<Row> rows) {

@@ -33,9 +33,9 @@ final class EventColumns {
   private static final String PREFIX = "_tarn_";
   static final String KEY = PREFIX + "key";
   static final String MICROS = PREFIX + "micros";
-  private static final String HAPPENED = PREFIX + "happened";
-  private static final String PARTITION = PREFIX + "partition";
-  private static final String OFFSET = PREFIX + "offset";
+  static final String HAPPENED = PREFIX + "happened";
+  static final String PARTITION = PREFIX + "partition";
+  static final String OFFSET = PREFIX + "offset";
   private static final String VALUE = PREFIX + "value";
   static final String PLACE = PREFIX + "place";
 
