@@ -23,9 +23,6 @@ public final class BaseTable {
   /** The column with the cells. */
   public static final String CELLS = "cells";
 
-  /** Ends the table's name, which begins with that of the view. */
-  public static final String SUFFIX = "_base";
-
   private static final String DEFINITION = "tarn.generation.";
 
   private BaseTable() {}
@@ -37,7 +34,7 @@ public final class BaseTable {
 
   /** Opens the table although there may be no base in it yet. */
   public static Optional<FeatureTable> open(IcebergCatalog catalog, String view) {
-    return FeatureTable.open(catalog, view + SUFFIX).filter(BaseTable::isBase);
+    return FeatureTable.open(catalog, view + FeatureView.BASE_SUFFIX).filter(BaseTable::isBase);
   }
 
   private static boolean isBase(FeatureTable table) {
@@ -53,7 +50,7 @@ public final class BaseTable {
   public static FeatureTable findOrCreate(
       IcebergCatalog catalog, FeatureView view, Schema columns) {
     FeatureTable table =
-        FeatureTable.findOrCreate(catalog, view.name() + SUFFIX, view.entity(), columns);
+        FeatureTable.findOrCreate(catalog, view.name() + FeatureView.BASE_SUFFIX, view.entity(), columns);
     if (!FeatureTable.isSame(table.iceberg().schema(), columns)) {
       throw new TarnException(
           "%s: the bases of live view '%s' go to %s, which is there with other columns, as if the entity had other keys: rename or drop that table, or give the view another name"

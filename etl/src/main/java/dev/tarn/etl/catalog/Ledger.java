@@ -32,9 +32,10 @@ import org.apache.iceberg.types.Types;
 public final class Ledger {
 
   /** The names of the ledgers. */
+  public static final String CUTS = "tarn_cuts";
+
   public static final String FITS = "tarn_fits";
 
-  public static final String LIVE_CUTS = "tarn_live_cuts";
   public static final String RELEASES = "tarn_releases";
   public static final String TRAINING_SETS = "tarn_manifests";
   public static final String VERIFICATIONS = "tarn_verifications";

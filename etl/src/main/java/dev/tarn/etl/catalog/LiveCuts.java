@@ -1,54 +1,63 @@
 package dev.tarn.etl.catalog;
 
-import dev.tarn.live.Cut;
+import dev.tarn.row.Values;
+import java.time.Duration;
 import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.time.ZoneOffset;
-import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import org.apache.iceberg.Schema;
 import org.apache.iceberg.data.Record;
 import org.apache.iceberg.expressions.Expression;
 import org.apache.iceberg.expressions.Expressions;
 import org.apache.iceberg.types.Types;
 
-/**
- * The ledger of the cuts of live views: how far lookups of a view had come at a moment. Every now
- * and then a row is added. It outlives Redis.
- */
+/** The ledger of cuts: how far the live job was with each view, once a while. */
 public final class LiveCuts {
+
+  /**
+   * How far a view was.
+   *
+   * @param at the moment at which that was known
+   * @param generation of its live cells
+   * @param cut what was applied at least; its topic id is empty where the brokers know none
+   * @param completeThrough the time up to which the stream was known to be applied; empty: not known
+   */
+  public record LiveCut(
+      String view, Instant at, String generation, Cut cut, Optional<Instant> completeThrough) {}
 
   private static final String VIEW = "feature_view";
   private static final String AT = "at";
   private static final String GENERATION = "generation";
-  private static final String OFFSETS = "offsets";
-  private static final String COMPLETE_THROUGH = "complete_through";
+  private static final String TOPIC = "topic";
+  private static final String TOPIC_ID = "topic_id";
+  private static final String CUT = "cut";
+  private static final String THROUGH = "complete_through";
 
   private static final Schema SCHEMA =
       new Schema(
           Types.NestedField.required(1, VIEW, Types.StringType.get()),
           Types.NestedField.required(2, AT, Types.TimestampType.withZone()),
           Types.NestedField.required(3, GENERATION, Types.StringType.get()),
+          Types.NestedField.required(4, TOPIC, Types.StringType.get()),
+          Types.NestedField.required(5, TOPIC_ID, Types.StringType.get()),
           Types.NestedField.required(
-              4, OFFSETS, Types.ListType.ofRequired(5, Types.LongType.get())),
-          Types.NestedField.required(6, COMPLETE_THROUGH, Types.TimestampType.withZone()));
+              6,
+              CUT,
+              Types.MapType.ofRequired(7, 8, Types.IntegerType.get(), Types.LongType.get())),
+          Types.NestedField.optional(9, THROUGH, Types.TimestampType.withZone()));
 
-  /**
-   * A cut that a view had.
-   *
-   * @param at from this moment on, until the next one
-   * @param cut all events before it were applied
-   * @param completeThrough the time up to which the stream was known to be applied
-   */
-  public record LiveCut(
-      String view, Instant at, String generation, Cut cut, Instant completeThrough) {}
+  /** Spans in which the newest cut is looked for, so that not all of the ledger is read. */
+  private static final List<Duration> SPANS = List.of(Duration.ofHours(1), Duration.ofDays(2));
 
   private final Ledger ledger;
 
   public LiveCuts(IcebergCatalog catalog) {
-    ledger = new Ledger(catalog, Ledger.LIVE_CUTS, SCHEMA);
+    ledger = new Ledger(catalog, Ledger.CUTS, SCHEMA);
   }
 
   /** Adds cuts in one commit. */
@@ -56,29 +65,44 @@ public final class LiveCuts {
     ledger.append("the cuts of live views", cuts.stream().map(this::row).toList());
   }
 
-  /** The cuts of a view, the oldest first. */
-  public List<LiveCut> of(String view) {
-    return read(Expressions.equal(VIEW, view));
+  /** The newest cut of a view, of any generation. */
+  public Optional<LiveCut> newest(String view) {
+    return newest(view, Instant.now());
   }
 
-  /** The cuts of a view up to a moment, the oldest first. */
-  public List<LiveCut> upTo(String view, Instant moment) {
+  /** The newest cut of a view that was known at a moment. */
+  public Optional<LiveCut> newest(String view, Instant at) {
+    for (Duration span : SPANS) {
+      Optional<LiveCut> found = last(between(view, at.minus(span), at));
+      if (found.isPresent()) {
+        return found;
+      }
+    }
+    return last(read(view, Expressions.lessThanOrEqual(AT, micros(at))));
+  }
+
+  /** The cuts of a view between two moments, both included, in order of time. */
+  public List<LiveCut> between(String view, Instant from, Instant to) {
     return read(
+        view,
         Expressions.and(
-            Expressions.equal(VIEW, view), Expressions.lessThanOrEqual(AT, moment.toString())));
+            Expressions.greaterThanOrEqual(AT, micros(from)),
+            Expressions.lessThanOrEqual(AT, micros(to))));
   }
 
-  /** The newest cut of a view, of whatever generation. */
-  public Optional<LiveCut> last(String view) {
-    List<LiveCut> cuts = of(view);
-    return cuts.isEmpty() ? Optional.empty() : Optional.of(cuts.get(cuts.size() - 1));
-  }
-
-  private List<LiveCut> read(Expression condition) {
-    return ledger.read(condition).stream()
+  private List<LiveCut> read(String view, Expression time) {
+    return ledger.read(Expressions.and(Expressions.equal(VIEW, view), time)).stream()
         .map(LiveCuts::cut)
         .sorted(Comparator.comparing(LiveCut::at))
         .toList();
+  }
+
+  private static Optional<LiveCut> last(List<LiveCut> cuts) {
+    return cuts.isEmpty() ? Optional.empty() : Optional.of(cuts.get(cuts.size() - 1));
+  }
+
+  private static long micros(Instant moment) {
+    return Values.micros(moment);
   }
 
   private Record row(LiveCut cut) {
@@ -86,22 +110,24 @@ public final class LiveCuts {
     row.setField(VIEW, cut.view());
     row.setField(AT, cut.at().atOffset(ZoneOffset.UTC));
     row.setField(GENERATION, cut.generation());
-    List<Long> offsets = new ArrayList<>();
-    for (int i = 0; i < cut.cut().partitions(); i++) {
-      offsets.add(cut.cut().next(i));
-    }
-    row.setField(OFFSETS, offsets);
-    row.setField(COMPLETE_THROUGH, cut.completeThrough().atOffset(ZoneOffset.UTC));
+    row.setField(TOPIC, cut.cut().topic());
+    row.setField(TOPIC_ID, cut.cut().topicId());
+    row.setField(CUT, new TreeMap<>(cut.cut().offsets()));
+    cut.completeThrough()
+        .ifPresent(through -> row.setField(THROUGH, through.atOffset(ZoneOffset.UTC)));
     return row;
   }
 
+  @SuppressWarnings("unchecked") // The schema says so.
   private static LiveCut cut(Record row) {
-    List<?> offsets = (List<?>) row.getField(OFFSETS);
     return new LiveCut(
         (String) row.getField(VIEW),
         ((OffsetDateTime) row.getField(AT)).toInstant(),
         (String) row.getField(GENERATION),
-        Cut.of(offsets.stream().mapToLong(Long.class::cast).toArray()),
-        ((OffsetDateTime) row.getField(COMPLETE_THROUGH)).toInstant());
+        new Cut(
+            (String) row.getField(TOPIC),
+            (String) row.getField(TOPIC_ID),
+            new TreeMap<>((Map<Integer, Long>) row.getField(CUT))),
+        Optional.ofNullable((OffsetDateTime) row.getField(THROUGH)).map(OffsetDateTime::toInstant));
   }
 }

@@ -1,5 +1,6 @@
 package dev.tarn.etl.push;
 
+import dev.tarn.cli.Plural;
 import dev.tarn.cli.Settings;
 import dev.tarn.cli.TarnException;
 import dev.tarn.etl.archive.TopicEnds;
@@ -92,8 +93,8 @@ final class CatchUp {
       }
       Goal next = goals.get(0);
       console.progress(
-          "%s: waiting for ./tarn live views=%s: %,d events to %s",
-          next.view(), next.view(), left(next), next.why());
+          "%s: waiting for ./tarn live views=%s: %s to %s",
+          next.view(), next.view(), Plural.of(left(next), "event"), next.why());
       try {
         TimeUnit.MILLISECONDS.sleep(PAUSE_MILLIS);
       } catch (InterruptedException e) {
@@ -135,9 +136,14 @@ final class CatchUp {
       return Optional.of(new Goal(record, ends, base, "the end that its topic had"));
     }
     return new LiveCuts(catalog)
-        .last(view.name())
+        .newest(view.name())
         .map(
-            last -> new Goal(record, last.cut(), base, "the cut that lookups had at " + last.at()));
+            last ->
+                new Goal(
+                    record,
+                    Cut.of(last.cut().offsets()),
+                    base,
+                    "the cut that live cells had at " + last.at()));
   }
 
   private Map<Integer, Progress> progress(VersionRecord record) {
@@ -162,11 +168,11 @@ final class CatchUp {
   private TarnException tooLong(Goal goal) {
     LiveBase live = goal.record().getLive();
     return new TarnException(
-        "%s: version %s is whole and not released: its live cells are %,d events behind %s, and %s (push.live-patience) are over. What was released stays released. See that ./tarn live views=%s runs; when it has caught up, ./tarn push view=%s releases at once%s"
+        "%s: version %s is whole and not released: its live cells are %s behind %s, and %s (push.live-patience) are over. What was released stays released. See that ./tarn live views=%s runs; when it has caught up, ./tarn push view=%s releases at once%s"
             .formatted(
                 goal.view(),
                 goal.record().getVersion(),
-                left(goal),
+                Plural.of(left(goal), "event"),
                 goal.why(),
                 Moments.length(patience),
                 goal.view(),

@@ -291,7 +291,7 @@ public final class Push {
         Optional<FeatureTable> bases = BaseTable.find(lake.catalog(), view);
         if (bases.isPresent()) {
           for (String generation :
-              new LiveRetention(versions).removeOthers(view, bases, settings.grace())) {
+              new LiveRetention(versions).removeOthers(view, bases.get(), settings.grace())) {
             console.say("%s: the live cells of generation %s are removed", view, generation);
           }
         }

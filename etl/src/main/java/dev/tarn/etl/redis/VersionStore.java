@@ -397,22 +397,6 @@ public final class VersionStore {
   }
 
   /**
-   * Removes the live cells of a generation and its progress.
-   *
-   * @param grace the time for which lookups that are under way may still read them
-   */
-  public void removeLive(String view, String generation, int buckets, Duration grace) {
-    String applied = keys.applied(view, generation);
-    // Without progress nothing is answered from the cells that are left.
-    atControl(
-        jedis -> {
-          String[] partitions = jedis.hgetAll(applied).keySet().toArray(new String[0]);
-          return partitions.length == 0 ? 0L : jedis.hdel(applied, partitions);
-        });
-    removeLater(view, RedisKeys.liveVersion(generation), buckets, grace);
-  }
-
-  /**
    * Makes versions the ones that lookups answer from, all in the same instant, and tells the
    * servers. This happens only if the views' releases are still those that the caller has seen.
    *
@@ -654,6 +638,26 @@ public final class VersionStore {
    */
   public void removeEntry(String view, String version) {
     atControl(jedis -> jedis.hdel(keys.writing(view), version));
+  }
+
+  /** The generations of a view that have live cells, with the number of their buckets. */
+  public Map<String, String> liveGenerations(String view) {
+    return atControl(jedis -> jedis.hgetAll(keys.generations(view)));
+  }
+
+  /**
+   * Removes the live cells of a generation and its progress.
+   *
+   * @param grace the time for which lookups that are under way may still read the cells
+   */
+  public void removeLive(String view, String generation, int buckets, Duration grace) {
+    removeLater(view, RedisKeys.liveVersion(generation), buckets, grace);
+    // Without progress nothing is answered from then on.
+    atControl(
+        jedis -> {
+          jedis.del(keys.applied(view, generation), keys.runs(view, generation));
+          return jedis.hdel(keys.generations(view), generation);
+        });
   }
 
   /** The releases, as JSON, that the release history in Iceberg does not have yet. */

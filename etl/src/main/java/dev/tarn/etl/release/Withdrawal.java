@@ -99,7 +99,8 @@ public final class Withdrawal {
     if (versions.pins().containsKey(view)) {
       said.add("its pin goes");
     }
-    if (records.stream().anyMatch(VersionRecord::hasLive)) {
+    if (records.stream().anyMatch(VersionRecord::hasLive)
+        || !versions.liveGenerations(view).isEmpty()) {
       said.add("its live cells and their progress go; stop ./tarn live of it first");
     }
     said.add("lookups of its features will be refused");
@@ -138,12 +139,10 @@ public final class Withdrawal {
    */
   public void run(Duration grace) {
     Retention retention = new Retention(versions);
-    Optional<FeatureTable> bases = BaseTable.find(catalog, view);
     Optional<FeatureTable> table =
         records.stream().anyMatch(VersionRecord::hasLive)
-            ? bases
+            ? BaseTable.find(catalog, view)
             : FeatureTable.find(catalog, view);
-    Map<String, Integer> live = new LiveRetention(versions).generations(view, records, bases);
     retention.removeAbandoned(view, table, grace);
     if (!versions.withdraw(view, this::event)) {
       throw new TarnException(
@@ -151,7 +150,7 @@ public final class Withdrawal {
               .formatted(view));
     }
     retention.removeAbandoned(view, table, grace);
-    live.forEach((generation, buckets) -> versions.removeLive(view, generation, buckets, grace));
+    new LiveRetention(versions).removeAll(view, grace);
     ReleaseHistory.open(catalog).take(versions);
   }
 

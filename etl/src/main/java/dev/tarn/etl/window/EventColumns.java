@@ -136,6 +136,27 @@ final class EventColumns {
     return rows.withColumn(PLACE, place);
   }
 
+  /**
+   * Rows with a place that puts an entity's asking rows before all of its events, each in order of
+   * time.
+   */
+  static Dataset<Row> withPlaceOfAsking(Dataset<Row> rows, int keys, Column isAsking) {
+    int bits = PlacedRows.TIME_BITS - 1;
+    Column time =
+        functions
+            .shiftright(functions.col(MICROS), PlacedRows.TIME_SHIFT + 1)
+            .plus(1L << (bits - 1));
+    Column clamped =
+        functions.least(
+            functions.greatest(time, functions.lit(0L)), functions.lit((1L << bits) - 1));
+    Column place =
+        functions
+            .shiftleft(functions.xxhash64(keys(keys)), PlacedRows.TIME_BITS)
+            .bitwiseOR(functions.when(isAsking, 0L).otherwise(1L << bits))
+            .bitwiseOR(clamped);
+    return rows.withColumn(PLACE, place);
+  }
+
   private static Column named(String name) {
     return functions.col("`" + name.replace("`", "``") + "`");
   }
