@@ -41,8 +41,7 @@ final class AsServed {
   private final List<TrainingView> views;
   private final SortedMap<Integer, ViewTable> tables;
 
-  AsServed(
-      Lake lake, Spine spine, List<TrainingView> views, SortedMap<Integer, ViewTable> tables) {
+  AsServed(Lake lake, Spine spine, List<TrainingView> views, SortedMap<Integer, ViewTable> tables) {
     this.lake = lake;
     this.spine = spine;
     this.views = views;
