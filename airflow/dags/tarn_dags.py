@@ -40,7 +40,7 @@ def release_dag(settings: Settings, release: Release) -> DAG:
         description=f"Build, push and verify {', '.join(views)}",
         doc_md="\n".join(f"* `{view.name}`: {view.description}" for view in release.views),
         tags=["tarn", *(tag for view in release.views for tag in view.tags)],
-        # A push is of what is there now: where nothing is built, runs of the past have nothing to do.
+        # A push is of what is there now: where nothing is built, the past has nothing to do.
         catchup=any(view.live_source is None for view in release.views),
         end_date=settings.end,
     ) as made:

@@ -35,6 +35,7 @@ import java.util.TreeMap;
 import org.apache.iceberg.Snapshot;
 import org.apache.iceberg.spark.SparkSchemaUtil;
 import org.apache.spark.sql.Column;
+import org.apache.spark.sql.DataFrameWriterV2;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.functions;
@@ -187,7 +188,7 @@ public final class Bases {
   private static long write(
       FeatureTable table, String branch, Dataset<Row> rows, boolean isWhole, Instant at)
       throws Exception {
-    var writer =
+    DataFrameWriterV2<Row> writer =
         rows.writeTo(table.sqlName() + ".branch_" + branch)
             .option("snapshot-property." + FeatureTable.REPLACES, at.toString());
     if (isWhole) {

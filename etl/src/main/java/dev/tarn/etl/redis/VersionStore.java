@@ -655,7 +655,7 @@ public final class VersionStore {
     // Without progress nothing is answered from then on.
     atControl(
         jedis -> {
-          jedis.del(keys.applied(view, generation), keys.runs(view, generation));
+          jedis.unlink(keys.applied(view, generation), keys.runs(view, generation));
           return jedis.hdel(keys.generations(view), generation);
         });
   }

@@ -7,11 +7,15 @@ import dev.tarn.cli.TarnException;
 import dev.tarn.etl.base.LiveView.Event;
 import dev.tarn.etl.catalog.BaseTable;
 import dev.tarn.etl.catalog.LiveCuts;
+import dev.tarn.etl.console.Console;
+import dev.tarn.etl.expire.Expire;
 import dev.tarn.etl.push.Push;
+import dev.tarn.etl.verify.Verify;
 import dev.tarn.live.LivePlan;
 import dev.tarn.live.Progress;
 import dev.tarn.manifest.VersionRecord;
 import dev.tarn.row.Values;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -93,9 +97,70 @@ class TestLiveBase {
       }
     }
 
+    assertThat(verified(view)).isTrue();
+
+    // Too much was appended since all rows were written, so all are again; then only what changed is.
+    List<Event> more = hot(LiveView.events(random, 1, 500, 700, now() + 3_600_000_000L));
+    view.archive(more.subList(0, 100), 1_200, 600);
+    assertThat(view.push().mode()).isEqualTo("full");
+    assertThat(view.bench().output()).contains("the cells of all entities");
+    view.archive(more.subList(100, 200), 1_200, 700);
+    Push.Outcome delta = view.push();
+    assertThat(delta.mode()).isEqualTo("delta");
+    assertThat(delta.rowsWritten()).isEqualTo(1);
+    assertThat(verified(view)).isTrue();
+    VersionRecord again = whole.push().record();
+    assertThat(again.getLive().getCutMap()).isEqualTo(Map.of(0, 1_152L, 1, 640L));
+    for (long user : LiveView.users()) {
+      for (long moment : moments()) {
+        assertThat(view.answer(delta.record(), user, Optional.empty(), moment))
+            .as("user %d at %d", user, moment)
+            .isEqualTo(whole.answer(again, user, Optional.empty(), moment));
+      }
+    }
+
+    // Snapshots of kept versions stay.
+    new Expire(
+            view.bench().lake(),
+            view.bench().redis(),
+            Console.silent(),
+            3,
+            Duration.ZERO,
+            Duration.ZERO,
+            Expire.LONGEST_BUILD)
+        .expire(List.of(VIEW));
+    assertThat(verified(view)).isTrue();
+
     // Rollback is instant, and pushes leave the view alone.
+    VersionRecord before = view.bench().versions().records(VIEW).get(1);
     assertThat(view.bench().run("rollback", "view=" + VIEW)).isZero();
-    assertThat(view.bench().versions().releasedRecord(VIEW)).contains(one);
+    assertThat(view.bench().versions().releasedRecord(VIEW)).contains(before);
+    assertThat(verified(view)).isTrue();
+    assertThat(view.push().state()).isEqualTo(Push.State.PINNED);
+  }
+
+  /** The same events, all of one entity. */
+  private static List<Event> hot(List<Event> events) {
+    return events.stream()
+        .map(
+            event ->
+                new Event(
+                    7,
+                    event.micros(),
+                    event.partition(),
+                    event.offset(),
+                    event.arrived(),
+                    event.id(),
+                    event.d(),
+                    event.n(),
+                    event.s()))
+        .toList();
+  }
+
+  private static boolean verified(LiveView view) {
+    return new Verify(view.bench().lake(), view.bench().redis(), Console.silent())
+        .verify(view.view(), Verify.VerifyRequest.ALL)
+        .isEqual();
   }
 
   @Test
@@ -138,11 +203,18 @@ class TestLiveBase {
         .contains(complete.get(0).getVersion());
 
     // Live cells that begin later than a base can't be merged with it.
-    view.progress(generation, new Progress(320, 400, now()));
     view.archive(LiveView.events(new Random(4), 0, 200, 300, now()), 300);
+    assertThat(view.push().state()).isEqualTo(Push.State.RELEASED);
+    view.progress(generation, new Progress(256, 400, now()));
+    view.bench().output();
+    assertThat(view.bench().run("rollback", "view=late")).isEqualTo(1);
+    assertThat(view.bench().output())
+        .contains("ends at offset 192 of partition 0, and live cells begin at 256");
+    view.progress(generation, new Progress(384, 400, now()));
+    view.archive(LiveView.events(new Random(6), 0, 300, 350, now()), 350);
     assertThatThrownBy(view::push)
         .isInstanceOf(TarnException.class)
-        .hasMessageContaining("ends at offset 256 of partition 0, and live cells begin at 320")
+        .hasMessageContaining("ends at offset 320 of partition 0, and live cells begin at 384")
         .hasMessageContaining("./tarn archive source=emptied, then ./tarn push view=late");
     assertThat(BaseTable.find(view.bench().lake().catalog(), "late")).isPresent();
   }

@@ -228,6 +228,59 @@ class TestStamps {
   }
 
   @Test
+  void theCommandTakesTheTextOfAStamp() {
+    Answer answer =
+        answers.stream().filter(one -> one.values().isPresent()).findFirst().orElseThrow();
+    view.bench().output();
+    String stamp = "stamp=" + HexFormat.of().formatHex(answer.stamp().toByteArray());
+    int status =
+        view.bench().run("get", stamp, "ids=" + answer.user(), "features=kinds_1h", "format=json");
+    long kinds = (long) answer.values().get().get("kinds_1h").getNumberValue();
+    assertThat(status).isZero();
+    assertThat(view.bench().output()).contains("kinds_1h", Long.toString(kinds));
+    assertThat(view.bench().run("get", stamp, "ids=1", "snapshot=1")).isEqualTo(2);
+    assertThat(view.bench().output()).contains("leave out snapshot= and view=");
+  }
+
+  @Test
+  void aSetByStampsIsMadeAgain() {
+    StructType columns =
+        new StructType().add("user_id", DataTypes.LongType).add("stamp", DataTypes.StringType);
+    List<Row> rows =
+        answers.subList(0, 200).stream()
+            .map(
+                answer ->
+                    RowFactory.create(
+                        answer.user(),
+                        Base64.getUrlEncoder().encodeToString(answer.stamp().toByteArray())))
+            .toList();
+    String spine = view.bench().path("spine").toString();
+    view.bench().spark().createDataFrame(rows, columns).write().parquet(spine);
+    Map<String, String> asked = options(Map.of("as", "served", "stamp", "stamp"));
+    String out = view.bench().path("set").toString();
+    var set =
+        Training.join(
+            view.bench().spark(), view.bench().spark().read().parquet(spine), "model", asked);
+    set.save(out);
+    List<String> again =
+        Training.again(view.bench().spark(), out, options(Map.of("spine", spine)))
+            .rows()
+            .collectAsList()
+            .stream()
+            .map(Row::toString)
+            .sorted()
+            .toList();
+    assertThat(again)
+        .hasSize(200)
+        .isEqualTo(
+            set.rows().collectAsList().stream().map(Row::toString).sorted().toList());
+    Dataset<Row> wrong =
+        view.bench().spark().sql("SELECT 1L AS user_id, 'no stamp' AS stamp");
+    assertThatThrownBy(() -> Training.join(view.bench().spark(), wrong, "model", asked))
+        .hasMessageContaining("1 of 1 row has no stamp that can be read as a stamp");
+  }
+
+  @Test
   void theTextOfAStampIsBase64OrHex() {
     Stamp stamp = answers.get(0).stamp();
     for (String text :

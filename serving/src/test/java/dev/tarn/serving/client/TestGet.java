@@ -17,6 +17,7 @@ import dev.tarn.serving.RedisFixture;
 import dev.tarn.serving.ServingTest;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -125,11 +126,12 @@ class TestGet extends ServingTest {
 
   @Test
   void whatBelongsToIcebergIsBadUse() {
-    assertThatThrownBy(() -> get("ids=u1", "snapshot=1"))
-        .isInstanceOf(UsageException.class)
-        .hasMessage(
-            "get with snapshot= reads Iceberg, which belongs to the etl jar: run it as ./tarn get"
-                + " …");
+    for (String word : List.of("snapshot=1", "stamp=CAE")) {
+      assertThatThrownBy(() -> get("ids=u1", word))
+          .isInstanceOf(UsageException.class)
+          .hasMessage(
+              "get with snapshot= or stamp= reads Iceberg, which belongs to the etl jar: run it as ./tarn get …");
+    }
     assertThatThrownBy(() -> get("ids=u1", "view=activity"))
         .isInstanceOf(UsageException.class)
         .hasMessage("view= goes with snapshot=; a server is asked for features=VIEW.FEATURE");
