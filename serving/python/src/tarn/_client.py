@@ -80,7 +80,12 @@ class FeatureClient:
         """
         ids, names = _requests.entity_ids(entity_ids), _requests.names(features)
         request = _requests.features(
-            ids, names, entity, service, with_event_timestamps, with_stamps
+            ids,
+            names,
+            entity,
+            service,
+            with_event_timestamps=with_event_timestamps,
+            with_stamps=with_stamps,
         )
         seconds = self._seconds(deadline)
         try:

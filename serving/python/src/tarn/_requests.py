@@ -68,6 +68,7 @@ def features(
     feature_names: list[str],
     entity: str,
     service: str,
+    *,
     with_event_timestamps: bool,
     with_stamps: bool,
 ) -> pb.GetOnlineFeaturesRequest:

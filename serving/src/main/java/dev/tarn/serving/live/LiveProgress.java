@@ -15,7 +15,7 @@ import java.util.Optional;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
-import java.util.function.ObjDoubleConsumer;
+import java.util.function.BiConsumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -79,7 +79,9 @@ public final class LiveProgress implements AutoCloseable {
         "Now less the time up to which the stream is known to be applied",
         List.of("feature_view"),
         gauge ->
-            forEachView((view, micros) -> gauge.set(clock.millis() / 1e3 - micros / 1e6, view)));
+            forEachView(
+                (complete, view) ->
+                    gauge.set(clock.millis() / 1e3 - complete.throughMicros() / 1e6, view)));
     metrics.gauge(
         "tarn_live_progress_age_seconds",
         "Time since the server last read how far the live job is; 0 without live views",
@@ -89,13 +91,12 @@ public final class LiveProgress implements AutoCloseable {
                 : (System.nanoTime() - known.nanos()) / 1e9);
   }
 
-  private void forEachView(ObjDoubleConsumer<String> action) {
+  private void forEachView(BiConsumer<Completeness, String> action) {
     world.ifPresent(
         now ->
             live(now)
                 .forEach(
-                    (name, view) ->
-                        action.accept(name, of(view, now.redis().identity()).throughMicros())));
+                    (name, view) -> action.accept(of(view, now.redis().identity()), name)));
   }
 
   @Override
