@@ -144,7 +144,8 @@ public final class Expire {
         outcomes.add(expire(view, table.get()));
       }
     }
-    for (String ledger : List.of(Ledger.RELEASES, Ledger.VERIFICATIONS, Ledger.TRAINING_SETS)) {
+    for (String ledger :
+        List.of(Ledger.RELEASES, Ledger.VERIFICATIONS, Ledger.TRAINING_SETS, Ledger.CUTS)) {
       lake.catalog().find(ledger).ifPresent(table -> outcomes.add(expired(ledger, table, 1)));
     }
     return outcomes;

@@ -601,6 +601,21 @@ public final class VersionStore {
     atControl(jedis -> jedis.hdel(keys.writing(view), version));
   }
 
+  /** The generations of a view that have live cells, with the number of their buckets. */
+  public Map<String, String> liveGenerations(String view) {
+    return atControl(jedis -> jedis.hgetAll(keys.generations(view)));
+  }
+
+  /** Removes the live cells of a generation and its progress. */
+  public void removeLive(String view, String generation, int buckets) {
+    remove(view, RedisKeys.liveVersion(generation), buckets);
+    atControl(
+        jedis -> {
+          jedis.del(keys.applied(view, generation), keys.runs(view, generation));
+          return jedis.hdel(keys.generations(view), generation);
+        });
+  }
+
   /** The releases, as JSON, that the release history in Iceberg does not have yet. */
   public List<String> events() {
     return atControl(jedis -> jedis.lrange(keys.events(), 0, -1));
