@@ -63,7 +63,7 @@ final class BaseWatch {
     runs = LiveStore.runs(servers);
     for (LiveView view : views) {
       List<VersionRecord> kept = versions.records(view.name());
-      view.setBases(Bases.of(keys(), view.name(), view.generation(), kept));
+      view.setBases(KeptBases.of(keys(), view.name(), view.generation(), kept));
       removeAbandoned(view, kept);
     }
   }
@@ -96,7 +96,8 @@ final class BaseWatch {
           }
           Instant since = abandoned.computeIfAbsent(name, n -> Instant.now());
           if (since.plus(GRACE).isBefore(Instant.now())) {
-            versions.removeLive(view.name(), generation, Integer.parseInt(buckets));
+            versions.removeLive(
+                view.name(), generation, Integer.parseInt(buckets), Duration.ZERO);
             abandoned.remove(name);
             LOG.info("removed the live cells of {}, generation {}", view.name(), generation);
           }

@@ -74,7 +74,7 @@ final class CutsWriter {
   }
 
   private static Optional<LiveCut> cut(
-      LiveStore store, Follower follower, LiveView view, Bases bases) {
+      LiveStore store, Follower follower, LiveView view, KeptBases bases) {
     Instant at = Instant.now();
     Map<Integer, Progress> progress = store.progress(bases.generation());
     if (progress.isEmpty()) {

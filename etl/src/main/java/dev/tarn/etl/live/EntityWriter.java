@@ -121,7 +121,7 @@ final class EntityWriter {
    * @param isComplete asks Redis whether it still has all progress that it confirmed
    * @throws WentBackException if Redis has lost cells
    */
-  void write(LiveStore store, Bases bases, long bound, BooleanSupplier isComplete) {
+  void write(LiveStore store, KeptBases bases, long bound, BooleanSupplier isComplete) {
     List<Work> left = new ArrayList<>(batch.values());
     batch.clear();
     read(store, bases, left);
@@ -152,7 +152,7 @@ final class EntityWriter {
     evict();
   }
 
-  private void read(LiveStore store, Bases bases, List<Work> works) {
+  private void read(LiveStore store, KeptBases bases, List<Work> works) {
     List<Work> missing = new ArrayList<>();
     for (Work work : works) {
       work.entry = cache.remove(work.id);
@@ -174,7 +174,7 @@ final class EntityWriter {
     }
   }
 
-  private void set(Bases bases, Entry entry, Optional<byte[]> found) {
+  private void set(KeptBases bases, Entry entry, Optional<byte[]> found) {
     if (found.isEmpty()) {
       entry.cells = EntityCells.live(bases.plan());
       entry.token = NO_TOKEN;
@@ -192,7 +192,7 @@ final class EntityWriter {
     }
   }
 
-  private void apply(LiveStore store, Bases bases, long bound, Work work) {
+  private void apply(LiveStore store, KeptBases bases, long bound, Work work) {
     EntityCells cells = work.entry.cells;
     boolean isNew = false;
     for (Placed placed : work.events) {
@@ -219,7 +219,7 @@ final class EntityWriter {
   }
 
   /** Takes the cells that somebody else has written. */
-  private void takeOther(Bases bases, Work work, BooleanSupplier isComplete) {
+  private void takeOther(KeptBases bases, Work work, BooleanSupplier isComplete) {
     // An entry is removed once nothing in it counts any more, which is no loss.
     boolean isLost = work.other.isEmpty() && !isComplete.getAsBoolean();
     set(bases, work.entry, work.other);

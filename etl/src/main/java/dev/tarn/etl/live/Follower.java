@@ -86,12 +86,12 @@ final class Follower {
     private final EventReader reader;
     private final EntityWriter writer;
     private final ViewMetrics metrics;
-    private Bases bases;
+    private KeptBases bases;
     private final Map<Integer, Place> places = new TreeMap<>();
     private boolean isTold;
 
     private Followed(
-        LiveView view, EventReader reader, EntityWriter writer, ViewMetrics metrics, Bases bases) {
+        LiveView view, EventReader reader, EntityWriter writer, ViewMetrics metrics, KeptBases bases) {
       this.view = view;
       this.reader = reader;
       this.writer = writer;
@@ -367,7 +367,7 @@ final class Follower {
   /** Takes up views that have a base by now, and lets go of those that have none any more. */
   private void follow() {
     for (LiveView view : views) {
-      Optional<Bases> bases = view.bases();
+      Optional<KeptBases> bases = view.bases();
       Followed present = followed.get(view.name());
       if (bases.isEmpty() && present != null) {
         followed.remove(view.name());

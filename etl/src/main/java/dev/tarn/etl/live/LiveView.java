@@ -10,7 +10,7 @@ final class LiveView {
 
   private final FeatureView view;
   private final String generation;
-  private volatile Optional<Bases> bases = Optional.empty();
+  private volatile Optional<KeptBases> bases = Optional.empty();
 
   LiveView(FeatureView view) {
     this.view = view;
@@ -34,11 +34,11 @@ final class LiveView {
   }
 
   /** Its kept bases; empty as long as nothing was pushed. */
-  Optional<Bases> bases() {
+  Optional<KeptBases> bases() {
     return bases;
   }
 
-  void setBases(Optional<Bases> found) {
+  void setBases(Optional<KeptBases> found) {
     bases = found;
   }
 }

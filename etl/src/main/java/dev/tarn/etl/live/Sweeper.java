@@ -77,7 +77,7 @@ final class Sweeper {
   }
 
   /** Goes once through the entries of a view that are this process's to look at. */
-  void sweep(LiveStore store, LiveView view, Bases bases) {
+  void sweep(LiveStore store, LiveView view, KeptBases bases) {
     int buckets = bases.generation().buckets().count();
     for (int bucket = 0; bucket < buckets && !stop.isAsked(); bucket++) {
       int partitions = follower.partitions();
@@ -110,7 +110,7 @@ final class Sweeper {
   private void look(
       LiveStore store,
       LiveView view,
-      Bases bases,
+      KeptBases bases,
       Map<Integer, Progress> progress,
       byte[] id,
       byte[] entry) {

@@ -211,8 +211,8 @@ class TestLive {
       assertThat(jedis.hgetAll(live.keys().generations("total")))
           .isEqualTo(Map.of(generation, Integer.toString(LiveBench.BUCKETS)));
     }
-    live.bench().versions().removeLive("total", generation, LiveBench.BUCKETS);
-    assertThat(live.entries("total")).isEmpty();
+    live.bench().versions().removeLive("total", generation, LiveBench.BUCKETS, Duration.ZERO);
+    await().atMost(PATIENCE).until(() -> live.entries("total").isEmpty());
     try (Jedis jedis = live.jedis()) {
       assertThat(
               jedis.exists(

@@ -21,14 +21,14 @@ import java.util.stream.Collectors;
  * @param oldest by partition the least cut: what is before it is in all bases
  * @param topicIds Kafka's ids of the topic that they were made from
  */
-record Bases(Generation generation, LivePlan plan, Cut oldest, Set<String> topicIds) {
+record KeptBases(Generation generation, LivePlan plan, Cut oldest, Set<String> topicIds) {
 
   /**
    * The bases among the complete versions of a view.
    *
    * @return empty if none is of the generation
    */
-  static Optional<Bases> of(
+  static Optional<KeptBases> of(
       RedisKeys keys, String view, String generation, Collection<VersionRecord> versions) {
     List<LiveBase> bases =
         versions.stream()
@@ -49,7 +49,7 @@ record Bases(Generation generation, LivePlan plan, Cut oldest, Set<String> topic
     }
     LiveBase first = bases.get(0);
     return Optional.of(
-        new Bases(
+        new KeptBases(
             Generation.of(keys, view, generation, first.getLiveBuckets()),
             LivePlan.of(first),
             Cut.of(oldest),
