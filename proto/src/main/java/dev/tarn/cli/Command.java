@@ -136,6 +136,7 @@ public enum Command {
       optional("features", "names of features, separated by commas (default: all)"),
       optional("view", "with snapshot=: the feature view"),
       optional("snapshot", "an Iceberg snapshot id or tag to answer from, in place of the server"),
+      optional("every", "ask a server again and again, with this pause: 1s, 5m (default: once)"),
       optional("format", "table (default) or json"),
       optional("target", "host:port of the server (default: localhost and serving.port)"),
       optional("ca", "for a server with TLS: a PEM file with the certificates to trust"),

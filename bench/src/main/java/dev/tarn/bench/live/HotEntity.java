@@ -18,9 +18,9 @@ final class HotEntity {
   /**
    * The result.
    *
-   * @param missing hundredths that the answer lacks after all was applied
+   * @param wrong sums after all was applied
    */
-  record Result(long mostBytes, long lastBytes, long liveMemory, long missing) {}
+  record Result(long mostBytes, long lastBytes, long liveMemory, long wrong) {}
 
   private HotEntity() {}
 

@@ -66,7 +66,7 @@ final class LiveReport {
     figures.add(what + "most bytes of its cells", hot.mostBytes());
     figures.add(what + "bytes of its cells in the last second", hot.lastBytes());
     figures.add(what + "memory of the live job, MB", hot.liveMemory() / 1e6);
-    figures.add(what + "events not in the answer at the end", hot.missing(), "= 0");
+    figures.add(what + "sums that are wrong at the end", hot.wrong(), "= 0");
   }
 
   /** Users whose sums were not right at the end. */

@@ -23,6 +23,9 @@ public final class GetJob {
     if (line.has("target")) {
       throw new UsageException("target= is the server's address, and snapshot= asks Iceberg");
     }
+    if (line.has("every")) {
+      throw new UsageException("every= asks a server again and again; Iceberg answers once");
+    }
     boolean asJson = line.isJson();
     List<String> ids = line.list("ids").stream().distinct().toList();
     Definitions definitions = Definitions.load(settings);
