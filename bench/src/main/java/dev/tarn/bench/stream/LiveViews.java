@@ -39,7 +39,7 @@ public final class LiveViews {
           entity = user
           source = payments
           where = "amount >= 1.00"
-          live { max-lag = 30s, segment = 512 }
+          live { max-lag = 30s, segment = 128 }
           features = [
             { name = n_10s, aggregate = count, window = 10s }
             { name = spend_1m, aggregate = sum, of = "amount", window = 1m }
