@@ -28,7 +28,7 @@ class TestRooms {
           // A fit joins its spine as training does.
           List.of("dev.tarn.etl.verify", "dev.tarn.etl.expire", "dev.tarn.etl.fit"),
           List.of("dev.tarn.etl.train", "dev.tarn.etl.push", "dev.tarn.etl.read"),
-          List.of("dev.tarn.etl.compute", "dev.tarn.etl.archive"),
+          List.of("dev.tarn.etl.compute", "dev.tarn.etl.archive", "dev.tarn.etl.base"),
           List.of("dev.tarn.etl.release"),
           List.of("dev.tarn.etl.window"),
           List.of("dev.tarn.etl.source"),

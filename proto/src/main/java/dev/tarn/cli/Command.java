@@ -100,6 +100,8 @@ public enum Command {
       optional(
           "as",
           "known: only events that had arrived; built: window views from their tables; served: what lookups answered from"),
+      optional(
+          "stamp", "with as=served: the spine's column with the stamp of each row's answer"),
       optional("vectors", "true: write the service's float32 vectors in place of its features"),
       optional("manifest", "its _manifest.json or its id: make this training set again"),
       optional("overwrite", "true: replace the training set at out"),
@@ -128,7 +130,7 @@ public enum Command {
       optional("format", "table (default) or json")),
   SERVE("start the server: answer lookups over gRPC until it is stopped"),
   GET(
-      "look up entities on the server, or in Iceberg with snapshot=",
+      "look up entities on the server, or in Iceberg with snapshot= or stamp=",
       required("ids", "entity ids, separated by commas; or [\"a,b\", \"c\"]"),
       optional(
           "entity",
@@ -136,6 +138,9 @@ public enum Command {
       optional("features", "names of features, separated by commas (default: all)"),
       optional("view", "with snapshot=: the feature view"),
       optional("snapshot", "an Iceberg snapshot id or tag to answer from, in place of the server"),
+      optional(
+          "stamp",
+          "the stamp of an answer, base64url or hex: give the same values again from Iceberg"),
       optional("every", "ask a server again and again, with this pause: 1s, 5m (default: once)"),
       optional("format", "table (default) or json"),
       optional("target", "host:port of the server (default: localhost and serving.port)"),

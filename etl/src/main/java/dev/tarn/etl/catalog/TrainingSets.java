@@ -190,6 +190,7 @@ public final class TrainingSets {
       for (TrainingView view : manifest.getViewsList()) {
         if (entry.retiredAt().isPresent()
             || view.hasEvents()
+            || view.hasLive()
             || !view.getFeatureView().equals(featureView)) {
           continue;
         }
@@ -237,7 +238,7 @@ public final class TrainingSets {
   public void removeTags(TrainingManifest manifest) {
     for (TrainingView view : manifest.getViewsList()) {
       Optional<TableRefs> refs =
-          view.hasEvents()
+          view.hasEvents() || view.hasLive()
               ? refs(view)
               : FeatureTable.find(catalog, view.getFeatureView()).map(FeatureTable::refs);
       refs.ifPresent(all -> untag(all, manifest.getId()));
@@ -332,6 +333,10 @@ public final class TrainingSets {
       return table.isEmpty()
           ? Optional.empty()
           : EventTable.find(catalog, table).map(EventTable::refs);
+    }
+    if (view.hasLive()) {
+      // Events before a cut are in all later snapshots.
+      return Optional.empty();
     }
     return Optional.of(
         FeatureTable.find(catalog, view.getFeatureView())

@@ -37,6 +37,9 @@ public record FeatureView(
    */
   public static final String PRESENT_UNTIL = "present_until";
 
+  /** Ends the name of the table with the bases of a live view; it begins with the view's. */
+  public static final String BASE_SUFFIX = "_base";
+
   /** Columns that are Tarn's own, in tables of either history. */
   static final Set<String> RESERVED = Set.of(EVENT_TIMESTAMP, PRESENT_UNTIL);
 

@@ -156,6 +156,20 @@ final class ViewReader {
     }
   }
 
+  /** Refuses views whose feature table would be where the bases of a live view go. */
+  void refuseNamesOfBases(Collection<FeatureView> views) {
+    for (FeatureView live : views) {
+      for (FeatureView other : views) {
+        if (live.live().isPresent() && other.name().equals(live.name() + FeatureView.BASE_SUFFIX)) {
+          problems.add(
+              other.position(),
+              "the table '%s' has the bases of live view '%s' (%s): give this view another name"
+                  .formatted(other.name(), live.name(), live.position()));
+        }
+      }
+    }
+  }
+
   private History history(Node view) {
     Optional<String> given = view.text("history");
     if (given.isEmpty() || given.get().equals("full")) {

@@ -6,6 +6,7 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import com.google.gson.JsonSyntaxException;
+import dev.tarn.cli.AnswerPrinter;
 import dev.tarn.cli.CommandLine;
 import dev.tarn.cli.Plural;
 import dev.tarn.cli.Settings;
@@ -15,6 +16,7 @@ import dev.tarn.cli.UsageException;
 import dev.tarn.etl.archive.Archive;
 import dev.tarn.etl.console.Console;
 import dev.tarn.etl.definition.Definitions;
+import dev.tarn.etl.definition.Feature;
 import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.etl.demo.LivePayments;
 import dev.tarn.etl.lake.Lake;
@@ -22,7 +24,10 @@ import dev.tarn.etl.local.Companions;
 import dev.tarn.etl.local.KafkaProcess;
 import dev.tarn.etl.local.LocalRedis;
 import dev.tarn.etl.push.Push;
+import dev.tarn.etl.read.StampLookup;
 import dev.tarn.etl.redis.RedisServers;
+import dev.tarn.live.StampText;
+import dev.tarn.manifest.Stamp;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -32,6 +37,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -176,6 +182,7 @@ public final class DemoLiveJob {
 
       step(6, "the answers again, from Iceberg alone, by their stamps");
       archive(lake, settings, definitions);
+      askAgain(kept, new StampLookup(lake), definitions);
     }
     console.say(
         "\nDone in %d s. Everything has ended but Redis, which ./tarn down stops.",
@@ -322,6 +329,47 @@ public final class DemoLiveJob {
     if (!isSame) {
       throw new TarnException("a push or a rollback has changed a value");
     }
+    console.say("No value has changed.");
+  }
+
+  /** Asks the last answers of all users and the first user's earlier ones again. */
+  private void askAgain(List<JsonObject> answers, StampLookup iceberg, Definitions definitions) {
+    TextTable table =
+        new TextTable("answer of", "version", "user", "feature", "online", "Iceberg", "same");
+    int values = 0;
+    int different = 0;
+    JsonObject last = answers.get(answers.size() - 1);
+    for (JsonObject answer : answers) {
+      for (String id : answer.getAsJsonObject("results").keySet()) {
+        if (answer != last && !id.equals("1")) {
+          continue;
+        }
+        Stamp stamp =
+            StampText.parse(
+                answer.getAsJsonObject("results").getAsJsonObject(id).get("stamp").getAsString());
+        JsonObject again =
+            JsonParser.parseString(
+                    AnswerPrinter.json(
+                        iceberg.get(definitions, stamp, List.of(id), List.of()), List.of(id)))
+                .getAsJsonObject();
+        String at = TIME.format(Instant.EPOCH.plus(stamp.getMicros(), ChronoUnit.MICROS));
+        for (Feature feature : definitions.view(VIEW).features()) {
+          String online = value(answer, id, feature.name());
+          String there = value(again, id, feature.name());
+          boolean isSame = online.equals(there);
+          values++;
+          different += isSame ? 0 : 1;
+          table.row(
+              at, version(answer), id, feature.name(), online, there, isSame ? "yes" : "NO");
+        }
+      }
+    }
+    console.result(table.toString());
+    if (different > 0) {
+      throw new TarnException(
+          "%d of %d values differ between the answers and Iceberg".formatted(different, values));
+    }
+    console.say("All %d values are equal: online and from Iceberg, by the answers' stamps.", values);
   }
 
   private static String version(JsonObject answer) {

@@ -14,6 +14,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.SortedMap;
 import java.util.TreeMap;
 import org.apache.iceberg.Snapshot;
 import org.apache.spark.sql.Column;
@@ -37,30 +38,32 @@ final class AsServed {
 
   private final Lake lake;
   private final Spine spine;
-  private final List<ViewTable> tables;
+  private final List<TrainingView> views;
+  private final SortedMap<Integer, ViewTable> tables;
 
-  AsServed(Lake lake, Spine spine, List<ViewTable> tables) {
+  AsServed(
+      Lake lake, Spine spine, List<TrainingView> views, SortedMap<Integer, ViewTable> tables) {
     this.lake = lake;
     this.spine = spine;
+    this.views = views;
     this.tables = tables;
   }
 
   /**
-   * The spine's packed rows with the reading of each view and a struct of it, null where it has no
-   * row; in order of entity, time and then all that a row has.
+   * The spine's packed rows with the reading of each view, and a struct of each that is not live,
+   * null where it has no row; divided by entity.
    */
   Dataset<Row> join(int partitions) {
     List<Column> packed = spine.packed();
-    Column micros = functions.unix_micros(Columns.named(spine.timeColumn()));
-    for (int v = 0; v < tables.size(); v++) {
-      packed.add(readingAt(tables.get(v).view(), micros).as(Rules.reading(v)));
+    for (int v = 0; v < views.size(); v++) {
+      packed.add(reading(spine, views.get(v)).as(Rules.reading(v)));
     }
     Dataset<Row> asking = spine.rows().select(packed.toArray(new Column[0]));
-    for (int v = 0; v < tables.size(); v++) {
+    for (int v : tables.keySet()) {
       asking = asking.withColumn(wanted(v), snapshotId(v));
     }
     Dataset<Row> joined = asking;
-    for (int v = 0; v < tables.size(); v++) {
+    for (int v : tables.keySet()) {
       joined =
           tables.get(v).view().getReadingsCount() == 0
               ? joined.withColumn(Columns.view(v), functions.lit(null).cast(type(v)))
@@ -68,6 +71,23 @@ final class AsServed {
                   rows(v, asking), JavaConverters.asScalaBuffer(on(v)).toSeq(), "left_outer");
     }
     return joined.repartition(partitions, Columns.keys(spine.keys()));
+  }
+
+  /** The place of the reading that each row of a spine is for; null where there is none. */
+  static Column reading(Spine spine, TrainingView view) {
+    Column time = Columns.named(spine.timeColumn());
+    if (!spine.hasStamps() || view.hasLive()) {
+      return readingAt(view, spine.micros());
+    }
+    Column snapshotId = StampColumn.snapshotId(time, view.getFeatureView());
+    Column reading = functions.lit(null).cast(DataTypes.IntegerType);
+    for (int i = 0; i < view.getReadingsCount(); i++) {
+      reading =
+          functions
+              .when(snapshotId.equalTo(view.getReadings(i).getSnapshotId()), functions.lit(i))
+              .otherwise(reading);
+    }
+    return reading;
   }
 
   /** The place of the reading that was released at a moment; null where there was none. */
@@ -175,7 +195,7 @@ final class AsServed {
         .filter(asOfs -> asOfs.length > 1)
         .map(
             asOfs ->
-                SnapshotRows.of(lake, table.name(), snapshot.snapshotId())
+                SnapshotRows.of(lake, table.table(), snapshot.snapshotId())
                     .filter(
                         functions
                             .col(FeatureView.EVENT_TIMESTAMP)
@@ -183,7 +203,7 @@ final class AsServed {
   }
 
   private Dataset<Row> current(ViewTable table, Snapshot snapshot) {
-    return CurrentRows.of(lake, table.name(), table.entity().keyNames(), table.table(), snapshot);
+    return CurrentRows.of(lake, table.entity().keyNames(), table.table(), snapshot);
   }
 
   private Dataset<Row> history(int v, Snapshot snapshot, Dataset<Row> rows) {

@@ -1,5 +1,6 @@
 package dev.tarn.etl.window;
 
+import dev.tarn.aggregate.OverflowException;
 import dev.tarn.etl.window.EventColumns.Layout;
 import java.util.ArrayList;
 import java.util.List;
@@ -8,6 +9,7 @@ import org.apache.spark.sql.catalyst.expressions.BoundReference;
 import org.apache.spark.sql.catalyst.expressions.Expression;
 import org.apache.spark.sql.catalyst.expressions.UnsafeProjection;
 import org.apache.spark.sql.catalyst.expressions.UnsafeRow;
+import org.apache.spark.unsafe.types.UTF8String;
 import scala.collection.JavaConverters;
 
 /** Reads entities and events from rows, and writes features. */
@@ -47,6 +49,7 @@ final class EntityEvents {
   private final UnsafeProjection keyOf;
   private final List<EventValue> readers;
   private final List<EventValue> writers;
+  private final List<String> names;
   private final Object[] values;
 
   /** Whether a value itself is needed, and not only that there is one. */
@@ -68,6 +71,7 @@ final class EntityEvents {
     keyOf = UnsafeProjection.create(JavaConverters.asScalaBuffer(keys).toSeq());
     readers = plan.valueTypes().stream().map(EventValue::new).toList();
     writers = plan.slots().stream().map(slot -> new EventValue(slot.type())).toList();
+    names = plan.slots().stream().map(WindowPlan.Slot::name).toList();
     values = new Object[readers.size()];
     isUsed = new boolean[values.length];
     for (WindowPlan.Slot slot : plan.slots()) {
@@ -126,6 +130,26 @@ final class EntityEvents {
         row.getInt(layout.partition()),
         row.getLong(layout.offset()),
         moment);
+  }
+
+  /**
+   * The features at a moment as Spark has them, behind room for other values. Those that do not fit
+   * into their type are null, and a last value names them, separated by commas; null: all fit.
+   */
+  Object[] thatFit(Entity entity, long moment, int room) {
+    Object[] features = new Object[room + writers.size() + 1];
+    List<String> others = new ArrayList<>();
+    for (int i = 0; i < writers.size(); i++) {
+      try {
+        features[room + i] = writers.get(i).spark(entity.windows.exact(i, moment));
+      } catch (OverflowException e) {
+        others.add(names.get(i));
+      }
+    }
+    if (!others.isEmpty()) {
+      features[room + writers.size()] = UTF8String.fromString(String.join(",", others));
+    }
+    return features;
   }
 
   /** The features at a moment as Spark has them, behind room for other values. */

@@ -93,14 +93,23 @@ final class EntityWindows {
    */
   Object value(int feature, long moment) {
     try {
-      return windows[feature] == null
-          ? totals[feature].result(moment)
-          : windows[feature].result(moment);
+      return exact(feature, moment);
     } catch (OverflowException e) {
       throw new TarnException(
           "feature '%s' at %s: %s"
               .formatted(plan.slots().get(feature).name(), Values.instant(moment), e.getMessage()),
           e);
     }
+  }
+
+  /**
+   * The value of a feature as {@link #value} gives it.
+   *
+   * @throws OverflowException if the exact result does not fit into the feature's type
+   */
+  Object exact(int feature, long moment) {
+    return windows[feature] == null
+        ? totals[feature].result(moment)
+        : windows[feature].result(moment);
   }
 }

@@ -10,6 +10,7 @@ import dev.tarn.etl.definition.StreamSource;
 import dev.tarn.etl.definition.Windows;
 import dev.tarn.manifest.LiveBase;
 import dev.tarn.manifest.LiveWindow;
+import dev.tarn.manifest.TrainingEvents;
 import java.nio.charset.StandardCharsets;
 import org.apache.spark.sql.types.StructType;
 
@@ -50,6 +51,19 @@ public final class LiveDefinition {
       base.addWindows(window);
     }
     return base.build();
+  }
+
+  /** What old answers need to be asked again, whatever the definition says by then. */
+  public static TrainingEvents stored(FeatureView view) {
+    Windows windows = view.windows().orElseThrow();
+    TrainingEvents.Builder events =
+        TrainingEvents.newBuilder()
+            .setSource(windows.source().stored())
+            .putAllKeys(windows.keys())
+            .setWhere(windows.where().orElse(""));
+    windows.features().forEach(feature -> events.addWindows(feature.stored()));
+    view.entity().keys().forEach(key -> events.addEntityKeyTypes(key.type().sql()));
+    return events.build();
   }
 
   /** Fingerprint of all that decides the cells: 12 hexadecimal digits. */

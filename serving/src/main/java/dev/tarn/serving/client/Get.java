@@ -119,9 +119,9 @@ public final class Get {
    */
   public static void run(CommandLine line, int defaultPort, Consumer<String> print)
       throws InterruptedException {
-    if (line.has("snapshot")) {
+    if (line.has("snapshot") || line.has("stamp")) {
       throw new UsageException(
-          "get with snapshot= reads Iceberg, which belongs to the etl jar: run it as ./tarn get …");
+          "get with snapshot= or stamp= reads Iceberg, which belongs to the etl jar: run it as ./tarn get …");
     }
     if (line.has("view")) {
       throw new UsageException(

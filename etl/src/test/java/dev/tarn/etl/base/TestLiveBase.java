@@ -1,0 +1,149 @@
+package dev.tarn.etl.base;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.tarn.cli.TarnException;
+import dev.tarn.etl.base.LiveView.Event;
+import dev.tarn.etl.catalog.BaseTable;
+import dev.tarn.etl.catalog.LiveCuts;
+import dev.tarn.etl.push.Push;
+import dev.tarn.live.LivePlan;
+import dev.tarn.live.Progress;
+import dev.tarn.manifest.VersionRecord;
+import dev.tarn.row.Values;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+
+/** Bases of live views, from the event table to Redis. */
+class TestLiveBase {
+
+  private static final String IDS = "event-id = id, event-id-horizon = 20m";
+  private static final String VIEW = "spend";
+
+  private static long now() {
+    return Values.micros(Instant.now());
+  }
+
+  private static List<Long> moments() {
+    long now = now();
+    List<Long> moments = new ArrayList<>();
+    for (long seconds : new long[] {0, 1, 45, 600, 3_601, 7_200, 80_000, 86_401, 200_000}) {
+      moments.add(now + seconds * 1_000_000L);
+    }
+    return moments;
+  }
+
+  @Test
+  void aBaseOfTheEventsSinceTheLastIsThatOfAllEvents() {
+    LiveView view = new LiveView(VIEW, "incremental", IDS);
+    Random random = new Random(1);
+    long now = now();
+    List<Event> first = LiveView.events(random, 0, 0, 1_100, now - 3_600_000_000L);
+    List<Event> other = LiveView.events(random, 1, 0, 500, now);
+    first.addAll(other.subList(0, 100));
+    view.archive(first, 1_100, 100);
+    VersionRecord one = view.push().record();
+    assertThat(one.getRowFormat()).isEqualTo(LivePlan.FORMAT);
+    assertThat(one.getLive().getCutMap()).isEqualTo(Map.of(0, 1_088L, 1, 64L));
+    assertThat(one.getLive().getLiveBuckets()).isEqualTo(256);
+    assertThat(one.getLive().getFeatures(1).getDefaultValue().getNumberValue()).isEqualTo(0.5);
+    assertThat(view.push().state()).isEqualTo(Push.State.RELEASED_ALREADY);
+
+    List<Event> second = LiveView.events(random, 0, 1_100, 1_200, now);
+    second.addAll(other.subList(100, 500));
+    view.archive(second, 1_200, 500);
+    VersionRecord two = view.push().record();
+    assertThat(two.getLive().getCutMap()).isEqualTo(Map.of(0, 1_152L, 1, 448L));
+    assertThat(view.bench().output()).contains("the entities with events since 0: 1088, 1: 64");
+
+    LiveView whole = new LiveView(VIEW, "incremental", IDS);
+    VersionRecord full = whole.push().record();
+    assertThat(whole.bench().output()).contains("all entities");
+    assertThat(full.getLive().getCutMap()).isEqualTo(two.getLive().getCutMap());
+    int there = 0;
+    for (long user : LiveView.users()) {
+      for (long moment : moments()) {
+        String answer = whole.answer(full, user, Optional.empty(), moment);
+        assertThat(view.answer(two, user, Optional.empty(), moment))
+            .as("user %d at %d", user, moment)
+            .isEqualTo(answer);
+        there += answer.equals("not there") ? 0 : 1;
+      }
+    }
+    assertThat(there).isGreaterThan(60);
+
+    // Swap law: for the same cut and moment the base does not matter.
+    List<Event> all = new ArrayList<>(first);
+    all.addAll(second);
+    List<Event> counted = LiveView.counted(all, 20 * 60_000_000L);
+    assertThat(counted.size()).isLessThan(all.size());
+    counted.removeIf(event -> event.offset() < one.getLive().getCutOrThrow(event.partition()));
+    var cells = view.cells(one.getLive(), counted, now() - 5_000_000L);
+    for (long user : LiveView.users()) {
+      for (long moment : moments()) {
+        assertThat(view.answer(two, user, cells.get(user), moment))
+            .as("user %d at %d", user, moment)
+            .isEqualTo(view.answer(one, user, cells.get(user), moment));
+      }
+    }
+
+    // Rollback is instant, and pushes leave the view alone.
+    assertThat(view.bench().run("rollback", "view=" + VIEW)).isZero();
+    assertThat(view.bench().versions().releasedRecord(VIEW)).contains(one);
+  }
+
+  @Test
+  void aViewWithoutAWholeSegmentHasAnEmptyBase() {
+    LiveView view = new LiveView("small", "few_events", "");
+    assertThatThrownBy(view::push)
+        .isInstanceOf(TarnException.class)
+        .hasMessageContaining("nothing has been archived yet: ./tarn archive source=few_events");
+    view.archive(LiveView.events(new Random(2), 0, 0, 60, now()), 60);
+    VersionRecord record = view.push().record();
+    assertThat(record.getRows()).isZero();
+    assertThat(record.getLive().getCutMap()).isEqualTo(Map.of(0, 0L));
+    assertThat(view.answer(record, 7, Optional.empty(), now())).isEqualTo("not there");
+  }
+
+  @Test
+  void nothingIsReleasedBeforeLiveCellsAreAsFarAsLookupsWere() {
+    LiveView view = new LiveView("late", "emptied", "");
+    view.archive(LiveView.events(new Random(3), 0, 0, 200, now()), 200);
+    view.bench().set("push.live-patience", "0s");
+    new LiveCuts(view.bench().lake().catalog())
+        .add(
+            List.of(
+                new LiveCuts.LiveCut(
+                    "late", Instant.now(), "another", LiveView.cut(250), Optional.empty())));
+    assertThatThrownBy(view::push)
+        .isInstanceOf(TarnException.class)
+        .hasMessageContaining("its live cells are 58 events behind the cut that live cells had at")
+        .hasMessageContaining("See that ./tarn live views=late runs")
+        .hasMessageContaining("nothing has been applied");
+    assertThat(view.bench().versions().released("late")).isEmpty();
+    List<VersionRecord> complete = view.bench().versions().records("late");
+    assertThat(complete).hasSize(1);
+    String generation = complete.get(0).getLive().getGeneration();
+    view.progress(generation, new Progress(192, 249, now()));
+    assertThatThrownBy(view::push).hasMessageContaining("its live cells are 1 event behind");
+    view.progress(generation, new Progress(192, 250, now()));
+    assertThat(view.push().mode()).isEqualTo("kept");
+    assertThat(view.bench().versions().releasedRecord("late").map(VersionRecord::getVersion))
+        .contains(complete.get(0).getVersion());
+
+    // Live cells that begin later than a base can't be merged with it.
+    view.progress(generation, new Progress(320, 400, now()));
+    view.archive(LiveView.events(new Random(4), 0, 200, 300, now()), 300);
+    assertThatThrownBy(view::push)
+        .isInstanceOf(TarnException.class)
+        .hasMessageContaining("ends at offset 256 of partition 0, and live cells begin at 320")
+        .hasMessageContaining("./tarn archive source=emptied, then ./tarn push view=late");
+    assertThat(BaseTable.find(view.bench().lake().catalog(), "late")).isPresent();
+  }
+}
