@@ -338,10 +338,11 @@ public final class DemoLiveJob {
         new TextTable("answer of", "version", "user", "feature", "online", "Iceberg", "same");
     int values = 0;
     int different = 0;
-    JsonObject last = answers.get(answers.size() - 1);
-    for (JsonObject answer : answers) {
+    for (int i = 0; i < answers.size(); i++) {
+      JsonObject answer = answers.get(i);
+      boolean isLast = i == answers.size() - 1;
       for (String id : answer.getAsJsonObject("results").keySet()) {
-        if (answer != last && !id.equals("1")) {
+        if (!isLast && !id.equals("1")) {
           continue;
         }
         Stamp stamp =
