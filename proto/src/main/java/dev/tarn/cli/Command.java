@@ -165,6 +165,7 @@ public enum Command {
       optional("minutes", "minutes of a last, long run at half of saturation (default 1; 0: none)"),
       optional(
           "near-cache", "true (default), false, or only: measure just what the near cache gains"),
+      optional("live", "true (default), false, or only: measure just live features beside others"),
       figures()),
   BENCH_TRAIN(
       "measure training reads beside other ways to join the same tables",

@@ -286,6 +286,7 @@ public final class EntityCells {
   private EntityCells read(byte[] bytes) {
     CellsReader.read(
         plan,
+        isBase,
         new StateReader(bytes),
         new CellsReader.Visitor() {
           private Segment segment;

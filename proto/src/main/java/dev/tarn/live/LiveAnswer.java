@@ -47,12 +47,12 @@ public final class LiveAnswer {
    * @throws CorruptStateException if the bytes are no cells
    */
   public void addBase(byte[] cells) {
-    CellsReader.read(plan, new StateReader(cells), new Merge(false));
+    CellsReader.read(plan, true, new StateReader(cells), new Merge(false));
   }
 
   /** Adds the entity's live cells; see {@link #addBase}. */
   public void addLive(byte[] cells) {
-    CellsReader.read(plan, new StateReader(cells), new Merge(true));
+    CellsReader.read(plan, false, new StateReader(cells), new Merge(true));
   }
 
   /** Whether the entity has a row: an event in any of the view's windows. */
@@ -75,9 +75,14 @@ public final class LiveAnswer {
     return applied.getOrDefault(partition, 0L);
   }
 
-  /** The cut up to which all events of this entity are in the answer. */
+  /**
+   * The cut up to which all events of this entity are in the answer, and behind which none is.
+   *
+   * @param progress a cut that was applied to all entities before the live cells were read
+   */
   public Cut cut(Cut progress) {
-    return applied.isEmpty() ? progress : progress.max(Cut.of(applied));
+    Cut known = baseCut.max(progress);
+    return applied.isEmpty() ? known : known.max(Cut.of(applied));
   }
 
   private State state(int feature) {

@@ -8,6 +8,7 @@ import dev.tarn.manifest.LiveBase;
 import dev.tarn.manifest.LiveWindow;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /**
  * What the cells of a live view hold: the values that are read of an event, and the windows that
@@ -38,11 +39,7 @@ public final class LivePlan {
     for (int i = 0; i < features; i++) {
       LiveWindow window = base.getWindows(i);
       valueOf[i] = window.getValue();
-      aggregates[i] =
-          Aggregate.of(
-              Aggregate.Kind.valueOf(window.getAggregate()),
-              window.getValue() < 0 ? Optional.empty() : Optional.of(types.get(window.getValue())),
-              window.getCount());
+      aggregates[i] = aggregate(window, types);
       lengths[i] = window.getCells();
       resolutions[i] = Durations.toMicros(window.getResolution());
       endless |= lengths[i] == 0;
@@ -55,6 +52,23 @@ public final class LivePlan {
     if (segment < 1) {
       throw new IllegalArgumentException("the base lacks the length of its segments");
     }
+  }
+
+  private static Aggregate aggregate(LiveWindow window, List<FeatureType> types) {
+    if (window.getValue() >= types.size()) {
+      throw new IllegalArgumentException("a window of the base is over a value that it lacks");
+    }
+    Optional<FeatureType> type =
+        window.getValue() < 0 ? Optional.empty() : Optional.of(types.get(window.getValue()));
+    return Stream.of(Aggregate.Kind.values())
+        .filter(kind -> kind.name().equals(window.getAggregate()))
+        .findAny()
+        .map(kind -> Aggregate.of(kind, type, window.getCount()))
+        .orElseThrow(
+            () ->
+                new IllegalArgumentException(
+                    "a window of the base has the unknown aggregate '%s'"
+                        .formatted(window.getAggregate())));
   }
 
   /**
@@ -103,6 +117,11 @@ public final class LivePlan {
   /** The segment that an offset is in. */
   long segmentOf(long offset) {
     return offset / segment;
+  }
+
+  /** Whether a number is that of a segment: all its offsets are longs. */
+  boolean isSegment(long number) {
+    return number <= Long.MAX_VALUE / segment - 1;
   }
 
   /** Offsets of a segment. */

@@ -10,6 +10,16 @@ public final class LiveRow {
 
   private LiveRow() {}
 
+  /** Whether a live view can have features of a type. */
+  public static boolean isKnown(FeatureType type) {
+    return switch (type.getKind()) {
+      case KIND_STRUCT, KIND_UNSPECIFIED, UNRECOGNIZED -> false;
+      case KIND_ARRAY ->
+          type.getElement().getKind() != FeatureType.Kind.KIND_ARRAY && isKnown(type.getElement());
+      default -> true;
+    };
+  }
+
   /**
    * Writes the value of a feature.
    *

@@ -15,6 +15,16 @@ import java.util.Map;
  */
 public record Progress(long from, long next, long through) {
 
+  /** Bound of partitions' numbers: no topic has as many. */
+  static final int PARTITIONS = 1 << 20;
+
+  /** Checks the offsets. */
+  public Progress {
+    if (from < 0 || next < 0) {
+      throw new IllegalArgumentException("an offset of the progress is negative");
+    }
+  }
+
   /** The progress as it is stored. */
   public String format() {
     return from + " " + next + " " + through;
@@ -32,16 +42,32 @@ public record Progress(long from, long next, long through) {
         return new Progress(
             Long.parseLong(parts[0]), Long.parseLong(parts[1]), Long.parseLong(parts[2]));
       }
-    } catch (NumberFormatException e) {
+    } catch (IllegalArgumentException e) {
       // Told below.
     }
     throw new IllegalArgumentException("'%s' is not FROM NEXT THROUGH".formatted(text));
   }
 
-  /** Reads a whole hash: the progress by partition. */
+  /**
+   * Reads a whole hash: the progress by partition.
+   *
+   * @throws IllegalArgumentException if it is something else
+   */
   public static Map<Integer, Progress> parse(Map<String, String> fields) {
     Map<Integer, Progress> progress = new HashMap<>();
-    fields.forEach((partition, text) -> progress.put(Integer.valueOf(partition), parse(text)));
+    fields.forEach((partition, text) -> progress.put(partition(partition), parse(text)));
     return progress;
+  }
+
+  private static int partition(String text) {
+    try {
+      int partition = Integer.parseInt(text);
+      if (partition >= 0 && partition < PARTITIONS) {
+        return partition;
+      }
+    } catch (NumberFormatException e) {
+      // Told below.
+    }
+    throw new IllegalArgumentException("'%s' is no partition".formatted(text));
   }
 }

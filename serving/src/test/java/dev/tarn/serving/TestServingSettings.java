@@ -39,6 +39,7 @@ class TestServingSettings {
                 "",
                 Duration.ofSeconds(10),
                 Duration.ofMillis(500),
+                Duration.ofMillis(50),
                 9464,
                 0.0,
                 new TracingSettings("", 0.01)));

@@ -136,6 +136,7 @@ public final class Get {
             .addAllFeatureNames(line.list("features"))
             .setEntity(line.optional("entity").orElse(""))
             .setIncludeEventTimestamps(true)
+            .setIncludeStamps(true)
             .build();
     String target = line.optional("target").orElse("127.0.0.1:" + defaultPort);
     // The token is no argument, because others could see it on the command line.

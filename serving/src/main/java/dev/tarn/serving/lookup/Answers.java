@@ -1,17 +1,20 @@
 package dev.tarn.serving.lookup;
 
+import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.Timestamp;
 import dev.tarn.api.v1.FeatureSet;
 import dev.tarn.api.v1.GetOnlineFeaturesResponse;
-import dev.tarn.layer.Layer;
+import dev.tarn.manifest.Stamp;
 import dev.tarn.row.CorruptRowException;
 import dev.tarn.row.RowReader;
 import dev.tarn.row.Values;
 import dev.tarn.row.WireBuffer;
 import dev.tarn.serving.lookup.AnswerParts.ViewParts;
 import java.time.Instant;
-import java.time.InstantSource;
+import java.util.Arrays;
+import java.util.BitSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.IntBinaryOperator;
 
 /**
@@ -29,11 +32,9 @@ final class Answers {
   /** The usual bytes of a FeatureSet's length: ten features need two, and so do a hundred. */
   private static final int LENGTH_BYTES = 2;
 
-  private final InstantSource clock;
   private final CorruptRows corruptRows;
 
-  Answers(InstantSource clock, CorruptRows corruptRows) {
-    this.clock = clock;
+  Answers(CorruptRows corruptRows) {
     this.corruptRows = corruptRows;
   }
 
@@ -46,9 +47,9 @@ final class Answers {
       AnswerParts parts,
       List<AskedId> ids,
       FetchedRows rows,
-      boolean withEventTimestamps,
+      Details details,
       IntBinaryOperator growth) {
-    long now = Values.micros(clock.instant());
+    Stamp common = details.stamps() ? rows.stamp() : Stamp.getDefaultInstance();
     List<ViewParts> views = parts.views();
     WireBuffer answer = new WireBuffer(parts.expectedBytes(ids.size()), growth);
     for (int i = 0; i < ids.size(); i++) {
@@ -62,54 +63,99 @@ final class Answers {
       if (rows.isKnown(i)) {
         int set = answer.beginMessage(LENGTH_BYTES);
         for (int v = 0; v < views.size(); v++) {
-          putView(answer, views.get(v), rows, v, i, id, now, withEventTimestamps);
+          putView(answer, parts, rows, v, i, id, details.eventTimestamps());
         }
+        putStamp(answer, rows, common, i, details);
+        answer.endMessage(set, LENGTH_BYTES);
+      } else if (details.stamps()) {
+        int set = answer.beginMessage(LENGTH_BYTES);
+        answer.putBytes(parts.unknownSet());
+        putStamp(answer, rows, common, i, details);
         answer.endMessage(set, LENGTH_BYTES);
       } else {
         answer.putBytes(parts.unknownEntity());
       }
       answer.endMessage(result, LENGTH_BYTES);
     }
-    answer.putBytes(parts.versions());
+    putVersions(answer, parts, rows);
     return answer;
+  }
+
+  private static void putStamp(
+      WireBuffer answer, FetchedRows rows, Stamp common, int index, Details details) {
+    if (details.stamps()) {
+      answer.putBytes(
+          FeatureSet.newBuilder().setStamp(rows.stamp(common, index)).build().toByteArray());
+    }
+  }
+
+  private static void putVersions(WireBuffer answer, AnswerParts parts, FetchedRows rows) {
+    if (!rows.hasLive() || !parts.withStatuses()) {
+      answer.putBytes(parts.versions());
+      return;
+    }
+    GetOnlineFeaturesResponse.Builder versions = GetOnlineFeaturesResponse.newBuilder();
+    for (int v = 0; v < parts.views().size(); v++) {
+      versions.addVersions(rows.version(v));
+    }
+    answer.putBytes(versions.build().toByteArray());
   }
 
   private void putView(
       WireBuffer answer,
-      ViewParts parts,
+      AnswerParts parts,
       FetchedRows rows,
       int view,
       int index,
       byte[] id,
-      long now,
       boolean withEventTimestamps) {
-    byte[] row = rows.row(view, index);
-    if (row == null) {
-      answer.putBytes(parts.notFound());
+    ViewParts viewParts = parts.views().get(view);
+    if (rows.isLagging(view)) {
+      answer.putBytes(viewParts.lagging());
       return;
     }
-    Layer layer = rows.layer(view, index);
+    if (!rows.hasRow(view, index)) {
+      answer.putBytes(viewParts.notFound());
+      return;
+    }
     int begin = answer.size();
     try {
-      putRow(answer, parts, layer, row, now, withEventTimestamps);
+      putRow(answer, viewParts, rows, view, index, withEventTimestamps);
+      Optional<BitSet> overflows = rows.overflows(view, index);
+      if (overflows.isPresent()) {
+        putOverflows(answer, parts, viewParts, begin, overflows.get());
+      }
     } catch (CorruptRowException e) {
       answer.cutBack(begin);
-      answer.putBytes(parts.corrupt());
-      corruptRows.found(parts.view().name(), layer, id, e);
+      answer.putBytes(viewParts.corrupt());
+      corruptRows.found(viewParts.view().name(), rows.layer(view, index), id, e);
+    }
+  }
+
+  /** Writes the features of a view anew, which is slow and rare. */
+  private static void putOverflows(
+      WireBuffer answer, AnswerParts parts, ViewParts view, int begin, BitSet overflows) {
+    byte[] written = Arrays.copyOfRange(answer.toBytes(), begin, answer.size());
+    answer.cutBack(begin);
+    try {
+      answer.putBytes(
+          parts.withOverflows(view, FeatureSet.parseFrom(written), overflows).toByteArray());
+    } catch (InvalidProtocolBufferException e) {
+      throw new IllegalStateException(e);
     }
   }
 
   private static void putRow(
       WireBuffer answer,
       ViewParts parts,
-      Layer layer,
-      byte[] row,
-      long now,
+      FetchedRows rows,
+      int view,
+      int index,
       boolean withEventTimestamps)
       throws CorruptRowException {
-    RowReader reader = new RowReader(row);
-    long eventMicros = layer.readEventTimestamp(reader);
-    if (parts.view().isTooOld(eventMicros, now)) {
+    RowReader reader = rows.row(view, index);
+    long eventMicros = rows.layer(view, index).readEventTimestamp(reader);
+    if (parts.view().isTooOld(eventMicros, rows.moment())) {
       answer.putBytes(parts.outsideMaxAge());
     } else {
       parts.values().writeRow(reader, answer);

@@ -18,11 +18,13 @@ import dev.tarn.serving.RedisFixture;
 import dev.tarn.serving.RedisUsers;
 import dev.tarn.serving.ServerFixture;
 import dev.tarn.serving.ServingSettings;
+import dev.tarn.serving.live.LiveFixture;
 import io.grpc.Status.Code;
 import io.grpc.StatusRuntimeException;
 import io.lettuce.core.cluster.SlotHash;
 import java.io.File;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -206,6 +208,39 @@ class TestRedisCluster {
     cluster.migrate(ofRows, (cluster.ownerOf(ofRows) + 1) % 3, () -> assertAnswer(server.ask(IDS)));
     assertAnswer(server.ask(IDS));
     assertThat(server.server().trouble()).isEmpty();
+  }
+
+  /** The progress is a control key, on another node than most of the cells. */
+  @Test
+  void aLiveViewIsMergedFromTheNodesThatHaveItsParts() {
+    start(RedisClusterFixture.ofMasters(3));
+    LiveFixture live = new LiveFixture(pushes, redis.keys());
+    String[] ids = Arrays.copyOf(IDS, 40);
+    for (int i = 0; i < ids.length; i++) {
+      live.event(ids[i], 0, i, 1L).event(ids[i], 0, ids.length + i, 2L);
+    }
+    live.push("v1", 60, 0).apply(60, 0).upToDate(80, 0);
+    pushes.release(LiveFixture.VIEW, "v1");
+    soon().untilAsserted(() -> assertSums(ids, 3));
+
+    int control = SlotHash.getSlot(redis.keys().release());
+    cluster.migrate(control, (cluster.ownerOf(control) + 1) % 3, () -> assertSums(ids, 3));
+    live.progress(0, 0, 80, 0);
+    soon()
+        .untilAsserted(
+            () ->
+                assertThat(statuses(server.ask("u1").getResultsOrThrow("u1")))
+                    .containsEntry("sum_1h", "LAGGING"));
+    live.upToDate(80, 0);
+    soon().untilAsserted(() -> assertSums(ids, 3));
+  }
+
+  private void assertSums(String[] ids, double sum) {
+    GetOnlineFeaturesResponse answer = server.ask(ids);
+    for (String id : ids) {
+      assertThat(answer.getResultsOrThrow(id).getFeaturesOrThrow("sum_1h").getNumberValue())
+          .isEqualTo(sum);
+    }
   }
 
   /** It has met no other node, and nobody has told it its address. */
