@@ -53,6 +53,7 @@ public final class LivePlace implements AutoCloseable {
   private final int redisPort;
   private final List<String> words;
   private final Settings settings;
+  private final RedisServers servers;
   private final Deque<AutoCloseable> open = new ArrayDeque<>();
   private final KafkaProcess broker;
   private final Topic topic;
@@ -71,6 +72,7 @@ public final class LivePlace implements AutoCloseable {
     this.redisPort = redisPort;
     this.words = words;
     this.settings = settings(words);
+    this.servers = RedisServers.connect(settings);
     this.broker = broker;
     this.topic = topic;
     this.lake = lake;
@@ -210,7 +212,7 @@ public final class LivePlace implements AutoCloseable {
   /** Pushes a view and releases it. */
   public void push(String view) {
     var unused =
-        new Push(lake, RedisServers.connect(settings), settings, Console.silent())
+        new Push(lake, servers, settings, Console.silent())
             .push(List.of(view(view)), List.of(), Push.Request.NEWEST);
   }
 
@@ -224,7 +226,7 @@ public final class LivePlace implements AutoCloseable {
   }
 
   public VersionStore versions() {
-    return new VersionStore(RedisServers.connect(settings));
+    return new VersionStore(servers);
   }
 
   /** What is released of a live view. */
