@@ -100,8 +100,7 @@ public enum Command {
       optional(
           "as",
           "known: only events that had arrived; built: window views from their tables; served: what lookups answered from"),
-      optional(
-          "stamp", "with as=served: the spine's column with the stamp of each row's answer"),
+      optional("stamp", "with as=served: the spine's column with the stamp of each row's answer"),
       optional("vectors", "true: write the service's float32 vectors in place of its features"),
       optional("manifest", "its _manifest.json or its id: make this training set again"),
       optional("overwrite", "true: replace the training set at out"),

@@ -56,7 +56,9 @@ class TestSettings {
     expected.put("push.rows-per-second", 0);
     expected.put("push.patience", "20s");
     expected.put("push.lease", "30s");
+    expected.put("push.live-patience", "10m");
     expected.put("push.expire-unreleased", "1d");
+    expected.put("live.clock-skew", "5s");
     expected.put("serving.host", "127.0.0.1");
     expected.put("serving.port", 50051);
     expected.put("serving.default-entity", "");

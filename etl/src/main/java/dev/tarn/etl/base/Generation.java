@@ -83,7 +83,8 @@ public final class Generation {
             () ->
                 new TarnException(
                     "%s: %s has no definition of generation %s, which the answer is of: is the stamp from another Tarn, or was the table dropped?"
-                        .formatted(view, lake.sqlName(view + FeatureView.BASE_SUFFIX), generation)));
+                        .formatted(
+                            view, lake.sqlName(view + FeatureView.BASE_SUFFIX), generation)));
   }
 
   /** The names of the features. */
@@ -108,8 +109,7 @@ public final class Generation {
    * @param wanted names of features
    * @throws TarnException if the archive has not come so far
    */
-  public WindowRows open(
-      dev.tarn.live.Cut cut, Entity entity, Collection<String> wanted) {
+  public WindowRows open(dev.tarn.live.Cut cut, Entity entity, Collection<String> wanted) {
     Source source = windows.source();
     String name = source.name();
     Optional<EventTable> table =
@@ -133,16 +133,12 @@ public final class Generation {
     }
     SourceTables sources =
         SourceTables.open(lake.spark(), source, Optional.of(main.get().snapshotId()));
-    sources =
-        sources.filtered(
-            source, EventCut.between(new TreeMap<>(), new Cut("", "", asked)));
+    sources = sources.filtered(source, EventCut.between(new TreeMap<>(), new Cut("", "", asked)));
     return new WindowRows(
         lake.spark(),
         sources,
         windows,
         entity,
-        windows.features().stream()
-            .filter(feature -> wanted.contains(feature.name()))
-            .toList());
+        windows.features().stream().filter(feature -> wanted.contains(feature.name())).toList());
   }
 }

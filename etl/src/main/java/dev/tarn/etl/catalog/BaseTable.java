@@ -50,7 +50,8 @@ public final class BaseTable {
   public static FeatureTable findOrCreate(
       IcebergCatalog catalog, FeatureView view, Schema columns) {
     FeatureTable table =
-        FeatureTable.findOrCreate(catalog, view.name() + FeatureView.BASE_SUFFIX, view.entity(), columns);
+        FeatureTable.findOrCreate(
+            catalog, view.name() + FeatureView.BASE_SUFFIX, view.entity(), columns);
     if (!FeatureTable.isSame(table.iceberg().schema(), columns)) {
       throw new TarnException(
           "%s: the bases of live view '%s' go to %s, which is there with other columns, as if the entity had other keys: rename or drop that table, or give the view another name"

@@ -25,7 +25,8 @@ public final class LiveCuts {
    * @param at the moment at which that was known
    * @param generation of its live cells
    * @param cut what was applied at least; its topic id is empty where the brokers know none
-   * @param completeThrough the time up to which the stream was known to be applied; empty: not known
+   * @param completeThrough the time up to which the stream was known to be applied; empty: not
+   *     known
    */
   public record LiveCut(
       String view, Instant at, String generation, Cut cut, Optional<Instant> completeThrough) {}

@@ -35,7 +35,9 @@ public final class VersionsJob {
     VersionStore store = new VersionStore(RedisServers.connect(settings));
     Map<String, Release> releases = store.releases();
     Optional<String> only = line.optional("view");
-    if (only.isPresent() && !releases.containsKey(only.get()) && store.records(only.get()).isEmpty()) {
+    if (only.isPresent()
+        && !releases.containsKey(only.get())
+        && store.records(only.get()).isEmpty()) {
       throw new UsageException(
           "nothing is released of a feature view '%s'%s"
               .formatted(only.get(), Suggestion.forName(only.get(), releases.keySet())));
@@ -76,7 +78,9 @@ public final class VersionsJob {
                   pin.filter(at -> at.version().equals(record.getVersion())).isPresent();
               String releasedAt = isReleased ? release.get().releasedAt().toString() : "-";
               Optional<LiveState> state =
-                  record.hasLive() ? Optional.of(LiveState.of(record, store, now)) : Optional.empty();
+                  record.hasLive()
+                      ? Optional.of(LiveState.of(record, store, now))
+                      : Optional.empty();
               state.ifPresent(is -> live.add(is.text(record)));
               table.row(
                   view,

@@ -140,8 +140,7 @@ public final class SnapshotLookup {
         ViewVersion.newBuilder()
             .setFeatureView(view.name())
             .setSnapshotId(snapshot.snapshotId())
-            .setAsOf(
-                timestamp(CurrentRows.newestAsOf(lake, table, snapshot).orElse(Instant.EPOCH)))
+            .setAsOf(timestamp(CurrentRows.newestAsOf(lake, table, snapshot).orElse(Instant.EPOCH)))
             .build();
     return new ViewAnswer(version, sets, current.keySet(), defaults);
   }

@@ -269,14 +269,11 @@ public final class StampLookup {
 
   private static FeatureSet notFound(Map<String, String> columns) {
     FeatureSet.Builder set = FeatureSet.newBuilder();
-    columns
-        .keySet()
-        .forEach(name -> set.putStatuses(name, FeatureStatus.FEATURE_STATUS_NOT_FOUND));
+    columns.keySet().forEach(name -> set.putStatuses(name, FeatureStatus.FEATURE_STATUS_NOT_FOUND));
     return set.build();
   }
 
-  private static FeatureSet set(
-      Map<String, String> columns, Map<String, Value> defaults, Row row) {
+  private static FeatureSet set(Map<String, String> columns, Map<String, Value> defaults, Row row) {
     FeatureSet.Builder set = FeatureSet.newBuilder();
     String beyond = row.getAs(WindowRows.OVERFLOW);
     Set<String> overflows = beyond == null ? Set.of() : Set.of(beyond.split(",", -1));

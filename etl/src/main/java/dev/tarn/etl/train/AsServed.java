@@ -41,8 +41,7 @@ final class AsServed {
   private final List<TrainingView> views;
   private final SortedMap<Integer, ViewTable> tables;
 
-  AsServed(
-      Lake lake, Spine spine, List<TrainingView> views, SortedMap<Integer, ViewTable> tables) {
+  AsServed(Lake lake, Spine spine, List<TrainingView> views, SortedMap<Integer, ViewTable> tables) {
     this.lake = lake;
     this.spine = spine;
     this.views = views;
@@ -76,8 +75,18 @@ final class AsServed {
   /** The place of the reading that each row of a spine is for; null where there is none. */
   static Column reading(Spine spine, TrainingView view) {
     Column time = Columns.named(spine.timeColumn());
-    if (!spine.hasStamps() || view.hasLive()) {
+    if (!spine.hasStamps()) {
       return readingAt(view, spine.micros());
+    }
+    if (view.hasLive()) {
+      // A stamp proves that there was an answer. The server's clock may be behind that of releases.
+      int last = Math.max(0, view.getReadingsCount() - 1);
+      Column isBefore =
+          view.getReadingsCount() == 0
+              ? functions.lit(true)
+              : spine.micros().lt(Timestamps.toMicros(view.getReadings(0).getReleasedAt()));
+      return functions.coalesce(
+          readingAt(view, spine.micros()), functions.when(isBefore, 0).otherwise(last));
     }
     Column snapshotId = StampColumn.snapshotId(time, view.getFeatureView());
     Column reading = functions.lit(null).cast(DataTypes.IntegerType);

@@ -6,8 +6,8 @@ import com.google.protobuf.util.Timestamps;
 import dev.tarn.cli.Plural;
 import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;
-import dev.tarn.etl.catalog.FeatureTable;
 import dev.tarn.etl.base.Generation;
+import dev.tarn.etl.catalog.FeatureTable;
 import dev.tarn.etl.catalog.Fits;
 import dev.tarn.etl.catalog.LiveCuts;
 import dev.tarn.etl.catalog.TrainingSets;
@@ -276,8 +276,8 @@ final class Plan {
   }
 
   /**
-   * A live view as it was served: the cuts of the rows are in their stamps, or else in the ledger of
-   * cuts.
+   * A live view as it was served: the cuts of the rows are in their stamps, or else in the ledger
+   * of cuts.
    */
   private TrainingView servedLive(
       FeatureService service, FeatureView view, ReleaseHistory history, Spine spine) {
@@ -323,7 +323,8 @@ final class Plan {
   private List<ServedCut> cuts(FeatureView view, List<Released> releases, Spine spine) {
     SortedMap<Instant, ServedCut> cuts = new TreeMap<>();
     Instant last = Values.instant(spine.latest());
-    List<LiveCuts.LiveCut> noted = new LiveCuts(lake.catalog()).between(view.name(), Instant.EPOCH, last);
+    List<LiveCuts.LiveCut> noted =
+        new LiveCuts(lake.catalog()).between(view.name(), Instant.EPOCH, last);
     for (Released release : releases) {
       Instant end = release.retiredAt().orElse(Instant.MAX);
       Optional<LiveBase> live =
@@ -461,7 +462,8 @@ final class Plan {
   private static String hash(StoredService service, List<TrainingView> views) {
     StringBuilder all = new StringBuilder(ControlJson.print(service));
     for (TrainingView view : views) {
-      all.append('\n').append(ControlJson.print(view.toBuilder().clearReadings().clearLive().build()));
+      all.append('\n')
+          .append(ControlJson.print(view.toBuilder().clearReadings().clearLive().build()));
     }
     return Hashing.sha256().hashString(all, StandardCharsets.UTF_8).toString().substring(0, 16);
   }

@@ -5,6 +5,7 @@ import dev.tarn.cli.TarnException;
 import dev.tarn.etl.base.Generation;
 import dev.tarn.etl.definition.Entity;
 import dev.tarn.etl.lake.Lake;
+import dev.tarn.etl.window.WindowRows;
 import dev.tarn.live.Cut;
 import dev.tarn.manifest.ServedCut;
 import dev.tarn.manifest.ServedLive;
@@ -23,7 +24,6 @@ import org.apache.spark.sql.api.java.UDF1;
 import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
-import dev.tarn.etl.window.WindowRows;
 
 /**
  * A live view as it was served: each row gets what was answered at its moment and its cut, which
@@ -74,9 +74,7 @@ final class ServedView {
             .withColumn(GENERATION, generation(spine, stamp, micros))
             .withColumn(WindowRows.CUT, cut(spine, stamp, micros));
     Dataset<Row> joined =
-        asking
-            .filter(functions.col(GENERATION).isNull())
-            .withColumn(Columns.view(v), nothing());
+        asking.filter(functions.col(GENERATION).isNull()).withColumn(Columns.view(v), nothing());
     for (String name : new TreeSet<>(served.getGenerationsMap().keySet())) {
       Generation generation =
           Generation.of(lake, view.getFeatureView(), served.getGenerationsOrThrow(name));
@@ -87,12 +85,7 @@ final class ServedView {
   }
 
   private Dataset<Row> join(
-      Dataset<Row> asking,
-      Spine spine,
-      int v,
-      int partitions,
-      String name,
-      Generation generation) {
+      Dataset<Row> asking, Spine spine, int v, int partitions, String name, Generation generation) {
     Optional<Dataset<Row>> entities =
         spine.count() <= FEW
             ? Optional.of(spine.keysAndTimes().select(Columns.keys(spine.keys())).distinct())
@@ -115,8 +108,7 @@ final class ServedView {
                 Columns.view(v));
     return found.withColumn(
         Columns.view(v),
-        functions.when(
-            functions.col(Columns.view(v)).isNotNull(), struct(found, v, wanted)));
+        functions.when(functions.col(Columns.view(v)).isNotNull(), struct(found, v, wanted)));
   }
 
   /** The struct with all features of the view, in the order of the set. */
@@ -130,7 +122,8 @@ final class ServedView {
         fields.add(functions.lit(null).cast(type).as(feature.getName()));
         continue;
       }
-      DataType then = found.select(struct.getField(feature.getName())).schema().fields()[0].dataType();
+      DataType then =
+          found.select(struct.getField(feature.getName())).schema().fields()[0].dataType();
       if (!DataType.equalsIgnoreNullability(type, then)) {
         throw new TarnException(
             "feature '%s' of live view '%s' was %s when it was served, and is %s in the definition: leave out the rows from then, or give the new one another name"
@@ -164,7 +157,8 @@ final class ServedView {
             .map(name -> name.isEmpty() ? null : name)
             .toArray(String[]::new);
     long[] from = from();
-    UDF1<Long, String> at = moment -> index(from, moment) < 0 ? null : generations[index(from, moment)];
+    UDF1<Long, String> at =
+        moment -> index(from, moment) < 0 ? null : generations[index(from, moment)];
     return functions.udf(at, DataTypes.StringType).apply(micros);
   }
 
@@ -172,15 +166,16 @@ final class ServedView {
     if (spine.hasStamps()) {
       return StampColumn.cut(stamp, view.getFeatureView());
     }
-    long[][] cuts =
-        served.getCutsList().stream().map(ServedView::offsets).toArray(long[][]::new);
+    long[][] cuts = served.getCutsList().stream().map(ServedView::offsets).toArray(long[][]::new);
     long[] from = from();
     UDF1<Long, long[]> at = moment -> index(from, moment) < 0 ? null : cuts[index(from, moment)];
     return functions.udf(at, OFFSETS).apply(micros);
   }
 
   private long[] from() {
-    return served.getCutsList().stream().mapToLong(cut -> Timestamps.toMicros(cut.getAt())).toArray();
+    return served.getCutsList().stream()
+        .mapToLong(cut -> Timestamps.toMicros(cut.getAt()))
+        .toArray();
   }
 
   private static long[] offsets(ServedCut cut) {

@@ -91,8 +91,7 @@ record Spine(
                     Plural.of(row.getLong(0), "row"),
                     Plural.choose(row.getLong(3 + i), "has", "have"),
                     needed.get(i) + (hasStamps && isTime ? " that can be read as a stamp" : ""),
-                    rows.filter((isTime ? micros : Columns.named(needed.get(i))).isNull())
-                        .head()));
+                    rows.filter((isTime ? micros : Columns.named(needed.get(i))).isNull()).head()));
       }
     }
     StringBuilder fingerprint = new StringBuilder(rows.schema().catalogString());

@@ -209,8 +209,7 @@ public final class Training {
     }
   }
 
-  private static Spine spine(
-      SpineSource source, Entity entity, String time, boolean hasStamps) {
+  private static Spine spine(SpineSource source, Entity entity, String time, boolean hasStamps) {
     String name = source.location().isEmpty() ? "the spine" : "spine=" + source.location();
     try {
       return Spine.of(name, source.rows(), entity, time, hasStamps);

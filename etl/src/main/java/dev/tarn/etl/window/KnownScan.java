@@ -89,8 +89,8 @@ final class KnownScan implements Iterator<InternalRow> {
    * A scan.
    *
    * @param sorted each entity's questions in order of time, and then its events
-   * @param schema of the rows; those that come out have a column with the chain behind the keys, and
-   *     not the last two, which are the cut and the place
+   * @param schema of the rows; those that come out have a column with the chain behind the keys,
+   *     and not the last two, which are the cut and the place
    * @param askingAt index of the struct that holds an asking row; null in an event's row
    */
   KnownScan(Iterator<InternalRow> sorted, Layout layout, StructType schema, int askingAt) {

@@ -81,9 +81,7 @@ final class MomentScan implements Iterator<InternalRow> {
     Object[] struct = {null};
     if (entity.windows().isThere(micros)) {
       Object[] features =
-          tellsOverflow
-              ? events.thatFit(entity, micros, 1)
-              : events.features(entity, micros, 1);
+          tellsOverflow ? events.thatFit(entity, micros, 1) : events.features(entity, micros, 1);
       features[0] = micros;
       struct[0] = new GenericInternalRow(features);
     }

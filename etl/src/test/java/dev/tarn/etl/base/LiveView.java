@@ -331,7 +331,9 @@ public final class LiveView {
     return events;
   }
 
-  /** The events that repeat no other: none of their id was in their partition within the horizon. */
+  /**
+   * The events that repeat no other: none of their id was in their partition within the horizon.
+   */
   static List<Event> counted(List<Event> events, long horizon) {
     List<Event> inOrder = new ArrayList<>(events);
     inOrder.sort(Comparator.comparingInt(Event::partition).thenComparingLong(Event::offset));
@@ -339,7 +341,9 @@ public final class LiveView {
     List<Event> counted = new ArrayList<>();
     for (Event event : inOrder) {
       Long before =
-          event.id() == null ? null : seen.put(event.partition() + " " + event.id(), event.arrived());
+          event.id() == null
+              ? null
+              : seen.put(event.partition() + " " + event.id(), event.arrived());
       if (before == null || event.arrived() - before > horizon) {
         counted.add(event);
       }

@@ -32,9 +32,7 @@ class TestNewGeneration {
       topics.flush();
       LiveView view = new LiveView("changing", "renewed", "");
       Workbench bench = view.bench();
-      bench
-          .set("kafka.bootstrap.servers", broker.address())
-          .set("push.live-patience", "0s");
+      bench.set("kafka.bootstrap.servers", broker.address()).set("push.live-patience", "0s");
       long now = Values.micros(Instant.now());
       view.archive(LiveView.events(new Random(5), 0, 0, 200, now), 200);
       VersionRecord old = view.push().record();

@@ -67,8 +67,7 @@ class TestStamps {
 
   @BeforeAll
   void answerMany() throws Exception {
-    view =
-        new LiveView(VIEW, "stamped", "event-id = id, event-id-horizon = 20m");
+    view = new LiveView(VIEW, "stamped", "event-id = id, event-id-horizon = 20m");
     Random random = new Random(11);
     long now = Values.micros(Instant.now());
     List<Event> all = LiveView.events(random, 0, 0, 1_500, now - 3_600_000_000L);
@@ -77,8 +76,7 @@ class TestStamps {
     record = view.push().record();
 
     // The server's side: live cells from an older cut on, of ever more events.
-    LiveBase base =
-        record.getLive().toBuilder().clearCut().putCut(0, 640).putCut(1, 256).build();
+    LiveBase base = record.getLive().toBuilder().clearCut().putCut(0, 640).putCut(1, 256).build();
     List<Event> counted = LiveView.counted(all, HORIZON);
     Cut baseCut = Cut.of(base.getCutMap());
     Map<Long, byte[]> baseCells = new HashMap<>();
@@ -95,7 +93,8 @@ class TestStamps {
       answer.addBase(
           baseCells.computeIfAbsent(
               user, one -> LiveView.base(base, own(counted, one, new long[2], baseCut), now)));
-      answer.addLive(LiveView.live(base, own(counted, user, new long[] {640, 256}, Cut.of(cut)), now));
+      answer.addLive(
+          LiveView.live(base, own(counted, user, new long[] {640, 256}, Cut.of(cut)), now));
       Stamp stamp =
           Stamp.newBuilder()
               .setMicros(micros)
@@ -140,8 +139,7 @@ class TestStamps {
         LiveRow.put(row, feature.getType(), value);
         RowReader reader = new RowReader(row.toBytes());
         long unused = reader.readEventTimestamp(0);
-        values.put(
-            feature.getName(), RowValues.read(reader, List.of(feature.getType()))[0]);
+        values.put(feature.getName(), RowValues.read(reader, List.of(feature.getType()))[0]);
       }
     }
     return values;
@@ -156,8 +154,7 @@ class TestStamps {
             .add("stamp", DataTypes.BinaryType);
     List<Row> rows = new ArrayList<>();
     for (int i = 0; i < answers.size(); i++) {
-      rows.add(
-          RowFactory.create(answers.get(i).user(), i, answers.get(i).stamp().toByteArray()));
+      rows.add(RowFactory.create(answers.get(i).user(), i, answers.get(i).stamp().toByteArray()));
     }
     Dataset<Row> spine = view.bench().spark().createDataFrame(rows, columns);
     Dataset<Row> set =
@@ -171,10 +168,10 @@ class TestStamps {
     for (Row row : set.collectAsList()) {
       Answer answer = answers.get(row.getInt(row.fieldIndex("place")));
       for (StoredFeature feature : record.getLive().getFeaturesList()) {
-        Optional<Value> expected =
-            answer.values().map(all -> all.get(feature.getName()));
+        Optional<Value> expected = answer.values().map(all -> all.get(feature.getName()));
         Object value = row.getAs(feature.getName());
-        boolean isDefault = expected.isEmpty() && answer.values().isPresent() && feature.hasDefaultValue();
+        boolean isDefault =
+            expected.isEmpty() && answer.values().isPresent() && feature.hasDefaultValue();
         assertThat(value == null ? Optional.empty() : Optional.of(SparkValues.of(value)))
             .as("%s of user %d, %s", feature.getName(), answer.user(), answer.stamp())
             .isEqualTo(isDefault ? Optional.of(feature.getDefaultValue()) : expected);
@@ -294,8 +291,7 @@ class TestStamps {
     }
     for (String name : List.of("events_1m", "avg_1d", "last_3", "money_1d")) {
       Object value = set.get(1).getAs(name);
-      assertThat(SparkValues.of(value))
-          .isEqualTo(asked.getFeaturesOrDefault(name, Values.NULL));
+      assertThat(SparkValues.of(value)).isEqualTo(asked.getFeaturesOrDefault(name, Values.NULL));
     }
   }
 
