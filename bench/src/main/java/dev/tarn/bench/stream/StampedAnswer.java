@@ -33,16 +33,21 @@ public record StampedAnswer(
     } catch (InvalidProtocolBufferException e) {
       throw new IllegalStateException("a stamp that is none", e);
     }
-    if (stamp.getLiveCount() != 1) {
-      throw new IllegalStateException("a stamp without live cells: " + stamp);
+    // A view that lags is not in the stamp.
+    boolean lags = set.getStatusesMap().containsValue(FeatureStatus.FEATURE_STATUS_LAGGING);
+    if (stamp.getLiveCount() != (lags ? 0 : 1)) {
+      throw new IllegalStateException("the stamp of user %d: %s".formatted(user, stamp));
     }
-    LiveStamp live = stamp.getLive(0);
     return new StampedAnswer(
         user,
         set.getStamp(),
-        live.getOffsetsList().stream().mapToLong(Long::longValue).toArray(),
+        stamp.getLiveList().stream()
+            .map(LiveStamp::getOffsetsList)
+            .flatMap(List::stream)
+            .mapToLong(Long::longValue)
+            .toArray(),
         stamp.getMicros(),
-        set.getStatusesMap().containsValue(FeatureStatus.FEATURE_STATUS_LAGGING),
+        lags,
         values(set));
   }
 
