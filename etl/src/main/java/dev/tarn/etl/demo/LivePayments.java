@@ -42,7 +42,7 @@ public final class LivePayments implements AutoCloseable {
   private final int watched;
   private final Random random = new Random(1);
   private final AtomicLong count = new AtomicLong();
-  private volatile boolean isResting;
+  private boolean isResting;
   private volatile boolean isOver;
   private Thread thread;
 
@@ -105,7 +105,7 @@ public final class LivePayments implements AutoCloseable {
     producer.flush();
   }
 
-  private void send(Instant at) {
+  private synchronized void send(Instant at) {
     int user = 1 + random.nextInt(USERS);
     if (random.nextDouble() < WATCHED) {
       user = 1 + random.nextInt(watched);
@@ -132,7 +132,9 @@ public final class LivePayments implements AutoCloseable {
 
   /** Lets the watched users pay nothing, or go on; what they have paid is with the broker then. */
   public void rest(boolean isToRest) {
-    isResting = isToRest;
+    synchronized (this) {
+      isResting = isToRest;
+    }
     producer.flush();
   }
 
