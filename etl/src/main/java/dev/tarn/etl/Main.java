@@ -15,6 +15,7 @@ import dev.tarn.etl.job.DropJob;
 import dev.tarn.etl.job.ExpireJob;
 import dev.tarn.etl.job.FitJob;
 import dev.tarn.etl.job.GetJob;
+import dev.tarn.etl.job.LiveJob;
 import dev.tarn.etl.job.ManifestsJob;
 import dev.tarn.etl.job.PushJob;
 import dev.tarn.etl.job.RollbackJob;
@@ -72,6 +73,7 @@ public final class Main {
       case VALIDATE -> ValidateJob.run(line, settings, console);
       case ARCHIVE -> ArchiveJob.run(line, settings, console);
       case BUILD -> BuildJob.run(line, settings, console);
+      case LIVE -> LiveJob.run(line, settings, console);
       case PUSH -> PushJob.run(line, settings, console);
       case VERIFY -> VerifyJob.run(line, settings, console);
       case ROLLBACK -> RollbackJob.run(line, settings, console);

@@ -50,6 +50,9 @@ public enum Command {
       optional("snapshot", "an Iceberg snapshot id or tag (default: the newest of main)"),
       optional("mode", "full, delta (what has changed) or auto (default): delta if it is small"),
       optional("format", "table (default) or json")),
+  LIVE(
+      "follow the topics of live views, and keep their cells in Redis until it is stopped",
+      optional("views", "the live views, separated by commas (default: all of them)")),
   VERIFY(
       "compare the released version with its snapshot: every row, counts and statistics",
       required("view", "the feature view"),

@@ -146,6 +146,9 @@ public final class EntityCells {
    * @param bound a moment that all questions to come are at or after
    */
   public void settle(long bound) {
+    if (events.size() <= FEW && segments.isEmpty()) {
+      return;
+    }
     Map<SegmentKey, Integer> settled = new TreeMap<>(segments.comparator());
     for (Event event : events) {
       if (event.micros() <= bound) {

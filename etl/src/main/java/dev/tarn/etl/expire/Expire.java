@@ -147,7 +147,8 @@ public final class Expire {
       table.ifPresent(found -> outcomes.add(expire(view, view, found)));
       bases.ifPresent(found -> outcomes.add(expire(view, view + FeatureView.BASE_SUFFIX, found)));
     }
-    for (String ledger : List.of(Ledger.RELEASES, Ledger.VERIFICATIONS, Ledger.TRAINING_SETS)) {
+    for (String ledger :
+        List.of(Ledger.RELEASES, Ledger.VERIFICATIONS, Ledger.TRAINING_SETS, Ledger.CUTS)) {
       lake.catalog().find(ledger).ifPresent(table -> outcomes.add(expired(ledger, table, 1)));
     }
     return outcomes;

@@ -12,6 +12,7 @@ import org.apache.spark.SparkConf;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.internal.SQLConf;
 
 /**
  * Opens a Spark session over the lake and holds it together with the Iceberg catalog of the feature
@@ -99,6 +100,14 @@ public final class Lake implements AutoCloseable {
       SessionSettings.fix(own);
     }
     return new Lake(own, catalogOf(own, settings), settings);
+  }
+
+  /**
+   * The settings of the sessions, without one: what an expression gives under them is what it gives
+   * in a build.
+   */
+  public static SQLConf sqlSettings(Settings settings) {
+    return SessionSettings.conf(IcebergCatalog.sparkProperties(settings));
   }
 
   /** The same rows as a dataset of this lake's session. */
