@@ -10,6 +10,7 @@ import dev.tarn.etl.console.Console;
 import dev.tarn.etl.job.ArchiveJob;
 import dev.tarn.etl.job.BuildJob;
 import dev.tarn.etl.job.DemoJob;
+import dev.tarn.etl.job.DemoLiveJob;
 import dev.tarn.etl.job.DropJob;
 import dev.tarn.etl.job.ExpireJob;
 import dev.tarn.etl.job.FitJob;
@@ -89,7 +90,14 @@ public final class Main {
       case UP -> LocalRedis.up(settings, console);
       case DOWN -> LocalRedis.down(settings, console);
       case DEMO -> DemoJob.run(line, settings, console);
-      case BENCH_PUSH, BENCH_LOOKUP, BENCH_TRAIN, BENCH_WINDOWS, BENCH_FAULTS ->
+      case DEMO_LIVE -> DemoLiveJob.run(line, settings, console);
+      case BENCH_PUSH,
+          BENCH_LOOKUP,
+          BENCH_TRAIN,
+          BENCH_WINDOWS,
+          BENCH_LIVE,
+          BENCH_LAWS,
+          BENCH_FAULTS ->
           throw new UsageException(
               "'%1$s' is not in tarn-etl.jar: run it as ./tarn %1$s"
                   .formatted(line.command().word()));

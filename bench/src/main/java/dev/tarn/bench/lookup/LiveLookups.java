@@ -8,6 +8,7 @@ import dev.tarn.api.v1.GetOnlineFeaturesResponse;
 import dev.tarn.bench.lookup.JvmMeter.Used;
 import dev.tarn.bench.testbed.BenchRedis;
 import dev.tarn.bench.testbed.Figures;
+import dev.tarn.bench.testbed.LoadGenerators;
 import dev.tarn.bench.testbed.ServerProcess;
 import dev.tarn.cli.Settings;
 import dev.tarn.cli.TarnException;

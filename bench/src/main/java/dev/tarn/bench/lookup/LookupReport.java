@@ -1,8 +1,8 @@
 package dev.tarn.bench.lookup;
 
-import dev.tarn.bench.lookup.LoadGenerators.Latency;
 import dev.tarn.bench.lookup.SkewedLookups.Skewed;
 import dev.tarn.bench.testbed.Figures;
+import dev.tarn.bench.testbed.LoadGenerators.Latency;
 import dev.tarn.cli.TextTable;
 import dev.tarn.etl.console.Console;
 import java.util.ArrayList;

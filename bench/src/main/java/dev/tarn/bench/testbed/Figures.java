@@ -91,6 +91,14 @@ public final class Figures {
     }
   }
 
+  /** Says of each figure that has not met its aim what it is. */
+  public List<String> missed() {
+    return figures.stream()
+        .filter(figure -> figure.aim().isPresent() && !figure.isMet())
+        .map(figure -> "%s: %,.0f".formatted(figure.name(), figure.value()))
+        .toList();
+  }
+
   /** Makes a table of what no other table shows; empty if that is nothing. */
   String table() {
     List<Figure> own = figures.stream().filter(figure -> !figure.isInTables()).toList();

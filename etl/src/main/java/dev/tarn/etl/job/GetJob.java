@@ -30,6 +30,9 @@ public final class GetJob {
       throw new UsageException(
           "target= is the server's address, and snapshot= and stamp= ask Iceberg");
     }
+    if (line.has("every")) {
+      throw new UsageException("every= asks a server again and again; Iceberg answers once");
+    }
     if (line.has("stamp") && (line.has("snapshot") || line.has("view"))) {
       throw new UsageException(
           "stamp= says of which views and snapshots the answer is: leave out snapshot= and view=");
