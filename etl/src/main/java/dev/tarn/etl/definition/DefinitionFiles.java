@@ -108,6 +108,6 @@ final class DefinitionFiles {
   }
 
   private static Position position(Path base, Path file, int line) {
-    return new Position(base.toAbsolutePath().relativize(file.toAbsolutePath()).toString(), line);
+    return new Position(Position.file(base, file), line);
   }
 }

@@ -94,6 +94,10 @@ final class WindowReader {
     if (of.isEmpty()) {
       return feature.resultType(Optional.empty());
     }
+    if (of.get().isBlank()) {
+      problems.add(node.position("of"), "of" + EventExpression.EMPTY);
+      return Optional.empty();
+    }
     if (source.isEmpty()) {
       return Optional.empty();
     }
@@ -110,7 +114,7 @@ final class WindowReader {
     EventExpression.Resolved value =
         EventExpression.resolve(of.get(), source.get().columns().get());
     if (value.problem().isPresent()) {
-      problems.add(node.position("of"), "of = %s %s".formatted(of.get(), value.problem().get()));
+      problems.add(node.position("of"), "of" + value.problem().get());
       return Optional.empty();
     }
     Optional<DataType> type = feature.resultType(value.type());
@@ -146,6 +150,10 @@ final class WindowReader {
     Node last = node.object("aggregate").orElseThrow();
     Optional<BigDecimal> count = last.decimal("last");
     last.refuseUnknownKeys();
+    if (count.isEmpty() && !last.keys().isEmpty()) {
+      // It is told already: another key, or no number.
+      return 1;
+    }
     try {
       int number = count.map(BigDecimal::intValueExact).orElse(0);
       if (number >= 1 && number <= MOST_VALUES) {

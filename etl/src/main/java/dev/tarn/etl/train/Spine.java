@@ -39,10 +39,6 @@ record Spine(
     long latest,
     String fingerprint) {
 
-  /** Pairs of types, as text: a key of the first may be widened to the second. */
-  private static final Set<String> WIDENINGS =
-      Set.of("tinyint int", "smallint int", "tinyint bigint", "smallint bigint", "int bigint");
-
   /**
    * Checks a spine; reads it once.
    *
@@ -133,8 +129,7 @@ record Spine(
                     name, key.name(), entity.name(), Suggestion.forName(key.name(), columns)));
       }
       DataType type = rows.schema().apply(key.name()).dataType();
-      if (!type.equals(key.type())
-          && !WIDENINGS.contains(type.simpleString() + " " + key.type().simpleString())) {
+      if (!key.takes(type)) {
         throw new UsageException(
             "%s: '%s' is %s, and entity '%s' has it as %s; write CAST(%s AS %s)"
                 .formatted(
