@@ -2,6 +2,7 @@ package dev.tarn.serving.ops;
 
 import io.grpc.Attributes;
 import io.grpc.ServerTransportFilter;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
 
@@ -138,6 +139,7 @@ public final class InFlightBytes {
 
     private final AtomicLong taken = new AtomicLong();
     private Connection connection = new Connection();
+    private final AtomicBoolean isRefused = new AtomicBoolean();
     private volatile long begun;
 
     /** Sets the connection; call it before anything is taken. */
@@ -235,7 +237,9 @@ public final class InFlightBytes {
     }
 
     private RefusedException refusal(long bytes, long all, long ofConnection) {
-      refused.increment();
+      if (isRefused.compareAndSet(false, true)) {
+        refused.increment();
+      }
       long own = Math.max(0, taken.get());
       long needed = own + bytes;
       return new RefusedException(

@@ -43,8 +43,11 @@ public final class RowBatch {
 
   private long bytesAtRefusal;
 
-  /** The bytes of a refused batch's rows that may still be kept. */
+  /** The bytes of a refused batch's sample that may still be kept. */
   private long room;
+
+  /** Whether memory was asked for the sample. */
+  private boolean isRoomAsked;
 
   /** Whether all rows are there; guarded by this object, as is whatever drops rows. */
   private boolean isFilled;
@@ -56,8 +59,8 @@ public final class RowBatch {
    * @param granted the bytes of rows for which memory is taken already
    * @param memory takes memory for more bytes, at least the first argument and rather the second,
    *     and returns how many; or throws
-   * @param sample the indexes of rows that a batch without memory keeps as far as {@code granted}
-   *     has room for them. It drops the others, and goes on to count the bytes of all
+   * @param sample the indexes of the rows of which a batch without memory keeps a few. It drops
+   *     the others, and goes on to count the bytes of all
    */
   public RowBatch(
       byte[][] rows, int count, long granted, LongBinaryOperator memory, IntPredicate sample) {
@@ -130,11 +133,24 @@ public final class RowBatch {
     if (row == null || isFilled) {
       return;
     }
-    if (sample.test(index) && row.length <= room) {
+    if (sample.test(index) && hasRoom(row.length)) {
       room -= row.length;
     } else {
       rows[index] = null;
     }
+  }
+
+  private boolean hasRoom(int bytes) {
+    if (bytes > room && !isRoomAsked) {
+      isRoomAsked = true;
+      try {
+        room += memory.applyAsLong(bytes, Math.max(bytes, LEAST_GRANT));
+      } catch (RuntimeException e) {
+        // There is still none, and the batch is refused already.
+        return false;
+      }
+    }
+    return bytes <= room;
   }
 
   private synchronized void fill() {

@@ -262,7 +262,9 @@ class TestHungryClients extends ServingTest {
         assertThat(told.getCode()).isEqualTo(Code.RESOURCE_EXHAUSTED);
         assertThat(told.getDescription()).endsWith("try again later");
       } else {
-        assertThat(told.getCode()).isEqualTo(Code.INVALID_ARGUMENT);
+        assertThat(told.getCode())
+            .as(told.getDescription())
+            .isEqualTo(Code.INVALID_ARGUMENT);
         assertThat(told.getDescription()).endsWith("ask for fewer ids or features at once");
       }
     }
