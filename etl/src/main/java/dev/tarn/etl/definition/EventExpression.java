@@ -98,8 +98,7 @@ public final class EventExpression {
     }
     if (!expression.deterministic() || expression.containsPattern(TreePattern.CURRENT_LIKE())) {
       return Resolved.problem(
-          sql,
-          "depends on chance or on the clock, so another run would give other values");
+          sql, "depends on chance or on the clock, so another run would give other values");
     }
     return new Resolved(Optional.of(expression.dataType()), Optional.empty());
   }

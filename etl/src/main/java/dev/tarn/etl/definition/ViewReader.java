@@ -155,8 +155,7 @@ final class ViewReader {
     Optional<StructType> columns = source.flatMap(Source::columns);
     if (columns.isPresent()) {
       // Other sources are looked at when all definitions are known to be right.
-      entity.ifPresent(
-          of -> windows.checkKeys(view, node.position(), of, columns.get(), problems));
+      entity.ifPresent(of -> windows.checkKeys(view, node.position(), of, columns.get(), problems));
       windows.checkWhere(columns.get(), problems);
     }
     return windows;

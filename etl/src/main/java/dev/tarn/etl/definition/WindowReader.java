@@ -19,6 +19,9 @@ final class WindowReader {
   /** Greatest number of cells of a window. */
   private static final long MOST_CELLS = 100_000;
 
+  /** The time from the first to the last moment that an event may have. */
+  private static final Duration LONGEST = Duration.ofDays(3_652_059);
+
   /** Resolutions to choose from where none is given, the coarsest first. */
   private static final List<Duration> RESOLUTIONS =
       List.of(
@@ -62,6 +65,14 @@ final class WindowReader {
     }
     if (resolution.isPresent() && window.isEmpty()) {
       problems.add(node.position("resolution"), "resolution goes with window = …");
+    }
+    if (window.isPresent() && window.get().compareTo(LONGEST) > 0) {
+      problems.add(
+          node.position("window"),
+          "window = %s is longer than the years 0001 to 9999: leave it out to have all events"
+              .formatted(node.text("window").orElse("")));
+      node.text("type");
+      return Optional.empty();
     }
     Duration cells =
         window.map(length -> resolution(node, length, resolution)).orElse(Duration.ZERO);

@@ -57,8 +57,7 @@ public record Windows(
       }
       EventExpression.Resolved resolved = EventExpression.resolve(key(key.name()), columns);
       if (resolved.problem().isPresent()) {
-        problems.add(
-            keysPosition, "keys: %s%s".formatted(key.name(), resolved.problem().get()));
+        problems.add(keysPosition, "keys: %s%s".formatted(key.name(), resolved.problem().get()));
         continue;
       }
       DataType type = resolved.type().orElseThrow();

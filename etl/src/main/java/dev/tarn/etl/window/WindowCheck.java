@@ -35,8 +35,7 @@ public final class WindowCheck {
     if (window.of().isPresent()) {
       EventExpression.Resolved resolved = EventExpression.resolve(window.of().get(), columns);
       if (resolved.problem().isPresent()) {
-        problems.add(
-            window.position(), "of" + resolved.problem().get());
+        problems.add(window.position(), "of" + resolved.problem().get());
         return;
       }
       value = resolved.type();

@@ -59,8 +59,8 @@ public final class RowBatch {
    * @param granted the bytes of rows for which memory is taken already
    * @param memory takes memory for more bytes, at least the first argument and rather the second,
    *     and returns how many; or throws
-   * @param sample the indexes of the rows of which a batch without memory keeps a few. It drops
-   *     the others, and goes on to count the bytes of all
+   * @param sample the indexes of the rows of which a batch without memory keeps a few. It drops the
+   *     others, and goes on to count the bytes of all
    */
   public RowBatch(
       byte[][] rows, int count, long granted, LongBinaryOperator memory, IntPredicate sample) {
@@ -68,7 +68,8 @@ public final class RowBatch {
     this.granted = granted;
     this.memory = memory;
     this.sample = sample;
-    room = granted;
+    // A little is not worth asking for.
+    room = Math.max(granted, LEAST_GRANT);
     commands = new ArrayList<>(count);
     awaitedAndBytes = new AtomicLong(count * ONE_ROW);
   }

@@ -18,6 +18,7 @@ import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.logging.Logger;
 
 /** The gRPC server: the two lookup services, health and reflection on one port. */
 public final class RpcServer {
@@ -29,6 +30,17 @@ public final class RpcServer {
   private static final long KEEPALIVE_SECONDS = 30;
 
   private static final long KEEPALIVE_TIMEOUT_SECONDS = 10;
+
+  /**
+   * The logger of what ends streams. It would log a warning, with its trace, for each stream that a
+   * client closes. It is kept here because the JDK forgets what is set on a logger that nobody
+   * holds.
+   */
+  private static final Logger STREAMS = Logger.getLogger("io.grpc.netty.NettyServerHandler");
+
+  static {
+    STREAMS.setFilter(line -> !"Stream Error".equals(line.getMessage()));
+  }
 
   private final RpcSettings settings;
   private final Health health;

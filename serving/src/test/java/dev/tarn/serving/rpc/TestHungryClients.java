@@ -262,9 +262,7 @@ class TestHungryClients extends ServingTest {
         assertThat(told.getCode()).isEqualTo(Code.RESOURCE_EXHAUSTED);
         assertThat(told.getDescription()).endsWith("try again later");
       } else {
-        assertThat(told.getCode())
-            .as(told.getDescription())
-            .isEqualTo(Code.INVALID_ARGUMENT);
+        assertThat(told.getCode()).as(told.getDescription()).isEqualTo(Code.INVALID_ARGUMENT);
         assertThat(told.getDescription()).endsWith("ask for fewer ids or features at once");
       }
     }
@@ -333,6 +331,34 @@ class TestHungryClients extends ServingTest {
     assertGivenBack();
   }
 
+  @Test
+  void aStreamThatItsClientClosesIsNoTroubleToLog() {
+    serve("max-in-flight-bytes = 64M");
+    ManagedChannel lazy =
+        NettyChannelBuilder.forAddress("127.0.0.1", server.server().port())
+            .usePlaintext()
+            .flowControlWindow(1_000)
+            .build();
+    try {
+      for (int i = 0; i < 10; i++) {
+        Unread call = new Unread(lazy, request(IDS).build());
+        soon()
+            .untilAsserted(
+                () ->
+                    assertThat(server.metrics())
+                        .containsEntry("tarn_in_flight_calls", 0.0)
+                        .hasEntrySatisfying(
+                            TAKEN, bytes -> assertThat(bytes).isGreaterThan(900_000)));
+        call.cancel();
+        assertGivenBack();
+      }
+    } finally {
+      lazy.shutdownNow();
+    }
+    assertThat(ServerFixture.logged("Stream Error")).isEmpty();
+    assertThat(ServerFixture.logged("WARN  [network")).isEmpty();
+  }
+
   private void assertGivenBack() {
     soon().untilAsserted(() -> assertThat(server.metrics()).containsEntry(TAKEN, 0.0));
   }
@@ -354,6 +380,10 @@ class TestHungryClients extends ServingTest {
 
     void read() {
       call.request(2);
+    }
+
+    void cancel() {
+      call.cancel("enough", null);
     }
 
     @Override
