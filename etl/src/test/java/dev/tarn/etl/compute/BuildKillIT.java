@@ -170,11 +170,9 @@ class BuildKillIT {
 
     assertThat(asOfs(bench, "killed")).isEqualTo(13);
     String all = "SELECT * FROM %s ORDER BY event_timestamp, user_id, present_until";
-    assertThat(
-            bench.spark().sql(all.formatted(bench.lake().sqlName("killed"))).collectAsList())
+    assertThat(bench.spark().sql(all.formatted(bench.lake().sqlName("killed"))).collectAsList())
         .isEqualTo(bench.spark().sql(all.formatted(bench.lake().sqlName("whole"))).collectAsList());
-    assertThat(
-            FeatureTable.open(bench.lake().catalog(), "killed").orElseThrow().iceberg().refs())
+    assertThat(FeatureTable.open(bench.lake().catalog(), "killed").orElseThrow().iceberg().refs())
         .containsOnlyKeys("main");
   }
 

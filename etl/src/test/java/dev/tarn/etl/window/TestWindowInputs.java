@@ -2,13 +2,20 @@ package dev.tarn.etl.window;
 
 import static dev.tarn.etl.train.TrainingScores.settings;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
 import dev.tarn.etl.Workbench;
 import dev.tarn.etl.train.Training;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import org.apache.spark.SparkEnv;
+import org.apache.spark.scheduler.SparkListener;
+import org.apache.spark.scheduler.SparkListenerTaskEnd;
 import org.apache.spark.sql.Row;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
@@ -40,8 +47,7 @@ class TestWindowInputs {
               (null, null, '2026-01-05T00:00:00Z'),
               ('k|1', 1, '0001-01-01T00:00:00Z'), ('k|1', 1, '9999-12-31T23:59:59.999999Z'),
               ('ü', 2, '2500-01-01T00:00:00Z'), ('ü', 2, '1500-01-01T00:00:00Z'),
-              ('ü', 2, '1969-12-31T23:59:59.999999Z') AS rows(s, i, at)"""
-                )
+              ('ü', 2, '1969-12-31T23:59:59.999999Z') AS rows(s, i, at)""")
         .write()
         .parquet(bench.path("events").toString());
     bench.define(
@@ -79,8 +85,7 @@ class TestWindowInputs {
         "{ name = d, type = date }, { name = s, type = string }",
         "where = \"i = 1\"",
         "{ name = n, aggregate = sum, of = \"9000000000000000000 * i\", window = 3650d, type = bigint }");
-    assertThat(
-            org.assertj.core.api.Assertions.catchThrowable(() -> bench.build("pairs", AS_OF)))
+    assertThat(org.assertj.core.api.Assertions.catchThrowable(() -> bench.build("pairs", AS_OF)))
         .hasMessageContaining(
             "feature 'n' of d=2026-01-02 s=k|1 at 2026-01-10T00:00:00Z: the sum 18000000000000000000 does not fit into bigint");
   }
@@ -102,13 +107,14 @@ class TestWindowInputs {
         { name = distinct, aggregate = count-distinct, of = st, window = 30d, type = bigint }
         """);
     bench.build("kept", AS_OF);
-    assertThat(
-            built(
-                "kept",
-                "to_json(struct(st, ar, bin, ntz, at, d, flag, distinct))",
-                "l"))
+    assertThat(built("kept", "to_json(struct(st, ar, bin, ntz, at, d, flag, distinct))", "l"))
         .hasToString(
             "[[{\"st\":{\"a\":1,\"b\":[\"k|1\",null],\"c\":1.000},\"ar\":[[{\"x\":1.0,\"y\":\"k|1\"},null],[{\"x\":1.0,\"y\":\"k|1\"},null]],\"bin\":\"a3wx\",\"ntz\":[\"2026-01-06T00:00:00.000\",\"2026-01-05T00:00:00.000\",\"0001-01-01T00:00:00.000\"],\"at\":\"2026-01-06T00:00:00.000Z\",\"d\":\"2026-01-02\",\"flag\":false,\"distinct\":1}]]");
+  }
+
+  @AfterEach
+  void forgetOtherViews() {
+    bench.define("other.conf", "");
   }
 
   @Test
@@ -157,10 +163,57 @@ class TestWindowInputs {
     assertThat(rows)
         .containsExactly(
             "[1,0,1,2,2,3,345600]",
-            "[2,0,0,0,0,4,236681567999]",
             "[2,1,1,1,1,1,0]",
+            // The windows have no event then, and the view no row.
+            "[2,null,null,null,null,4,236677075199]",
             "[2,null,null,null,null,null,null]");
-    bench.define("other.conf", "");
+  }
+
+  @Test
+  void aSortThatSpillsGivesTheSameRows() {
+    bench
+        .spark()
+        .sql(
+            """
+            SELECT IF(id < 1500, 1, id % 50) AS i, repeat('x', 100) AS s,
+              timestamp_seconds(1767225600 + pmod(xxhash64(id), 700000)) AS at
+            FROM range(3000)""")
+        .coalesce(1)
+        .write()
+        .parquet(bench.path("more").toString());
+    bench.define(
+        "more.conf",
+        "sources { more { format = parquet, path = \"%s\", timestamp = at } }"
+            .formatted(bench.path("more")));
+    define(
+        "spilled",
+        "{ name = i, type = int }",
+        "source = more",
+        "{ name = n, aggregate = count, window = 1h, type = bigint }\n{ name = last, aggregate = { last = 3 }, of = at, type = \"array<timestamp>\" }");
+    String[] asOfs = {"2026-01-03T00:00:00Z", "2026-01-05T12:00:00Z", AS_OF};
+    bench.build("spilled", asOfs);
+    List<String> before = built("spilled", "*", "event_timestamp, i");
+    assertThat(before).hasSizeGreaterThan(100);
+
+    AtomicLong bytes = new AtomicLong();
+    SparkListener spills =
+        new SparkListener() {
+          @Override
+          public void onTaskEnd(SparkListenerTaskEnd end) {
+            bytes.addAndGet(end.taskMetrics().diskBytesSpilled());
+          }
+        };
+    String threshold = "spark.shuffle.spill.numElementsForceSpillThreshold";
+    bench.spark().sparkContext().addSparkListener(spills);
+    SparkEnv.get().conf().set(threshold, "100");
+    try {
+      bench.build("spilled", asOfs);
+    } finally {
+      SparkEnv.get().conf().remove(threshold);
+    }
+    assertThat(built("spilled", "*", "event_timestamp, i")).isEqualTo(before);
+    await().until(() -> bytes.get() > 0);
+    bench.spark().sparkContext().removeSparkListener(spills);
   }
 
   private void define(String view, String keys, String more, String features) {
@@ -168,7 +221,9 @@ class TestWindowInputs {
         "view.conf",
         """
         entities { of_%1$s { keys = [%2$s] } }
-        feature-views { %1$s { entity = of_%1$s, source = events, %3$s, features = [
+        feature-views { %1$s { entity = of_%1$s, source = events
+          %3$s
+          features = [
           %4$s
         ] } }
         """
@@ -178,9 +233,7 @@ class TestWindowInputs {
   private List<String> built(String view, String columns, String order) {
     return bench
         .spark()
-        .sql(
-            "SELECT %s FROM %s ORDER BY %s"
-                .formatted(columns, bench.lake().sqlName(view), order))
+        .sql("SELECT %s FROM %s ORDER BY %s".formatted(columns, bench.lake().sqlName(view), order))
         .collectAsList()
         .stream()
         .map(Row::toString)

@@ -32,6 +32,7 @@ final class FetchedRows {
 
   private NearCache.Key[] keys;
   private int missing;
+  private long fetchedBytes;
   private Optional<Instant> staleSince = Optional.empty();
 
   private FetchedRows(List<ViewColumns> views, List<AskedId> ids, byte[][] rows, int[] begins) {
@@ -147,6 +148,15 @@ final class FetchedRows {
       bytes += row == null ? 0 : row.length;
     }
     return bytes;
+  }
+
+  /** Notes the bytes of all rows that were fetched. */
+  void fetched(long bytes) {
+    fetchedBytes = bytes;
+  }
+
+  long fetchedBytes() {
+    return fetchedBytes;
   }
 
   /** Returns the bytes of the rows that the near cache had. */

@@ -119,9 +119,12 @@ public final class Lookup {
               try {
                 answer = answers.of(parts, ids, rows, withEventTimestamps, growth.first(), growth);
               } catch (RefusedException e) {
-                throw growth.refusal(e, estimate.answerBytes(rows, rows.bytes()));
+                long bytes = estimate.answerBytes(rows, rows.bytes());
+                selection.learn(rows);
+                throw growth.refusal(e, bytes);
               }
               parts.learn(ids.size(), answer.size());
+              selection.learn(rows);
               if (withTypes) {
                 answer.putBytes(parts.types());
               }
@@ -145,7 +148,11 @@ public final class Lookup {
     AnswerGrowth none =
         new AnswerGrowth(ids, settings.maxAnswerBytes(), 0, memory(CallRecord::takes));
     return fetch(scope, plan.selection(), asked.distinct(), bytes, none, (rows, rowBytes) -> 0)
-        .thenApply(rows -> marked(vectors.of(plan, asked, rows), rows));
+        .thenApply(
+            rows -> {
+              plan.selection().learn(rows);
+              return marked(vectors.of(plan, asked, rows), rows);
+            });
   }
 
   /**
@@ -231,10 +238,12 @@ public final class Lookup {
         .thenApplyAsync(
             filled -> {
               call.ifPresent(CallRecord::tookUp);
-              selection.learn(missing, batch.bytes());
+              rows.fetched(batch.bytes());
               if (batch.refusal().isPresent()) {
                 long all = rows.nearBytes() + batch.bytes();
-                throw refusal(batch, growth, estimate.answerBytes(rows, all));
+                long answerBytes = estimate.answerBytes(rows, all);
+                selection.learn(rows);
+                throw refusal(batch, growth, answerBytes);
               }
               rows.count(metrics);
               near.ifPresent(rows::giveTo);

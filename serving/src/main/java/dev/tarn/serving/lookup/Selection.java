@@ -68,9 +68,14 @@ final class Selection {
     return rowBytes.of(rows);
   }
 
-  /** Notes the bytes of some rows. */
-  void learn(int rows, long bytes) {
-    rowBytes.learn(rows, bytes);
+  /**
+   * Notes the bytes of rows that were fetched. Call this when the size of their answer is noted:
+   * who knows the one without the other takes too large a lookup for one that fits.
+   */
+  void learn(FetchedRows rows) {
+    if (!rows.isComplete()) {
+      rowBytes.learn(rows.missing(), rows.fetchedBytes());
+    }
   }
 
   AnswerParts parts() {
