@@ -40,7 +40,12 @@ final class AsOfRows implements AutoCloseable {
   private List<Instant> computed = List.of();
   private Optional<Dataset<Row>> kept = Optional.empty();
 
-  private AsOfRows(
+  /**
+   * The rows of a view whose sources are open.
+   *
+   * @param asOfs that will be asked for
+   */
+  AsOfRows(
       SparkSession spark,
       Console console,
       FeatureView view,
@@ -51,20 +56,6 @@ final class AsOfRows implements AutoCloseable {
     this.view = view;
     this.sources = sources;
     ahead = new ArrayList<>(asOfs.stream().sorted().distinct().toList());
-  }
-
-  /**
-   * The rows of a view whose sources are open.
-   *
-   * @param asOfs that will be asked for
-   */
-  static AsOfRows of(
-      SparkSession spark,
-      Console console,
-      FeatureView view,
-      SourceTables sources,
-      List<Instant> asOfs) {
-    return new AsOfRows(spark, console, view, sources, asOfs);
   }
 
   /** The rows of an as-of. */

@@ -151,7 +151,7 @@ public final class Build {
         asOfs.stream()
             .filter(asOf -> !skip || !table.isUpToDate(asOf, view.definitionHash()))
             .toList();
-    try (AsOfRows rows = AsOfRows.of(spark, console, view, sources, missing)) {
+    try (AsOfRows rows = new AsOfRows(spark, console, view, sources, missing)) {
       for (Instant asOf : asOfs) {
         AsOfOutcome outcome;
         try (Pulse pulse = TaskProgress.show(lake, console, view.name() + " as of " + asOf)) {

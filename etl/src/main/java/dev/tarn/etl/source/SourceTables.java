@@ -22,6 +22,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.iceberg.Snapshot;
 import org.apache.iceberg.Table;
@@ -48,6 +50,9 @@ public final class SourceTables {
   private static final Instant LEAST = Instant.parse("0001-01-01T00:00:00Z");
 
   private static final Instant GREATEST = Instant.parse("9999-12-31T23:59:59.999999Z");
+
+  /** The number of files in a fingerprint, and of their bytes. */
+  private static final Pattern FILES = Pattern.compile("files (\\d+) bytes (\\d+)");
 
   private final Map<Source, Dataset<Row>> tables;
   private final JsonObject fingerprint;
@@ -447,6 +452,31 @@ public final class SourceTables {
                 .timestamp()
                 .flatMap(timestamp -> SourceMoment.problem(source, timestamp, table))
                 .ifPresent(problem -> problems.add(source.position(), problem)));
+  }
+
+  /**
+   * Says how the files of one source differ from what they were.
+   *
+   * @param before a {@link #fingerprint} of files
+   * @param now another one
+   */
+  public static String difference(String before, String now) {
+    Matcher was = FILES.matcher(before);
+    Matcher are = FILES.matcher(now);
+    if (!was.find() || !are.find()) {
+      return "it was %s and is %s".formatted(before, now);
+    }
+    return was.group().equals(are.group())
+        ? "the %s %s been written again or renamed since"
+            .formatted(files(are), Plural.choose(Long.parseLong(are.group(1)), "has", "have"))
+        : "there were %s, and now there are %s".formatted(files(was), files(are));
+  }
+
+  private static String files(Matcher found) {
+    return "%s of %s"
+        .formatted(
+            Plural.of(Long.parseLong(found.group(1)), "file"),
+            Plural.of(Long.parseLong(found.group(2)), "byte"));
   }
 
   /**

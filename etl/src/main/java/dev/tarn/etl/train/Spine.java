@@ -5,6 +5,7 @@ import dev.tarn.cli.Plural;
 import dev.tarn.cli.Suggestion;
 import dev.tarn.cli.UsageException;
 import dev.tarn.etl.definition.Entity;
+import dev.tarn.etl.window.EntityColumns;
 import dev.tarn.manifest.TrainingSpine;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -38,10 +39,6 @@ record Spine(
     long earliest,
     long latest,
     String fingerprint) {
-
-  /** Pairs of types, as text: a key of the first may be widened to the second. */
-  private static final Set<String> WIDENINGS =
-      Set.of("tinyint int", "smallint int", "tinyint bigint", "smallint bigint", "int bigint");
 
   /**
    * Checks a spine; reads it once.
@@ -133,8 +130,7 @@ record Spine(
                     name, key.name(), entity.name(), Suggestion.forName(key.name(), columns)));
       }
       DataType type = rows.schema().apply(key.name()).dataType();
-      if (!type.equals(key.type())
-          && !WIDENINGS.contains(type.simpleString() + " " + key.type().simpleString())) {
+      if (!key.takes(type)) {
         throw new UsageException(
             "%s: '%s' is %s, and entity '%s' has it as %s; write CAST(%s AS %s)"
                 .formatted(
@@ -180,7 +176,7 @@ record Spine(
   /** The entity's keys, of its types, under the names of {@link Columns#keyNames}. */
   List<Column> keyColumns() {
     List<Column> columns = new ArrayList<>();
-    List<String> names = Columns.keyNames(keys);
+    List<String> names = EntityColumns.keyNames(keys);
     for (int i = 0; i < keys; i++) {
       Entity.KeyColumn key = entity.keys().get(i);
       columns.add(Columns.named(key.name()).cast(key.type()).as(names.get(i)));
@@ -216,7 +212,8 @@ record Spine(
    */
   Column[] order() {
     Stream<Column> entityAndTime =
-        Stream.concat(Stream.of(Columns.keys(keys)), Stream.of(functions.col(Columns.MICROS)));
+        Stream.concat(
+            Stream.of(EntityColumns.keys(keys)), Stream.of(functions.col(Columns.MICROS)));
     Stream<Column> others =
         Stream.of(rows.schema().fields())
             .flatMap(

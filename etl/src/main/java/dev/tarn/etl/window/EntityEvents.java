@@ -1,13 +1,18 @@
 package dev.tarn.etl.window;
 
+import dev.tarn.aggregate.OverflowException;
+import dev.tarn.cli.TarnException;
 import dev.tarn.etl.window.EventColumns.Layout;
+import dev.tarn.row.Values;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.catalyst.expressions.BoundReference;
 import org.apache.spark.sql.catalyst.expressions.Expression;
+import org.apache.spark.sql.catalyst.expressions.ToPrettyString;
 import org.apache.spark.sql.catalyst.expressions.UnsafeProjection;
 import org.apache.spark.sql.catalyst.expressions.UnsafeRow;
+import scala.Option;
 import scala.collection.JavaConverters;
 
 /** Reads entities and events from rows, and writes features. */
@@ -47,6 +52,7 @@ final class EntityEvents {
   private final UnsafeProjection keyOf;
   private final List<EventValue> readers;
   private final List<EventValue> writers;
+  private final List<String> names;
   private final Object[] values;
 
   /** Whether a value itself is needed, and not only that there is one. */
@@ -68,6 +74,7 @@ final class EntityEvents {
     keyOf = UnsafeProjection.create(JavaConverters.asScalaBuffer(keys).toSeq());
     readers = plan.valueTypes().stream().map(EventValue::new).toList();
     writers = plan.slots().stream().map(slot -> new EventValue(slot.type())).toList();
+    names = plan.slots().stream().map(WindowPlan.Slot::name).toList();
     values = new Object[readers.size()];
     isUsed = new boolean[values.length];
     for (WindowPlan.Slot slot : plan.slots()) {
@@ -128,12 +135,36 @@ final class EntityEvents {
         moment);
   }
 
-  /** The features at a moment as Spark has them, behind room for other values. */
+  /**
+   * The features at a moment as Spark has them, behind room for other values.
+   *
+   * @throws TarnException if the exact result of one does not fit into its type
+   */
   Object[] features(Entity entity, long moment, int room) {
     Object[] features = new Object[room + writers.size()];
     for (int i = 0; i < writers.size(); i++) {
-      features[room + i] = writers.get(i).spark(entity.windows.value(i, moment));
+      try {
+        features[room + i] = writers.get(i).spark(entity.windows.value(i, moment));
+      } catch (OverflowException e) {
+        throw new TarnException(
+            "feature '%s' of %s at %s: %s"
+                .formatted(names.get(i), text(entity.key), Values.instant(moment), e.getMessage()),
+            e);
+      }
     }
     return features;
+  }
+
+  /** A key with the names of its columns. */
+  private String text(UnsafeRow key) {
+    List<String> parts = new ArrayList<>();
+    for (int i = 0; i < layout.keyNames().size(); i++) {
+      Expression value = new BoundReference(i, layout.keyTypes().get(i), true);
+      parts.add(
+          layout.keyNames().get(i)
+              + "="
+              + new ToPrettyString(value, Option.apply("UTC")).eval(key));
+    }
+    return String.join(" ", parts);
   }
 }

@@ -79,7 +79,7 @@ public final class WindowRows {
     Dataset<Row> events = events(false, micros[0], micros[micros.length - 1]);
     Dataset<Row> sorted =
         EventColumns.withPlace(events, keys)
-            .repartition(EventColumns.keys(keys))
+            .repartition(EntityColumns.keys(keys))
             .sortWithinPartitions(functions.col(EventColumns.PLACE));
     StructType schema = new StructType();
     for (Entity.KeyColumn key : entity.keys()) {
@@ -131,18 +131,18 @@ public final class WindowRows {
       String column) {
     int keys = entity.keys().size();
     Dataset<Row> events = events(isKnown, earliest, latest);
-    for (Column key : EventColumns.keys(keys)) {
+    for (Column key : EntityColumns.keys(keys)) {
       events = events.filter(key.isNotNull());
     }
     if (entities.isPresent()) {
       events =
           events.join(
               functions.broadcast(entities.get()),
-              scala.collection.JavaConverters.asScalaBuffer(EventColumns.keyNames(keys)).toSeq(),
+              scala.collection.JavaConverters.asScalaBuffer(EntityColumns.keyNames(keys)).toSeq(),
               "left_semi");
     }
     List<Column> asked = new ArrayList<>();
-    asked.addAll(List.of(EventColumns.keys(keys)));
+    asked.addAll(List.of(EntityColumns.keys(keys)));
     asked.add(functions.col(EventColumns.MICROS));
     Column[] whole =
         List.of(asking.columns()).stream()
@@ -152,7 +152,7 @@ public final class WindowRows {
     Dataset<Row> all = events.unionByName(asking.select(asked.toArray(new Column[0])), true);
     Dataset<Row> sorted =
         EventColumns.withPlace(all, keys)
-            .repartition(partitions, EventColumns.keys(keys))
+            .repartition(partitions, EntityColumns.keys(keys))
             .sortWithinPartitions(functions.col(EventColumns.PLACE));
     StructType struct = new StructType().add(givenAt, DataTypes.LongType);
     for (org.apache.spark.sql.types.StructField feature : plan.features().fields()) {

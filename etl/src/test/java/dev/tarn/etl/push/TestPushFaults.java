@@ -50,10 +50,9 @@ class TestPushFaults {
     bench.output();
     assertThat(bench.run("push", "view=score")).isEqualTo(1);
     assertThat(bench.output().strip())
-        .startsWith(
-            "tarn: can't use Redis at 127.0.0.1:%d (settings redis.host, redis.port): "
-                .formatted(nowhere))
-        .endsWith("./tarn up starts a local one");
+        .isEqualTo(
+            "tarn: can't use Redis at 127.0.0.1:%d (settings redis.host, redis.port): Connection refused. ./tarn up starts a local one"
+                .formatted(nowhere));
     assertThat(tags(bench)).isEmpty();
     assertThat(bench.run("versions")).isEqualTo(1);
     assertThat(bench.output()).contains("can't use Redis at 127.0.0.1:" + nowhere);

@@ -29,6 +29,9 @@ final class Answers {
   /** The usual bytes of a FeatureSet's length: ten features need two, and so do a hundred. */
   private static final int LENGTH_BYTES = 2;
 
+  /** The memory in which an estimate makes the answer of one entity. */
+  private static final int SAMPLE_BYTES = 65_536;
+
   private final InstantSource clock;
   private final CorruptRows corruptRows;
 
@@ -40,6 +43,7 @@ final class Answers {
   /**
    * Makes the answer to one request: the GetOnlineFeaturesResponse of either service.
    *
+   * @param expected the bytes that it will probably have
    * @param growth of the answer, see {@link WireBuffer}; what it throws ends the answer
    */
   WireBuffer of(
@@ -47,31 +51,92 @@ final class Answers {
       List<AskedId> ids,
       FetchedRows rows,
       boolean withEventTimestamps,
+      int expected,
       IntBinaryOperator growth) {
     long now = Values.micros(clock.instant());
-    List<ViewParts> views = parts.views();
-    WireBuffer answer = new WireBuffer(parts.expectedBytes(ids.size()), growth);
+    WireBuffer answer = new WireBuffer(expected, growth);
     for (int i = 0; i < ids.size(); i++) {
-      byte[] id = ids.get(i).utf8();
-      answer.putByte(RESULT);
-      int result = answer.beginMessage(LENGTH_BYTES);
-      answer.putByte(KEY);
-      answer.putVarint(id.length);
-      answer.putBytes(id);
-      answer.putByte(VALUE);
-      if (rows.isKnown(i)) {
-        int set = answer.beginMessage(LENGTH_BYTES);
-        for (int v = 0; v < views.size(); v++) {
-          putView(answer, views.get(v), rows, v, i, id, now, withEventTimestamps);
-        }
-        answer.endMessage(set, LENGTH_BYTES);
-      } else {
-        answer.putBytes(parts.unknownEntity());
-      }
-      answer.endMessage(result, LENGTH_BYTES);
+      putEntity(answer, parts, ids.get(i).utf8(), rows, i, now, withEventTimestamps);
     }
     answer.putBytes(parts.versions());
     return answer;
+  }
+
+  /**
+   * Estimates the bytes of an answer for which there is no memory: it makes those of a few
+   * entities, and takes the others for alike, byte for byte of their rows.
+   *
+   * @param rows the rows of {@link FetchedRows#isSample}, as far as they are there
+   * @param rowBytes the bytes of all rows
+   */
+  long estimate(
+      AnswerParts parts,
+      List<AskedId> ids,
+      FetchedRows rows,
+      boolean withEventTimestamps,
+      long rowBytes) {
+    long now = Values.micros(clock.instant());
+    long ofAnswers = 0;
+    long ofRows = 0;
+    for (int i = 0; i < ids.size(); i++) {
+      if (rows.isSample(i) && rows.isKnown(i)) {
+        WireBuffer answer =
+            new WireBuffer(
+                SAMPLE_BYTES,
+                (has, needs) -> {
+                  throw new SampleFullException(needs);
+                });
+        try {
+          putEntity(answer, parts, ids.get(i).utf8(), rows, i, now, withEventTimestamps);
+          ofAnswers += answer.size();
+        } catch (SampleFullException e) {
+          ofAnswers += e.needs;
+        }
+        ofRows += rows.bytesOf(i);
+      }
+    }
+    return ofRows == 0
+        ? parts.expectedBytes(ids.size())
+        : (long) ((double) ofAnswers / ofRows * rowBytes);
+  }
+
+  /** Ends the answer of one entity that has more bytes than an estimate takes. */
+  private static final class SampleFullException extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    private final int needs;
+
+    SampleFullException(int needs) {
+      super(null, null, false, false);
+      this.needs = needs;
+    }
+  }
+
+  private void putEntity(
+      WireBuffer answer,
+      AnswerParts parts,
+      byte[] id,
+      FetchedRows rows,
+      int index,
+      long now,
+      boolean withEventTimestamps) {
+    List<ViewParts> views = parts.views();
+    answer.putByte(RESULT);
+    int result = answer.beginMessage(LENGTH_BYTES);
+    answer.putByte(KEY);
+    answer.putVarint(id.length);
+    answer.putBytes(id);
+    answer.putByte(VALUE);
+    if (rows.isKnown(index)) {
+      int set = answer.beginMessage(LENGTH_BYTES);
+      for (int v = 0; v < views.size(); v++) {
+        putView(answer, views.get(v), rows, v, index, id, now, withEventTimestamps);
+      }
+      answer.endMessage(set, LENGTH_BYTES);
+    } else {
+      answer.putBytes(parts.unknownEntity());
+    }
+    answer.endMessage(result, LENGTH_BYTES);
   }
 
   private void putView(

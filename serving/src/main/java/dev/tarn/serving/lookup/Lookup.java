@@ -9,6 +9,7 @@ import dev.tarn.api.v1.ListFeatureViewsResponse;
 import dev.tarn.cli.Plural;
 import dev.tarn.row.WireBuffer;
 import dev.tarn.serving.ops.CallRecord;
+import dev.tarn.serving.ops.InFlightBytes.RefusedException;
 import dev.tarn.serving.ops.Metrics;
 import dev.tarn.serving.redis.RowBatch;
 import dev.tarn.serving.world.Releases;
@@ -20,7 +21,7 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.function.Function;
-import java.util.function.LongConsumer;
+import java.util.function.LongBinaryOperator;
 
 /**
  * Answers requests: checks the request, takes one scope, fetches all rows in one round trip and
@@ -98,14 +99,32 @@ public final class Lookup {
     Selection selection = select(scope, request);
     AnswerParts parts = toParts.apply(selection);
     boolean withEventTimestamps = request.getIncludeEventTimestamps();
-    int expected = parts.expectedBytes(ids.size());
-    AnswerGrowth growth =
-        new AnswerGrowth(ids.size(), settings.maxAnswerBytes(), expected, memory());
     boolean withTypes = request.getIncludeFeatureTypes();
-    return fetch(scope, selection, ids, expected)
+    AnswerGrowth growth =
+        new AnswerGrowth(
+            ids.size(),
+            settings.maxAnswerBytes(),
+            parts.expectedBytes(ids.size()),
+            memory(CallRecord::takes));
+    Estimate estimate =
+        (rows, rowBytes) -> {
+          long bytes = answers.estimate(parts, ids, rows, withEventTimestamps, rowBytes);
+          parts.learn(ids.size(), bytes);
+          return bytes;
+        };
+    return fetch(scope, selection, ids, 0, growth, estimate)
         .thenApply(
             rows -> {
-              WireBuffer answer = answers.of(parts, ids, rows, withEventTimestamps, growth);
+              WireBuffer answer;
+              try {
+                answer = answers.of(parts, ids, rows, withEventTimestamps, growth.first(), growth);
+              } catch (RefusedException e) {
+                long bytes = estimate.answerBytes(rows, rows.bytes());
+                selection.learn(rows);
+                throw growth.refusal(e, bytes);
+              }
+              parts.learn(ids.size(), answer.size());
+              selection.learn(rows);
               if (withTypes) {
                 answer.putBytes(parts.types());
               }
@@ -126,8 +145,14 @@ public final class Lookup {
     long matrix = matrixBytes(ids, plan.vectorizer().width());
     // Where ids come twice, there are two of them for a moment.
     long bytes = asked.distinct().size() == ids ? matrix : 2 * matrix;
-    return fetch(scope, plan.selection(), asked.distinct(), bytes)
-        .thenApply(rows -> marked(vectors.of(plan, asked, rows), rows));
+    AnswerGrowth none =
+        new AnswerGrowth(ids, settings.maxAnswerBytes(), 0, memory(CallRecord::takes));
+    return fetch(scope, plan.selection(), asked.distinct(), bytes, none, (rows, rowBytes) -> 0)
+        .thenApply(
+            rows -> {
+              plan.selection().learn(rows);
+              return marked(vectors.of(plan, asked, rows), rows);
+            });
   }
 
   /**
@@ -139,25 +164,42 @@ public final class Lookup {
     ListFeatureViewsResponse.Builder views = ListFeatureViewsResponse.newBuilder();
     scopes.current().views().values().forEach(view -> views.addFeatureViews(view.describe()));
     ListFeatureViewsResponse answer = views.build();
-    CallRecord.current().ifPresent(record -> record.begins(answer.getSerializedSize()));
+    CallRecord.current().ifPresent(record -> record.begins(answer.getSerializedSize(), 0));
     return answer;
   }
 
+  /** Takes memory for a call: at least some bytes, and rather some more. */
+  private interface Taking {
+    long take(CallRecord call, long least, long wanted);
+  }
+
   /** Returns what takes memory for this call, or throws. */
-  private static LongConsumer memory() {
+  private static LongBinaryOperator memory(Taking taking) {
     Optional<CallRecord> call = CallRecord.current();
-    return bytes -> call.ifPresent(record -> record.takes(bytes));
+    return (least, wanted) -> call.map(record -> taking.take(record, least, wanted)).orElse(wanted);
+  }
+
+  /** Estimates the bytes of an answer from some of its rows and the bytes of all. */
+  private interface Estimate {
+    long answerBytes(FetchedRows some, long rowBytes);
   }
 
   /**
    * Fetches the rows.
    *
-   * @param answerBytes the memory to take for the answer that will be made of them
-   * @throws dev.tarn.serving.ops.InFlightBytes.RefusedException if there is none, or none for what
-   *     rows like these usually take; Redis is not asked then
+   * @param bytes the memory that the answer needs in any case
+   * @param growth begins with the memory that the answer is expected to need beside
+   * @param estimate says what the answer needs of which not all rows found memory
+   * @throws RefusedException if there is no memory, or none for what rows and answers like these
+   *     usually take; Redis is not asked then
    */
   private CompletableFuture<FetchedRows> fetch(
-      Scope scope, Selection selection, List<AskedId> ids, long answerBytes) {
+      Scope scope,
+      Selection selection,
+      List<AskedId> ids,
+      long bytes,
+      AnswerGrowth growth,
+      Estimate estimate) {
     Optional<CallRecord> call = CallRecord.current();
     call.ifPresent(record -> record.asks(ids.size()));
     FetchedRows rows = FetchedRows.toFetch(selection, ids);
@@ -171,7 +213,7 @@ public final class Lookup {
     Optional<NearCache> near = isTooStale ? Optional.empty() : nearCache;
     near.ifPresent(cache -> rows.takeFrom(cache, scope.redis().identity()));
     if (rows.isComplete()) {
-      call.ifPresent(record -> record.begins(answerBytes));
+      growth.begin(begin(call, bytes, growth.expected()));
       rows.count(metrics);
       staleSince.ifPresent(
           since -> {
@@ -185,20 +227,42 @@ public final class Lookup {
     }
     int missing = rows.missing();
     long rowBytes = selection.expectedBytes(missing);
-    call.ifPresent(record -> record.begins(answerBytes + (long) missing * BYTES_A_READ + rowBytes));
-    RowBatch batch = rows.batch(rowBytes, memory());
+    long expected = rowBytes + growth.expected();
+    long granted = begin(call, bytes + (long) missing * BYTES_A_READ, expected);
+    long grantedRows = granted == expected ? rowBytes : granted / 2;
+    growth.begin(granted - grantedRows);
+    RowBatch batch = rows.batch(grantedRows, memory(CallRecord::takesForRows));
     CompletableFuture<Void> asked = scope.redis().fill(batch);
     return call.map(record -> record.fetching(missing, asked))
         .orElse(asked)
         .thenApplyAsync(
             filled -> {
               call.ifPresent(CallRecord::tookUp);
-              selection.learn(missing, batch.bytes());
+              rows.fetched(batch.bytes());
+              if (batch.refusal().isPresent()) {
+                long all = rows.nearBytes() + batch.bytes();
+                long answerBytes = estimate.answerBytes(rows, all);
+                selection.learn(rows);
+                throw refusal(batch, growth, answerBytes);
+              }
               rows.count(metrics);
               near.ifPresent(rows::giveTo);
               return rows;
             },
             isLarge ? executor : Runnable::run);
+  }
+
+  /** Returns the expected bytes for which there is memory: all, or a part of very many. */
+  private static long begin(Optional<CallRecord> call, long bytes, long expected) {
+    return call.map(record -> record.begins(bytes, expected)).orElse(expected);
+  }
+
+  /** Says of a lookup whose rows found no memory whether it would find some alone. */
+  private static RuntimeException refusal(RowBatch batch, AnswerGrowth growth, long answerBytes) {
+    RuntimeException refusal = batch.refusal().orElseThrow();
+    return refusal instanceof RefusedException refused
+        ? growth.refusal(refused.needing(refused.needed() + batch.bytesAfterRefusal()), answerBytes)
+        : refusal;
   }
 
   /** Marks a stale answer, unless it is one of the older service, which has no field for it. */

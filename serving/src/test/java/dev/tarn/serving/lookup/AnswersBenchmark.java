@@ -45,7 +45,12 @@ public class AnswersBenchmark extends RowsBenchmark {
   @Benchmark
   public WireBuffer answerAsBytes() {
     return answers.of(
-        selection.parts(), data.ids(), rows, false, (has, needs) -> Math.max(2 * has, needs));
+        selection.parts(),
+        data.ids(),
+        rows,
+        false,
+        Math.toIntExact(selection.parts().expectedBytes(data.ids().size())),
+        (has, needs) -> Math.max(2 * has, needs));
   }
 
   @Benchmark
