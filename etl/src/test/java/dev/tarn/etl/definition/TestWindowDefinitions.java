@@ -131,7 +131,10 @@ class TestWindowDefinitions {
         "source = payments, sql = \"SELECT 1\" # a view has sources and sql, or source and aggregates: leave out sql or source",
         "source = payments, where = \"amount\" # where = amount is decimal(12,2), and no condition",
         "source = payments, where = \"amuont > 1\" # where = amuont > 1 does not resolve",
-        "source = payments, where = \"rand() < 0.5\" # where = rand() < 0.5 depends on chance"
+        "source = payments, where = \"rand() < 0.5\" # where = rand() < 0.5 depends on chance",
+        "source = payments, where = \"at > '10:15'\" # where = at > '10:15' depends on chance or on the clock",
+        "source = payments, where = \"at > timestamp '10:15'\" # depends on chance or on the clock",
+        "source = payments, where = \"at > 'yesterday'\" # depends on chance or on the clock"
       })
   void aViewThatDoesNotFitIsRefused(String view, String message) {
     assertRefused(view, "aggregate = count", "a.conf:", message);
