@@ -6,6 +6,8 @@ import dev.tarn.etl.definition.Entity;
 import dev.tarn.etl.definition.Feature;
 import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.etl.definition.Position;
+import dev.tarn.etl.input.NestedTexts;
+import dev.tarn.etl.input.Utf8Texts;
 import dev.tarn.etl.lake.EntityIds;
 import java.math.BigDecimal;
 import java.time.LocalDateTime;
@@ -110,6 +112,14 @@ final class Audit {
     }
     for (Feature feature : view.features()) {
       withinYears(feature.name(), feature.type(), feature.position()).ifPresent(rules::add);
+      if (NestedTexts.isIn(feature.type())) {
+        rules.add(
+            new RowRule(
+                "'%s' is UTF-8".formatted(feature.name()),
+                feature.position(),
+                Utf8Texts.isBroken(column(feature.name()), feature.type()),
+                Optional.of(feature.name())));
+      }
     }
     rules.addAll(idRules());
     for (Check check : view.checks()) {

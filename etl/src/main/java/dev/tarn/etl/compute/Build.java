@@ -25,6 +25,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 import org.apache.iceberg.Snapshot;
 import org.apache.iceberg.SnapshotRef;
 import org.apache.iceberg.Table;
@@ -97,46 +98,61 @@ public final class Build {
    */
   public List<AsOfOutcome> build(FeatureView view, List<Instant> asOfs, boolean skip) {
     List<AsOfOutcome> outcomes = new ArrayList<>();
-    build(view, open(List.of(view)), asOfs, skip, outcomes);
+    build(view, open(view), asOfs, skip, outcomes);
     return outcomes;
   }
 
   /**
    * Builds several views, one after the other, whose sources are opened once: all of them see the
-   * same data. A view that fails leaves the others as they are.
+   * same data. A view that fails, also as one of its sources can't be opened, leaves the others as
+   * they are.
    *
    * @param skip whether to pass over the as-ofs that are up to date
-   * @throws TarnException if a definition does not fit or a source can't be opened; then nothing is
-   *     built
+   * @throws TarnException if a definition does not fit; then nothing is built
    */
   public List<ViewOutcome> buildAll(List<FeatureView> views, List<Instant> asOfs, boolean skip) {
-    SourceTables sources = open(views);
+    Map<Source, TarnException> closed = new HashMap<>();
+    SourceTables sources = SourceTables.openEach(spark, sourcesOf(views), closed::put);
+    check(
+        views.stream().filter(view -> view.sources().stream().noneMatch(closed::containsKey)),
+        sources);
     List<ViewOutcome> outcomes = new ArrayList<>();
     for (FeatureView view : views) {
       List<AsOfOutcome> built = new ArrayList<>();
-      Optional<TarnException> failure = Optional.empty();
+      Optional<TarnException> failure =
+          view.sources().stream().filter(closed::containsKey).map(closed::get).findFirst();
       try {
-        build(view, sources.only(view.sources()), asOfs, skip, built);
+        if (failure.isEmpty()) {
+          build(view, sources.only(view.sources()), asOfs, skip, built);
+        }
       } catch (TarnException e) {
-        console.say("%s: stopped; on with the next view", view.name());
         failure = Optional.of(e);
+      }
+      if (failure.isPresent()) {
+        console.say("%s: stopped; on with the next view", view.name());
       }
       outcomes.add(new ViewOutcome(view, built, failure));
     }
     return outcomes;
   }
 
-  /** Opens the sources of all views and checks each view's definition against them. */
-  private SourceTables open(List<FeatureView> views) {
-    List<Source> used = views.stream().flatMap(view -> view.sources().stream()).distinct().toList();
-    SourceTables sources = SourceTables.open(spark, used);
+  /** Opens the sources of a view and checks its definition against them. */
+  private SourceTables open(FeatureView view) {
+    SourceTables sources = SourceTables.open(spark, sourcesOf(List.of(view)));
+    check(Stream.of(view), sources);
+    return sources;
+  }
+
+  private static List<Source> sourcesOf(List<FeatureView> views) {
+    return views.stream().flatMap(view -> view.sources().stream()).distinct().toList();
+  }
+
+  private void check(Stream<FeatureView> views, SourceTables sources) {
     Problems problems = new Problems();
-    for (FeatureView view : views) {
-      ViewQuery.check(spark, view, sources.declared(spark, view.sources()), problems);
-    }
+    views.forEach(
+        view -> ViewQuery.check(spark, view, sources.declared(spark, view.sources()), problems));
     problems.throwIfAny();
     sources.notes().forEach(note -> console.say("%s", note));
-    return sources;
   }
 
   /** Builds the as-ofs in order and adds what was done, so that it is known if one fails. */

@@ -96,7 +96,10 @@ public final class EventExpression {
     if (expression.containsPattern(TreePattern.PLAN_EXPRESSION())) {
       return Resolved.problem(sql, "reads other rows: write an expression on one event");
     }
-    if (!expression.deterministic() || expression.containsPattern(TreePattern.CURRENT_LIKE())) {
+    if (!expression.deterministic()
+        || expression.containsPattern(TreePattern.CURRENT_LIKE())
+        || ClockTexts.literal(sql).isPresent()
+        || ClockTexts.constant(expression).isPresent()) {
       return Resolved.problem(
           sql, "depends on chance or on the clock, so another run would give other values");
     }

@@ -127,9 +127,12 @@ final class Node {
   List<Map.Entry<String, Position>> texts(String key) {
     List<Map.Entry<String, Position>> texts = new ArrayList<>();
     for (ConfigValue value : values(key, "[a, b]")) {
-      if (value instanceof ConfigObject
-          || value instanceof ConfigList
-          || value.valueType() == ConfigValueType.NULL) {
+      if (value.valueType() == ConfigValueType.NULL) {
+        problems.add(
+            position(value),
+            "%s: null is no value of a list: leave it out, or write the text \"null\" in quotes"
+                .formatted(key));
+      } else if (value instanceof ConfigObject || value instanceof ConfigList) {
         problems.add(position(value), "%s is a list of names: [a, b]".formatted(key));
       } else {
         texts.add(Map.entry(Hocon.text(value), position(value)));

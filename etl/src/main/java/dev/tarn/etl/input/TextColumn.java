@@ -25,6 +25,9 @@ public final class TextColumn implements Serializable {
   private static final Pattern NUMBER =
       Pattern.compile("[+-]?([0-9]+(\\.[0-9]*)?|\\.[0-9]+)([eE][+-]?[0-9]{1,9})?");
 
+  /** The beginning of a number that has a digit other than 0 before its exponent. */
+  private static final Pattern NOT_ZERO = Pattern.compile("[^eE]*[1-9]");
+
   private static final Pattern NO_NUMBER = Pattern.compile("[+-]?(nan|inf|infinity)");
 
   /** Beyond these a BigDecimal of a few digits could take all memory. */
@@ -53,22 +56,38 @@ public final class TextColumn implements Serializable {
   private final TextFormats formats;
   private final TextMoments.Zone zone;
 
-  private TextColumn(String name, DataType type, TextFormats formats, TextMoments.Zone zone) {
+  /** Whether all moments must be numbers, or none, once there is a first one. */
+  private final boolean isOfFile;
+
+  /** The first moment that was read; null before. */
+  private String firstMoment;
+
+  private TextColumn(
+      String name, DataType type, TextFormats formats, TextMoments.Zone zone, boolean isOfFile) {
     this.name = name;
     this.type = type;
     this.kind = kind(type);
     this.formats = formats;
     this.zone = kind == Kind.TIMESTAMP_NTZ ? TextMoments.Zone.NONE : zone;
+    this.isOfFile = isOfFile;
   }
 
   /** A column whose timestamps are UTC where they don't name a zone. */
   public static TextColumn of(String name, DataType type, TextFormats formats) {
-    return new TextColumn(name, type, formats, TextMoments.Zone.OPTIONAL);
+    return new TextColumn(name, type, formats, TextMoments.Zone.OPTIONAL, false);
+  }
+
+  /**
+   * A column of one file, or of a part of it: where numbers count time since 1970, all of its
+   * timestamps are numbers or none, since 20260105 among days would be a moment of 1970.
+   */
+  static TextColumn ofFile(String name, DataType type, TextFormats formats) {
+    return new TextColumn(name, type, formats, TextMoments.Zone.OPTIONAL, true);
   }
 
   /** A column whose timestamps must each name their zone. */
   static TextColumn zoned(String name, DataType type, TextFormats formats) {
-    return new TextColumn(name, type, formats, TextMoments.Zone.REQUIRED);
+    return new TextColumn(name, type, formats, TextMoments.Zone.REQUIRED, true);
   }
 
   /** Whether values of this type can be read from a text. */
@@ -176,6 +195,10 @@ public final class TextColumn implements Serializable {
     if (Double.isInfinite(value)) {
       throw new NoValueException("is beyond " + type.simpleString());
     }
+    if (value == 0 && NOT_ZERO.matcher(text).lookingAt()) {
+      throw new NoValueException(
+          "is too close to zero for %s, which would make 0 of it".formatted(type.simpleString()));
+    }
     return value;
   }
 
@@ -206,9 +229,23 @@ public final class TextColumn implements Serializable {
   }
 
   private long moment(String text) {
-    if (!formats.hasEpoch() || !NUMBER.matcher(text).matches()) {
+    if (!formats.hasEpoch()) {
       return formats.micros(text, zone);
     }
+    boolean isNumber = NUMBER.matcher(text).matches();
+    if (firstMoment != null && NUMBER.matcher(firstMoment).matches() != isNumber) {
+      throw new NoValueException(
+          "is %s, and the file had %s before: which one does the column have?"
+              .formatted(isNumber ? "a number" : "no number", firstMoment));
+    }
+    long moment = isNumber ? counted(text) : formats.micros(text, zone);
+    if (isOfFile && firstMoment == null) {
+      firstMoment = text;
+    }
+    return moment;
+  }
+
+  private long counted(String text) {
     Epoch epoch = formats.epoch();
     BigDecimal micros = epoch.micros(number(text));
     try {

@@ -5,6 +5,8 @@ import dev.tarn.cli.Plural;
 import dev.tarn.cli.Suggestion;
 import dev.tarn.cli.UsageException;
 import dev.tarn.etl.definition.Entity;
+import dev.tarn.etl.input.NestedTexts;
+import dev.tarn.etl.input.Utf8Texts;
 import dev.tarn.etl.window.EntityColumns;
 import dev.tarn.manifest.TrainingSpine;
 import java.nio.charset.StandardCharsets;
@@ -71,6 +73,15 @@ record Spine(
       checks.add(functions.sum(hash.bitwiseAND(0xFFFF_FFFFL)));
       checks.add(functions.sum(functions.shiftrightunsigned(hash, 32)));
     }
+    int firstText = checks.size();
+    List<StructField> texts =
+        Stream.of(rows.schema().fields())
+            .filter(field -> NestedTexts.isIn(field.dataType()))
+            .toList();
+    for (StructField field : texts) {
+      checks.add(
+          functions.count_if(Utf8Texts.isBroken(Columns.named(field.name()), field.dataType())));
+    }
     Row row =
         rows.agg(checks.get(0), checks.subList(1, checks.size()).toArray(new Column[0])).head();
     for (int i = 0; i < needed.size(); i++) {
@@ -86,8 +97,22 @@ record Spine(
                     rows.filter(Columns.named(needed.get(i)).isNull()).head()));
       }
     }
+    for (int i = 0; i < texts.size(); i++) {
+      if (row.getLong(firstText + i) > 0) {
+        StructField field = texts.get(i);
+        Column isBroken = Utf8Texts.isBroken(Columns.named(field.name()), field.dataType());
+        throw new UsageException(
+            "%s: the texts of '%s' are no UTF-8 in %,d of %s, e.g. %s; write them anew in UTF-8"
+                .formatted(
+                    name,
+                    field.name(),
+                    row.getLong(firstText + i),
+                    Plural.of(row.getLong(0), "row"),
+                    rows.filter(isBroken).head()));
+      }
+    }
     StringBuilder fingerprint = new StringBuilder(rows.schema().catalogString());
-    for (int i = firstHash; i < row.size(); i++) {
+    for (int i = firstHash; i < firstText; i++) {
       fingerprint.append(' ').append(row.get(i));
     }
     return new Spine(

@@ -13,6 +13,7 @@ import dev.tarn.etl.lake.Lake;
 import dev.tarn.etl.redis.RedisServers;
 import dev.tarn.etl.redis.VersionStore;
 import dev.tarn.etl.release.ReleaseHistory;
+import dev.tarn.etl.source.DatedTexts;
 import dev.tarn.manifest.TrainingManifest;
 import dev.tarn.manifest.TrainingSpine;
 import dev.tarn.manifest.TrainingView;
@@ -182,7 +183,7 @@ public final class Training {
       return source;
     }
     try {
-      return source.with(source.rows().filter(where.get()));
+      return source.with(DatedTexts.required(source.rows().filter(where.get())));
     } catch (Exception e) { // Scala does not declare AnalysisException and ParseException
       throw new UsageException(
           "where=%s is no condition on the spine's columns: %s"

@@ -3,6 +3,7 @@ package dev.tarn.etl.window;
 import dev.tarn.etl.definition.Entity;
 import dev.tarn.etl.definition.StreamSource;
 import dev.tarn.etl.definition.Windows;
+import dev.tarn.etl.source.DatedTexts;
 import dev.tarn.etl.source.SourceTables;
 import java.io.Serializable;
 import java.util.ArrayList;
@@ -107,7 +108,7 @@ final class EventColumns {
     for (int i = 0; i < plan.expressions().size(); i++) {
       columns.add(functions.expr(plan.expressions().get(i)).as(VALUE + i));
     }
-    return rows.select(columns.toArray(new Column[0]));
+    return DatedTexts.required(rows.select(columns.toArray(new Column[0])));
   }
 
   /** Rows with the place by which {@link PlacedRows} wants them sorted. */

@@ -148,7 +148,10 @@ class TestWindowDefinitions {
         "sources = [payments] # a window view has one source, and not a list: source = payments",
         "source = [payments, lake] # a window view has one source, and not a list: source = payments",
         "sources = payments # a window view has one source: source = payments",
-        "tags = [a] # source is missing: source = payments"
+        "tags = [a] # source is missing: source = payments",
+        "source = payments, where = \"at > '10:15'\" # where = at > '10:15' depends on chance or on the clock",
+        "source = payments, where = \"at > timestamp '10:15'\" # depends on chance or on the clock",
+        "source = payments, where = \"at > 'yesterday'\" # depends on chance or on the clock"
       })
   void aViewThatDoesNotFitIsRefused(String view, String message) {
     assertRefused(view, "aggregate = count", "a.conf:", message);
