@@ -29,8 +29,8 @@ final class Answers {
   /** The usual bytes of a FeatureSet's length: ten features need two, and so do a hundred. */
   private static final int LENGTH_BYTES = 2;
 
-  /** The memory in which an estimate makes the answer of one entity. */
-  private static final int SAMPLE_BYTES = 65_536;
+  /** The most memory in which an estimate makes the answer of one entity. */
+  private static final int MOST_OF_SAMPLE = 1 << 20;
 
   private final InstantSource clock;
   private final CorruptRows corruptRows;
@@ -78,18 +78,14 @@ final class Answers {
     long now = Values.micros(clock.instant());
     long ofAnswers = 0;
     long ofRows = 0;
+    WireBuffer sample = new WireBuffer(0, Answers::growSample);
     for (int i = 0; i < ids.size(); i++) {
       if (rows.isSample(i) && rows.isKnown(i)) {
-        WireBuffer answer =
-            new WireBuffer(
-                SAMPLE_BYTES,
-                (has, needs) -> {
-                  throw new SampleFullException(needs);
-                });
+        sample.cutBack(0);
         try {
-          putEntity(answer, parts, ids.get(i).utf8(), rows, i, now, withEventTimestamps);
-          ofAnswers += answer.size();
-        } catch (SampleFullException e) {
+          putEntity(sample, parts, ids.get(i).utf8(), rows, i, now, withEventTimestamps);
+          ofAnswers += sample.size();
+        } catch (SampleTooLargeException e) {
           ofAnswers += e.needs;
         }
         ofRows += rows.bytesOf(i);
@@ -100,13 +96,21 @@ final class Answers {
         : (long) ((double) ofAnswers / ofRows * rowBytes);
   }
 
+  private static int growSample(int has, int needs) {
+    if (needs > MOST_OF_SAMPLE) {
+      throw new SampleTooLargeException(needs);
+    }
+    return Math.max(2 * has, needs);
+  }
+
   /** Ends the answer of one entity that has more bytes than an estimate takes. */
-  private static final class SampleFullException extends RuntimeException {
+  private static final class SampleTooLargeException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
+    /** The bytes of the answer up to the value for which there was no room, and of that. */
     private final int needs;
 
-    SampleFullException(int needs) {
+    SampleTooLargeException(int needs) {
       super(null, null, false, false);
       this.needs = needs;
     }
