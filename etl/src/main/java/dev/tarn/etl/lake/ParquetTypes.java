@@ -134,6 +134,9 @@ public final class ParquetTypes {
       try (ParquetFileReader reader = ParquetFileReader.open(input, options)) {
         file = reader.getFileMetaData().getSchema();
       }
+    } catch (NullPointerException e) { // its way to say that it does not know a logical type
+      return "%s has a column of a type that Spark does not know, such as FLOAT16; write the file anew with another type"
+          .formatted(path);
     } catch (IOException | RuntimeException e) { // what is no Parquet is a RuntimeException
       // Whoever reads its rows is told so.
       return "";

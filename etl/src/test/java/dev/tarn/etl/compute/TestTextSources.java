@@ -12,6 +12,7 @@ import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Base64;
 import java.util.List;
 import java.util.function.Consumer;
 import java.util.zip.GZIPOutputStream;
@@ -520,6 +521,26 @@ class TestTextSources {
         "has the columns 's.A' and 's.a'");
     assertThat(build(parquet("p", "schema = \"user_id BIGINT\""), "CAST(count(*) AS STRING)"))
         .containsExactly("[1,1]");
+  }
+
+  @Test
+  void aTypeOfParquetThatSparkDoesNotKnowIsRefusedWithItsFile() throws IOException {
+    // One row of user_id BIGINT and h FLOAT16, by PyArrow.
+    String file =
+        "UEFSMRUAFRwVHCwVAhUAFQYVBhwAAAACAAAAAgEBAAAAAAAAABUAFRAVECwVAhUAFQYVBhwAAAACAAAAAgEAPhUEGT"
+            + "w1ABgGc2NoZW1hFQQAFQQlAhgHdXNlcl9pZAAVDhUEFQIYAWhs/AAAABYCGRwZLCYAHBUEGSUGABkYB3VzZXJfaWQV"
+            + "ABYCFkIWQiYISRwVABUAFQIAPCkGGSYAAgAAACYAHBUOGSUGABkYAWgVABYCFjYWNiZKSRwVABUAFQIAPCkGGSYAAg"
+            + "AAABZ4FgImCBZ4ACggcGFycXVldC1jcHAtYXJyb3cgdmVyc2lvbiAyNi4wLjEZLBwAABwAAADBAAAAUEFSMQ==";
+    Files.write(
+        Files.createDirectories(folder.resolve("p")).resolve("a.parquet"),
+        Base64.getDecoder().decode(file));
+    for (String schema : List.of("", "schema = \"user_id BIGINT\"")) {
+      assertRefused(
+          parquet("p", schema),
+          "CAST(count(*) AS STRING)",
+          "file:%s/p/a.parquet has a column of a type that Spark does not know, such as FLOAT16; write the file anew with another type"
+              .formatted(folder));
+    }
   }
 
   @Test
