@@ -26,6 +26,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
+import org.apache.iceberg.AppendFiles;
 import org.apache.iceberg.Snapshot;
 import org.apache.iceberg.SnapshotRef;
 import org.apache.iceberg.Table;
@@ -167,7 +168,7 @@ public final class Build {
         asOfs.stream()
             .filter(asOf -> !skip || !table.isUpToDate(asOf, view.definitionHash()))
             .toList();
-    try (AsOfRows rows = new AsOfRows(spark, console, view, sources, missing)) {
+    try (AsOfRows rows = new AsOfRows(lake, console, view, sources, missing)) {
       for (Instant asOf : asOfs) {
         AsOfOutcome outcome;
         try (Pulse pulse = TaskProgress.show(lake, console, view.name() + " as of " + asOf)) {
@@ -236,16 +237,20 @@ public final class Build {
             "source '%s' has rows, and none of them is from before %s: is its timestamp right?",
             source, asOf);
       }
-      Dataset<Row> rows = computed.at(asOf);
       Map<String, String> summary = new HashMap<>();
       summary.put(FeatureTable.AS_OF, asOf.toString());
       summary.put(FeatureTable.DEFINITION, view.definitionHash());
       summary.put(FeatureTable.SOURCES, sources.fingerprint());
       summary.put(FeatureTable.TARN_VERSION, TarnVersion.current());
-      Written written =
-          view.history() == History.CHANGES
-              ? writeChanges(view, table, branch, asOf, rows, summary)
-              : writeRows(view, table, branch, asOf, rows, summary);
+      Optional<StagedRows> staged = computed.staged(table, asOf);
+      Written written;
+      if (staged.isPresent()) {
+        written = writeStaged(view, table, branch, asOf, staged.get(), summary);
+      } else if (view.history() == History.CHANGES) {
+        written = writeChanges(view, table, branch, asOf, computed.at(asOf), summary);
+      } else {
+        written = writeRows(view, table, branch, asOf, computed.at(asOf), summary);
+      }
       iceberg.refresh();
       if (iceberg.schema().schemaId() != schema) {
         // Published under another schema, what was written could not be read by its field ids.
@@ -292,6 +297,31 @@ public final class Build {
                 .table(table.sqlName())
                 .filter(isOf(asOf)),
             () -> PublishedRows.before(spark, table, asOf));
+    return new Written(count, Optional.empty(), snapshotId);
+  }
+
+  /** Adds the files with the rows to the branch, once the checks hold. */
+  private Written writeStaged(
+      FeatureView view,
+      FeatureTable table,
+      String branch,
+      Instant asOf,
+      StagedRows staged,
+      Map<String, String> summary)
+      throws Exception {
+    long count =
+        requireRight(
+            view,
+            table,
+            asOf,
+            staged.audit(asOf, () -> PublishedRows.before(spark, table, asOf)));
+    delete(table, table.sqlName() + ".branch_" + branch, List.of(asOf));
+    AppendFiles append = table.iceberg().newAppend().toBranch(branch);
+    staged.files(asOf).forEach(append::appendFile);
+    summary.forEach(append::set);
+    append.commit();
+    long snapshotId = head(table, branch);
+    staged.requireThere();
     return new Written(count, Optional.empty(), snapshotId);
   }
 
@@ -378,7 +408,12 @@ public final class Build {
       Instant asOf,
       Dataset<Row> rows,
       Supplier<Optional<Long>> rowsBefore) {
-    Audit.AuditResult audited = new Audit(view, rows, rowsBefore, lake.maxIdBytes()).run();
+    return requireRight(
+        view, table, asOf, new Audit(view, rows, lake.maxIdBytes()).run(rowsBefore));
+  }
+
+  private static long requireRight(
+      FeatureView view, FeatureTable table, Instant asOf, Audit.AuditResult audited) {
     if (!audited.failures().isEmpty()) {
       throw new TarnException(
           "build of %s as of %s: %s failed; %s\n  %s"

@@ -20,15 +20,13 @@ import org.apache.spark.unsafe.types.UTF8String;
 public final class TextColumn implements Serializable {
   private static final long serialVersionUID = 1L;
 
-  private static final Pattern INTEGER = Pattern.compile("[+-]?[0-9]{1,40}");
-
-  private static final Pattern NUMBER =
-      Pattern.compile("[+-]?([0-9]+(\\.[0-9]*)?|\\.[0-9]+)([eE][+-]?[0-9]{1,9})?");
-
   /** The beginning of a number that has a digit other than 0 before its exponent. */
   private static final Pattern NOT_ZERO = Pattern.compile("[^eE]*[1-9]");
 
   private static final Pattern NO_NUMBER = Pattern.compile("[+-]?(nan|inf|infinity)");
+
+  private static final int MOST_DIGITS = 40;
+  private static final int MOST_EXPONENT_DIGITS = 9;
 
   /** Beyond these a BigDecimal of a few digits could take all memory. */
   private static final int MOST_SCALE = 400;
@@ -154,6 +152,43 @@ public final class TextColumn implements Serializable {
     return UTF8String.fromString(text);
   }
 
+  /** Whether a text is {@code [+-]?[0-9]{1,40}}; a regular expression takes several times as long. */
+  private static boolean isInteger(String text) {
+    int from = afterSign(text, 0);
+    int digits = text.length() - from;
+    return digits > 0 && digits <= MOST_DIGITS && afterDigits(text, from) == text.length();
+  }
+
+  /** Whether a text is {@code [+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,9})?}. */
+  private static boolean isNumber(String text) {
+    int from = afterSign(text, 0);
+    int at = afterDigits(text, from);
+    int digits = at - from;
+    if (at < text.length() && text.charAt(at) == '.') {
+      int end = afterDigits(text, at + 1);
+      digits += end - at - 1;
+      at = end;
+    }
+    if (digits > 0 && at < text.length() && (text.charAt(at) == 'e' || text.charAt(at) == 'E')) {
+      int exponent = afterSign(text, at + 1);
+      at = afterDigits(text, exponent);
+      digits = at - exponent > MOST_EXPONENT_DIGITS ? 0 : at - exponent;
+    }
+    return digits > 0 && at == text.length();
+  }
+
+  private static int afterSign(String text, int at) {
+    return at < text.length() && (text.charAt(at) == '+' || text.charAt(at) == '-') ? at + 1 : at;
+  }
+
+  private static int afterDigits(String text, int from) {
+    int at = from;
+    while (at < text.length() && text.charAt(at) >= '0' && text.charAt(at) <= '9') {
+      at++;
+    }
+    return at;
+  }
+
   private static boolean bool(String text) {
     if (text.equalsIgnoreCase("true")) {
       return true;
@@ -165,7 +200,7 @@ public final class TextColumn implements Serializable {
   }
 
   private long integer(String text, long least, long most) {
-    if (!INTEGER.matcher(text).matches()) {
+    if (!isInteger(text)) {
       throw new NoValueException("is no " + type.simpleString());
     }
     try {
@@ -180,7 +215,7 @@ public final class TextColumn implements Serializable {
   }
 
   private Double floating(String text, boolean isFloat) {
-    if (!NUMBER.matcher(text).matches()) {
+    if (!isNumber(text)) {
       String lower = text.toLowerCase(Locale.ROOT);
       if (!NO_NUMBER.matcher(lower).matches()) {
         throw new NoValueException("is no " + type.simpleString());
@@ -218,7 +253,7 @@ public final class TextColumn implements Serializable {
   }
 
   private BigDecimal number(String text) {
-    if (!NUMBER.matcher(text).matches()) {
+    if (!isNumber(text)) {
       throw new NoValueException("is no " + type.simpleString());
     }
     BigDecimal number = new BigDecimal(text);
@@ -232,8 +267,8 @@ public final class TextColumn implements Serializable {
     if (!formats.hasEpoch()) {
       return formats.micros(text, zone);
     }
-    boolean isNumber = NUMBER.matcher(text).matches();
-    if (firstMoment != null && NUMBER.matcher(firstMoment).matches() != isNumber) {
+    boolean isNumber = isNumber(text);
+    if (firstMoment != null && isNumber(firstMoment) != isNumber) {
       throw new NoValueException(
           "is %s, and the file had %s before: which one does the column have?"
               .formatted(isNumber ? "a number" : "no number", firstMoment));
