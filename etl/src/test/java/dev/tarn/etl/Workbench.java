@@ -126,9 +126,14 @@ public final class Workbench {
         .toList();
   }
 
-  /** The lake of this workbench; Spark starts with the first. Never to be closed by a test. */
+  /** The lake of this workbench. Spark starts with the first and stays for all that follow. */
   public Lake lake() {
     return Lake.open(settings());
+  }
+
+  /** Stops Spark, so that what needs it next starts it as a command does in a JVM of its own. */
+  public void stopSpark() {
+    spark().stop();
   }
 
   public SparkSession spark() {
@@ -167,7 +172,7 @@ public final class Workbench {
   }
 
   /**
-   * Runs a command as the command line does, in this JVM. It ends Spark when it is done.
+   * Runs a command as the command line does, in this JVM. It stops Spark only if it started it.
    *
    * @return the exit status
    */
