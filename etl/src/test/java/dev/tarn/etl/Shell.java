@@ -35,7 +35,9 @@ public final class Shell {
 
   private Shell() {}
 
-  /** Runs a script that makes something unless it is there, while no other JVM of the tests does. */
+  /**
+   * Runs a script that makes something unless it is there, while no other JVM of the tests does.
+   */
   static Result prepare(String script) {
     try (FileChannel channel =
             FileChannel.open(
