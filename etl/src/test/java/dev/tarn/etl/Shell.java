@@ -24,7 +24,7 @@ public final class Shell {
   private static final String JVM_OPTIONS = "-XX:TieredStopAtLevel=1";
 
   /** The classes of the stock Spark, where it is installed; if it can't be used it is left. */
-  private static final String STOCK_JVM_OPTIONS =
+  static final String STOCK_JVM_OPTIONS =
       JVM_OPTIONS
           + " -XX:SharedArchiveFile=%s -Xlog:cds=off -Xlog:cds+dynamic=off"
               .formatted(home().resolve("etl/target/pyspark/classes.jsa"));

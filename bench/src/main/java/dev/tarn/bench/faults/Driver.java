@@ -33,8 +33,8 @@ final class Driver implements AutoCloseable {
   }
 
   /**
-   * Starts a driver, which warms up from here on. It has what Spark needs of this JVM's options, and
-   * the archive of its classes.
+   * Starts a driver, which warms up from here on. It has what Spark needs of this JVM's options,
+   * and the archive of its classes.
    *
    * @param settings as they are typed
    */
