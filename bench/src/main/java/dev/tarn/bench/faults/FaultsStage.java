@@ -133,16 +133,13 @@ final class FaultsStage implements AutoCloseable {
     build(1);
     build(1);
 
-    // The first push notes which classes a driver loads, which saves the others half of their
-    // start.
-    Path classes = folder.resolve("classes.jsa");
-    Driver first = Driver.start(folder, List.of("-XX:ArchiveClassesAtExit=" + classes), words);
+    Driver first = Driver.start(folder, words);
     open.push(first);
     first.go(command(port, "push", "view=" + Truth.VIEW, "snapshot=" + snapshots.get(0)));
     if (first.await(LONGEST_PUSH) != 0) {
       throw new TarnException("the first push failed: " + first.output());
     }
-    drivers = new Drivers(folder, List.of("-XX:SharedArchiveFile=" + classes), words);
+    drivers = new Drivers(folder, words);
     open.push(drivers);
 
     ServerProcess server =

@@ -5,12 +5,10 @@ import static dev.tarn.etl.compute.Orders.JAN_3;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import dev.tarn.etl.Main;
+import dev.tarn.etl.Shell;
 import dev.tarn.etl.Workbench;
 import dev.tarn.etl.catalog.FeatureTable;
 import java.io.File;
-import java.lang.management.ManagementFactory;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -244,20 +242,11 @@ class BuildKillIT {
   }
 
   private static Process start(Workbench bench, String... words) throws Exception {
-    List<String> command = new ArrayList<>();
-    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.addAll(List.of("-Xmx1g", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"));
-    ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
-        .filter(
-            argument -> argument.startsWith("--add-opens") || argument.startsWith("-XX:+Ignore"))
-        .forEach(command::add);
-    command.addAll(
-        List.of("-cp", System.getProperty("java.class.path"), Main.class.getName(), "build"));
-    command.addAll(List.of(words));
-    command.addAll(bench.settingWords());
+    List<String> all = new ArrayList<>(List.of("build"));
+    all.addAll(List.of(words));
     File log = bench.path("build.log").toFile();
-    return new ProcessBuilder(command)
-        .redirectErrorStream(true)
+    // The launcher becomes the JVM, so that is what is killed.
+    return Shell.process(Shell.tarn(bench, all.toArray(new String[0])))
         .redirectOutput(ProcessBuilder.Redirect.appendTo(log))
         .start();
   }
