@@ -51,11 +51,7 @@ final class AsOfRows implements AutoCloseable {
    * @param asOfs that will be asked for
    */
   AsOfRows(
-      Lake lake,
-      Console console,
-      FeatureView view,
-      SourceTables sources,
-      List<Instant> asOfs) {
+      Lake lake, Console console, FeatureView view, SourceTables sources, List<Instant> asOfs) {
     this.lake = lake;
     this.spark = lake.spark();
     this.console = console;

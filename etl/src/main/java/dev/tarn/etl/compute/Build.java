@@ -311,10 +311,7 @@ public final class Build {
       throws Exception {
     long count =
         requireRight(
-            view,
-            table,
-            asOf,
-            staged.audit(asOf, () -> PublishedRows.before(spark, table, asOf)));
+            view, table, asOf, staged.audit(asOf, () -> PublishedRows.before(spark, table, asOf)));
     delete(table, table.sqlName() + ".branch_" + branch, List.of(asOf));
     AppendFiles append = table.iceberg().newAppend().toBranch(branch);
     staged.files(asOf).forEach(append::appendFile);

@@ -130,8 +130,7 @@ final class StagedRows implements AutoCloseable {
               .option("start-snapshot-id", base)
               .option("end-snapshot-id", Build.head(table, branch))
               .table(table.sqlName());
-      StagedRows staged =
-          new StagedRows(view, table, asOfs, branch, files, written, maxIdBytes);
+      StagedRows staged = new StagedRows(view, table, asOfs, branch, files, written, maxIdBytes);
       isWritten = true;
       return staged;
     } finally {

@@ -152,7 +152,9 @@ public final class TextColumn implements Serializable {
     return UTF8String.fromString(text);
   }
 
-  /** Whether a text is {@code [+-]?[0-9]{1,40}}; a regular expression takes several times as long. */
+  /**
+   * Whether a text is {@code [+-]?[0-9]{1,40}}; a regular expression takes several times as long.
+   */
   private static boolean isInteger(String text) {
     int from = afterSign(text, 0);
     int digits = text.length() - from;

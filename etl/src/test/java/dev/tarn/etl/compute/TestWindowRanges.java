@@ -91,8 +91,7 @@ class TestWindowRanges {
     bench.output();
     String[] range = {"view=spend", "from=2026-01-02", "to=2026-01-03", "every=6h"};
     assertThat(bench.run("build", range[0], range[1], range[2], range[3])).isZero();
-    List<String> said =
-        bench.output().lines().filter(line -> line.startsWith("[")).toList();
+    List<String> said = bench.output().lines().filter(line -> line.startsWith("[")).toList();
     assertThat(said).hasSize(5);
     assertThat(said.subList(0, 3)).allMatch(line -> line.endsWith("is up to date"));
     assertThat(said.subList(3, 5)).allMatch(line -> line.contains(": 9 rows in "));

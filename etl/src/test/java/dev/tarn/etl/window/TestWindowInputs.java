@@ -2,7 +2,6 @@ package dev.tarn.etl.window;
 
 import static dev.tarn.etl.train.TrainingScores.settings;
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import dev.tarn.etl.Workbench;
