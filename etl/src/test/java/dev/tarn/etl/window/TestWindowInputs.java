@@ -16,12 +16,14 @@ import org.apache.spark.scheduler.SparkListenerTaskEnd;
 import org.apache.spark.sql.Row;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** Events as they come: keys and values of each type, times far away, many windows. */
+@Tag("slow")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class TestWindowInputs {
 
@@ -174,7 +176,7 @@ class TestWindowInputs {
         .spark()
         .sql(
             """
-            SELECT IF(id < 1500, 1, id % 50) AS i, repeat('x', 100) AS s,
+            SELECT CAST(IF(id < 1500, 1, id % 50) AS INT) AS i, repeat('x', 100) AS s,
               timestamp_seconds(1767225600 + pmod(xxhash64(id), 700000)) AS at
             FROM range(3000)""")
         .coalesce(1)
