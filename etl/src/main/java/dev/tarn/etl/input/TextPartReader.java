@@ -386,7 +386,8 @@ final class TextPartReader implements PartitionReader<InternalRow> {
                     Plural.of(columnOf.length, "column"),
                     records.shown()));
       }
-      if (records.beginsWithMark() || records.has(header)) {
+      // A column alone may have a value that is its name.
+      if (records.beginsWithMark() || (header.length > 1 && records.has(header))) {
         throw refused(
             "begins as a file does (%s): were files put together? take out what stands between them, or leave them apart"
                 .formatted(
