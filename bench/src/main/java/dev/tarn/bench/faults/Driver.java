@@ -17,9 +17,6 @@ import java.util.concurrent.TimeUnit;
 /** A process that runs {@link PushDriver}, as its starter sees it. */
 final class Driver implements AutoCloseable {
 
-  private static final List<String> INHERITED =
-      List.of("--add-", "-D", "-XX:SharedArchiveFile=", "-Xlog:");
-
   private final Process process;
   private final StringBuilder output = new StringBuilder();
   private final CountDownLatch ready = new CountDownLatch(1);
@@ -33,18 +30,19 @@ final class Driver implements AutoCloseable {
   }
 
   /**
-   * Starts a driver, which warms up from here on. It has what Spark needs of this JVM's options,
-   * and the archive of its classes.
+   * Starts a driver, which warms up from here on.
    *
+   * @param jvm options of its JVM, which follow those of this JVM that Spark needs
    * @param settings as they are typed
    */
-  static Driver start(Path folder, List<String> settings) {
+  static Driver start(Path folder, List<String> jvm, List<String> settings) {
     List<String> options = new ArrayList<>();
     ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
-        .filter(argument -> INHERITED.stream().anyMatch(argument::startsWith))
+        .filter(argument -> argument.startsWith("--add-") || argument.startsWith("-D"))
         .filter(argument -> !argument.startsWith("-Dtarn."))
         .forEach(options::add);
     options.addAll(List.of("-Xmx700m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"));
+    options.addAll(jvm);
     options.addAll(List.of("-cp", System.getProperty("java.class.path")));
     List<String> words = new ArrayList<>();
     words.add(PushDriver.class.getName());

@@ -13,13 +13,15 @@ final class Drivers implements AutoCloseable {
   private static final int WAITING = 2;
 
   private final Path folder;
+  private final List<String> jvm;
   private final List<String> settings;
   private final Deque<Driver> waiting = new ArrayDeque<>();
   private final Set<Driver> taken = new HashSet<>();
   private boolean isClosed;
 
-  Drivers(Path folder, List<String> settings) {
+  Drivers(Path folder, List<String> jvm, List<String> settings) {
     this.folder = folder;
+    this.jvm = jvm;
     this.settings = settings;
     for (int i = 0; i < WAITING; i++) {
       waiting.add(start());
@@ -46,6 +48,6 @@ final class Drivers implements AutoCloseable {
     if (isClosed) {
       throw new IllegalStateException("closed");
     }
-    return Driver.start(folder, settings);
+    return Driver.start(folder, jvm, settings);
   }
 }
