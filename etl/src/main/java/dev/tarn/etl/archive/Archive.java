@@ -32,7 +32,6 @@ import org.apache.iceberg.Schema;
 import org.apache.iceberg.Snapshot;
 import org.apache.iceberg.exceptions.CommitFailedException;
 import org.apache.iceberg.spark.SparkSchemaUtil;
-import org.apache.iceberg.spark.SparkWriteOptions;
 import org.apache.iceberg.util.SnapshotUtil;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.DataFrameWriterV2;
@@ -341,21 +340,9 @@ public final class Archive {
     StructType columns = source.columns().orElseThrow();
     Dataset<Row> events =
         messages.decoded(plan.ranges(), Decoding.events(format, failures), columns);
-    Dataset<Row> stored = asStored(events, spark.table(table.sqlName()).schema());
-    String time = source.timestamp().orElseThrow();
-    boolean isInOrderOfTime = table.isInOrderOfTime(time);
-    if (isInOrderOfTime) {
-      // One number, which Spark sorts by radix. Iceberg would sort by the day first, and compute
-      // that for each comparison.
-      stored = stored.sortWithinPartitions(functions.col("`" + time + "`"));
-    }
-    DataFrameWriterV2<Row> writer = stored.writeTo(table.sqlName() + ".branch_" + branch);
-    if (isInOrderOfTime) {
-      writer =
-          writer
-              .option(SparkWriteOptions.USE_TABLE_DISTRIBUTION_AND_ORDERING, "false")
-              .option(SparkWriteOptions.FANOUT_ENABLED, "false");
-    }
+    DataFrameWriterV2<Row> writer =
+        asStored(events, spark.table(table.sqlName()).schema())
+            .writeTo(table.sqlName() + ".branch_" + branch);
     for (Map.Entry<String, String> entry : summary.entrySet()) {
       writer = writer.option("snapshot-property." + entry.getKey(), entry.getValue());
     }

@@ -9,13 +9,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.apache.iceberg.DataOperations;
-import org.apache.iceberg.PartitionField;
 import org.apache.iceberg.PartitionSpec;
 import org.apache.iceberg.Schema;
 import org.apache.iceberg.Snapshot;
 import org.apache.iceberg.SnapshotRef;
-import org.apache.iceberg.SortDirection;
-import org.apache.iceberg.SortField;
 import org.apache.iceberg.SortOrder;
 import org.apache.iceberg.Table;
 import org.apache.iceberg.TableProperties;
@@ -44,8 +41,6 @@ public final class EventTable {
 
   /** Ends the name of the table beside, with the messages that could not be decoded. */
   public static final String UNDECODED_SUFFIX = "_undecoded";
-
-  private static final String NO_SHUFFLE = "none";
 
   private final Table table;
   private final String sqlName;
@@ -111,7 +106,7 @@ public final class EventTable {
           .withSortOrder(SortOrder.builderFor(schema).asc(time).build())
           .withProperty(TableProperties.FORMAT_VERSION, "2")
           // Each task sorts and writes what it has read: a shuffle would take most of the time.
-          .withProperty(TableProperties.WRITE_DISTRIBUTION_MODE, NO_SHUFFLE)
+          .withProperty(TableProperties.WRITE_DISTRIBUTION_MODE, "none")
           // However many columns there are before them.
           .withProperty(metrics(StreamSource.PARTITION), "full")
           .withProperty(metrics(StreamSource.OFFSET), "full")
@@ -179,24 +174,6 @@ public final class EventTable {
       }
     }
     return foreign;
-  }
-
-  /**
-   * Whether rows in order of time are written as the table wants them. So it is made; somebody may
-   * have divided or ordered it in another way since.
-   */
-  public boolean isInOrderOfTime(String timeColumn) {
-    int time = table.schema().findField(timeColumn).fieldId();
-    List<PartitionField> parts = table.spec().fields();
-    List<SortField> order = table.sortOrder().fields();
-    return parts.size() == 1
-        && parts.get(0).sourceId() == time
-        && parts.get(0).transform().preservesOrder()
-        && order.size() == 1
-        && order.get(0).sourceId() == time
-        && order.get(0).transform().isIdentity()
-        && order.get(0).direction() == SortDirection.ASC
-        && NO_SHUFFLE.equals(table.properties().get(TableProperties.WRITE_DISTRIBUTION_MODE));
   }
 
   /**
