@@ -222,13 +222,17 @@ class TestWindowInputs {
         "view.conf",
         """
         entities { of_%1$s { keys = [%2$s] } }
-        feature-views { %1$s { entity = of_%1$s, source = events
+        feature-views { %1$s { entity = of_%1$s
           %3$s
           features = [
           %4$s
         ] } }
         """
-            .formatted(view, keys, more, features));
+            .formatted(
+                view,
+                keys,
+                more.contains("source =") ? more : "source = events\n" + more,
+                features));
   }
 
   private List<String> built(String view, String columns, String order) {
