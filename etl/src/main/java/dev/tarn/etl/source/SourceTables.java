@@ -503,7 +503,7 @@ public final class SourceTables {
     return was.group().equals(are.group())
         ? "the %s %s been written again or renamed since"
             .formatted(files(are), Plural.choose(Long.parseLong(are.group(1)), "has", "have"))
-        : "there were %s, and now there are %s".formatted(files(was), files(are));
+        : "it had %s, and now it has %s".formatted(files(was), files(are));
   }
 
   private static String files(Matcher found) {

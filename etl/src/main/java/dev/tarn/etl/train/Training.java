@@ -167,13 +167,13 @@ public final class Training {
     Spine spine = spine(source, entity, stored.getTimeColumn());
     if (!spine.fingerprint().equals(stored.getFingerprint())) {
       throw new UsageException(
-          "the spine %s is not the one that the set was made with: it has %s"
+          "the spine %s is not the one that the set was made with: it has %s, and that had %s"
               .formatted(
                   source.location(),
+                  Plural.of(spine.count(), "row"),
                   spine.count() == stored.getRows()
-                      ? "other rows, or columns, than it had"
-                      : "%s, and had %,d"
-                          .formatted(Plural.of(spine.count(), "row"), stored.getRows())));
+                      ? "as many, with other values or columns"
+                      : "%,d".formatted(stored.getRows())));
     }
     return new TrainingSet(lake, spine, manifest, true);
   }
