@@ -1,5 +1,8 @@
-# JVM options of the lookup server and of short commands. Sourced by ./tarn; docs/serving.md says what
-# those of the server are for.
+# JVM options of the lookup server and of commands. Sourced by ./tarn; docs/serving.md says what those of
+# the server are for.
+
+# An archive of classes that can't be used costs time and nothing else.
+quiet_archive_options=(-Xlog:disable -Xlog:all=warning:stderr '-Xlog:cds*=off:stderr')
 
 # Prints the version of a java command, e.g. 17.0.12.
 java_version() {
@@ -31,10 +34,7 @@ class_archive_options() {
       rm -f "$archives/$name-$version"-*.jsa
       echo "-XX:ArchiveClassesAtExit=$archive"
     fi
-    # An archive that can't be used costs time and nothing else.
-    echo '-Xlog:disable'
-    echo '-Xlog:all=warning:stderr'
-    echo '-Xlog:cds*=off:stderr'
+    printf '%s\n' "${quiet_archive_options[@]}"
   fi
 }
 
@@ -81,4 +81,12 @@ serving_jvm_options() {
 short_jvm_options() {
   printf '%s\n' -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Dlog4j2.disableJmx=true
   class_archive_options "$(java_version "$1")" "$2" "$3" short
+}
+
+# Prints the file that keeps Spark's classes for the commands that start it; etl/spark-classes writes it.
+#   $1 the java command
+#   $2 the class path of Spark; Java checks that its jars are still the same
+#   $3 a folder that keeps such archives
+spark_archive() {
+  echo "$3/spark-$(java_version "$1")-$(cksum <<<"$2" | tr ' ' -).jsa"
 }

@@ -20,6 +20,11 @@ DAGS = HERE.parent / "dags"
 # Made by etl/stock-spark.
 SPARK = next(HOME.glob("etl/target/pyspark/lib/python*/site-packages/pyspark"))
 JAR = HOME / "etl" / "target" / "tarn-etl.jar"
+# With these, jobs that do little take half of the time.
+JAVA_OPTIONS = (
+    "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xlog:cds=off -Xlog:cds+dynamic=off"
+    f" -XX:SharedArchiveFile={HOME}/etl/target/pyspark/classes.jsa"
+)
 
 # What was run stays there to be looked at: logs, the log of each task, all databases.
 WORK = HERE.parent / "target" / "test"
@@ -122,12 +127,11 @@ def tarn() -> Iterator[LocalTarn]:
     (local.state / "labels.csv").write_text(LABELS)
     layout = WORK / "log4j2.properties"
     layout.write_text(LOG_LAYOUT)
-    java_options = validate(local, WORK / "definitions.json")
-    java_options += f" -Dlog4j2.configurationFile={layout}"
+    validate(local, WORK / "definitions.json")
     (WORK / "tarn.toml").write_text(
         SETTINGS.format(
             jar=JAR,
-            java_options=java_options,
+            java_options=f"{JAVA_OPTIONS} -Dlog4j2.configurationFile={layout}",
             conf=local.conf,
             labels=local.state / "labels.csv",
             sets=local.state / "sets",
@@ -137,23 +141,14 @@ def tarn() -> Iterator[LocalTarn]:
         yield local
 
 
-def validate(local: LocalTarn, out: Path) -> str:
-    """Write the definitions as JSON, and return options with which Java starts in half the time.
-
-    The classes that this job has loaded are kept, for the next time as well.
-    """
-    options = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
-    classes, half = (HERE.parent / "target" / name for name in ("classes.jsa", "classes.half"))
-    extra = "" if classes.exists() else f" -XX:ArchiveClassesAtExit={half}"
+def validate(local: LocalTarn, out: Path) -> None:
+    """Write the definitions as JSON."""
     command: list[str | Path] = [
         SPARK / "bin" / "spark-submit",
-        *("--master", "local[2]", "--driver-java-options", options + extra),
+        *("--master", "local[2]", "--driver-java-options", JAVA_OPTIONS),
         *("--class", "dev.tarn.etl.Main", JAR, "validate", f"out={out}"),
     ]
     subprocess.run(command, env={**local.environment, "SPARK_HOME": str(SPARK)}, check=True)
-    if half.exists():
-        half.rename(classes)
-    return f"{options} -XX:SharedArchiveFile={classes}"
 
 
 @pytest.fixture(scope="session")

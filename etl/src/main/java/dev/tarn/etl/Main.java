@@ -7,6 +7,7 @@ import dev.tarn.cli.UsageException;
 import dev.tarn.etl.catalog.JdbcTrouble;
 import dev.tarn.etl.console.CommandRun;
 import dev.tarn.etl.console.Console;
+import dev.tarn.etl.definition.Definitions;
 import dev.tarn.etl.job.ArchiveJob;
 import dev.tarn.etl.job.BuildJob;
 import dev.tarn.etl.job.DemoJob;
@@ -37,6 +38,7 @@ public final class Main {
   private Main() {}
 
   public static void main(String[] args) {
+    System.setProperty(Definitions.STANDING, System.getProperty("user.dir"));
     int status = run(new Console(System.out, System.err), args);
     if (status != 0) {
       System.exit(status);

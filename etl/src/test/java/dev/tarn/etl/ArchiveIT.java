@@ -160,14 +160,7 @@ class ArchiveIT {
   }
 
   private static Process start(EventStream stream, String... more) throws IOException {
-    List<String> command = new ArrayList<>();
-    command.add(Shell.home().resolve("tarn").toString());
-    command.addAll(List.of(words(stream.name(), more)));
-    command.addAll(stream.bench().settingWords());
-    ProcessBuilder builder = new ProcessBuilder(command).directory(Shell.home().toFile());
-    builder.environment().put("TARN_JOB_OPTS", "-XX:TieredStopAtLevel=1 -Xmx1g");
-    return builder
-        .redirectErrorStream(true)
+    return Shell.process(Shell.tarn(stream.bench(), words(stream.name(), more)))
         .redirectOutput(
             ProcessBuilder.Redirect.appendTo(stream.bench().path("archive.log").toFile()))
         .start();

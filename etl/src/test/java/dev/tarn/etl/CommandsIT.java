@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.Function;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -20,7 +21,7 @@ import org.junit.jupiter.api.Test;
 
 /**
  * Each command of {@code ./tarn help}, run once on the jars as they are shipped: by the launcher,
- * and by a stock spark-submit. A class that only the tests' class path has is missing here.
+ * and in a stock spark-submit. A class that only the tests' class path has is missing here.
  */
 @Tag("slow")
 class CommandsIT {
@@ -39,7 +40,7 @@ class CommandsIT {
   @Test
   void eachCommandOfTheHelpRunsByTheLauncher() throws IOException {
     Workbench bench = bench().set("redis.port", Integer.toString(Workbench.freePort()));
-    Story story = new Story(bench, Map.of());
+    Story story = new Story(bench, words -> Shell.tarn(bench, Map.of(), words));
     try {
       story.run("up");
       assertThat(archivesAfterVersions(bench, "Nothing is released yet")).isEmpty();
@@ -63,18 +64,28 @@ class CommandsIT {
   @Test
   void eachJobRunsUnderStockSparkSubmit() throws IOException {
     Workbench bench = bench();
-    Story story = new Story(bench, Map.of("SPARK_HOME", StockSpark.home().toString()));
-    story.tellOfVersions();
-    story.tellOfEvents();
-    story.tellOfTheEnd();
-    Result failing =
-        Shell.tarn(bench, story.environment, "build", "view=squres", "as-of=2026-01-01");
+    try (StockCommands jobs = StockCommands.start(bench.path("jobs.log"))) {
+      Story story = new Story(bench, words -> jobs.run(bench, words));
+      story.tellOfVersions();
+      story.tellOfEvents();
+      story.tellOfTheEnd();
+      Set<String> helped = helped();
+      helped.remove(DEMO);
+      helped.removeAll(LOCAL);
+      assertThat(story.told).containsExactlyInAnyOrderElementsOf(helped);
+    }
+  }
+
+  @Test
+  void theLauncherStartsStockSparkSubmitAndEndsWithItsStatus() throws IOException {
+    Workbench bench = bench();
+    Map<String, String> environment = Map.of("SPARK_HOME", StockSpark.home().toString());
+    Result valid = Shell.tarn(bench, environment, "validate");
+    assertThat(valid.output()).contains("All definitions are right");
+    assertThat(valid.status()).isZero();
+    Result failing = Shell.tarn(bench, environment, "build", "view=squres", "as-of=2026-01-01");
     assertThat(failing.output()).contains("did you mean 'squares'?");
     assertThat(failing.status()).isEqualTo(2);
-    Set<String> helped = helped();
-    helped.remove(DEMO);
-    helped.removeAll(LOCAL);
-    assertThat(story.told).containsExactlyInAnyOrderElementsOf(helped);
   }
 
   /** The archives of classes that {@code versions} leaves where there was none. */
@@ -147,12 +158,13 @@ class CommandsIT {
   private static final class Story {
 
     private final Workbench bench;
-    private final Map<String, String> environment;
+    private final Function<String[], Result> shell;
     private final Set<String> told = new TreeSet<>();
 
-    Story(Workbench bench, Map<String, String> environment) {
+    /** A story whose commands are run by {@code shell}. */
+    Story(Workbench bench, Function<String[], Result> shell) {
       this.bench = bench;
-      this.environment = environment;
+      this.shell = shell;
     }
 
     /** Makes versions, a training set and a fit. */
@@ -219,7 +231,7 @@ class CommandsIT {
 
     String run(String... words) {
       told.add(words[0]);
-      Result result = Shell.tarn(bench, environment, words);
+      Result result = shell.apply(words);
       assertThat(result.status()).as("%s: %s", List.of(words), result.output()).isZero();
       assertThat(result.output()).doesNotContain("Exception", "unexpected:");
       return result.output();

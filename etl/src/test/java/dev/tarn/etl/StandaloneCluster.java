@@ -100,9 +100,9 @@ final class StandaloneCluster implements AutoCloseable {
         new ArrayList<>(List.of(home.resolve("bin").resolve("spark-class").toString()));
     words.addAll(List.of(command));
     ProcessBuilder builder =
-        new ProcessBuilder(words)
-            .redirectErrorStream(true)
-            .redirectOutput(folder.resolve(name + ".log").toFile());
+        Shell.process(words).redirectOutput(folder.resolve(name + ".log").toFile());
+    // The workers start executors with what is in their environment.
+    builder.environment().put("JDK_JAVA_OPTIONS", Shell.STOCK_JVM_OPTIONS);
     builder.environment().put("SPARK_HOME", home.toString());
     builder.environment().put("SPARK_LOCAL_IP", "127.0.0.1");
     try {

@@ -5,11 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.tarn.etl.Shell.Result;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.channels.FileChannel;
-import java.nio.channels.FileLock;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
@@ -21,27 +18,21 @@ import java.util.stream.IntStream;
  */
 final class StockSpark {
 
-  private static final Path LOCK = Path.of("target", "pyspark.lock").toAbsolutePath();
-
   private StockSpark() {}
 
   /** Its SPARK_HOME; the first call installs it. */
   static Path home() {
-    return lastLine(
-        List.of(python().toString(), "-c", "import pyspark; print(pyspark.__path__[0])"));
+    Result result =
+        Shell.run(
+            Map.of(),
+            List.of(python().toString(), "-c", "import pyspark; print(pyspark.__path__[0])"));
+    assertThat(result.status()).as(result.output()).isZero();
+    return lastLine(result);
   }
 
   /** The Python that has it; the first call installs it. */
   static Path python() {
-    // Another JVM of the tests may be installing it.
-    try (FileChannel channel =
-            FileChannel.open(LOCK, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
-        FileLock lock = channel.lock()) {
-      assertThat(lock.isValid()).isTrue();
-      return lastLine(List.of(Shell.home().resolve("etl/stock-spark").toString()));
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
+    return lastLine(Shell.prepare("etl/stock-spark"));
   }
 
   /** The jar that is shipped. */
@@ -81,9 +72,7 @@ final class StockSpark {
   }
 
   /** The path that a command prints, below what it may say while it installs. */
-  private static Path lastLine(List<String> command) {
-    Result result = Shell.run(Map.of(), command);
-    assertThat(result.status()).as("%s: %s", command, result.output()).isZero();
+  private static Path lastLine(Result result) {
     String output = result.output().strip();
     return Path.of(output.substring(output.lastIndexOf('\n') + 1));
   }

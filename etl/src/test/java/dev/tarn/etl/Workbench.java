@@ -59,6 +59,10 @@ public final class Workbench {
   private static final Path SHARED = temporaryFolder();
   private static final RedisServer REDIS = startRedis(Map.of());
 
+  // Tests ask for the lake over and over; opening it takes a while each time.
+  private static Lake lake;
+  private static Map<String, String> lakeSettings = Map.of();
+
   private final Path folder;
   private final Map<String, String> settings = new TreeMap<>();
   private final ByteArrayOutputStream out = new ByteArrayOutputStream();
@@ -126,9 +130,21 @@ public final class Workbench {
         .toList();
   }
 
-  /** The lake of this workbench; Spark starts with the first. Never to be closed by a test. */
+  /** The lake of this workbench. Spark starts with the first and stays for all that follow. */
   public Lake lake() {
-    return Lake.open(settings());
+    synchronized (SHARED) {
+      boolean isOpen = settings.equals(lakeSettings) && !lake.spark().sparkContext().isStopped();
+      if (!isOpen) {
+        lake = Lake.open(settings());
+        lakeSettings = Map.copyOf(settings);
+      }
+      return lake;
+    }
+  }
+
+  /** Stops Spark, so that what needs it next starts it as a command does in a JVM of its own. */
+  public void stopSpark() {
+    spark().stop();
   }
 
   public SparkSession spark() {
@@ -167,7 +183,7 @@ public final class Workbench {
   }
 
   /**
-   * Runs a command as the command line does, in this JVM. It ends Spark when it is done.
+   * Runs a command as the command line does, in this JVM. It stops Spark only if it started it.
    *
    * @return the exit status
    */

@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -15,10 +16,16 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
- * Finds the values of a HOCON file, and of the files that it includes, that others of them replace
- * because one key continues the other: of {@code lake = a} and {@code lake.type = b} HOCON keeps
- * the last one alone, and the parsed file tells nothing of it. Where keys are flat, as those of
- * Spark and Hadoop, both are meant.
+ * Finds what is lost of a HOCON file, and of the files that it includes, without a word of HOCON:
+ *
+ * <ul>
+ *   <li>a value that another one replaces because its key continues the first one's, as {@code lake
+ *       = a} and {@code lake.type = b}; where keys are flat, as those of Spark and Hadoop, both are
+ *       meant;
+ *   <li>a value whose key has another one further down in the same file, unless that one refers to
+ *       something, as in {@code port = 1, port = ${?PORT}}, or adds to it;
+ *   <li>a file to include that is not there.
+ * </ul>
  *
  * <p>It reads keys only. What it does not understand it passes over, as the parser then has refused
  * the file already.
@@ -26,30 +33,17 @@ import java.util.stream.Stream;
 public final class LostKeys {
 
   /**
-   * A key that has a value and is continued by another one.
+   * Something that is lost.
    *
-   * @param section the parts before the flat key, e.g. {@code tarn.spark}
-   * @param key the shorter one, below the section
-   * @param place where it is
-   * @param longer the one that continues it
+   * @param problem what is wrong, and what to write instead
    */
-  public record LostKey(
-      String section, String key, Place place, String longer, Place placeOfLonger) {
-
-    /** Says what is wrong, and what to write instead. */
-    public String problem() {
-      String quoted = key.contains(".") ? key : longer;
-      String other =
-          placeOfLonger.file().equals(place.file())
-              ? "line " + placeOfLonger.line()
-              : "%s:%d".formatted(placeOfLonger.file(), placeOfLonger.line());
-      return "'%s' has a value, and so has '%s' (%s); HOCON keeps only the last of the two, so write one in quotes, below '%s': \"%s\" = …"
-          .formatted(key, longer, other, section, quoted);
-    }
-  }
+  public record Loss(Place place, String problem) {}
 
   /** A line of a file, or of one that it includes. */
   public record Place(Path file, int line) {}
+
+  /** Begins the path of what stands in a list. */
+  private static final String LIST = "a list has no path";
 
   private static final Pattern INCLUDE =
       Pattern.compile(
@@ -58,12 +52,18 @@ public final class LostKeys {
   private final Path file;
   private final String text;
   private final Map<List<String>, Place> values;
+  private final List<Loss> losses;
+
+  /** The lines of this file's own values. */
+  private final Map<List<String>, Integer> lines = new HashMap<>();
+
   private int at;
 
-  private LostKeys(Path file, Map<List<String>, Place> values) throws IOException {
+  private LostKeys(Path file, String text, Map<List<String>, Place> values, List<Loss> losses) {
     this.file = file;
-    this.text = Files.readString(file);
+    this.text = text;
     this.values = values;
+    this.losses = losses;
   }
 
   /**
@@ -73,11 +73,20 @@ public final class LostKeys {
    * @param section number of the leading parts of a path below which keys are flat; 0 where none
    *     are
    */
-  public static List<LostKey> of(Path file, ToIntFunction<List<String>> section)
+  public static List<Loss> of(Path file, ToIntFunction<List<String>> section) throws IOException {
+    return of(file, Files.readString(file), section);
+  }
+
+  /** Finds them in a text, as on a command line, that has been parsed and has no flat keys. */
+  public static List<Loss> of(String text) throws IOException {
+    return of(Path.of(""), text, path -> 0);
+  }
+
+  private static List<Loss> of(Path file, String text, ToIntFunction<List<String>> section)
       throws IOException {
     Map<List<String>, Place> values = new LinkedHashMap<>();
-    new LostKeys(file, values).document(List.of());
-    List<LostKey> lost = new ArrayList<>();
+    List<Loss> losses = new ArrayList<>();
+    new LostKeys(file, text, values, losses).document(List.of());
     for (Map.Entry<List<String>, Place> one : values.entrySet()) {
       for (Map.Entry<List<String>, Place> other : values.entrySet()) {
         List<String> key = one.getKey();
@@ -87,8 +96,8 @@ public final class LostKeys {
             && key.size() > flat
             && longer.size() > key.size()
             && longer.subList(0, key.size()).equals(key)) {
-          lost.add(
-              new LostKey(
+          losses.add(
+              continued(
                   String.join(".", key.subList(0, flat)),
                   String.join(".", key.subList(flat, key.size())),
                   one.getValue(),
@@ -97,7 +106,20 @@ public final class LostKeys {
         }
       }
     }
-    return lost;
+    return losses;
+  }
+
+  private static Loss continued(
+      String section, String key, Place place, String longer, Place placeOfLonger) {
+    String quoted = key.contains(".") ? key : longer;
+    String other =
+        placeOfLonger.file().equals(place.file())
+            ? "line " + placeOfLonger.line()
+            : "%s:%d".formatted(placeOfLonger.file(), placeOfLonger.line());
+    return new Loss(
+        place,
+        "'%s' has a value, and so has '%s' (%s); HOCON keeps only the last of the two, so write one in quotes, below '%s': \"%s\" = …"
+            .formatted(key, longer, other, section, quoted));
   }
 
   private void document(List<String> path) throws IOException {
@@ -133,13 +155,14 @@ public final class LostKeys {
       skipOne();
     }
     String key = text.substring(start, at).strip();
-    if (is('+')) {
+    boolean adds = is('+');
+    if (adds) {
       at++;
     }
     if (is('=') || is(':')) {
       at++;
     } else if (!is('{')) {
-      include(path, key);
+      include(path, key, line);
       at += at < text.length() && !is('}') ? 1 : 0;
       return;
     }
@@ -149,11 +172,11 @@ public final class LostKeys {
     } catch (ConfigException e) {
       whole.add(key);
     }
-    value(whole, line);
+    value(whole, line, adds);
   }
 
   /** Reads the files that an include names, if it is one and they are files. */
-  private void include(List<String> path, String text) throws IOException {
+  private void include(List<String> path, String text, int line) throws IOException {
     Matcher include = INCLUDE.matcher(text);
     if (!include.matches()) {
       return;
@@ -165,28 +188,48 @@ public final class LostKeys {
         name.endsWith(".conf") || name.endsWith(".json")
             ? List.of(named)
             : Stream.of(".conf", ".json").map(end -> Path.of(named + end)).toList();
+    boolean isThere = LostKeys.class.getClassLoader().getResource(name) != null;
     for (Path one : included) {
       if (Files.isRegularFile(one)) {
+        isThere = true;
         Utf8File.require(one);
-        new LostKeys(one, values).document(path);
+        new LostKeys(one, Files.readString(one), values, losses).document(path);
       }
+    }
+    if (!isThere) {
+      losses.add(
+          new Loss(
+              new Place(file, line),
+              "include \"%s\": there is no file %s".formatted(name, included.get(0))));
     }
   }
 
-  private void value(List<String> path, int line) throws IOException {
+  private void value(List<String> path, int line, boolean adds) throws IOException {
     skipSpace();
     boolean isObject = false;
+    boolean refers = adds;
     while (at < text.length() && "\n,}".indexOf(text.charAt(at)) < 0) {
       if (is('{')) {
         isObject = true;
         at++;
         object(path);
       } else {
+        refers |= text.startsWith("${", at);
         skipOne();
       }
     }
-    if (!isObject) {
-      values.putIfAbsent(path, new Place(file, line));
+    if (isObject) {
+      return;
+    }
+    values.putIfAbsent(path, new Place(file, line));
+    Integer before = lines.put(path, line);
+    if (before != null && !refers) {
+      String key = String.join(".", path.get(0).equals(LIST) ? path.subList(2, path.size()) : path);
+      losses.add(
+          new Loss(
+              new Place(file, line),
+              "'%s' has a value already (line %d), and HOCON keeps only the last of the two: take one of them out"
+                  .formatted(key, before)));
     }
   }
 
@@ -212,7 +255,7 @@ public final class LostKeys {
       while (at < text.length() && !is(end)) {
         if (is('{')) {
           at++;
-          object(List.of("a list has no path"));
+          object(List.of(LIST, Integer.toString(at)));
         } else {
           skipOne();
         }

@@ -218,7 +218,7 @@ public final class Settings {
 
   private static void refuseLostKeys(Path file) {
     try {
-      List<LostKeys.LostKey> lost =
+      List<LostKeys.Loss> lost =
           LostKeys.of(
               file,
               path ->

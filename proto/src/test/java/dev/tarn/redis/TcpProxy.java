@@ -10,12 +10,14 @@ import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
 
 /**
- * Stands between a push and its Redis, on loopback, and makes something happen once a number of
+ * Stands between a client and its Redis, on loopback, and makes something happen once a number of
  * bytes has gone to Redis, or before a request goes there: that is how a moment in the middle of a
  * push is got hold of.
  */
@@ -30,6 +32,7 @@ public final class TcpProxy implements AutoCloseable {
   private String unanswered = "";
   private Predicate<String> awaited = request -> false;
   private Consumer<String> onAwaited = request -> {};
+  private volatile long nanosAByte;
 
   public TcpProxy(int target) {
     this.target = target;
@@ -79,6 +82,11 @@ public final class TcpProxy implements AutoCloseable {
     onAwaited = action;
   }
 
+  /** Lets the answers of Redis come at this pace over each connection, as a slow network would. */
+  public void slowDown(long bytesASecond) {
+    nanosAByte = TimeUnit.SECONDS.toNanos(1) / bytesASecond;
+  }
+
   /** Breaks off all connections; new ones are accepted. */
   public void cut() {
     open.forEach(TcpProxy::close);
@@ -125,6 +133,9 @@ public final class TcpProxy implements AutoCloseable {
         }
         if (isToRedis) {
           tell(buffer, read);
+        }
+        if (!isToRedis && nanosAByte > 0) {
+          LockSupport.parkNanos(nanosAByte * read);
         }
         int before = isToRedis ? beforeLimit(read) : read;
         out.write(buffer, 0, before);

@@ -17,7 +17,7 @@ import dev.tarn.bench.testbed.ServerProcess;
 import dev.tarn.cli.CommandLine;
 import dev.tarn.cli.Settings;
 import dev.tarn.cli.TarnException;
-import dev.tarn.etl.archive.Check;
+import dev.tarn.etl.archive.EventTableCheck;
 import dev.tarn.etl.console.Console;
 import dev.tarn.etl.definition.Definitions;
 import dev.tarn.redis.RedisSettings;
@@ -319,7 +319,7 @@ final class LiveFaults {
     place.archive();
     try {
       note(
-          Check.of(
+          EventTableCheck.of(
               place.lake(), Definitions.load(place.settings()).streamSource(LiveViews.SOURCE)));
     } catch (TarnException e) {
       note("the event table: " + e.getMessage());

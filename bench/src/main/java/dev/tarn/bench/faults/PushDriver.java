@@ -24,22 +24,23 @@ public final class PushDriver {
 
   /** Takes the settings. The command comes on the standard input, its words separated by tabs. */
   public static void main(String[] settings) throws IOException {
-    warmUp(settings);
-    System.out.println(READY);
-    BufferedReader in =
-        new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
-    String command = in.readLine();
-    if (command == null) {
-      Runtime.getRuntime().halt(0);
+    try (Lake lake = warmUp(settings)) {
+      System.out.println(READY);
+      BufferedReader in =
+          new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+      String command = in.readLine();
+      if (command == null) {
+        Runtime.getRuntime().halt(0);
+      }
+      Thread watch = new Thread(() -> endWithStarter(in), "starter");
+      watch.setDaemon(true);
+      watch.start();
+      Main.main(List.of(command.split("\t")).toArray(new String[0]));
     }
-    Thread watch = new Thread(() -> endWithStarter(in), "starter");
-    watch.setDaemon(true);
-    watch.start();
-    Main.main(List.of(command.split("\t")).toArray(new String[0]));
   }
 
   /** Starts a Spark session, which the command will use, too. */
-  private static void warmUp(String[] settings) {
+  private static Lake warmUp(String[] settings) {
     String[] words = new String[settings.length + 2];
     words[0] = "push";
     words[1] = "view=" + Truth.VIEW;
@@ -50,6 +51,7 @@ public final class PushDriver {
           .sql("SELECT user_id, max(label) FROM " + lake.sqlName(Truth.VIEW) + " GROUP BY user_id")
           .count();
     }
+    return lake;
   }
 
   /** Ends this process when the process that started it ends. */

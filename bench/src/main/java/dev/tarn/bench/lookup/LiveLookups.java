@@ -125,8 +125,7 @@ public final class LiveLookups {
   public static Result measure(
       Settings settings, BenchRedis redis, Path folder, Console console, int entities)
       throws IOException {
-    RedisKeys keys =
-        new RedisKeys(settings.read(config -> config.getString("redis.namespace")));
+    RedisKeys keys = new RedisKeys(settings.read(config -> config.getString("redis.namespace")));
     return new LiveLookups(keys, redis, entities)
         .measure(new LookupServers(settings, redis, folder), new LoadGenerators(folder), console);
   }
@@ -154,8 +153,7 @@ public final class LiveLookups {
         for (int i = 0; i < 2; i++) {
           Used before = meter.used();
           int seconds = round == 0 ? WARM_UP_SECONDS : ROUND_SECONDS;
-          double perSecond =
-              load.saturate(server.port(), method(), request(views.get(i)), seconds);
+          double perSecond = load.saturate(server.port(), method(), request(views.get(i)), seconds);
           double micros = meter.used().since(before).cpuNanos() / 1e3;
           if (round > 0) {
             rounds.get(i).add(new Speed(perSecond, micros / (perSecond * seconds)));
@@ -222,7 +220,8 @@ public final class LiveLookups {
             .addFeatures(feature(0, "cells", Kind.KIND_BINARY));
     VersionRecord.Builder batch = record(BATCH).setRowFormat(RowWriter.FORMAT);
     for (int i = 0; i < 10; i++) {
-      batch.addFeatures(feature(i, "feature_" + i, i % 2 == 0 ? Kind.KIND_BIGINT : Kind.KIND_DOUBLE));
+      batch.addFeatures(
+          feature(i, "feature_" + i, i % 2 == 0 ? Kind.KIND_BIGINT : Kind.KIND_DOUBLE));
     }
     try (Jedis jedis = redis.connect()) {
       long through = now + Duration.ofDays(1).toMillis() * 1_000;

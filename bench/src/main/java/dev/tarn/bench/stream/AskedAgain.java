@@ -16,7 +16,7 @@ import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SaveMode;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
-import scala.jdk.javaapi.CollectionConverters;
+import scala.collection.JavaConverters;
 
 /**
  * Answers that are asked again from Iceberg: a spine with their stamps, of which {@code train}
@@ -132,7 +132,7 @@ public final class AskedAgain {
       return Oracle.text(number);
     }
     if (value instanceof scala.collection.Seq<?> list) {
-      return CollectionConverters.asJava(list).toString();
+      return JavaConverters.seqAsJavaList(list).toString();
     }
     return String.valueOf(value);
   }

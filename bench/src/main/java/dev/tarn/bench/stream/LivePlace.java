@@ -254,7 +254,7 @@ public final class LivePlace implements AutoCloseable {
                 "serving.port=" + port,
                 "serving.http-port=-1",
                 "serving.poll=100ms",
-                    "serving.max-entities=20000",
+                "serving.max-entities=20000",
                 "redis.port=" + redisPort,
                 "redis.namespace=live")));
   }

@@ -60,7 +60,7 @@ public final class Payments {
       at += (long) (AHEAD * random.nextDouble());
     }
     // Below 1.00 it is one that `where` leaves out.
-    long cents = 50 + random.nextInt(20_000);
+    long cents = 50L + random.nextInt(20_000);
     // Of very different sizes, so that the order of a naive sum would show.
     double score = random.nextDouble() * Math.pow(10, random.nextInt(9) - 4);
     return new Payment(next++, user, cents, score, random.nextInt(40), at);

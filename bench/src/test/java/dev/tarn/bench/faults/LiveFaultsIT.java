@@ -11,8 +11,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /**
- * Each process on an event's way into an answer killed once: the live job, which is also stopped over
- * a rebalance, the archive, Redis, the broker, the server, a push.
+ * Each process on an event's way into an answer killed once: the live job, which is also stopped
+ * over a rebalance, the archive, Redis, the broker, the server, a push.
  */
 @Tag("slow")
 class LiveFaultsIT {
@@ -20,8 +20,7 @@ class LiveFaultsIT {
   @Test
   @Timeout(value = 10, unit = TimeUnit.MINUTES)
   void whateverIsKilledEachEventCountsOnce() {
-    Map<String, JsonObject> figures =
-        BenchRun.typed("bench", "faults", "part=live", "kills=7");
+    Map<String, JsonObject> figures = BenchRun.typed("bench", "faults", "part=live", "kills=7");
 
     for (LiveFault fault : LiveFault.values()) {
       assertThat(figures.get(fault.label()).get("value").getAsInt()).isEqualTo(1);

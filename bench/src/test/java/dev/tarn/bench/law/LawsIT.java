@@ -18,13 +18,7 @@ class LawsIT {
   @Timeout(value = 10, unit = TimeUnit.MINUTES)
   void noAnswerHasAWrongBitAndIcebergGivesAllOfThemAgain() {
     Map<String, JsonObject> figures =
-        BenchRun.typed(
-            "bench",
-            "laws",
-            "answers=20000",
-            "swaps=6",
-            "entities=200",
-            "rate=300");
+        BenchRun.typed("bench", "laws", "answers=20000", "swaps=6", "entities=200", "rate=300");
 
     assertThat(figures.get("answers asked again from Iceberg").get("value").getAsLong())
         .isGreaterThanOrEqualTo(20_000);

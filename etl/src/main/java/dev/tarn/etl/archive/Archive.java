@@ -253,7 +253,7 @@ public final class Archive {
     Optional<Cut> cut = table.cut(main.get());
     List<Snapshot> foreign = table.foreign(main.get());
     if (!foreign.isEmpty()) {
-      String problem = new Check(lake, source, table, undecoded).ofForeign(foreign);
+      String problem = new EventTableCheck(lake, source, table, undecoded).ofForeign(foreign);
       if (!request.acceptsChanges()) {
         throw new TarnException(problem);
       }
@@ -261,7 +261,7 @@ public final class Archive {
     }
     if (cut.isEmpty()) {
       // Somebody has expired the snapshot that had it, or made the table.
-      cut = Optional.of(new Check(lake, source, table, undecoded).cutOfRows());
+      cut = Optional.of(new EventTableCheck(lake, source, table, undecoded).cutOfRows());
       console.say(
           "%s has no cut; it goes on after its greatest offsets: %s",
           table.sqlName(), cut.get().shown());

@@ -53,6 +53,12 @@ public final class FeatureTable {
   /** Marks an intermediate snapshot of a build, in which the rebuilt as-of has been deleted. */
   public static final String REPLACES = "tarn.replaces";
 
+  /**
+   * Marks a snapshot of an audit branch with rows of several as-ofs, which are named here. Each is
+   * published in a snapshot of its own.
+   */
+  public static final String STAGED = "tarn.staged";
+
   /** The first moment of the first year, which no as-of is before. */
   private static final Instant EARLIEST = Instant.parse("0001-01-01T00:00:00Z");
 
@@ -278,14 +284,19 @@ public final class FeatureTable {
     return false;
   }
 
+  /** The files of main that may have rows of as-ofs before one. */
+  public List<FileAsOfs> filesBefore(Instant asOf) {
+    return FileAsOfs.ofMain(
+        table, Expressions.lessThan(FeatureView.EVENT_TIMESTAMP, asOf.toString()));
+  }
+
   /**
    * A moment from which on the newest as-of on main before this one is to be looked for; empty if
    * there is none before it. Usually it is that as-of itself. There may be a newer one where a file
    * has as-ofs on both sides of this one, or no statistics.
    */
   public Optional<Instant> publishedBefore(Instant asOf) {
-    List<FileAsOfs> files =
-        FileAsOfs.ofMain(table, Expressions.lessThan(FeatureView.EVENT_TIMESTAMP, asOf.toString()));
+    List<FileAsOfs> files = filesBefore(asOf);
     Optional<Instant> newest =
         files.stream()
             .flatMap(file -> file.last().stream())

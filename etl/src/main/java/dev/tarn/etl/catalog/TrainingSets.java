@@ -6,6 +6,7 @@ import com.google.protobuf.util.Timestamps;
 import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;
 import dev.tarn.etl.console.Causes;
+import dev.tarn.etl.definition.StreamSource;
 import dev.tarn.manifest.TrainingManifest;
 import dev.tarn.manifest.TrainingReading;
 import dev.tarn.manifest.TrainingView;
@@ -31,6 +32,7 @@ import java.util.TreeSet;
 import java.util.function.LongPredicate;
 import org.apache.hadoop.fs.Path;
 import org.apache.iceberg.Schema;
+import org.apache.iceberg.Table;
 import org.apache.iceberg.data.Record;
 import org.apache.iceberg.expressions.Expressions;
 import org.apache.iceberg.types.Types;
@@ -156,17 +158,7 @@ public final class TrainingSets {
   public void keep(TrainingManifest manifest) {
     removeAbandoned(manifest);
     for (TrainingView view : manifest.getViewsList()) {
-      refs(view)
-          .ifPresent(
-              refs ->
-                  tags(manifest, view)
-                      .forEach(
-                          (tag, snapshot) -> {
-                            // Views of one source read one snapshot.
-                            if (!refs.all().containsKey(tag)) {
-                              refs.tag(tag, snapshot);
-                            }
-                          }));
+      refs(view).ifPresent(refs -> tagMissing(refs, manifest, view, snapshot -> true));
     }
   }
 
@@ -177,34 +169,45 @@ public final class TrainingSets {
    * @return the ids of the sets that lacked one
    */
   public List<String> tagAgain(String featureView, FeatureTable table) {
+    return tagAgain(tableOf(featureView, ""), table.refs(), table.iceberg());
+  }
+
+  /** Puts back, and removes, the tags of an event table as those of a view's table. */
+  public List<String> tagAgain(StreamSource stream, EventTable table) {
+    return tagAgain(tableOf("", stream.table()), table.refs(), table.iceberg());
+  }
+
+  private List<String> tagAgain(String tableName, TableRefs refs, Table iceberg) {
     List<String> tagged = new ArrayList<>();
-    List<Entry> entries = all();
-    for (Entry entry : entries) {
-      if (entry.retiredAt().isPresent()) {
-        untag(table.refs(), entry.manifest().getId());
-      }
-    }
-    Set<String> there = table.refs().all().keySet();
-    for (Entry entry : entries) {
+    for (Entry entry : all()) {
       TrainingManifest manifest = entry.manifest();
+      if (entry.retiredAt().isPresent()) {
+        untag(refs, manifest.getId());
+        continue;
+      }
       for (TrainingView view : manifest.getViewsList()) {
-        if (entry.retiredAt().isPresent()
-            || view.hasEvents()
-            || view.hasLive()
-            || !view.getFeatureView().equals(featureView)) {
-          continue;
+        if (!view.hasLive()
+            && tableOf(view).equals(tableName)
+            && tagMissing(refs, manifest, view, id -> iceberg.snapshot(id) != null)) {
+          tagged.add(manifest.getId());
         }
-        tags(manifest, view)
-            .forEach(
-                (tag, snapshot) -> {
-                  if (!there.contains(tag) && table.iceberg().snapshot(snapshot) != null) {
-                    table.refs().tag(tag, snapshot);
-                    tagged.add(manifest.getId());
-                  }
-                });
       }
     }
     return tagged.stream().distinct().toList();
+  }
+
+  /** Tags the snapshots of a view's table that lack the tag of a set; tells whether any did. */
+  private static boolean tagMissing(
+      TableRefs refs, TrainingManifest manifest, TrainingView view, LongPredicate isThere) {
+    Set<String> there = refs.all().keySet();
+    boolean isAny = false;
+    for (Map.Entry<String, Long> tag : tags(manifest, view).entrySet()) {
+      if (!there.contains(tag.getKey()) && isThere.test(tag.getValue())) {
+        refs.tag(tag.getKey(), tag.getValue());
+        isAny = true;
+      }
+    }
+    return isAny;
   }
 
   /**
@@ -299,14 +302,32 @@ public final class TrainingSets {
     }
   }
 
-  /** The tags of one view's table, each with its snapshot. */
+  /** The tags of the table that a view is read from, each with its snapshot. */
   private static Map<String, Long> tags(TrainingManifest manifest, TrainingView view) {
+    Set<Long> snapshots = new TreeSet<>();
+    // Several views may be computed from the events of one table.
+    for (TrainingView other : manifest.getViewsList()) {
+      if (tableOf(other).equals(tableOf(view))) {
+        snapshots.addAll(snapshots(other));
+      }
+    }
     Map<String, Long> tags = new TreeMap<>();
     int number = 0;
-    for (long snapshot : snapshots(view)) {
+    for (long snapshot : snapshots) {
       tags.put(manifest.getId() + (number++ == 0 ? "" : "-" + number), snapshot);
     }
     return tags;
+  }
+
+  /** Identifies the table that a view is read from among all of Tarn's. */
+  private static String tableOf(TrainingView view) {
+    return view.hasEvents()
+        ? tableOf("", view.getEvents().getSource().getEventTable())
+        : tableOf(view.getFeatureView(), "");
+  }
+
+  private static String tableOf(String featureView, String eventTable) {
+    return featureView + " " + eventTable;
   }
 
   private static void untag(TableRefs refs, String id) {

@@ -6,13 +6,19 @@ import dev.tarn.etl.definition.Entity;
 import dev.tarn.etl.definition.Feature;
 import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.etl.definition.Position;
+import dev.tarn.etl.input.NestedTexts;
+import dev.tarn.etl.input.Utf8Texts;
 import dev.tarn.etl.lake.EntityIds;
 import java.math.BigDecimal;
+import java.time.Instant;
 import java.time.LocalDateTime;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
@@ -28,7 +34,7 @@ import org.apache.spark.sql.types.DecimalType;
 import org.apache.spark.sql.types.NumericType;
 import org.apache.spark.sql.types.StructType;
 
-/** Runs a view's checks on the rows of one as-of before they are published. */
+/** Runs a view's checks on the rows of as-ofs before they are published. */
 final class Audit {
 
   /** Number of rows to name for each check that fails. */
@@ -45,54 +51,96 @@ final class Audit {
    */
   record AuditResult(long rows, List<String> failures) {}
 
+  /**
+   * What is counted of the rows of an as-of.
+   *
+   * @param broken for each rule the rows that break it
+   */
+  record Counts(long rows, long entities, List<Long> broken) {}
+
   /** A condition that no row may meet, and the column to show of the rows that do. */
   private record RowRule(String name, Position position, Column isBroken, Optional<String> shown) {}
 
   private final FeatureView view;
   private final Dataset<Row> rows;
-  private final Supplier<Optional<Long>> rowsBefore;
   private final int maxIdBytes;
+  private final List<RowRule> rules;
 
   /**
-   * An audit of one as-of.
+   * An audit of rows.
    *
-   * @param rows those of the as-of
-   * @param rowsBefore the number of rows of the newest published as-of before it; asked for only
-   *     where a check needs it
+   * @param rows those of one as-of; of several only for {@link #countEach}
    * @param maxIdBytes the longest entity id that servers answer
    */
-  Audit(FeatureView view, Dataset<Row> rows, Supplier<Optional<Long>> rowsBefore, int maxIdBytes) {
+  Audit(FeatureView view, Dataset<Row> rows, int maxIdBytes) {
     this.view = view;
     this.rows = rows;
-    this.rowsBefore = rowsBefore;
     this.maxIdBytes = maxIdBytes;
+    this.rules = rowRules();
   }
 
-  /** Runs the checks in one pass over the rows, and one more for each check that fails. */
-  AuditResult run() {
-    List<RowRule> rules = rowRules();
+  /**
+   * Runs the checks of one as-of in one pass over its rows, and one more for each that fails.
+   *
+   * @param rowsBefore the number of rows of the newest published as-of before it; asked for only
+   *     where a check needs it
+   */
+  AuditResult run(Supplier<Optional<Long>> rowsBefore) {
+    List<Column> counts = counts();
+    Row counted =
+        rows.agg(counts.get(0), counts.subList(1, counts.size()).toArray(new Column[0])).head();
+    return judge(counted(counted, 0), rowsBefore);
+  }
+
+  /** Counts the rows of each as-of in one pass. An as-of without rows is not there. */
+  Map<Instant, Counts> countEach() {
+    List<Column> counts = counts();
+    Map<Instant, Counts> counted = new HashMap<>();
+    rows.groupBy(column(FeatureView.EVENT_TIMESTAMP))
+        .agg(counts.get(0), counts.subList(1, counts.size()).toArray(new Column[0]))
+        .collectAsList()
+        .forEach(row -> counted.put(row.getInstant(0), counted(row, 1)));
+    return counted;
+  }
+
+  /** The counts of an as-of without rows. */
+  Counts none() {
+    return new Counts(0, 0, Collections.nCopies(rules.size(), 0L));
+  }
+
+  private List<Column> counts() {
     List<Column> counts = new ArrayList<>();
-    Column[] keys = keys();
-    counts.add(functions.count_distinct(functions.struct(keys)));
+    counts.add(functions.count(functions.lit(1)));
+    counts.add(functions.count_distinct(functions.struct(keys())));
     for (RowRule rule : rules) {
       counts.add(functions.count_if(rule.isBroken()));
     }
-    Row counted = rows.agg(functions.count(functions.lit(1)), counts.toArray(new Column[0])).head();
-    long total = counted.getLong(0);
+    return counts;
+  }
+
+  private Counts counted(Row row, int first) {
+    List<Long> broken = new ArrayList<>();
+    for (int i = 0; i < rules.size(); i++) {
+      broken.add(row.getLong(first + 2 + i));
+    }
+    return new Counts(row.getLong(first), row.getLong(first + 1), broken);
+  }
+
+  /** Judges what was counted, with one more pass over the rows for each check that fails. */
+  AuditResult judge(Counts counted, Supplier<Optional<Long>> rowsBefore) {
     List<String> failures = new ArrayList<>();
     for (int i = 0; i < rules.size(); i++) {
-      long broken = counted.getLong(i + 2);
-      if (broken > 0) {
-        failures.add(describe(rules.get(i), broken, total));
+      if (counted.broken().get(i) > 0) {
+        failures.add(describe(rules.get(i), counted.broken().get(i), counted.rows()));
       }
     }
-    if (counted.getLong(1) < total) {
-      failures.add(describeDuplicates(total - counted.getLong(1), keys));
+    if (counted.entities() < counted.rows()) {
+      failures.add(describeDuplicates(counted.rows() - counted.entities(), keys()));
     }
     for (Check check : view.checks()) {
-      checkOfWhole(check, total).ifPresent(failures::add);
+      checkOfWhole(check, counted.rows(), rowsBefore).ifPresent(failures::add);
     }
-    return new AuditResult(total, failures);
+    return new AuditResult(counted.rows(), failures);
   }
 
   private List<RowRule> rowRules() {
@@ -110,6 +158,14 @@ final class Audit {
     }
     for (Feature feature : view.features()) {
       withinYears(feature.name(), feature.type(), feature.position()).ifPresent(rules::add);
+      if (NestedTexts.isIn(feature.type())) {
+        rules.add(
+            new RowRule(
+                "'%s' is UTF-8".formatted(feature.name()),
+                feature.position(),
+                Utf8Texts.isBroken(column(feature.name()), feature.type()),
+                Optional.of(feature.name())));
+      }
     }
     rules.addAll(idRules());
     for (Check check : view.checks()) {
@@ -245,7 +301,8 @@ final class Audit {
     return new RowRule(name, check.position(), isBroken, Optional.of(check.feature()));
   }
 
-  private Optional<String> checkOfWhole(Check check, long total) {
+  private Optional<String> checkOfWhole(
+      Check check, long total, Supplier<Optional<Long>> rowsBefore) {
     if (check instanceof Check.MinRows min && total < min.rows()) {
       return Optional.of(
           "min-rows (%s): %s, and at least %d %s expected"

@@ -25,6 +25,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
+import org.apache.iceberg.AppendFiles;
 import org.apache.iceberg.Snapshot;
 import org.apache.iceberg.SnapshotRef;
 import org.apache.iceberg.Table;
@@ -97,46 +99,61 @@ public final class Build {
    */
   public List<AsOfOutcome> build(FeatureView view, List<Instant> asOfs, boolean skip) {
     List<AsOfOutcome> outcomes = new ArrayList<>();
-    build(view, open(List.of(view)), asOfs, skip, outcomes);
+    build(view, open(view), asOfs, skip, outcomes);
     return outcomes;
   }
 
   /**
    * Builds several views, one after the other, whose sources are opened once: all of them see the
-   * same data. A view that fails leaves the others as they are.
+   * same data. A view that fails, also as one of its sources can't be opened, leaves the others as
+   * they are.
    *
    * @param skip whether to pass over the as-ofs that are up to date
-   * @throws TarnException if a definition does not fit or a source can't be opened; then nothing is
-   *     built
+   * @throws TarnException if a definition does not fit; then nothing is built
    */
   public List<ViewOutcome> buildAll(List<FeatureView> views, List<Instant> asOfs, boolean skip) {
-    SourceTables sources = open(views);
+    Map<Source, TarnException> closed = new HashMap<>();
+    SourceTables sources = SourceTables.openEach(spark, sourcesOf(views), closed::put);
+    check(
+        views.stream().filter(view -> view.sources().stream().noneMatch(closed::containsKey)),
+        sources);
     List<ViewOutcome> outcomes = new ArrayList<>();
     for (FeatureView view : views) {
       List<AsOfOutcome> built = new ArrayList<>();
-      Optional<TarnException> failure = Optional.empty();
+      Optional<TarnException> failure =
+          view.sources().stream().filter(closed::containsKey).map(closed::get).findFirst();
       try {
-        build(view, sources.only(view.sources()), asOfs, skip, built);
+        if (failure.isEmpty()) {
+          build(view, sources.only(view.sources()), asOfs, skip, built);
+        }
       } catch (TarnException e) {
-        console.say("%s: stopped; on with the next view", view.name());
         failure = Optional.of(e);
+      }
+      if (failure.isPresent()) {
+        console.say("%s: stopped; on with the next view", view.name());
       }
       outcomes.add(new ViewOutcome(view, built, failure));
     }
     return outcomes;
   }
 
-  /** Opens the sources of all views and checks each view's definition against them. */
-  private SourceTables open(List<FeatureView> views) {
-    List<Source> used = views.stream().flatMap(view -> view.sources().stream()).distinct().toList();
-    SourceTables sources = SourceTables.open(spark, used);
+  /** Opens the sources of a view and checks its definition against them. */
+  private SourceTables open(FeatureView view) {
+    SourceTables sources = SourceTables.open(spark, sourcesOf(List.of(view)));
+    check(Stream.of(view), sources);
+    return sources;
+  }
+
+  private static List<Source> sourcesOf(List<FeatureView> views) {
+    return views.stream().flatMap(view -> view.sources().stream()).distinct().toList();
+  }
+
+  private void check(Stream<FeatureView> views, SourceTables sources) {
     Problems problems = new Problems();
-    for (FeatureView view : views) {
-      ViewQuery.check(spark, view, sources.declared(spark, view.sources()), problems);
-    }
+    views.forEach(
+        view -> ViewQuery.check(spark, view, sources.declared(spark, view.sources()), problems));
     problems.throwIfAny();
     sources.notes().forEach(note -> console.say("%s", note));
-    return sources;
   }
 
   /** Builds the as-ofs in order and adds what was done, so that it is known if one fails. */
@@ -151,7 +168,7 @@ public final class Build {
         asOfs.stream()
             .filter(asOf -> !skip || !table.isUpToDate(asOf, view.definitionHash()))
             .toList();
-    try (AsOfRows rows = AsOfRows.of(spark, console, view, sources, missing)) {
+    try (AsOfRows rows = new AsOfRows(lake, console, view, sources, missing)) {
       for (Instant asOf : asOfs) {
         AsOfOutcome outcome;
         try (Pulse pulse = TaskProgress.show(lake, console, view.name() + " as of " + asOf)) {
@@ -220,16 +237,20 @@ public final class Build {
             "source '%s' has rows, and none of them is from before %s: is its timestamp right?",
             source, asOf);
       }
-      Dataset<Row> rows = computed.at(asOf);
       Map<String, String> summary = new HashMap<>();
       summary.put(FeatureTable.AS_OF, asOf.toString());
       summary.put(FeatureTable.DEFINITION, view.definitionHash());
       summary.put(FeatureTable.SOURCES, sources.fingerprint());
       summary.put(FeatureTable.TARN_VERSION, TarnVersion.current());
-      Written written =
-          view.history() == History.CHANGES
-              ? writeChanges(view, table, branch, asOf, rows, summary)
-              : writeRows(view, table, branch, asOf, rows, summary);
+      Optional<StagedRows> staged = computed.staged(table, asOf);
+      Written written;
+      if (staged.isPresent()) {
+        written = writeStaged(view, table, branch, asOf, staged.get(), summary);
+      } else if (view.history() == History.CHANGES) {
+        written = writeChanges(view, table, branch, asOf, computed.at(asOf), summary);
+      } else {
+        written = writeRows(view, table, branch, asOf, computed.at(asOf), summary);
+      }
       iceberg.refresh();
       if (iceberg.schema().schemaId() != schema) {
         // Published under another schema, what was written could not be read by its field ids.
@@ -276,6 +297,28 @@ public final class Build {
                 .table(table.sqlName())
                 .filter(isOf(asOf)),
             () -> PublishedRows.before(spark, table, asOf));
+    return new Written(count, Optional.empty(), snapshotId);
+  }
+
+  /** Adds the files with the rows to the branch, once the checks hold. */
+  private Written writeStaged(
+      FeatureView view,
+      FeatureTable table,
+      String branch,
+      Instant asOf,
+      StagedRows staged,
+      Map<String, String> summary)
+      throws Exception {
+    long count =
+        requireRight(
+            view, table, asOf, staged.audit(asOf, () -> PublishedRows.before(spark, table, asOf)));
+    delete(table, table.sqlName() + ".branch_" + branch, List.of(asOf));
+    AppendFiles append = table.iceberg().newAppend().toBranch(branch);
+    staged.files(asOf).forEach(append::appendFile);
+    summary.forEach(append::set);
+    append.commit();
+    long snapshotId = head(table, branch);
+    staged.requireThere();
     return new Written(count, Optional.empty(), snapshotId);
   }
 
@@ -362,7 +405,12 @@ public final class Build {
       Instant asOf,
       Dataset<Row> rows,
       Supplier<Optional<Long>> rowsBefore) {
-    Audit.AuditResult audited = new Audit(view, rows, rowsBefore, lake.maxIdBytes()).run();
+    return requireRight(
+        view, table, asOf, new Audit(view, rows, lake.maxIdBytes()).run(rowsBefore));
+  }
+
+  private static long requireRight(
+      FeatureView view, FeatureTable table, Instant asOf, Audit.AuditResult audited) {
     if (!audited.failures().isEmpty()) {
       throw new TarnException(
           "build of %s as of %s: %s failed; %s\n  %s"

@@ -1,5 +1,6 @@
 package dev.tarn.etl.compute;
 
+import dev.tarn.etl.definition.ClockTexts;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -7,15 +8,12 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.apache.spark.sql.catalyst.analysis.ResolvedInlineTable;
 import org.apache.spark.sql.catalyst.analysis.UnresolvedRelation;
 import org.apache.spark.sql.catalyst.expressions.CallMethodViaReflection;
-import org.apache.spark.sql.catalyst.expressions.Cast;
 import org.apache.spark.sql.catalyst.expressions.Expression;
 import org.apache.spark.sql.catalyst.expressions.ExpressionWithRandomSeed;
-import org.apache.spark.sql.catalyst.expressions.Literal;
 import org.apache.spark.sql.catalyst.expressions.Nondeterministic;
 import org.apache.spark.sql.catalyst.expressions.SubqueryExpression;
 import org.apache.spark.sql.catalyst.plans.logical.CTERelationRef;
@@ -30,7 +28,6 @@ import org.apache.spark.sql.catalyst.plans.logical.ScriptTransformation;
 import org.apache.spark.sql.catalyst.plans.logical.SubqueryAlias;
 import org.apache.spark.sql.catalyst.plans.logical.UnresolvedWith;
 import org.apache.spark.sql.catalyst.plans.logical.View;
-import org.apache.spark.sql.types.DatetimeType;
 import scala.collection.JavaConverters;
 
 /**
@@ -65,15 +62,6 @@ final class Reproducible {
 
   private static final String CHANCE =
       "%s is chance: another run gives other values; take a hash of a key, e.g. xxhash64(…)";
-
-  private static final String WORDS = "now|today|tomorrow|yesterday";
-
-  /** Texts that Spark takes for a moment of its clock where a date or timestamp is meant. */
-  private static final Pattern CLOCK_WORD = Pattern.compile("(?i)^\\s*(" + WORDS + ")\\b.*");
-
-  private static final Pattern CLOCK_LITERAL =
-      Pattern.compile(
-          "(?i)\\b(?:date|timestamp|timestamp_ntz|timestamp_ltz)\\s*['\"]\\s*(" + WORDS + ")\\b");
 
   /** Texts, quoted names and comments. */
   private static final Pattern QUOTED =
@@ -113,13 +101,14 @@ final class Reproducible {
   }
 
   private void text(String sql) {
-    Matcher literal = CLOCK_LITERAL.matcher(sql);
-    while (literal.find()) {
-      problems.add(CLOCK.formatted("'" + literal.group(1) + "'"));
-    }
+    ClockTexts.literal(sql).ifPresent(this::clockText);
     if (TABLESAMPLE.matcher(QUOTED.matcher(sql).replaceAll(" ")).find()) {
       problems.add(CHANCE.formatted("TABLESAMPLE"));
     }
+  }
+
+  private void clockText(String text) {
+    problems.add(CLOCK.formatted("'" + text + "'"));
   }
 
   private void parsed(LogicalPlan plan, Set<String> inherited) {
@@ -194,12 +183,8 @@ final class Reproducible {
     } else if (expression instanceof Nondeterministic
         || expression instanceof ExpressionWithRandomSeed) {
       problems.add(CHANCE.formatted(name + "()"));
-    } else if (expression instanceof Cast cast
-        && cast.dataType() instanceof DatetimeType
-        && cast.child() instanceof Literal text
-        && text.value() != null
-        && CLOCK_WORD.matcher(text.value().toString()).matches()) {
-      problems.add(CLOCK.formatted("'" + text.value() + "'"));
+    } else {
+      ClockTexts.cast(expression).ifPresent(this::clockText);
     }
     JavaConverters.seqAsJavaList(expression.children()).forEach(this::expression);
   }

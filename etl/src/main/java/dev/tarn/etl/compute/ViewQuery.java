@@ -9,6 +9,7 @@ import dev.tarn.etl.definition.Problems;
 import dev.tarn.etl.definition.Source;
 import dev.tarn.etl.definition.SparkTypes;
 import dev.tarn.etl.definition.SqlQuery;
+import dev.tarn.etl.source.DatedTexts;
 import dev.tarn.etl.source.SourceException;
 import dev.tarn.etl.source.SourceTables;
 import dev.tarn.etl.source.SqlFailures;
@@ -98,7 +99,7 @@ public final class ViewQuery {
     view.entity().keyNames().forEach(key -> columns.add(functions.col("`" + key + "`")));
     columns.add(functions.lit(asOf).as(FeatureView.EVENT_TIMESTAMP));
     view.features().forEach(feature -> columns.add(functions.col("`" + feature.name() + "`")));
-    return analyze(spark, query, asOf).select(columns.toArray(new Column[0]));
+    return DatedTexts.required(analyze(spark, query, asOf)).select(columns.toArray(new Column[0]));
   }
 
   private static Dataset<Row> analyze(SparkSession spark, SqlQuery query, Instant asOf) {

@@ -24,7 +24,8 @@ public final class CommandRun {
   /**
    * Reads the words and runs the command, unless they ask for help.
    *
-   * @return the exit status: 0 done, 1 failed, 2 bad use
+   * @return the exit status: 0 done, 1 failed, 2 bad use. A process that a signal stops has that of
+   *     the signal
    */
   public static int run(
       Console console, Function<CommandLine, Settings> load, Dispatch dispatch, String... words) {
@@ -34,7 +35,9 @@ public final class CommandRun {
       if (line.isPresent()) {
         Settings settings = load.apply(line.get());
         settings.resultFile().ifPresent(console::alsoWriteResultTo);
-        dispatch.run(line.get(), settings, console);
+        try (StopNotice notice = new StopNotice(console, line.get().command())) {
+          dispatch.run(line.get(), settings, console);
+        }
       }
       return 0;
     } catch (TarnException e) {

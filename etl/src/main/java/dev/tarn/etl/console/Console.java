@@ -28,6 +28,7 @@ public final class Console {
   private final PrintStream err;
   private Optional<Path> resultFile = Optional.empty();
   private boolean lineIsOpen;
+  private boolean isSilent;
 
   /** Makes a console of the process's own streams, or of a test's. */
   public Console(PrintStream out, PrintStream err) {
@@ -52,6 +53,9 @@ public final class Console {
    * @throws TarnException if it can't be written to the file of {@code result-file} too
    */
   public synchronized void result(String text) {
+    if (isSilent) {
+      return;
+    }
     closeLine();
     out.println(text);
     out.flush();
@@ -92,6 +96,9 @@ public final class Console {
 
   /** Says that a step is done, or something to know. */
   public synchronized void say(String format, Object... values) {
+    if (isSilent) {
+      return;
+    }
     closeLine();
     err.println(String.format(Locale.ROOT, format, values));
   }
@@ -101,12 +108,18 @@ public final class Console {
    * where nobody watches, nothing is written.
    */
   public synchronized void progress(String format, Object... values) {
-    if (WATCHED) {
+    if (WATCHED && !isSilent) {
       String text = String.format(Locale.ROOT, format, values);
       err.print("\r\033[K" + text);
       err.flush();
       lineIsOpen = true;
     }
+  }
+
+  /** Says something, and nothing more afterwards. */
+  synchronized void last(String text) {
+    say("%s", text);
+    isSilent = true;
   }
 
   private void closeLine() {

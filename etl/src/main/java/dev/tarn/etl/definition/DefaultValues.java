@@ -109,10 +109,13 @@ final class DefaultValues {
   }
 
   /**
-   * Whether the number is finite or was written as infinite: one that is too large for its type
-   * becomes infinite.
+   * Whether the number is what was written: one that is too large for its type becomes infinite,
+   * and one that is too small becomes 0.
    */
   private static boolean isExpected(double number, String given) {
+    if (number == 0) {
+      return new BigDecimal(given).signum() == 0;
+    }
     return !Double.isInfinite(number) || given.endsWith("Infinity");
   }
 }

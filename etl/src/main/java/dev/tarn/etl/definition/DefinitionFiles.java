@@ -24,7 +24,7 @@ final class DefinitionFiles {
   /**
    * The files of a folder in the order of their names.
    *
-   * @param base folder that positions are relative to
+   * @param base folder that the positions of files below it are relative to
    * @param substitutions values that {@code ${…}} may refer to besides the files themselves
    * @throws UsageException if there is none, or one is not HOCON
    */
@@ -108,6 +108,6 @@ final class DefinitionFiles {
   }
 
   private static Position position(Path base, Path file, int line) {
-    return new Position(base.toAbsolutePath().relativize(file.toAbsolutePath()).toString(), line);
+    return new Position(Position.file(base, file), line);
   }
 }

@@ -19,6 +19,12 @@ import java.util.Optional;
  */
 public final class Definitions {
 
+  /**
+   * The system property with the folder in which the user stands: messages name files as seen from
+   * there. Without it they name them as seen from Tarn's own folder.
+   */
+  public static final String STANDING = "tarn.standing";
+
   private final Map<String, Entity> entities = new LinkedHashMap<>();
   private final Map<String, Source> sources = new LinkedHashMap<>();
   private final Map<String, FeatureView> views = new LinkedHashMap<>();
@@ -35,13 +41,15 @@ public final class Definitions {
     Config tarn = settings.read(config -> config);
     // Nothing else: what a file can refer to can end in a message, and passwords must not.
     Config folders = tarn.withOnlyPath("home").withFallback(tarn.withOnlyPath("state"));
-    return load(settings.home(), Path.of(tarn.getString("definitions")), folders.atKey("tarn"));
+    Path standing =
+        Optional.ofNullable(System.getProperty(STANDING)).map(Path::of).orElse(settings.home());
+    return load(standing, Path.of(tarn.getString("definitions")), folders.atKey("tarn"));
   }
 
   /**
    * Reads a folder.
    *
-   * @param base folder that positions are relative to
+   * @param base folder that the positions of files below it are relative to
    * @param substitutions values that {@code ${…}} may refer to besides the files themselves
    */
   static Definitions load(Path base, Path folder, Config substitutions) {

@@ -32,14 +32,19 @@ public final class EventExpression {
   /**
    * The result of looking at an expression: a type, or a problem.
    *
-   * @param problem what is wrong with it, to stand behind its text in a message
+   * @param problem the expression and what is wrong with it, to stand right behind the name of its
+   *     key in a message
    */
   public record Resolved(Optional<DataType> type, Optional<String> problem) {
 
-    private static Resolved problem(String text) {
-      return new Resolved(Optional.empty(), Optional.of(text));
+    private static Resolved problem(String sql, String text) {
+      return new Resolved(Optional.empty(), Optional.of(" = %s %s".formatted(sql.strip(), text)));
     }
   }
+
+  /** The problem of an expression that has nothing in it; see {@link Resolved#problem}. */
+  static final String EMPTY =
+      " is empty: write Spark SQL on one event, such as the name of a column, or leave it out";
 
   private EventExpression() {}
 
@@ -54,11 +59,15 @@ public final class EventExpression {
     return resolved
         .type()
         .filter(type -> !type.equals(DataTypes.BooleanType))
-        .map(type -> Resolved.problem("is %s, and no condition".formatted(type.simpleString())))
+        .map(
+            type -> Resolved.problem(sql, "is %s, and no condition".formatted(type.simpleString())))
         .orElse(resolved);
   }
 
   private static Resolved resolved(String sql, StructType columns) {
+    if (sql.isBlank()) {
+      return new Resolved(Optional.empty(), Optional.of(EMPTY));
+    }
     Expression expression;
     try {
       expression = CatalystSqlParser$.MODULE$.parseExpression(sql);
@@ -78,18 +87,21 @@ public final class EventExpression {
       SimpleAnalyzer$.MODULE$.checkAnalysis(analyzed);
       // Aggregates, windows and generators become steps of their own.
       if (!(analyzed instanceof Project project) || !(project.child() instanceof LocalRelation)) {
-        return Resolved.problem("is no expression on one event that gives one value");
+        return Resolved.problem(sql, "is no expression on one event that gives one value");
       }
       expression = (Expression) project.projectList().head();
     } catch (Exception e) { // Scala does not declare AnalysisException and ParseException
-      return Resolved.problem("does not resolve: " + reason(e));
+      return Resolved.problem(sql, "does not resolve: " + reason(e));
     }
     if (expression.containsPattern(TreePattern.PLAN_EXPRESSION())) {
-      return Resolved.problem("reads other rows: write an expression on one event");
+      return Resolved.problem(sql, "reads other rows: write an expression on one event");
     }
-    if (!expression.deterministic() || expression.containsPattern(TreePattern.CURRENT_LIKE())) {
+    if (!expression.deterministic()
+        || expression.containsPattern(TreePattern.CURRENT_LIKE())
+        || ClockTexts.literal(sql).isPresent()
+        || ClockTexts.constant(expression).isPresent()) {
       return Resolved.problem(
-          "depends on chance or on the clock, so another run would give other values");
+          sql, "depends on chance or on the clock, so another run would give other values");
     }
     return new Resolved(Optional.of(expression.dataType()), Optional.empty());
   }

@@ -110,13 +110,29 @@ final class Node {
     return nodes;
   }
 
+  /** Whether a key has a list. */
+  boolean isList(String key) {
+    read.add(key);
+    return object.get(key) instanceof ConfigList;
+  }
+
+  /** Whether any object in the list at a key has a key of its own. Nothing counts as read. */
+  boolean anyHas(String key, String inner) {
+    return object.get(key) instanceof ConfigList list
+        && list.stream()
+            .anyMatch(value -> value instanceof ConfigObject of && of.containsKey(inner));
+  }
+
   /** The texts in the list at a key, each with its position. */
   List<Map.Entry<String, Position>> texts(String key) {
     List<Map.Entry<String, Position>> texts = new ArrayList<>();
     for (ConfigValue value : values(key, "[a, b]")) {
-      if (value instanceof ConfigObject
-          || value instanceof ConfigList
-          || value.valueType() == ConfigValueType.NULL) {
+      if (value.valueType() == ConfigValueType.NULL) {
+        problems.add(
+            position(value),
+            "%s: null is no value of a list: leave it out, or write the text \"null\" in quotes"
+                .formatted(key));
+      } else if (value instanceof ConfigObject || value instanceof ConfigList) {
         problems.add(position(value), "%s is a list of names: [a, b]".formatted(key));
       } else {
         texts.add(Map.entry(Hocon.text(value), position(value)));
@@ -318,9 +334,7 @@ final class Node {
     String file =
         origin.filename() == null
             ? origin.description()
-            : base.toAbsolutePath()
-                .relativize(Path.of(origin.filename()).toAbsolutePath())
-                .toString();
+            : Position.file(base, Path.of(origin.filename()));
     // For a merged value only the description has the lines: "merge of a.conf: 3,a.conf: 9".
     Matcher last = LINE.matcher(origin.description());
     int line = origin.lineNumber() > 0 || !last.find() ? origin.lineNumber() : lineOf(last);

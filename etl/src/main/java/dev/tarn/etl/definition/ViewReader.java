@@ -8,6 +8,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.apache.spark.sql.types.StructType;
 
 /** Reads the feature views of a definition file. */
 final class ViewReader {
@@ -40,7 +41,8 @@ final class ViewReader {
       Optional<Entity> entity =
           node.required("entity", "user")
               .flatMap(name -> names.known(entities, "entity", name, node.position("entity")));
-      boolean isWindowView = node.has("source");
+      boolean isWindowView =
+          node.has("source") || (!node.has("sql") && node.anyHas("features", "aggregate"));
       Optional<Source> source = isWindowView ? eventSource(node) : Optional.empty();
       WindowReader windows = new WindowReader(problems, source);
       List<Feature> given =
@@ -49,7 +51,9 @@ final class ViewReader {
               : features.read(
                   node, entity, feature -> DeclaredType.of(feature, problems), FEATURES);
       Computation computation =
-          isWindowView ? windows(node, source, entity, windows.features()) : query(node);
+          isWindowView
+              ? windows(entry.getKey(), node, source, entity, windows.features())
+              : query(node);
       List<Check> givenChecks =
           node.object("checks").map(object -> checks.read(object, given)).orElse(List.of());
       FeatureView view =
@@ -86,28 +90,50 @@ final class ViewReader {
   }
 
   private Optional<Source> eventSource(Node node) {
+    String key = node.has("source") ? "source" : "sources";
+    Optional<String> given;
+    if (node.isList(key)) {
+      List<String> several = node.names(key);
+      given = several.size() == 1 ? Optional.of(several.get(0)) : Optional.empty();
+      problems.add(
+          node.position(key),
+          "a window view has one source, and not a list: source = "
+              + (several.isEmpty() ? "payments" : several.get(0)));
+    } else {
+      given = node.text(key);
+      if (key.equals("sources")) {
+        problems.add(
+            node.position(key),
+            node.has(key)
+                ? "a window view has one source: source = " + given.orElse("payments")
+                : "source is missing: source = payments");
+      }
+    }
     Optional<Source> source =
-        node.text("source")
-            .flatMap(name -> names.known(sources, "source", name, node.position("source")));
+        given.flatMap(name -> names.known(sources, "source", name, node.position(key)));
     if (source.isPresent() && source.get().timestamp().isEmpty()) {
       problems.add(
-          node.position("source"),
+          node.position(key),
           "source '%s' has no timestamp, so its rows are no events; say timestamp = … in the source (%s)"
               .formatted(source.get().name(), source.get().position()));
     }
-    for (String key : List.of("sql", "sources")) {
-      if (node.has(key)) {
+    for (String other : List.of("sql", "sources")) {
+      if (!other.equals(key) && node.has(other)) {
         problems.add(
-            node.position(key),
+            node.position(other),
             "a view has sources and sql, or source and aggregates: leave out %s or source"
-                .formatted(key));
+                .formatted(other));
       }
     }
     return source;
   }
 
   private Windows windows(
-      Node node, Optional<Source> source, Optional<Entity> entity, List<WindowFeature> aggregates) {
+      String view,
+      Node node,
+      Optional<Source> source,
+      Optional<Entity> entity,
+      List<WindowFeature> aggregates) {
     Map<String, String> keys = node.flat("keys");
     for (String key : keys.keySet()) {
       if (entity.isPresent() && !entity.get().keyNames().contains(key)) {
@@ -118,23 +144,22 @@ final class ViewReader {
                     key, entity.get().name(), Suggestion.forName(key, entity.get().keyNames())));
       }
     }
-    Optional<String> where = node.text("where");
-    if (source.isPresent() && source.get().columns().isPresent() && where.isPresent()) {
-      EventExpression.condition(where.get(), source.get().columns().get())
-          .problem()
-          .ifPresent(
-              problem ->
-                  problems.add(
-                      node.position("where"), "where = %s %s".formatted(where.get(), problem)));
+    Windows windows =
+        new Windows(
+            source.orElse(Source.unknown(node.position())),
+            keys,
+            node.text("where"),
+            aggregates,
+            LiveReader.read(node, source, aggregates, problems),
+            node.position("keys"),
+            node.position("where"));
+    Optional<StructType> columns = source.flatMap(Source::columns);
+    if (columns.isPresent()) {
+      // Other sources are looked at when all definitions are known to be right.
+      entity.ifPresent(of -> windows.checkKeys(view, node.position(), of, columns.get(), problems));
+      windows.checkWhere(columns.get(), problems);
     }
-    return new Windows(
-        source.orElse(Source.unknown(node.position())),
-        keys,
-        where,
-        aggregates,
-        LiveReader.read(node, source, aggregates, problems),
-        node.position("keys"),
-        node.position("where"));
+    return windows;
   }
 
   /** Refuses two features of one name for an entity, since lookups ask by entity and name. */

@@ -6,7 +6,10 @@ import dev.tarn.manifest.FeatureType;
 import dev.tarn.manifest.StoredWindow;
 import java.time.Duration;
 import java.util.Optional;
+import org.apache.spark.sql.types.ArrayType;
 import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.MapType;
+import org.apache.spark.sql.types.StructType;
 
 /**
  * An aggregate over the events of a window.
@@ -84,10 +87,28 @@ public record WindowFeature(
   /** The message that refuses values of a type that the aggregate is not given for. */
   public String refusal(DataType value) {
     return SparkTypes.stored(value).isEmpty()
-        ? "of = %s is %s, which can't be served exactly; write CAST(… AS …); there are: %s"
-            .formatted(of.orElse(""), value.simpleString(), SparkTypes.SUPPORTED)
-        : "there is no %s of %s: of = %s; write CAST(… AS …) if a number is meant"
-            .formatted(aggregate.word(), value.simpleString(), of.orElse(""));
+        ? "of = %s is %s, which can't be served exactly; %s; there are: %s"
+            .formatted(
+                of.orElse(""),
+                value.simpleString(),
+                value instanceof MapType
+                    ? "take one of its values, such as of = \"%s['key']\"".formatted(of.orElse(""))
+                    : "write CAST(… AS …)",
+                SparkTypes.SUPPORTED)
+        : "there is no %s of %s: of = %s; %s"
+            .formatted(aggregate.word(), value.simpleString(), of.orElse(""), remedy(value));
+  }
+
+  /** Says how a value of another type is had. */
+  private String remedy(DataType value) {
+    if (value instanceof StructType struct) {
+      return "take one of its fields, such as of = \"%s.%s\""
+          .formatted(of.orElse(""), struct.fieldNames()[0]);
+    }
+    return value instanceof ArrayType
+        ? "take one of its elements, such as of = \"%1$s[0]\", or their number, of = \"size(%1$s)\""
+            .formatted(of.orElse(""))
+        : "write CAST(… AS …) if a number is meant";
   }
 
   /** The aggregate as users write it, e.g. {@code sum} or {@code { last = 5 }}. */

@@ -19,6 +19,9 @@ final class WindowReader {
   /** Greatest number of cells of a window. */
   private static final long MOST_CELLS = 100_000;
 
+  /** The time from the first to the last moment that an event may have. */
+  private static final Duration LONGEST = Duration.ofDays(3_652_059);
+
   /** Resolutions to choose from where none is given, the coarsest first. */
   private static final List<Duration> RESOLUTIONS =
       List.of(
@@ -63,6 +66,14 @@ final class WindowReader {
     if (resolution.isPresent() && window.isEmpty()) {
       problems.add(node.position("resolution"), "resolution goes with window = …");
     }
+    if (window.isPresent() && window.get().compareTo(LONGEST) > 0) {
+      problems.add(
+          node.position("window"),
+          "window = %s is longer than the years 0001 to 9999: leave it out to have all events"
+              .formatted(node.text("window").orElse("")));
+      node.text("type");
+      return Optional.empty();
+    }
     Duration cells =
         window.map(length -> resolution(node, length, resolution)).orElse(Duration.ZERO);
     if (kind.isEmpty() || (of.isEmpty() && kind.get().needsValue())) {
@@ -94,6 +105,10 @@ final class WindowReader {
     if (of.isEmpty()) {
       return feature.resultType(Optional.empty());
     }
+    if (of.get().isBlank()) {
+      problems.add(node.position("of"), "of" + EventExpression.EMPTY);
+      return Optional.empty();
+    }
     if (source.isEmpty()) {
       return Optional.empty();
     }
@@ -110,7 +125,7 @@ final class WindowReader {
     EventExpression.Resolved value =
         EventExpression.resolve(of.get(), source.get().columns().get());
     if (value.problem().isPresent()) {
-      problems.add(node.position("of"), "of = %s %s".formatted(of.get(), value.problem().get()));
+      problems.add(node.position("of"), "of" + value.problem().get());
       return Optional.empty();
     }
     Optional<DataType> type = feature.resultType(value.type());
@@ -146,6 +161,10 @@ final class WindowReader {
     Node last = node.object("aggregate").orElseThrow();
     Optional<BigDecimal> count = last.decimal("last");
     last.refuseUnknownKeys();
+    if (count.isEmpty() && !last.keys().isEmpty()) {
+      // It is told already: another key, or no number.
+      return 1;
+    }
     try {
       int number = count.map(BigDecimal::intValueExact).orElse(0);
       if (number >= 1 && number <= MOST_VALUES) {

@@ -1,10 +1,14 @@
 package dev.tarn.etl.definition;
 
+import dev.tarn.cli.Suggestion;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.stream.Stream;
+import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.StructType;
 
 /**
  * Aggregates over the events of one source: the computation of a window view.
@@ -28,6 +32,59 @@ public record Windows(
   /** Spark SQL on one event for a key column of the entity. */
   public String key(String column) {
     return keys.getOrDefault(column, "`" + column.replace("`", "``") + "`");
+  }
+
+  /**
+   * Adds what is wrong with the key columns over the columns of the source.
+   *
+   * @param view name of the view
+   * @param position of the view
+   */
+  public void checkKeys(
+      String view, Position position, Entity entity, StructType columns, Problems problems) {
+    List<String> names = Arrays.asList(columns.fieldNames());
+    for (Entity.KeyColumn key : entity.keys()) {
+      if (!keys.containsKey(key.name()) && !names.contains(key.name())) {
+        problems.add(
+            position,
+            "source '%s' of view '%s' has no column '%s', a key of entity '%s'%s; another column or an expression: keys { %s = \"…\" }"
+                .formatted(
+                    source.name(),
+                    view,
+                    key.name(),
+                    entity.name(),
+                    Suggestion.forName(key.name(), names),
+                    key.name()));
+        continue;
+      }
+      EventExpression.Resolved resolved = EventExpression.resolve(key(key.name()), columns);
+      if (resolved.problem().isPresent()) {
+        problems.add(keysPosition, "keys: %s%s".formatted(key.name(), resolved.problem().get()));
+        continue;
+      }
+      DataType type = resolved.type().orElseThrow();
+      if (!key.takes(type)) {
+        problems.add(
+            keysPosition,
+            "key '%s' is %s in source '%s', and entity '%s' has it as %s: keys { %s = \"CAST(%s AS %s)\" }"
+                .formatted(
+                    key.name(),
+                    type.simpleString(),
+                    source.name(),
+                    entity.name(),
+                    key.type().simpleString(),
+                    key.name(),
+                    keys.getOrDefault(key.name(), key.name()),
+                    key.type().simpleString()));
+      }
+    }
+  }
+
+  /** Adds what is wrong with the condition over the columns of the source. */
+  public void checkWhere(StructType columns, Problems problems) {
+    where
+        .flatMap(condition -> EventExpression.condition(condition, columns).problem())
+        .ifPresent(problem -> problems.add(wherePosition, "where" + problem));
   }
 
   @Override

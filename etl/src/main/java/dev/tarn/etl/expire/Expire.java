@@ -191,8 +191,15 @@ public final class Expire {
       console.say("%s: %s made larger ones", stream.table(), Plural.of(compacted, "small file"));
     }
     table.repeatCut();
+    List<String> tagged = sets.tagAgain(stream, table);
+    sayTagged(stream.table(), tagged);
     return expire(
-        stream.table(), table.iceberg(), dead, List.of(), List.of(), List.of(), 1, compacted);
+        stream.table(), table.iceberg(), dead, List.of(), tagged, List.of(), 1, compacted);
+  }
+
+  private void sayTagged(String name, List<String> sets) {
+    sets.forEach(
+        set -> console.say("%s: the tag of training set %s was missing; put back", name, set));
   }
 
   private List<String> removeDeadBuilds(String name, AuditBranches audits) {
@@ -215,8 +222,7 @@ public final class Expire {
     tagged.forEach(
         version -> console.say("%s: the tag of version %s was missing; put back", view, version));
     List<String> ofSets = sets.tagAgain(view, table);
-    ofSets.forEach(
-        set -> console.say("%s: the tag of training set %s was missing; put back", view, set));
+    sayTagged(view, ofSets);
     tagged.addAll(ofSets);
     keepAsOfs(table);
     List<Kept> kept = kept(view, table);

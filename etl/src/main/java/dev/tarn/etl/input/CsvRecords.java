@@ -306,6 +306,27 @@ final class CsvRecords implements Closeable {
     return UTF8String.fromBytes(Arrays.copyOfRange(bytes, begin, ends[field]));
   }
 
+  /** Whether the record begins with a byte order mark. */
+  boolean beginsWithMark() {
+    return ends[0] >= 3
+        && bytes[0] == (byte) 0xEF
+        && bytes[1] == (byte) 0xBB
+        && bytes[2] == (byte) 0xBF;
+  }
+
+  /** Whether the record has these fields and no others. */
+  boolean has(byte[][] texts) {
+    if (texts.length != fields) {
+      return false;
+    }
+    for (int i = 0; i < fields; i++) {
+      if (!Arrays.equals(bytes, begin(i), ends[i], texts[i], 0, texts[i].length)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
   /** Refuses a field that is no text, also where nobody wants its value. */
   void requireUtf8(int field) {
     requireUtf8(begin(field), ends[field]);

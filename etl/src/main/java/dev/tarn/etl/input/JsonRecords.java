@@ -17,6 +17,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.catalyst.expressions.GenericInternalRow;
 import org.apache.spark.sql.catalyst.util.ArrayBasedMapData;
@@ -56,8 +57,12 @@ final class JsonRecords implements Closeable {
           InputFiles.MODIFIED_AFTER);
 
   private final JsonFactory factory;
+  private final boolean isFile;
   private final ObjectReader root;
-  private final boolean[] seen;
+
+  /** All readers of objects: that of the records, and those within it. */
+  private final List<ObjectReader> objects = new ArrayList<>();
+
   private JsonParser parser;
   private boolean isInArray;
   private long records;
@@ -65,12 +70,18 @@ final class JsonRecords implements Closeable {
 
   JsonRecords(Reader reader, StructType schema, TextFormats formats, boolean allowsComments)
       throws IOException {
-    this(schema, formats, allowsComments);
+    this(schema, formats, allowsComments, true);
     parser = factory.createParser(reader);
   }
 
   /** Reads texts that each have one record, by {@link #only}. */
   JsonRecords(StructType schema, TextFormats formats, boolean allowsComments) {
+    this(schema, formats, allowsComments, false);
+  }
+
+  private JsonRecords(
+      StructType schema, TextFormats formats, boolean allowsComments, boolean isFile) {
+    this.isFile = isFile;
     factory =
         new JsonFactoryBuilder()
             .configure(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS, true)
@@ -78,7 +89,6 @@ final class JsonRecords implements Closeable {
             .configure(StreamReadFeature.AUTO_CLOSE_SOURCE, true)
             .build();
     root = new ObjectReader("", schema, formats);
-    seen = new boolean[schema.length()];
   }
 
   /**
@@ -108,11 +118,7 @@ final class JsonRecords implements Closeable {
     if (token != JsonToken.START_OBJECT) {
       throw new InputException("a record must be an object { … }");
     }
-    GenericInternalRow row = root.read();
-    for (int i = 0; i < seen.length; i++) {
-      seen[i] |= root.isGiven(i);
-    }
-    return row;
+    return root.read();
   }
 
   /**
@@ -148,9 +154,9 @@ final class JsonRecords implements Closeable {
     return line;
   }
 
-  /** Whether any record so far had a column. */
-  boolean hasSeen(int column) {
-    return seen[column];
+  /** A field that none of the objects so far had that could have it, e.g. {@code address.city}. */
+  Optional<String> unseenField() {
+    return objects.stream().flatMap(object -> object.unseenField().stream()).findFirst();
   }
 
   @Override
@@ -204,7 +210,8 @@ final class JsonRecords implements Closeable {
             new GenericArrayData(keys.toArray()), new GenericArrayData(values.toArray()));
       };
     }
-    TextColumn column = TextColumn.of(path, type, formats);
+    TextColumn column =
+        isFile ? TextColumn.ofFile(path, type, formats) : TextColumn.of(path, type, formats);
     return type.equals(DataTypes.BinaryType) ? () -> binary(path) : () -> scalar(column, type);
   }
 
@@ -275,12 +282,16 @@ final class JsonRecords implements Closeable {
     private final Map<String, Integer> indexes = new HashMap<>();
     private final Map<String, String> byLowerCase = new HashMap<>();
     private final ValueReader[] readers;
-    private boolean[] given;
+    private final String[] names;
+    private final boolean[] seen;
+    private boolean hasRead;
 
     ObjectReader(String prefix, StructType schema, TextFormats formats) {
       this.prefix = prefix;
       readers = new ValueReader[schema.length()];
-      given = new boolean[readers.length];
+      names = schema.fieldNames();
+      seen = new boolean[readers.length];
+      objects.add(this);
       for (int i = 0; i < readers.length; i++) {
         StructField field = schema.fields()[i];
         indexes.put(field.name(), i);
@@ -289,8 +300,13 @@ final class JsonRecords implements Closeable {
       }
     }
 
-    boolean isGiven(int field) {
-      return given[field];
+    Optional<String> unseenField() {
+      for (int i = 0; hasRead && i < seen.length; i++) {
+        if (!seen[i]) {
+          return Optional.of(prefix + names[i]);
+        }
+      }
+      return Optional.empty();
     }
 
     /** Reads from the beginning of an object up to its end. */
@@ -314,10 +330,11 @@ final class JsonRecords implements Closeable {
             throw new InputException("has the field '%s%s' twice".formatted(prefix, name));
           }
           present[index] = true;
+          seen[index] = true;
           values[index] = nullOr(readers[index]);
         }
       }
-      given = present;
+      hasRead = true;
       return new GenericInternalRow(values);
     }
   }

@@ -16,6 +16,7 @@ import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.types.ArrayType;
 import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.MapType;
 import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 import org.apache.spark.util.SerializableConfiguration;
@@ -84,9 +85,18 @@ final class ParquetColumns {
     if (wanted instanceof StructType struct) {
       return lacks(struct, group, name + ".");
     }
+    if (wanted instanceof MapType map && isMap(group)) {
+      return lacks(map.valueType(), group.getType(0).asGroupType().getType(1), name + "{}");
+    }
     return wanted instanceof ArrayType array && isList(group)
         ? lacks(array.elementType(), group.getType(0).asGroupType().getType(0), name + "[]")
         : Optional.empty();
+  }
+
+  private static boolean isMap(GroupType group) {
+    return group.getFieldCount() == 1
+        && !group.getType(0).isPrimitive()
+        && group.getType(0).asGroupType().getFieldCount() == 2;
   }
 
   /** Whether it is a list in the form that Parquet asks for; older forms are passed over. */

@@ -50,7 +50,7 @@ public final class ParquetInput {
       Map<String, DataType> types,
       boolean merges,
       Map<String, String> options) {
-    checkNames(files);
+    checkFiles(files);
     checkFolders(files, types);
     String[] roots = files.roots().toArray(new String[0]);
     StructType known =
@@ -74,7 +74,12 @@ public final class ParquetInput {
         typed = typed.add(folder, DataTypes.StringType);
       }
     }
-    Dataset<Row> rows = reader(spark).options(options).schema(typed).parquet(roots);
+    Dataset<Row> rows =
+        reader(spark)
+            .format(CheckedParquet.class.getName())
+            .options(options)
+            .schema(typed)
+            .load(roots);
     requireAll(files, rows);
     return rows;
   }
@@ -113,9 +118,7 @@ public final class ParquetInput {
                     field ->
                         files.partitionColumns().stream().noneMatch(field.name()::equalsIgnoreCase))
                 .toArray(StructField[]::new));
-    List<String> paths =
-        files.files().stream().filter(file -> file.length() > 0).map(InputFile::path).toList();
-    ParquetColumns.missing(spark, configuration, paths, ofFiles)
+    ParquetColumns.missing(spark, configuration, files.paths(), ofFiles)
         .ifPresent(
             missing -> {
               throw new InputException(
@@ -129,12 +132,17 @@ public final class ParquetInput {
     return spark.read().option(ARE_PATTERNS, "false");
   }
 
-  private static void checkNames(InputFiles files) {
+  private static void checkFiles(InputFiles files) {
     for (InputFile file : files.files()) {
       Path path = new Path(file.path());
       if (path.getName().contains(":")) {
         throw new InputException(
             "%s has a ':' in its name, which Parquet's reader does not take: give it another name"
+                .formatted(file.path()));
+      }
+      if (file.length() == 0) {
+        throw new InputException(
+            "%s has no byte, so it is no Parquet file: was its writer stopped? write it anew, or take it away"
                 .formatted(file.path()));
       }
       if (path.getName().startsWith("_") || path.getName().startsWith(".")) {

@@ -20,12 +20,13 @@ import org.apache.spark.unsafe.types.UTF8String;
 public final class TextColumn implements Serializable {
   private static final long serialVersionUID = 1L;
 
-  private static final Pattern INTEGER = Pattern.compile("[+-]?[0-9]{1,40}");
-
-  private static final Pattern NUMBER =
-      Pattern.compile("[+-]?([0-9]+(\\.[0-9]*)?|\\.[0-9]+)([eE][+-]?[0-9]{1,9})?");
+  /** The beginning of a number that has a digit other than 0 before its exponent. */
+  private static final Pattern NOT_ZERO = Pattern.compile("[^eE]*[1-9]");
 
   private static final Pattern NO_NUMBER = Pattern.compile("[+-]?(nan|inf|infinity)");
+
+  private static final int MOST_DIGITS = 40;
+  private static final int MOST_EXPONENT_DIGITS = 9;
 
   /** Beyond these a BigDecimal of a few digits could take all memory. */
   private static final int MOST_SCALE = 400;
@@ -53,22 +54,38 @@ public final class TextColumn implements Serializable {
   private final TextFormats formats;
   private final TextMoments.Zone zone;
 
-  private TextColumn(String name, DataType type, TextFormats formats, TextMoments.Zone zone) {
+  /** Whether all moments must be numbers, or none, once there is a first one. */
+  private final boolean isOfFile;
+
+  /** The first moment that was read; null before. */
+  private String firstMoment;
+
+  private TextColumn(
+      String name, DataType type, TextFormats formats, TextMoments.Zone zone, boolean isOfFile) {
     this.name = name;
     this.type = type;
     this.kind = kind(type);
     this.formats = formats;
     this.zone = kind == Kind.TIMESTAMP_NTZ ? TextMoments.Zone.NONE : zone;
+    this.isOfFile = isOfFile;
   }
 
   /** A column whose timestamps are UTC where they don't name a zone. */
   public static TextColumn of(String name, DataType type, TextFormats formats) {
-    return new TextColumn(name, type, formats, TextMoments.Zone.OPTIONAL);
+    return new TextColumn(name, type, formats, TextMoments.Zone.OPTIONAL, false);
+  }
+
+  /**
+   * A column of one file, or of a part of it: where numbers count time since 1970, all of its
+   * timestamps are numbers or none, since 20260105 among days would be a moment of 1970.
+   */
+  static TextColumn ofFile(String name, DataType type, TextFormats formats) {
+    return new TextColumn(name, type, formats, TextMoments.Zone.OPTIONAL, true);
   }
 
   /** A column whose timestamps must each name their zone. */
   static TextColumn zoned(String name, DataType type, TextFormats formats) {
-    return new TextColumn(name, type, formats, TextMoments.Zone.REQUIRED);
+    return new TextColumn(name, type, formats, TextMoments.Zone.REQUIRED, true);
   }
 
   /** Whether values of this type can be read from a text. */
@@ -135,6 +152,45 @@ public final class TextColumn implements Serializable {
     return UTF8String.fromString(text);
   }
 
+  /**
+   * Whether a text is {@code [+-]?[0-9]{1,40}}; a regular expression takes several times as long.
+   */
+  private static boolean isInteger(String text) {
+    int from = afterSign(text, 0);
+    int digits = text.length() - from;
+    return digits > 0 && digits <= MOST_DIGITS && afterDigits(text, from) == text.length();
+  }
+
+  /** Whether a text is {@code [+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,9})?}. */
+  private static boolean isNumber(String text) {
+    int from = afterSign(text, 0);
+    int at = afterDigits(text, from);
+    int digits = at - from;
+    if (at < text.length() && text.charAt(at) == '.') {
+      int end = afterDigits(text, at + 1);
+      digits += end - at - 1;
+      at = end;
+    }
+    if (digits > 0 && at < text.length() && (text.charAt(at) == 'e' || text.charAt(at) == 'E')) {
+      int exponent = afterSign(text, at + 1);
+      at = afterDigits(text, exponent);
+      digits = at - exponent > MOST_EXPONENT_DIGITS ? 0 : at - exponent;
+    }
+    return digits > 0 && at == text.length();
+  }
+
+  private static int afterSign(String text, int at) {
+    return at < text.length() && (text.charAt(at) == '+' || text.charAt(at) == '-') ? at + 1 : at;
+  }
+
+  private static int afterDigits(String text, int from) {
+    int at = from;
+    while (at < text.length() && text.charAt(at) >= '0' && text.charAt(at) <= '9') {
+      at++;
+    }
+    return at;
+  }
+
   private static boolean bool(String text) {
     if (text.equalsIgnoreCase("true")) {
       return true;
@@ -146,7 +202,7 @@ public final class TextColumn implements Serializable {
   }
 
   private long integer(String text, long least, long most) {
-    if (!INTEGER.matcher(text).matches()) {
+    if (!isInteger(text)) {
       throw new NoValueException("is no " + type.simpleString());
     }
     try {
@@ -161,7 +217,7 @@ public final class TextColumn implements Serializable {
   }
 
   private Double floating(String text, boolean isFloat) {
-    if (!NUMBER.matcher(text).matches()) {
+    if (!isNumber(text)) {
       String lower = text.toLowerCase(Locale.ROOT);
       if (!NO_NUMBER.matcher(lower).matches()) {
         throw new NoValueException("is no " + type.simpleString());
@@ -175,6 +231,10 @@ public final class TextColumn implements Serializable {
     double value = isFloat ? Float.parseFloat(text) : Double.parseDouble(text);
     if (Double.isInfinite(value)) {
       throw new NoValueException("is beyond " + type.simpleString());
+    }
+    if (value == 0 && NOT_ZERO.matcher(text).lookingAt()) {
+      throw new NoValueException(
+          "is too close to zero for %s, which would make 0 of it".formatted(type.simpleString()));
     }
     return value;
   }
@@ -195,7 +255,7 @@ public final class TextColumn implements Serializable {
   }
 
   private BigDecimal number(String text) {
-    if (!NUMBER.matcher(text).matches()) {
+    if (!isNumber(text)) {
       throw new NoValueException("is no " + type.simpleString());
     }
     BigDecimal number = new BigDecimal(text);
@@ -206,9 +266,23 @@ public final class TextColumn implements Serializable {
   }
 
   private long moment(String text) {
-    if (!formats.hasEpoch() || !NUMBER.matcher(text).matches()) {
+    if (!formats.hasEpoch()) {
       return formats.micros(text, zone);
     }
+    boolean isNumber = isNumber(text);
+    if (firstMoment != null && isNumber(firstMoment) != isNumber) {
+      throw new NoValueException(
+          "is %s, and the file had %s before: which one does the column have?"
+              .formatted(isNumber ? "a number" : "no number", firstMoment));
+    }
+    long moment = isNumber ? counted(text) : formats.micros(text, zone);
+    if (isOfFile && firstMoment == null) {
+      firstMoment = text;
+    }
+    return moment;
+  }
+
+  private long counted(String text) {
     Epoch epoch = formats.epoch();
     BigDecimal micros = epoch.micros(number(text));
     try {

@@ -49,7 +49,7 @@ public final class TextInput {
               field(declared, name)
                   .orElse(DataTypes.createStructField(name, DataTypes.StringType, true)));
     }
-    return TextTable.open(
+    return TextFilesTable.open(
         spark,
         InputFiles.configuration(spark, source.options()),
         spec(source, without(declared, files.partitionColumns()), partitions),
@@ -171,7 +171,7 @@ public final class TextInput {
             true,
             false,
             false);
-    return TextTable.open(spark, configuration, spec, files.files());
+    return TextFilesTable.open(spark, configuration, spec, files.files());
   }
 
   private static void refuseEqual(String label, List<String> names) {

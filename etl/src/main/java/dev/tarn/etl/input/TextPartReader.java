@@ -17,6 +17,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Optional;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FSDataInputStream;
 import org.apache.hadoop.fs.FileSystem;
@@ -97,42 +98,88 @@ final class TextPartReader implements PartitionReader<InternalRow> {
             new TextPartReader(spec, new StructType(), new TextPart(List.of()), configuration);
         CsvRecords records = reader.records(Slice.of(file))) {
       if (!records.next()) {
-        throw new InputException("%s: %s has no header".formatted(spec.label(), file.path()));
+        throw noHeader(spec, file);
       }
-      return records.texts();
+      return requireText(spec, file, records.texts(), configuration);
     } catch (NoUtf8Exception e) {
       throw new InputException(
           "%s: %s is not %s; %s"
-              .formatted(spec.label(), file.path(), spec.dialect().encoding(), encodingRemedy()),
+              .formatted(
+                  spec.label(),
+                  file.path(),
+                  spec.dialect().encoding(),
+                  encodingRemedy(file, configuration)),
           e);
     } catch (NoValueException e) {
       throw new InputException(
           "%s: the header of %s %s".formatted(spec.label(), file.path(), e.getMessage()), e);
     } catch (IOException e) {
-      throw unreadable(spec, file, e);
+      throw unreadable(spec, file, configuration, e);
     }
   }
 
-  private static String encodingRemedy() {
-    return "say which encoding it has: options { encoding = \"ISO-8859-1\" }, or windows-1252, …";
+  private static InputException noHeader(TextSpec spec, InputFile file) {
+    return new InputException(
+        "%s: %s has no header, not even a record: was its writer stopped? write it anew, or take it away"
+            .formatted(spec.label(), file.path()));
+  }
+
+  /** Refuses names with bytes of zero, which UTF-16 has between the letters of most texts. */
+  private static List<String> requireText(
+      TextSpec spec, InputFile file, List<String> names, Configuration configuration) {
+    if (names.stream().anyMatch(name -> name.indexOf('\0') >= 0)) {
+      throw new InputException(
+          "%s: %s is no text in UTF-8; %s"
+              .formatted(spec.label(), file.path(), encodingRemedy(file, configuration)));
+    }
+    return names;
+  }
+
+  private static String encodingRemedy(InputFile file, Configuration configuration) {
+    return utf16(file, configuration)
+        .map("it begins as UTF-16 does: options { encoding = \"%s\" }"::formatted)
+        .orElse(
+            "say which encoding it has: options { encoding = \"ISO-8859-1\" }, or windows-1252, …");
+  }
+
+  /** The kind of UTF-16 that a file has, as its first character says: a mark, or one of ASCII. */
+  private static Optional<String> utf16(InputFile file, Configuration configuration) {
+    try (InputStream in = open(Slice.of(file), configuration)) {
+      int first = in.read();
+      int second = in.read();
+      if ((first == 0xFF && second == 0xFE) || (first == 0xFE && second == 0xFF)) {
+        return Optional.of("UTF-16");
+      }
+      if (second == 0) {
+        return Optional.of("UTF-16LE");
+      }
+      return first == 0 ? Optional.of("UTF-16BE") : Optional.empty();
+    } catch (IOException e) {
+      return Optional.empty();
+    }
   }
 
   private InputException unreadable(InputFile file, IOException e) {
-    return unreadable(spec, file, e);
+    return unreadable(spec, file, configuration, e);
   }
 
-  private static InputException unreadable(TextSpec spec, InputFile file, IOException e) {
+  private static InputException unreadable(
+      TextSpec spec, InputFile file, Configuration configuration, IOException e) {
     if (e instanceof CharacterCodingException) {
       return new InputException(
           "%s: %s is not %s; %s"
-              .formatted(spec.label(), file.path(), spec.dialect().encoding(), encodingRemedy()),
+              .formatted(
+                  spec.label(),
+                  file.path(),
+                  spec.dialect().encoding(),
+                  encodingRemedy(file, configuration)),
           e);
     }
     return new InputException(
         "%s: %s can't be read: %s".formatted(spec.label(), file.path(), e.getMessage()), e);
   }
 
-  private InputStream open(Slice slice) throws IOException {
+  private static InputStream open(Slice slice, Configuration configuration) throws IOException {
     Path path = new Path(slice.file().path());
     FileSystem files = InputFiles.fileSystem(path, configuration);
     FSDataInputStream in = files.open(path);
@@ -159,7 +206,7 @@ final class TextPartReader implements PartitionReader<InternalRow> {
   }
 
   private CsvRecords records(Slice slice) throws IOException {
-    InputStream in = open(slice);
+    InputStream in = open(slice, configuration);
     boolean isUtf8 = spec.dialect().encoding().equals(StandardCharsets.UTF_8.name());
     CsvRecords records = new CsvRecords(isUtf8 ? in : new Utf8Stream(decoded(in)), spec.dialect());
     if (slice.from() == 0) {
@@ -241,6 +288,9 @@ final class TextPartReader implements PartitionReader<InternalRow> {
     /** For each field of a record, the column that it is of. */
     private int[] columnOf;
 
+    /** The header as it stands in the file; no fields where there is none. */
+    private byte[][] header = {};
+
     CsvReader(Slice slice) throws IOException {
       super(slice);
       StructField[] fields = spec.schema().fields();
@@ -260,10 +310,15 @@ final class TextPartReader implements PartitionReader<InternalRow> {
     private int[] header() throws IOException {
       List<String> given;
       if (slice.from() == 0) {
-        given = nextRecord() ? decodedTexts() : List.of();
+        if (!nextRecord()) {
+          throw noHeader(spec, slice.file());
+        }
+        given = requireText(spec, slice.file(), decodedTexts(), configuration);
       } else {
         given = TextPartReader.header(spec, slice.file(), configuration);
       }
+      header =
+          given.stream().map(name -> name.getBytes(StandardCharsets.UTF_8)).toArray(byte[][]::new);
       return mapped(given);
     }
 
@@ -285,7 +340,7 @@ final class TextPartReader implements PartitionReader<InternalRow> {
           spec.allowsMissing()
               && names.containsAll(given)
               && given.stream().distinct().count() == given.size();
-      if (!isSame && !given.isEmpty() && !isPart) {
+      if (!isSame && !isPart) {
         throw new InputException(
             "%s has a file whose header is not its schema: %s has %s; the schema has %s"
                 .formatted(
@@ -331,6 +386,13 @@ final class TextPartReader implements PartitionReader<InternalRow> {
                     Plural.of(columnOf.length, "column"),
                     records.shown()));
       }
+      // A column alone may have a value that is its name.
+      if (records.beginsWithMark() || (header.length > 1 && records.has(header))) {
+        throw refused(
+            "begins as a file does (%s): were files put together? take out what stands between them, or leave them apart"
+                .formatted(
+                    records.beginsWithMark() ? "a byte order mark" : "the header once more"));
+      }
       boolean hasTime = time < 0 || time >= columns.length;
       try {
         for (int i = 0; i < columnOf.length; i++) {
@@ -366,7 +428,7 @@ final class TextPartReader implements PartitionReader<InternalRow> {
     }
 
     private InputException notUtf8() {
-      return refused("is not UTF-8; " + encodingRemedy());
+      return refused("is not UTF-8; " + encodingRemedy(slice.file(), configuration));
     }
 
     @Override
@@ -394,7 +456,7 @@ final class TextPartReader implements PartitionReader<InternalRow> {
 
     JsonReader(Slice slice) throws IOException {
       super(slice);
-      Reader reader = decoded(open(slice));
+      Reader reader = decoded(open(slice, configuration));
       reader = withoutMark(reader);
       records = new JsonRecords(reader, spec.schema(), spec.formats(), spec.allowsComments());
     }
@@ -405,7 +467,10 @@ final class TextPartReader implements PartitionReader<InternalRow> {
       try {
         read = records.next();
       } catch (JsonProcessingException e) {
-        throw refused("is no JSON: " + e.getOriginalMessage());
+        throw refused(
+            e.getOriginalMessage().contains("code 0)")
+                ? "is no text in UTF-8; " + encodingRemedy(slice.file(), configuration)
+                : "is no JSON: " + e.getOriginalMessage());
       } catch (InputException e) {
         throw refusedValue(e);
       } catch (IOException e) {
@@ -413,7 +478,7 @@ final class TextPartReader implements PartitionReader<InternalRow> {
       }
       StructField[] fields = spec.schema().fields();
       if (read == null) {
-        requireColumns(fields);
+        requireFields();
         return false;
       }
       for (int i = 0; i < fields.length; i++) {
@@ -426,14 +491,13 @@ final class TextPartReader implements PartitionReader<InternalRow> {
       return true;
     }
 
-    /** Refuses a file in which no record has a column: it may be there under another name. */
-    private void requireColumns(StructField[] fields) {
-      for (int i = 0; i < fields.length; i++) {
-        if (records.records() > 0 && !records.hasSeen(i) && !spec.allowsMissing()) {
-          throw new InputException(
-              "%s: no record of %s has the field '%s' of the schema; if that is right, say missing-columns = null in the source"
-                  .formatted(spec.label(), slice.file().path(), fields[i].name()));
-        }
+    /** Refuses a file in which no record has a field: it may be there under another name. */
+    private void requireFields() {
+      Optional<String> unseen = spec.allowsMissing() ? Optional.empty() : records.unseenField();
+      if (unseen.isPresent()) {
+        throw new InputException(
+            "%s: no record of %s has the field '%s' of the schema; if that is right, say missing-columns = null in the source"
+                .formatted(spec.label(), slice.file().path(), unseen.get()));
       }
     }
 

@@ -45,7 +45,7 @@ record TextSpec(
   TextColumn column(String name, org.apache.spark.sql.types.DataType type) {
     return isSpine && name.equals(timeColumn)
         ? TextColumn.zoned(name, type, formats)
-        : TextColumn.of(name, type, formats);
+        : TextColumn.ofFile(name, type, formats);
   }
 
   /** The index of the column that no row may lack. */

@@ -4,7 +4,7 @@ import dev.tarn.cli.CommandLine;
 import dev.tarn.cli.Settings;
 import dev.tarn.cli.UsageException;
 import dev.tarn.etl.archive.Archive;
-import dev.tarn.etl.archive.Check;
+import dev.tarn.etl.archive.EventTableCheck;
 import dev.tarn.etl.archive.StopSignal;
 import dev.tarn.etl.console.Console;
 import dev.tarn.etl.console.Json;
@@ -36,7 +36,7 @@ public final class ArchiveJob {
     Source source = Definitions.load(settings).streamSource(line.text("source"));
     if (checks) {
       try (Lake lake = Lake.open(settings)) {
-        console.result(Check.of(lake, source));
+        console.result(EventTableCheck.of(lake, source));
       }
       return;
     }

@@ -13,6 +13,7 @@ import dev.tarn.etl.definition.Definitions;
 import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.etl.lake.Lake;
 import java.time.Instant;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
 
@@ -79,7 +80,7 @@ public final class BuildJob {
                   built == 0
                       ? ""
                       : Plural.choose(built, "; the other is built", "; the others are built"),
-                  String.join("\n", failures)));
+                  String.join("\n", new LinkedHashSet<>(failures))));
     }
   }
 

@@ -360,8 +360,7 @@ public final class DemoLiveJob {
           boolean isSame = online.equals(there);
           values++;
           different += isSame ? 0 : 1;
-          table.row(
-              at, version(answer), id, feature.name(), online, there, isSame ? "yes" : "NO");
+          table.row(at, version(answer), id, feature.name(), online, there, isSame ? "yes" : "NO");
         }
       }
     }
@@ -370,7 +369,8 @@ public final class DemoLiveJob {
       throw new TarnException(
           "%d of %d values differ between the answers and Iceberg".formatted(different, values));
     }
-    console.say("All %d values are equal: online and from Iceberg, by the answers' stamps.", values);
+    console.say(
+        "All %d values are equal: online and from Iceberg, by the answers' stamps.", values);
   }
 
   private static String version(JsonObject answer) {

@@ -13,6 +13,7 @@ import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.internal.SQLConf;
+import scala.Option;
 
 /**
  * Opens a Spark session over the lake and holds it together with the Iceberg catalog of the feature
@@ -28,15 +29,18 @@ public final class Lake implements AutoCloseable {
   private final SparkSession spark;
   private final IcebergCatalog catalog;
   private final int maxIdBytes;
+  private final boolean isOwner;
 
-  private Lake(SparkSession spark, IcebergCatalog catalog, Settings settings) {
+  private Lake(SparkSession spark, boolean isOwner, IcebergCatalog catalog, Settings settings) {
     this.spark = spark;
+    this.isOwner = isOwner;
     this.catalog = catalog;
     maxIdBytes = settings.read(tarn -> tarn.getInt("serving.max-id-bytes"));
   }
 
   /**
-   * Starts Spark, or uses the session that spark-submit has set up, and connects the catalog.
+   * Starts Spark, or uses the session that there is, and connects the catalog. Closing the result
+   * stops only a Spark that this call has started.
    *
    * @throws TarnException if the catalog can't be reached
    */
@@ -61,13 +65,21 @@ public final class Lake implements AutoCloseable {
       conf.set("spark.sql.extensions", others.isEmpty() ? extensions : others + "," + extensions);
     }
     addCatalog(settings, conf::set);
+    boolean isOwner = !isSparkThere();
     SparkSession spark = start(conf);
     try {
-      return new Lake(spark, catalogOf(spark, settings), settings);
+      return new Lake(spark, isOwner, catalogOf(spark, settings), settings);
     } catch (RuntimeException e) {
-      spark.stop();
+      if (isOwner) {
+        spark.stop();
+      }
       throw e;
     }
+  }
+
+  private static boolean isSparkThere() {
+    Option<SparkSession> session = SparkSession.getDefaultSession();
+    return session.isDefined() && !session.get().sparkContext().isStopped();
   }
 
   private static SparkSession start(SparkConf conf) {
@@ -84,8 +96,8 @@ public final class Lake implements AutoCloseable {
   /**
    * Uses the Spark of a session that is somebody else's, such as a notebook's. Only the catalog
    * {@code tarn} is added to it, unless it has one. What is read and written goes through a session
-   * of Tarn's own beside it, with its settings but for those that decide what data mean. Don't
-   * close the result.
+   * of Tarn's own beside it, with its settings but for those that decide what data mean. Closing
+   * the result stops nothing.
    *
    * @throws TarnException if the catalog can't be reached
    */
@@ -99,7 +111,7 @@ public final class Lake implements AutoCloseable {
       SessionSettings.copy(spark, own);
       SessionSettings.fix(own);
     }
-    return new Lake(own, catalogOf(own, settings), settings);
+    return new Lake(own, false, catalogOf(own, settings), settings);
   }
 
   /**
@@ -138,7 +150,9 @@ public final class Lake implements AutoCloseable {
 
   @Override
   public void close() {
-    spark.stop();
+    if (isOwner) {
+      spark.stop();
+    }
   }
 
   private static void addCatalog(Settings settings, BiConsumer<String, String> conf) {

@@ -6,15 +6,20 @@ import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
 import org.apache.parquet.ParquetReadOptions;
 import org.apache.parquet.format.converter.ParquetMetadataConverter;
 import org.apache.parquet.hadoop.ParquetFileReader;
 import org.apache.parquet.hadoop.util.HadoopInputFile;
+import org.apache.parquet.schema.GroupType;
 import org.apache.parquet.schema.LogicalTypeAnnotation;
 import org.apache.parquet.schema.LogicalTypeAnnotation.TimeUnit;
 import org.apache.parquet.schema.LogicalTypeAnnotation.TimestampLogicalTypeAnnotation;
@@ -126,12 +131,12 @@ public final class ParquetTypes {
               .withMetadataFilter(ParquetMetadataConverter.SKIP_ROW_GROUPS)
               .build();
       HadoopInputFile input = HadoopInputFile.fromPath(new Path(path), hadoop);
-      if (input.getLength() == 0) {
-        return "";
-      }
       try (ParquetFileReader reader = ParquetFileReader.open(input, options)) {
         file = reader.getFileMetaData().getSchema();
       }
+    } catch (NullPointerException e) { // its way to say that it does not know a logical type
+      return "%s has a column of a type that Spark does not know, such as FLOAT16; write the file anew with another type"
+          .formatted(path);
     } catch (IOException | RuntimeException e) { // what is no Parquet is a RuntimeException
       // Whoever reads its rows is told so.
       return "";
@@ -140,9 +145,33 @@ public final class ParquetTypes {
   }
 
   static Optional<String> unreadable(String path, MessageType file) {
-    return file.getFields().stream()
-        .flatMap(column -> unreadable(column.getName(), path, column).stream())
-        .findFirst();
+    return doubled("", path, file)
+        .or(
+            () ->
+                file.getFields().stream()
+                    .flatMap(column -> unreadable(column.getName(), path, column).stream())
+                    .findFirst());
+  }
+
+  /** Two columns, or fields of one, whose names SQL can't tell apart. */
+  private static Optional<String> doubled(String prefix, String path, GroupType group) {
+    Map<String, String> seen = new TreeMap<>(String.CASE_INSENSITIVE_ORDER);
+    for (Type column : group.getFields()) {
+      String other = seen.put(column.getName(), column.getName());
+      if (other != null) {
+        return Optional.of(
+            "%s has the columns '%s%s' and '%s%s', which SQL can't tell apart: rename one of them"
+                .formatted(path, prefix, other, prefix, column.getName()));
+      }
+      Optional<String> inner =
+          column.isPrimitive()
+              ? Optional.empty()
+              : doubled(prefix + column.getName() + ".", path, column.asGroupType());
+      if (inner.isPresent()) {
+        return inner;
+      }
+    }
+    return Optional.empty();
   }
 
   private static Optional<String> unreadable(String name, String path, Type column) {
@@ -166,6 +195,18 @@ public final class ParquetTypes {
   /** The same as {@link #problem} for the schema of one file. */
   static Optional<String> problem(
       String path, MessageType file, StructType schema, boolean isDeclared) {
+    GroupType read =
+        file.getFields().stream()
+            .filter(
+                column ->
+                    Stream.of(schema.fieldNames()).anyMatch(column.getName()::equalsIgnoreCase))
+            .collect(
+                Collectors.collectingAndThen(
+                    Collectors.toList(), columns -> new MessageType(file.getName(), columns)));
+    Optional<String> doubled = doubled("", path, read);
+    if (doubled.isPresent()) {
+      return doubled;
+    }
     for (StructField field : schema.fields()) {
       for (Type column : file.getFields()) {
         if (!column.getName().equalsIgnoreCase(field.name())) {

@@ -1,8 +1,11 @@
 package dev.tarn.etl.lake;
 
 import dev.tarn.etl.catalog.FeatureTable;
+import dev.tarn.etl.catalog.FileAsOfs;
 import dev.tarn.etl.definition.FeatureView;
 import java.time.Instant;
+import java.util.Comparator;
+import java.util.List;
 import java.util.Optional;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
@@ -20,6 +23,17 @@ public final class PublishedRows {
    * there is no such as-of.
    */
   public static Optional<Long> before(SparkSession spark, FeatureTable table, Instant asOf) {
+    List<FileAsOfs> files = table.filesBefore(asOf);
+    if (files.stream().allMatch(file -> file.only().isPresent() && !file.hasDeletes())) {
+      Optional<Instant> newest =
+          files.stream().flatMap(file -> file.only().stream()).max(Comparator.naturalOrder());
+      return newest.map(
+          last ->
+              files.stream()
+                  .filter(file -> file.only().equals(newest))
+                  .mapToLong(FileAsOfs::rows)
+                  .sum());
+    }
     Optional<Instant> about = table.publishedBefore(asOf);
     if (about.isEmpty()) {
       return Optional.empty();

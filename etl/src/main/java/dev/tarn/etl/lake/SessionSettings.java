@@ -78,16 +78,17 @@ final class SessionSettings {
   /** Fixes them in a session of Tarn's own. */
   static void fix(SparkSession spark) {
     RuntimeConfig conf = spark.conf();
+    // Those that the user has given, and not those that have their default.
+    Map<String, String> all = all(spark);
     FIXED.forEach(
         (name, value) -> {
-          // A setting that the user has given, and not one that has its default.
-          String given = all(spark).getOrDefault(name, value);
+          String given = all.getOrDefault(name, value);
           if (!given.equalsIgnoreCase(value)) {
             LOG.warn("{}={} is not used: jobs need {}", name, given, value);
           }
           conf.set(name, value);
         });
-    for (Map.Entry<String, String> given : all(spark).entrySet()) {
+    for (Map.Entry<String, String> given : all.entrySet()) {
       String name = given.getKey();
       boolean isStrict = name.equals(TIME_PARSER) && !given.getValue().equalsIgnoreCase("LEGACY");
       // Branches that only one session would see.

@@ -96,8 +96,7 @@ final class BaseWatch {
           }
           Instant since = abandoned.computeIfAbsent(name, n -> Instant.now());
           if (since.plus(GRACE).isBefore(Instant.now())) {
-            versions.removeLive(
-                view.name(), generation, Integer.parseInt(buckets), Duration.ZERO);
+            versions.removeLive(view.name(), generation, Integer.parseInt(buckets), Duration.ZERO);
             abandoned.remove(name);
             LOG.info("removed the live cells of {}, generation {}", view.name(), generation);
           }

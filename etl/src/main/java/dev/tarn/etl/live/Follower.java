@@ -91,7 +91,11 @@ final class Follower {
     private boolean isTold;
 
     private Followed(
-        LiveView view, EventReader reader, EntityWriter writer, ViewMetrics metrics, KeptBases bases) {
+        LiveView view,
+        EventReader reader,
+        EntityWriter writer,
+        ViewMetrics metrics,
+        KeptBases bases) {
       this.view = view;
       this.reader = reader;
       this.writer = writer;

@@ -3,8 +3,13 @@ package dev.tarn.etl.redis;
 import dev.tarn.cli.TarnException;
 import dev.tarn.etl.console.Causes;
 import dev.tarn.redis.RedisSettings;
+import java.io.IOException;
+import java.net.SocketException;
+import java.net.SocketTimeoutException;
+import java.net.UnknownHostException;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 import redis.clients.jedis.exceptions.JedisConnectionException;
 import redis.clients.jedis.exceptions.JedisException;
 
@@ -13,6 +18,10 @@ public final class Refusals {
 
   /** The beginnings of what Redis says of a user or a password that it does not let in. */
   private static final List<String> LOG_IN = List.of("NOAUTH", "WRONGPASS", "ERR AUTH");
+
+  /** What sockets throw, apart from TLS, whose inner causes say more. */
+  private static final List<Class<? extends IOException>> NETWORK =
+      List.of(SocketException.class, SocketTimeoutException.class, UnknownHostException.class);
 
   private Refusals() {}
 
@@ -63,11 +72,28 @@ public final class Refusals {
       return new TarnException(
           ("can't use Redis at %s (settings redis.host, redis.port): %s."
                   + " ./tarn up starts a local one")
-              .formatted(redis.address(), why),
+              .formatted(redis.address(), trouble(e)),
           failure);
     }
     return new TarnException(
         "can't use Redis at %s: it answers '%s'".formatted(redis.address(), why), failure);
+  }
+
+  /** What the network said, without what Jedis says of its pool and its sockets. */
+  private static String trouble(JedisException e) {
+    return Causes.causes(e).stream()
+        // What each address of a host said is not among the causes.
+        .flatMap(cause -> Stream.concat(Stream.of(cause), Stream.of(cause.getSuppressed())))
+        .filter(cause -> NETWORK.stream().anyMatch(kind -> kind.isInstance(cause)))
+        .reduce((first, last) -> last)
+        .map(Refusals::said)
+        .orElseGet(() -> Causes.innermost(e).replaceFirst("\\.$", ""));
+  }
+
+  private static String said(Throwable network) {
+    return network instanceof UnknownHostException
+        ? "there is no host '%s'".formatted(network.getMessage().replaceFirst(":.*", ""))
+        : String.valueOf(network.getMessage());
   }
 
   static String user(RedisSettings redis) {

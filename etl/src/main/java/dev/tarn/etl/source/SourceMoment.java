@@ -1,6 +1,7 @@
 package dev.tarn.etl.source;
 
 import dev.tarn.cli.Suggestion;
+import dev.tarn.etl.definition.ClockTexts;
 import dev.tarn.etl.definition.Source;
 import java.util.Arrays;
 import java.util.List;
@@ -54,7 +55,7 @@ final class SourceMoment {
               .schema()
               .apply(MOMENT)
               .dataType();
-      if (!isOfRow(table.withColumn(MOMENT, moment))) {
+      if (!isOfRow(table.withColumn(MOMENT, moment)) || ClockTexts.literal(timestamp).isPresent()) {
         return Optional.of(
             "source '%s': its timestamp '%s' says of no row when it happened: it must depend on the source's columns alone, and not on the clock or on chance"
                 .formatted(source.name(), timestamp));
@@ -79,7 +80,8 @@ final class SourceMoment {
     return moment.deterministic()
         && !moment.references().isEmpty()
         && !moment.containsPattern(TreePattern.CURRENT_LIKE())
-        && !moment.containsPattern(TreePattern.PLAN_EXPRESSION());
+        && !moment.containsPattern(TreePattern.PLAN_EXPRESSION())
+        && ClockTexts.constant(moment).isEmpty();
   }
 
   /** Tells whether the moment is a column as it stands. */

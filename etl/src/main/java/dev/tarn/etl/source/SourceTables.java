@@ -22,6 +22,9 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
+import java.util.function.BiConsumer;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.iceberg.Snapshot;
 import org.apache.iceberg.Table;
@@ -48,6 +51,9 @@ public final class SourceTables {
   private static final Instant LEAST = Instant.parse("0001-01-01T00:00:00Z");
 
   private static final Instant GREATEST = Instant.parse("9999-12-31T23:59:59.999999Z");
+
+  /** The number of files in a fingerprint, and of their bytes. */
+  private static final Pattern FILES = Pattern.compile("files (\\d+) bytes (\\d+)");
 
   private final Map<Source, Dataset<Row>> tables;
   private final JsonObject fingerprint;
@@ -87,14 +93,42 @@ public final class SourceTables {
 
   private static SourceTables open(
       SparkSession spark, List<Source> sources, Optional<Long> snapshotId) {
+    return open(
+        spark,
+        sources,
+        snapshotId,
+        (source, failure) -> {
+          throw failure;
+        });
+  }
+
+  /**
+   * Opens and pins the sources that can be opened.
+   *
+   * @param failed takes the others, and why they can't
+   */
+  public static SourceTables openEach(
+      SparkSession spark, List<Source> sources, BiConsumer<Source, SourceException> failed) {
+    return open(spark, sources, Optional.empty(), failed);
+  }
+
+  private static SourceTables open(
+      SparkSession spark,
+      List<Source> sources,
+      Optional<Long> snapshotId,
+      BiConsumer<Source, SourceException> failed) {
     Map<Source, Dataset<Row>> tables = new LinkedHashMap<>();
     JsonObject fingerprint = new JsonObject();
     List<String> notes = new ArrayList<>();
     for (Source source : sources) {
-      PinnedTable pinned = pin(spark, source, snapshotId, true);
-      fingerprint.addProperty(source.name(), pinned.fingerprint());
-      tables.put(source, pinned.rows());
-      reading(source, () -> checkTimes(source, pinned.rows())).ifPresent(notes::add);
+      try {
+        PinnedTable pinned = pin(spark, source, snapshotId, true);
+        reading(source, () -> checkTimes(source, pinned.rows())).ifPresent(notes::add);
+        fingerprint.addProperty(source.name(), pinned.fingerprint());
+        tables.put(source, pinned.rows());
+      } catch (SourceException e) {
+        failed.accept(source, e);
+      }
     }
     return new SourceTables(tables, fingerprint, notes, new HashMap<>());
   }
@@ -318,7 +352,7 @@ public final class SourceTables {
     Column column = SourceMoment.of(time.get(), rows);
     if (SourceMoment.type(time.get(), rows).equals(DataTypes.TimestampType)) {
       Column isBeyond = column.lt(functions.lit(LEAST)).or(column.gt(functions.lit(GREATEST)));
-      List<Row> beyond = rows.filter(isBeyond).limit(1).collectAsList();
+      List<Row> beyond = where(rows, isBeyond).limit(1).collectAsList();
       if (!beyond.isEmpty()) {
         throw new SourceException(
             source,
@@ -326,7 +360,7 @@ public final class SourceTables {
                 .formatted(source.name(), time.get(), shown(beyond.get(0))));
       }
     }
-    Dataset<Row> without = rows.filter(column.isNull());
+    Dataset<Row> without = where(rows, column.isNull());
     if (source.skipsMissingTimes()) {
       long count = without.count();
       return count == 0
@@ -387,10 +421,11 @@ public final class SourceTables {
             .eventId()
             .map(id -> RepeatedEvents.without(tables.get(source), id, moment))
             .orElseGet(() -> tables.get(source));
-    Dataset<Row> rows = all.filter(moment.leq(functions.lit(Values.instant(to))));
-    return from == Long.MIN_VALUE
-        ? rows
-        : rows.filter(moment.geq(functions.lit(Values.instant(from))));
+    Column isWithin = moment.leq(functions.lit(Values.instant(to)));
+    if (from != Long.MIN_VALUE) {
+      isWithin = isWithin.and(moment.geq(functions.lit(Values.instant(from))));
+    }
+    return where(all, isWithin);
   }
 
   /** The moment of each row as a timestamp. A day's is when it is over. */
@@ -419,7 +454,7 @@ public final class SourceTables {
             return;
           }
           Column isBefore = isBefore(source.timestamp().get(), table, asOf);
-          if (!table.filter(isBefore).isEmpty()) {
+          if (!where(table, isBefore).isEmpty()) {
             begun.put(source, asOf);
           } else if (!table.isEmpty()) {
             names.add(source.name());
@@ -437,9 +472,13 @@ public final class SourceTables {
         (source, table) ->
             source
                 .timestamp()
-                .map(timestamp -> table.filter(isBefore(timestamp, table, asOf)))
+                .map(timestamp -> where(table, isBefore(timestamp, table, asOf)))
                 .orElse(table)
                 .createOrReplaceTempView(source.name()));
+  }
+
+  private static Dataset<Row> where(Dataset<Row> table, Column condition) {
+    return DatedTexts.required(table.filter(condition));
   }
 
   private static Column isBefore(String timestamp, Dataset<Row> table, Instant asOf) {
@@ -462,6 +501,31 @@ public final class SourceTables {
                 .timestamp()
                 .flatMap(timestamp -> SourceMoment.problem(source, timestamp, table))
                 .ifPresent(problem -> problems.add(source.position(), problem)));
+  }
+
+  /**
+   * Says how the files of one source differ from what they were.
+   *
+   * @param before a {@link #fingerprint} of files
+   * @param now another one
+   */
+  public static String difference(String before, String now) {
+    Matcher was = FILES.matcher(before);
+    Matcher are = FILES.matcher(now);
+    if (!was.find() || !are.find()) {
+      return "it was %s and is %s".formatted(before, now);
+    }
+    return was.group().equals(are.group())
+        ? "the %s %s been written again or renamed since"
+            .formatted(files(are), Plural.choose(Long.parseLong(are.group(1)), "has", "have"))
+        : "it had %s, and now it has %s".formatted(files(was), files(are));
+  }
+
+  private static String files(Matcher found) {
+    return "%s of %s"
+        .formatted(
+            Plural.of(Long.parseLong(found.group(1)), "file"),
+            Plural.of(Long.parseLong(found.group(2)), "byte"));
   }
 
   /**

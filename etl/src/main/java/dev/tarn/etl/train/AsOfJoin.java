@@ -1,5 +1,6 @@
 package dev.tarn.etl.train;
 
+import dev.tarn.etl.window.EntityColumns;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -79,12 +80,12 @@ final class AsOfJoin {
    * divided by entity.
    */
   Dataset<Row> rows(int partitions) {
-    Column[] keys = Columns.keys(spine.keys());
+    Column[] keys = EntityColumns.keys(spine.keys());
     List<Column> columns = spine.packed();
     Dataset<Row> asking = spine.rows().select(columns.toArray(new Column[0]));
     for (AsOfHistory first : firstOfEach()) {
       asking = asking.withColumn(first.asOf(), asOf(first));
-      List<String> names = new ArrayList<>(Columns.keyNames(spine.keys()));
+      List<String> names = new ArrayList<>(EntityColumns.keyNames(spine.keys()));
       names.add(first.asOf());
       Column[] pair = names.stream().map(functions::col).toArray(Column[]::new);
       List<AsOfHistory> alike = histories.stream().filter(first::asksLike).toList();

@@ -5,6 +5,7 @@ import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.etl.lake.CurrentRows;
 import dev.tarn.etl.lake.Lake;
 import dev.tarn.etl.lake.SnapshotRows;
+import dev.tarn.etl.window.EntityColumns;
 import dev.tarn.manifest.StoredFeature;
 import dev.tarn.manifest.TrainingReading;
 import dev.tarn.manifest.TrainingView;
@@ -69,7 +70,7 @@ final class AsServed {
               : joined.join(
                   rows(v, asking), JavaConverters.asScalaBuffer(on(v)).toSeq(), "left_outer");
     }
-    return joined.repartition(partitions, Columns.keys(spine.keys()));
+    return joined.repartition(partitions, EntityColumns.keys(spine.keys()));
   }
 
   /** The place of the reading that each row of a spine is for; null where there is none. */
@@ -117,7 +118,7 @@ final class AsServed {
   }
 
   private List<String> on(int v) {
-    List<String> on = new ArrayList<>(Columns.keyNames(spine.keys()));
+    List<String> on = new ArrayList<>(EntityColumns.keyNames(spine.keys()));
     on.add(wanted(v));
     return on;
   }
@@ -144,7 +145,7 @@ final class AsServed {
   private Dataset<Row> rows(int v, Dataset<Row> asking) {
     ViewTable table = tables.get(v);
     Column[] pair = on(v).stream().map(functions::col).toArray(Column[]::new);
-    Column[] keys = Columns.keys(spine.keys());
+    Column[] keys = EntityColumns.keys(spine.keys());
     Column snapshotId = functions.col(wanted(v));
     Column isAsked = IsOneOf.of(asking, keys, snapshotId, keys, snapshotId);
     List<Long> snapshots =

@@ -3,6 +3,7 @@ package dev.tarn.etl.train;
 import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.etl.lake.Lake;
 import dev.tarn.etl.lake.SnapshotRows;
+import dev.tarn.etl.window.EntityColumns;
 import dev.tarn.row.Values;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -96,7 +97,7 @@ final class ByEventTime {
       // No build writes an entity twice into an as-of, but a person may have.
       return PointInTime.join(spine, packed(), whole, partitions);
     }
-    Column[] keys = Columns.keys(spine.keys());
+    Column[] keys = EntityColumns.keys(spine.keys());
     Map<Integer, Dataset<Row>> older = new TreeMap<>(whole);
     boolean isAny = byAsOf.size() < tables.size();
     Column isLacking = functions.lit(isAny);

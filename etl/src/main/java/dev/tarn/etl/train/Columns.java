@@ -1,7 +1,6 @@
 package dev.tarn.etl.train;
 
-import java.util.List;
-import java.util.stream.IntStream;
+import dev.tarn.etl.window.EntityColumns;
 import java.util.stream.Stream;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.functions;
@@ -16,30 +15,19 @@ import org.apache.spark.sql.types.StructType;
 final class Columns {
 
   /** Prefix of the names that are not the user's. */
-  static final String PREFIX = "_tarn_";
-
-  /** The entity's keys, with the entity's types: {@code _tarn_key0}, … */
-  private static final String KEY = PREFIX + "key";
+  static final String PREFIX = EntityColumns.PREFIX;
 
   /** The spine's row, as a struct. */
   static final String SPINE = PREFIX + "spine";
 
   /** Microseconds since 1970 of a row of the spine or of a view. */
-  static final String MICROS = PREFIX + "micros";
+  static final String MICROS = EntityColumns.MICROS;
 
   private Columns() {}
 
   /** A column by its name, whatever characters that has. */
   static Column named(String name) {
     return functions.col("`" + name.replace("`", "``") + "`");
-  }
-
-  static List<String> keyNames(int keys) {
-    return IntStream.range(0, keys).mapToObj(i -> KEY + i).toList();
-  }
-
-  static Column[] keys(int keys) {
-    return keyNames(keys).stream().map(functions::col).toArray(Column[]::new);
   }
 
   /** Name of the column in which a row gets its struct of a view. */

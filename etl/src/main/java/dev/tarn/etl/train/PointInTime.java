@@ -1,5 +1,6 @@
 package dev.tarn.etl.train;
 
+import dev.tarn.etl.window.EntityColumns;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -49,7 +50,7 @@ final class PointInTime {
       Dataset<Row> seen = histories.get(v).withColumnRenamed(Columns.view(v), seen(v));
       all = all.unionByName(seen.withColumn(IS_SPINE, functions.lit(0)), true);
     }
-    Column[] keys = Columns.keys(spine.keys());
+    Column[] keys = EntityColumns.keys(spine.keys());
     WindowSpec untilNow =
         Window.partitionBy(keys)
             .orderBy(functions.col(Columns.MICROS), functions.col(IS_SPINE))

@@ -5,6 +5,7 @@ import dev.tarn.cli.TarnException;
 import dev.tarn.etl.base.Generation;
 import dev.tarn.etl.definition.Entity;
 import dev.tarn.etl.lake.Lake;
+import dev.tarn.etl.window.EntityColumns;
 import dev.tarn.etl.window.WindowRows;
 import dev.tarn.live.Cut;
 import dev.tarn.manifest.ServedCut;
@@ -88,7 +89,7 @@ final class ServedView {
       Dataset<Row> asking, Spine spine, int v, int partitions, String name, Generation generation) {
     Optional<Dataset<Row>> entities =
         spine.count() <= FEW
-            ? Optional.of(spine.keysAndTimes().select(Columns.keys(spine.keys())).distinct())
+            ? Optional.of(spine.keysAndTimes().select(EntityColumns.keys(spine.keys())).distinct())
             : Optional.empty();
     List<String> wanted =
         view.getFeaturesList().stream()

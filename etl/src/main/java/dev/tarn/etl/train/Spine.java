@@ -5,6 +5,9 @@ import dev.tarn.cli.Plural;
 import dev.tarn.cli.Suggestion;
 import dev.tarn.cli.UsageException;
 import dev.tarn.etl.definition.Entity;
+import dev.tarn.etl.input.NestedTexts;
+import dev.tarn.etl.input.Utf8Texts;
+import dev.tarn.etl.window.EntityColumns;
 import dev.tarn.manifest.TrainingSpine;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -41,10 +44,6 @@ record Spine(
     long latest,
     String fingerprint) {
 
-  /** Pairs of types, as text: a key of the first may be widened to the second. */
-  private static final Set<String> WIDENINGS =
-      Set.of("tinyint int", "smallint int", "tinyint bigint", "smallint bigint", "int bigint");
-
   /**
    * Checks a spine; reads it once.
    *
@@ -78,6 +77,15 @@ record Spine(
       checks.add(functions.sum(hash.bitwiseAND(0xFFFF_FFFFL)));
       checks.add(functions.sum(functions.shiftrightunsigned(hash, 32)));
     }
+    int firstText = checks.size();
+    List<StructField> texts =
+        Stream.of(rows.schema().fields())
+            .filter(field -> NestedTexts.isIn(field.dataType()))
+            .toList();
+    for (StructField field : texts) {
+      checks.add(
+          functions.count_if(Utf8Texts.isBroken(Columns.named(field.name()), field.dataType())));
+    }
     Row row =
         rows.agg(checks.get(0), checks.subList(1, checks.size()).toArray(new Column[0])).head();
     for (int i = 0; i < needed.size(); i++) {
@@ -94,8 +102,22 @@ record Spine(
                     rows.filter((isTime ? micros : Columns.named(needed.get(i))).isNull()).head()));
       }
     }
+    for (int i = 0; i < texts.size(); i++) {
+      if (row.getLong(firstText + i) > 0) {
+        StructField field = texts.get(i);
+        Column isBroken = Utf8Texts.isBroken(Columns.named(field.name()), field.dataType());
+        throw new UsageException(
+            "%s: the texts of '%s' are no UTF-8 in %,d of %s, e.g. %s; write them anew in UTF-8"
+                .formatted(
+                    name,
+                    field.name(),
+                    row.getLong(firstText + i),
+                    Plural.of(row.getLong(0), "row"),
+                    rows.filter(isBroken).head()));
+      }
+    }
     StringBuilder fingerprint = new StringBuilder(rows.schema().catalogString());
-    for (int i = firstHash; i < row.size(); i++) {
+    for (int i = firstHash; i < firstText; i++) {
       fingerprint.append(' ').append(row.get(i));
     }
     return new Spine(
@@ -139,8 +161,7 @@ record Spine(
                     name, key.name(), entity.name(), Suggestion.forName(key.name(), columns)));
       }
       DataType type = rows.schema().apply(key.name()).dataType();
-      if (!type.equals(key.type())
-          && !WIDENINGS.contains(type.simpleString() + " " + key.type().simpleString())) {
+      if (!key.takes(type)) {
         throw new UsageException(
             "%s: '%s' is %s, and entity '%s' has it as %s; write CAST(%s AS %s)"
                 .formatted(
@@ -200,7 +221,7 @@ record Spine(
   /** The entity's keys, of its types, under the names of {@link Columns#keyNames}. */
   List<Column> keyColumns() {
     List<Column> columns = new ArrayList<>();
-    List<String> names = Columns.keyNames(keys);
+    List<String> names = EntityColumns.keyNames(keys);
     for (int i = 0; i < keys; i++) {
       Entity.KeyColumn key = entity.keys().get(i);
       columns.add(Columns.named(key.name()).cast(key.type()).as(names.get(i)));
@@ -241,7 +262,8 @@ record Spine(
    */
   Column[] order() {
     Stream<Column> entityAndTime =
-        Stream.concat(Stream.of(Columns.keys(keys)), Stream.of(functions.col(Columns.MICROS)));
+        Stream.concat(
+            Stream.of(EntityColumns.keys(keys)), Stream.of(functions.col(Columns.MICROS)));
     Stream<Column> others =
         Stream.of(rows.schema().fields())
             .flatMap(

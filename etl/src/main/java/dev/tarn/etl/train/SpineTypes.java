@@ -4,9 +4,11 @@ import com.typesafe.config.Config;
 import com.typesafe.config.ConfigException;
 import com.typesafe.config.ConfigFactory;
 import dev.tarn.cli.CommandLine;
+import dev.tarn.cli.LostKeys;
 import dev.tarn.cli.UsageException;
 import dev.tarn.etl.console.Causes;
 import dev.tarn.manifest.TrainingManifest;
+import java.io.IOException;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.TreeMap;
@@ -60,7 +62,10 @@ record SpineTypes(Map<String, DataType> types, Map<String, String> options, bool
     try {
       Config parsed = ConfigFactory.parseString(text);
       parsed.root().forEach((name, value) -> options.put(name, String.valueOf(value.unwrapped())));
-    } catch (ConfigException e) {
+      for (LostKeys.Loss lost : LostKeys.of(text)) {
+        throw new UsageException("options=%s: %s".formatted(text, lost.problem()));
+      }
+    } catch (ConfigException | IOException e) {
       throw new UsageException(
           "options=%s can't be read: write \"sep = ;, encoding = ISO-8859-1\", and quote what is special: quote = \"'\" (%s)"
               .formatted(text, Causes.reason(e)),

@@ -13,6 +13,7 @@ import dev.tarn.etl.lake.Lake;
 import dev.tarn.etl.redis.RedisServers;
 import dev.tarn.etl.redis.VersionStore;
 import dev.tarn.etl.release.ReleaseHistory;
+import dev.tarn.etl.source.DatedTexts;
 import dev.tarn.manifest.TrainingManifest;
 import dev.tarn.manifest.TrainingSpine;
 import dev.tarn.manifest.TrainingView;
@@ -184,13 +185,13 @@ public final class Training {
     Spine spine = spine(source, entity, stored.getTimeColumn(), stored.getStamps());
     if (!spine.fingerprint().equals(stored.getFingerprint())) {
       throw new UsageException(
-          "the spine %s is not the one that the set was made with: it has %s with fingerprint %s, and the manifest says %,d with %s"
+          "the spine %s is not the one that the set was made with: it has %s, and that had %s"
               .formatted(
                   source.location(),
                   Plural.of(spine.count(), "row"),
-                  spine.fingerprint(),
-                  stored.getRows(),
-                  stored.getFingerprint()));
+                  spine.count() == stored.getRows()
+                      ? "as many, with other values or columns"
+                      : "%,d".formatted(stored.getRows())));
     }
     return new TrainingSet(lake, spine, manifest, true);
   }
@@ -200,7 +201,7 @@ public final class Training {
       return source;
     }
     try {
-      return source.with(source.rows().filter(where.get()));
+      return source.with(DatedTexts.required(source.rows().filter(where.get())));
     } catch (Exception e) { // Scala does not declare AnalysisException and ParseException
       throw new UsageException(
           "where=%s is no condition on the spine's columns: %s"

@@ -2,6 +2,7 @@ package dev.tarn.etl.train;
 
 import dev.tarn.cli.TarnException;
 import dev.tarn.etl.lake.Lake;
+import dev.tarn.etl.window.EntityColumns;
 import dev.tarn.manifest.FeatureType;
 import dev.tarn.manifest.StoredFeature;
 import dev.tarn.manifest.TrainingManifest;
@@ -214,7 +215,7 @@ final class TrainingRead {
     }
     boolean hasLive = views.stream().anyMatch(TrainingView::hasLive);
     if (hasLive || (tables.size() < views.size() && partitions > manifest.getFiles())) {
-      joined = joined.repartition(manifest.getFiles(), Columns.keys(spine.keys()));
+      joined = joined.repartition(manifest.getFiles(), EntityColumns.keys(spine.keys()));
     }
     return isInOrder ? joined.sortWithinPartitions(spine.order()) : joined;
   }

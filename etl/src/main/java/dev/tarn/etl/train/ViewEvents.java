@@ -14,6 +14,7 @@ import dev.tarn.etl.definition.WindowFeature;
 import dev.tarn.etl.definition.Windows;
 import dev.tarn.etl.lake.Lake;
 import dev.tarn.etl.source.SourceTables;
+import dev.tarn.etl.window.EntityColumns;
 import dev.tarn.etl.window.WindowCheck;
 import dev.tarn.etl.window.WindowRows;
 import dev.tarn.manifest.StoredFeature;
@@ -148,13 +149,12 @@ final class ViewEvents {
             lake.spark(), source, Optional.of(events.getSnapshotId()).filter(id -> id != 0));
     if (!sources.fingerprint().equals(events.getFingerprint())) {
       throw new TarnException(
-          "source '%s' of view '%s' at %s is not what the set was made from: it has %s, and the manifest says %s"
+          "source '%s' of view '%s' at %s is not what the set was made from: %s; put the files back as they were, with their times, or make a new set"
               .formatted(
                   source.name(),
                   view.getFeatureView(),
                   source.location(),
-                  sources.fingerprint(),
-                  events.getFingerprint()));
+                  SourceTables.difference(events.getFingerprint(), sources.fingerprint())));
     }
     Windows windows =
         new Windows(
@@ -198,7 +198,7 @@ final class ViewEvents {
             .toList();
     Optional<Dataset<Row>> entities =
         spine.count() <= FEW
-            ? Optional.of(spine.keysAndTimes().select(Columns.keys(spine.keys())).distinct())
+            ? Optional.of(spine.keysAndTimes().select(EntityColumns.keys(spine.keys())).distinct())
             : Optional.empty();
     return new WindowRows(lake.spark(), sources, windows, entity(view), wanted)
         .join(

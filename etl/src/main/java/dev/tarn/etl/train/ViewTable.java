@@ -6,6 +6,7 @@ import dev.tarn.etl.definition.Entity;
 import dev.tarn.etl.definition.Position;
 import dev.tarn.etl.definition.SparkTypes;
 import dev.tarn.etl.lake.Lake;
+import dev.tarn.etl.window.EntityColumns;
 import dev.tarn.manifest.StoredFeature;
 import dev.tarn.manifest.TrainingView;
 import java.util.ArrayList;
@@ -81,7 +82,7 @@ record ViewTable(TrainingView view, Entity entity, FeatureTable table) {
   /** The entity's keys, under the names of {@link Columns#keyNames}. */
   List<Column> keys() {
     List<Column> columns = new ArrayList<>();
-    List<String> names = Columns.keyNames(entity.keys().size());
+    List<String> names = EntityColumns.keyNames(entity.keys().size());
     for (int i = 0; i < names.size(); i++) {
       columns.add(Columns.named(entity.keyNames().get(i)).as(names.get(i)));
     }

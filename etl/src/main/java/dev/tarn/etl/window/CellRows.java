@@ -87,7 +87,7 @@ public final class CellRows {
     Dataset<Row> events =
         EventColumns.of(sources, windows, entity, plan, false, reach, Values.micros(LAST))
             .filter(isBetween(from, to));
-    for (Column key : EventColumns.keys(keys)) {
+    for (Column key : EntityColumns.keys(keys)) {
       events = events.filter(key.isNotNull());
     }
     Dataset<Row> none =
@@ -96,7 +96,7 @@ public final class CellRows {
         before.map(rows -> none.unionByName(earlier(rows, entity), true)).orElse(none);
     Dataset<Row> sorted =
         EventColumns.withPlace(all, keys)
-            .repartition(EventColumns.keys(keys))
+            .repartition(EntityColumns.keys(keys))
             .sortWithinPartitions(functions.col(EventColumns.PLACE));
     Layout layout = EventColumns.layout(entity);
     int placeAt = sorted.schema().fieldIndex(EventColumns.PLACE);
@@ -117,7 +117,7 @@ public final class CellRows {
   /** The rows of an earlier base as they are sorted beside events: before all of them. */
   private static Dataset<Row> earlier(Dataset<Row> rows, Entity entity) {
     List<Column> columns = new ArrayList<>();
-    List<String> names = EventColumns.keyNames(entity.keys().size());
+    List<String> names = EntityColumns.keyNames(entity.keys().size());
     for (int i = 0; i < names.size(); i++) {
       columns.add(functions.col("`" + entity.keyNames().get(i) + "`").as(names.get(i)));
     }

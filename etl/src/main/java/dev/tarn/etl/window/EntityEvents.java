@@ -1,15 +1,19 @@
 package dev.tarn.etl.window;
 
 import dev.tarn.aggregate.OverflowException;
+import dev.tarn.cli.TarnException;
 import dev.tarn.etl.window.EventColumns.Layout;
+import dev.tarn.row.Values;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.catalyst.expressions.BoundReference;
 import org.apache.spark.sql.catalyst.expressions.Expression;
+import org.apache.spark.sql.catalyst.expressions.ToPrettyString;
 import org.apache.spark.sql.catalyst.expressions.UnsafeProjection;
 import org.apache.spark.sql.catalyst.expressions.UnsafeRow;
 import org.apache.spark.unsafe.types.UTF8String;
+import scala.Option;
 import scala.collection.JavaConverters;
 
 /** Reads entities and events from rows, and writes features. */
@@ -141,7 +145,7 @@ final class EntityEvents {
     List<String> others = new ArrayList<>();
     for (int i = 0; i < writers.size(); i++) {
       try {
-        features[room + i] = writers.get(i).spark(entity.windows.exact(i, moment));
+        features[room + i] = writers.get(i).spark(entity.windows.value(i, moment));
       } catch (OverflowException e) {
         others.add(names.get(i));
       }
@@ -152,12 +156,36 @@ final class EntityEvents {
     return features;
   }
 
-  /** The features at a moment as Spark has them, behind room for other values. */
+  /**
+   * The features at a moment as Spark has them, behind room for other values.
+   *
+   * @throws TarnException if the exact result of one does not fit into its type
+   */
   Object[] features(Entity entity, long moment, int room) {
     Object[] features = new Object[room + writers.size()];
     for (int i = 0; i < writers.size(); i++) {
-      features[room + i] = writers.get(i).spark(entity.windows.value(i, moment));
+      try {
+        features[room + i] = writers.get(i).spark(entity.windows.value(i, moment));
+      } catch (OverflowException e) {
+        throw new TarnException(
+            "feature '%s' of %s at %s: %s"
+                .formatted(names.get(i), text(entity.key), Values.instant(moment), e.getMessage()),
+            e);
+      }
     }
     return features;
+  }
+
+  /** A key with the names of its columns. */
+  private String text(UnsafeRow key) {
+    List<String> parts = new ArrayList<>();
+    for (int i = 0; i < layout.keyNames().size(); i++) {
+      Expression value = new BoundReference(i, layout.keyTypes().get(i), true);
+      parts.add(
+          layout.keyNames().get(i)
+              + "="
+              + new ToPrettyString(value, Option.apply("UTC")).eval(key));
+    }
+    return String.join(" ", parts);
   }
 }

@@ -3,9 +3,7 @@ package dev.tarn.etl.window;
 import dev.tarn.aggregate.Aggregate;
 import dev.tarn.aggregate.OverflowException;
 import dev.tarn.aggregate.State;
-import dev.tarn.cli.TarnException;
 import dev.tarn.etl.definition.SparkTypes;
-import dev.tarn.row.Values;
 import java.util.List;
 import java.util.Optional;
 
@@ -89,25 +87,9 @@ final class EntityWindows {
   /**
    * The value of a feature at a moment, which must not be before that of an earlier question.
    *
-   * @throws TarnException if the exact result does not fit into the feature's type
-   */
-  Object value(int feature, long moment) {
-    try {
-      return exact(feature, moment);
-    } catch (OverflowException e) {
-      throw new TarnException(
-          "feature '%s' at %s: %s"
-              .formatted(plan.slots().get(feature).name(), Values.instant(moment), e.getMessage()),
-          e);
-    }
-  }
-
-  /**
-   * The value of a feature as {@link #value} gives it.
-   *
    * @throws OverflowException if the exact result does not fit into the feature's type
    */
-  Object exact(int feature, long moment) {
+  Object value(int feature, long moment) {
     return windows[feature] == null
         ? totals[feature].result(moment)
         : windows[feature].result(moment);

@@ -3,12 +3,12 @@ package dev.tarn.etl.window;
 import dev.tarn.etl.definition.Entity;
 import dev.tarn.etl.definition.StreamSource;
 import dev.tarn.etl.definition.Windows;
+import dev.tarn.etl.source.DatedTexts;
 import dev.tarn.etl.source.SourceTables;
 import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.stream.IntStream;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
@@ -30,9 +30,8 @@ import org.apache.spark.sql.types.DataType;
  */
 final class EventColumns {
 
-  private static final String PREFIX = "_tarn_";
-  static final String KEY = PREFIX + "key";
-  static final String MICROS = PREFIX + "micros";
+  private static final String PREFIX = EntityColumns.PREFIX;
+  static final String MICROS = EntityColumns.MICROS;
   static final String HAPPENED = PREFIX + "happened";
   static final String PARTITION = PREFIX + "partition";
   static final String OFFSET = PREFIX + "offset";
@@ -42,7 +41,7 @@ final class EventColumns {
   private EventColumns() {}
 
   /** The places of the columns in a row. */
-  record Layout(List<DataType> keyTypes) implements Serializable {
+  record Layout(List<String> keyNames, List<DataType> keyTypes) implements Serializable {
 
     int visible() {
       return keyTypes.size();
@@ -66,11 +65,9 @@ final class EventColumns {
   }
 
   static Layout layout(Entity entity) {
-    return new Layout(new ArrayList<>(entity.keys().stream().map(Entity.KeyColumn::type).toList()));
-  }
-
-  static List<String> keyNames(int keys) {
-    return IntStream.range(0, keys).mapToObj(i -> KEY + i).toList();
+    return new Layout(
+        new ArrayList<>(entity.keyNames()),
+        new ArrayList<>(entity.keys().stream().map(Entity.KeyColumn::type).toList()));
   }
 
   /**
@@ -94,7 +91,7 @@ final class EventColumns {
     }
     Column happened = functions.unix_micros(sources.moment(windows.source()));
     List<Column> columns = new ArrayList<>();
-    List<String> keyNames = keyNames(entity.keys().size());
+    List<String> keyNames = EntityColumns.keyNames(entity.keys().size());
     for (int i = 0; i < keyNames.size(); i++) {
       Entity.KeyColumn key = entity.keys().get(i);
       columns.add(functions.expr(windows.key(key.name())).cast(key.type()).as(keyNames.get(i)));
@@ -111,12 +108,7 @@ final class EventColumns {
     for (int i = 0; i < plan.expressions().size(); i++) {
       columns.add(functions.expr(plan.expressions().get(i)).as(VALUE + i));
     }
-    return rows.select(columns.toArray(new Column[0]));
-  }
-
-  /** Columns to divide rows by: the entity's keys. */
-  static Column[] keys(int keys) {
-    return keyNames(keys).stream().map(functions::col).toArray(Column[]::new);
+    return DatedTexts.required(rows.select(columns.toArray(new Column[0])));
   }
 
   /** Rows with the place by which {@link PlacedRows} wants them sorted. */
@@ -131,7 +123,7 @@ final class EventColumns {
             functions.lit((1L << PlacedRows.TIME_BITS) - 1));
     Column place =
         functions
-            .shiftleft(functions.xxhash64(keys(keys)), PlacedRows.TIME_BITS)
+            .shiftleft(functions.xxhash64(EntityColumns.keys(keys)), PlacedRows.TIME_BITS)
             .bitwiseOR(clamped);
     return rows.withColumn(PLACE, place);
   }
@@ -151,7 +143,7 @@ final class EventColumns {
             functions.greatest(time, functions.lit(0L)), functions.lit((1L << bits) - 1));
     Column place =
         functions
-            .shiftleft(functions.xxhash64(keys(keys)), PlacedRows.TIME_BITS)
+            .shiftleft(functions.xxhash64(EntityColumns.keys(keys)), PlacedRows.TIME_BITS)
             .bitwiseOR(functions.when(isAsking, 0L).otherwise(1L << bits))
             .bitwiseOR(clamped);
     return rows.withColumn(PLACE, place);

@@ -3,6 +3,7 @@ package dev.tarn.etl.window;
 import dev.tarn.etl.definition.Entity;
 import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.etl.definition.Windows;
+import dev.tarn.etl.source.DatedTexts;
 import dev.tarn.row.EntityId;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -131,7 +132,8 @@ public final class EventReader {
     LogicalPlan analyzed = SimpleAnalyzer$.MODULE$.execute(plan);
     SimpleAnalyzer$.MODULE$.checkAnalysis(analyzed);
     return OptimizeIn.apply(
-        ConstantFolding.apply(SpecialDatetimeValues.apply(ReplaceExpressions.apply(analyzed))));
+        ConstantFolding.apply(
+            SpecialDatetimeValues.apply(ReplaceExpressions.apply(DatedTexts.required(analyzed)))));
   }
 
   /** Works with readers under settings of Spark. */

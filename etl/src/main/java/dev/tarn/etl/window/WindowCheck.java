@@ -1,7 +1,5 @@
 package dev.tarn.etl.window;
 
-import dev.tarn.cli.Suggestion;
-import dev.tarn.etl.definition.Entity;
 import dev.tarn.etl.definition.EventExpression;
 import dev.tarn.etl.definition.Feature;
 import dev.tarn.etl.definition.FeatureView;
@@ -10,19 +8,12 @@ import dev.tarn.etl.definition.SparkTypes;
 import dev.tarn.etl.definition.WindowFeature;
 import dev.tarn.etl.definition.Windows;
 import dev.tarn.etl.source.SourceTables;
-import java.util.Arrays;
-import java.util.List;
 import java.util.Optional;
-import java.util.Set;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.StructType;
 
 /** Checks a window view against the columns that its source has; reads no rows. */
 public final class WindowCheck {
-
-  /** Pairs of types, as text: a key of the first may be widened to the second. */
-  private static final Set<String> WIDENINGS =
-      Set.of("tinyint int", "smallint int", "tinyint bigint", "smallint bigint", "int bigint");
 
   private WindowCheck() {}
 
@@ -30,65 +21,11 @@ public final class WindowCheck {
   public static void check(FeatureView view, SourceTables sources, Problems problems) {
     Windows windows = view.windows().orElseThrow();
     StructType columns = sources.columns(windows.source());
-    checkKeys(view, windows, columns, problems);
-    windows
-        .where()
-        .ifPresent(
-            where ->
-                EventExpression.condition(where, columns)
-                    .problem()
-                    .ifPresent(
-                        problem ->
-                            problems.add(
-                                windows.wherePosition(),
-                                "where = %s %s".formatted(where, problem))));
+    windows.checkKeys(view.name(), view.position(), view.entity(), columns, problems);
+    windows.checkWhere(columns, problems);
     for (WindowFeature window : windows.features()) {
       view.feature(window.name())
           .ifPresent(feature -> checkType(feature, window, columns, problems));
-    }
-  }
-
-  private static void checkKeys(
-      FeatureView view, Windows windows, StructType columns, Problems problems) {
-    List<String> names = Arrays.asList(columns.fieldNames());
-    for (Entity.KeyColumn key : view.entity().keys()) {
-      if (!windows.keys().containsKey(key.name()) && !names.contains(key.name())) {
-        problems.add(
-            view.position(),
-            "source '%s' of view '%s' has no column '%s', a key of entity '%s'%s; another column or an expression: keys { %s = \"…\" }"
-                .formatted(
-                    windows.source().name(),
-                    view.name(),
-                    key.name(),
-                    view.entity().name(),
-                    Suggestion.forName(key.name(), names),
-                    key.name()));
-        continue;
-      }
-      EventExpression.Resolved resolved = EventExpression.resolve(windows.key(key.name()), columns);
-      if (resolved.problem().isPresent()) {
-        problems.add(
-            windows.keysPosition(),
-            "keys: %s = %s %s"
-                .formatted(key.name(), windows.key(key.name()), resolved.problem().get()));
-        continue;
-      }
-      DataType type = resolved.type().orElseThrow();
-      String pair = type.simpleString() + " " + key.type().simpleString();
-      if (!SparkTypes.same(type, key.type()) && !WIDENINGS.contains(pair)) {
-        problems.add(
-            windows.keysPosition(),
-            "key '%s' is %s in source '%s', and entity '%s' has it as %s: keys { %s = \"CAST(%s AS %s)\" }"
-                .formatted(
-                    key.name(),
-                    type.simpleString(),
-                    windows.source().name(),
-                    view.entity().name(),
-                    key.type().simpleString(),
-                    key.name(),
-                    windows.keys().getOrDefault(key.name(), key.name()),
-                    key.type().simpleString()));
-      }
     }
   }
 
@@ -98,8 +35,7 @@ public final class WindowCheck {
     if (window.of().isPresent()) {
       EventExpression.Resolved resolved = EventExpression.resolve(window.of().get(), columns);
       if (resolved.problem().isPresent()) {
-        problems.add(
-            window.position(), "of = %s %s".formatted(window.of().get(), resolved.problem().get()));
+        problems.add(window.position(), "of" + resolved.problem().get());
         return;
       }
       value = resolved.type();

@@ -85,7 +85,7 @@ public final class WindowRows {
     Dataset<Row> events = events(false, micros[0], micros[micros.length - 1]);
     Dataset<Row> sorted =
         EventColumns.withPlace(events, keys)
-            .repartition(EventColumns.keys(keys))
+            .repartition(EntityColumns.keys(keys))
             .sortWithinPartitions(functions.col(EventColumns.PLACE));
     StructType schema = new StructType();
     for (Entity.KeyColumn key : entity.keys()) {
@@ -138,7 +138,7 @@ public final class WindowRows {
     int keys = entity.keys().size();
     Dataset<Row> events = eventsOf(entities, isKnown, earliest, latest);
     List<Column> asked = new ArrayList<>();
-    asked.addAll(List.of(EventColumns.keys(keys)));
+    asked.addAll(List.of(EntityColumns.keys(keys)));
     asked.add(functions.col(EventColumns.MICROS));
     Column[] whole =
         List.of(asking.columns()).stream()
@@ -148,7 +148,7 @@ public final class WindowRows {
     Dataset<Row> all = events.unionByName(asking.select(asked.toArray(new Column[0])), true);
     Dataset<Row> sorted =
         EventColumns.withPlace(all, keys)
-            .repartition(partitions, EventColumns.keys(keys))
+            .repartition(partitions, EntityColumns.keys(keys))
             .sortWithinPartitions(functions.col(EventColumns.PLACE));
     return answered(sorted, asking, EventColumns.layout(entity), givenAt, column, false);
   }
@@ -178,14 +178,14 @@ public final class WindowRows {
         List.of(asking.columns()).stream()
             .map(name -> functions.col("`" + name + "`"))
             .toArray(Column[]::new);
-    List<Column> asked = new ArrayList<>(List.of(EventColumns.keys(keys)));
+    List<Column> asked = new ArrayList<>(List.of(EntityColumns.keys(keys)));
     asked.add(functions.col(EventColumns.MICROS));
     asked.add(functions.struct(whole).as(ASKING));
     asked.add(functions.col(CUT));
     Dataset<Row> all = events.unionByName(asking.select(asked.toArray(new Column[0])), true);
     Dataset<Row> placed =
         EventColumns.withPlaceOfAsking(all, keys, functions.col(ASKING).isNotNull())
-            .repartition(partitions, EventColumns.keys(keys))
+            .repartition(partitions, EntityColumns.keys(keys))
             .sortWithinPartitions(functions.col(EventColumns.PLACE));
     StructType schema = placed.schema();
     Layout layout = EventColumns.layout(entity);
@@ -199,7 +199,8 @@ public final class WindowRows {
     StructType withChain = new StructType();
     for (int i = 0; i < schema.size() - 2; i++) {
       if (i == keys) {
-        withChain = withChain.add(EventColumns.KEY + keys, DataTypes.IntegerType);
+        withChain =
+            withChain.add(EntityColumns.keyNames(keys + 1).get(keys), DataTypes.IntegerType);
       }
       withChain = withChain.add(schema.fields()[i]);
     }
@@ -207,11 +208,11 @@ public final class WindowRows {
     Dataset<Row> sorted =
         EventColumns.withPlace(
                 spark.internalCreateDataFrame(known.rdd(), withChain, false), keys + 1)
-            .repartition(partitions, EventColumns.keys(keys + 1))
+            .repartition(partitions, EntityColumns.keys(keys + 1))
             .sortWithinPartitions(functions.col(EventColumns.PLACE));
     List<DataType> types = new ArrayList<>(layout.keyTypes());
     types.add(DataTypes.IntegerType);
-    return answered(sorted, asking, new Layout(types), givenAt, column, true);
+    return answered(sorted, asking, new Layout(layout.keyNames(), types), givenAt, column, true);
   }
 
   /** The asking rows among sorted ones, with their struct. */
@@ -251,14 +252,14 @@ public final class WindowRows {
       Optional<Dataset<Row>> entities, boolean isKnown, long earliest, long latest) {
     int keys = entity.keys().size();
     Dataset<Row> events = events(isKnown, earliest, latest);
-    for (Column key : EventColumns.keys(keys)) {
+    for (Column key : EntityColumns.keys(keys)) {
       events = events.filter(key.isNotNull());
     }
     return entities.isEmpty()
         ? events
         : events.join(
             functions.broadcast(entities.get()),
-            scala.collection.JavaConverters.asScalaBuffer(EventColumns.keyNames(keys)).toSeq(),
+            scala.collection.JavaConverters.asScalaBuffer(EntityColumns.keyNames(keys)).toSeq(),
             "left_semi");
   }
 

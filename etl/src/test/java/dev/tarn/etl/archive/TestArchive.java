@@ -97,7 +97,7 @@ class TestArchive {
     assertThat(stream.events("user_id", "kafka_partition", "kafka_offset"))
         .containsExactly("1 0 0", "2 0 1", "5 0 2", "4 1 0", "3 2 0");
     assertThat(stream.undecoded().find()).isEmpty();
-    assertThat(Check.of(stream.lake(), stream.source()))
+    assertThat(EventTableCheck.of(stream.lake(), stream.source()))
         .isEqualTo("tarn.events.once has each offset before its cut (0: 3, 1: 1, 2: 1) once");
   }
 
@@ -195,7 +195,7 @@ class TestArchive {
     assertThat(stream.copy().undecoded()).isEqualTo(1);
     assertThat(stream.beside("kafka_offset")).hasSize(15).endsWith("17");
     assertThat(stream.copy().rounds()).isZero();
-    assertThat(Check.of(stream.lake(), stream.source()))
+    assertThat(EventTableCheck.of(stream.lake(), stream.source()))
         .endsWith(" has each offset before its cut (0: 19) once");
   }
 
@@ -274,7 +274,7 @@ class TestArchive {
     Optional<Long> main = stream.undecoded().main();
     stream.undecoded().write(main, from, to, Optional.of(left)).publish();
     assertThat(stream.beside("kafka_offset")).containsExactly("1", "3");
-    assertThat(Check.of(stream.lake(), stream.source())).endsWith("(0: 2) once");
+    assertThat(EventTableCheck.of(stream.lake(), stream.source())).endsWith("(0: 2) once");
 
     assertThat(stream.copy().undecoded()).isEqualTo(1);
     assertThat(stream.beside("kafka_offset", "string(value)")).containsExactly("1 bad", "3 worse");
@@ -423,7 +423,7 @@ class TestArchive {
         .hasMessageContaining(
             "\n  1 offset is there more than once: partition 0, offset 1 (2 rows)\n  1 gap: partition 0, offsets 2 to 2 (a topic that is compacted or has transactions has gaps of its own)\nTake that back, e.g. CALL tarn.system.rollback_to_snapshot('events.hand', %d), or keep it: ./tarn archive source=hand accept=true"
                 .formatted(outcome.snapshotId()));
-    assertThatThrownBy(() -> Check.of(stream.lake(), stream.source()))
+    assertThatThrownBy(() -> EventTableCheck.of(stream.lake(), stream.source()))
         .hasMessageStartingWith(problem);
 
     stream.said();
@@ -433,7 +433,7 @@ class TestArchive {
         .contains("accept=true; accepted\nhand: 1 event in ");
     assertThat(stream.events("kafka_offset")).containsExactly("0", "1", "1", "3", "4");
     assertThat(stream.copy().rounds()).isZero();
-    assertThatThrownBy(() -> Check.of(stream.lake(), stream.source()))
+    assertThatThrownBy(() -> EventTableCheck.of(stream.lake(), stream.source()))
         .hasMessage(
             "tarn.events.hand is not right\n  1 offset is there more than once: partition 0, offset 1 (2 rows)\n  1 gap: partition 0, offsets 2 to 2");
 
@@ -628,7 +628,7 @@ class TestArchive {
     }
     stream.copy();
     assertThat(stream.events("user_id", "kafka_offset")).containsExactly("1 0", "1 4", "3 6");
-    assertThat(Check.of(stream.lake(), stream.source()))
+    assertThat(EventTableCheck.of(stream.lake(), stream.source()))
         .isEqualTo(
             "tarn.events.transactions has each offset before its cut (0: 8) once, but for 3 gaps: partition 0, offsets 1 to 3; partition 0, offsets 5 to 5; partition 0, offsets 7 to 7 (a topic that is compacted or has transactions has gaps of its own)");
   }

@@ -99,7 +99,8 @@ class TestLiveBase {
 
     assertThat(verified(view)).isTrue();
 
-    // Too much was appended since all rows were written, so all are again; then only what changed is.
+    // Too much was appended since all rows were written, so all are again; then only what changed
+    // is.
     List<Event> more = hot(LiveView.events(random, 1, 500, 700, now() + 3_600_000_000L));
     view.archive(more.subList(0, 100), 1_200, 600);
     assertThat(view.push().mode()).isEqualTo("full");

@@ -272,10 +272,8 @@ class TestStamps {
             .toList();
     assertThat(again)
         .hasSize(200)
-        .isEqualTo(
-            set.rows().collectAsList().stream().map(Row::toString).sorted().toList());
-    Dataset<Row> wrong =
-        view.bench().spark().sql("SELECT 1L AS user_id, 'no stamp' AS stamp");
+        .isEqualTo(set.rows().collectAsList().stream().map(Row::toString).sorted().toList());
+    Dataset<Row> wrong = view.bench().spark().sql("SELECT 1L AS user_id, 'no stamp' AS stamp");
     assertThatThrownBy(() -> Training.join(view.bench().spark(), wrong, "model", asked))
         .hasMessageContaining("1 of 1 row has no stamp that can be read as a stamp");
   }

@@ -83,7 +83,7 @@ class TestJdbcTrouble {
     bench.set("definitions", scores.path("features").toString()).set("catalog.uri", uri);
     bench.set("catalog.warehouse", bench.path("warehouse").toString());
     // A session that other tests have begun has their catalog.
-    bench.lake().close();
+    bench.stopSpark();
   }
 
   /** Locks the database in the moment after a table of this workbench got a snapshot, once. */

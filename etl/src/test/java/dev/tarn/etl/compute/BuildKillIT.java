@@ -5,11 +5,10 @@ import static dev.tarn.etl.compute.Orders.JAN_3;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import dev.tarn.etl.Main;
+import dev.tarn.etl.Shell;
+import dev.tarn.etl.Workbench;
 import dev.tarn.etl.catalog.FeatureTable;
 import java.io.File;
-import java.lang.management.ManagementFactory;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -22,6 +21,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.apache.iceberg.HasTableOperations;
 import org.apache.iceberg.TableMetadata;
 import org.apache.spark.sql.Row;
@@ -64,7 +64,7 @@ class BuildKillIT {
       String otherAsOf = AS_OFS.get(random.nextInt(AS_OFS.size()));
       define(orders, history, kill);
       String before = metadata(orders);
-      Process killed = start(orders, "view=spending", "as-of=" + killedAsOf);
+      Process killed = start(orders.bench(), "view=spending", "as-of=" + killedAsOf);
       // Until it has begun to change the table: before that it is a JVM that starts.
       await()
           .atMost(Duration.ofMinutes(2))
@@ -101,7 +101,7 @@ class BuildKillIT {
     Orders orders = new Orders();
     orders.bench().set("spark.sql.shuffle.partitions", "1");
     String[] range = {"view=spending", "from=2026-01-02", "to=2026-01-05", "every=6h"};
-    Process build = start(orders, range);
+    Process build = start(orders.bench(), range);
     await().atMost(Duration.ofMinutes(2)).until(() -> !build.isAlive() || published(orders) >= 3);
     build.destroyForcibly().waitFor();
     int done = published(orders);
@@ -118,6 +118,79 @@ class BuildKillIT {
     assertThat(said.subList(done, 13)).allMatch(line -> line.contains(" rows in "));
     assertThat(published(orders)).isEqualTo(13);
     assertThat(orders.state().refs()).containsExactly("main");
+  }
+
+  /** Each run is killed at another moment, and the last one ends the range. */
+  @Test
+  void aRangeOfWindowsThatIsKilledAgainAndAgainIsThatOfOneRun() throws Exception {
+    Workbench bench = new Workbench().set("spark.sql.shuffle.partitions", "2");
+    bench
+        .spark()
+        .sql(
+            """
+            SELECT id % 200 AS user_id, timestamp_seconds(1767225600 + pmod(xxhash64(id), 345600)) AS at,
+              pow(1.1, id % 500) AS x
+            FROM range(20000)""")
+        .write()
+        .parquet(bench.path("events").toString());
+    StringBuilder views = new StringBuilder();
+    for (String view : List.of("killed", "whole")) {
+      views.append(
+          """
+          entities { of_%1$s { keys = [{ name = user_id, type = bigint }] } }
+          feature-views { %1$s { entity = of_%1$s, source = events, history = changes, features = [
+            { name = total, aggregate = sum, of = x, window = 1d, type = double }
+            { name = spread, aggregate = stddev, of = x, window = 6h, type = double }
+            { name = lately, aggregate = { last = 3 }, of = x, type = "array<double>" }
+          ] } }
+          """
+              .formatted(view));
+    }
+    bench.define(
+        "w.conf",
+        "sources { events { format = parquet, path = \"%s\", timestamp = at } }\n%s"
+            .formatted(bench.path("events"), views));
+    String[] range = {"from=2026-01-02", "to=2026-01-05", "every=6h"};
+    Random random = new Random(5);
+    for (int kill = 1; kill <= 5; kill++) {
+      int before = asOfs(bench, "killed");
+      Process build = start(bench, words(range, "view=killed"));
+      await()
+          .atMost(Duration.ofMinutes(2))
+          .until(() -> !build.isAlive() || asOfs(bench, "killed") > before);
+      if (!build.waitFor(random.nextInt(700), TimeUnit.MILLISECONDS)) {
+        build.destroyForcibly().waitFor();
+      }
+    }
+    for (String view : List.of("killed", "whole")) {
+      assertThat(bench.run(words(range, "build", "view=" + view))).isZero();
+    }
+
+    assertThat(asOfs(bench, "killed")).isEqualTo(13);
+    String all = "SELECT * FROM %s ORDER BY event_timestamp, user_id, present_until";
+    assertThat(bench.spark().sql(all.formatted(bench.lake().sqlName("killed"))).collectAsList())
+        .isEqualTo(bench.spark().sql(all.formatted(bench.lake().sqlName("whole"))).collectAsList());
+    assertThat(FeatureTable.open(bench.lake().catalog(), "killed").orElseThrow().iceberg().refs())
+        .containsOnlyKeys("main");
+  }
+
+  private static String[] words(String[] last, String... first) {
+    return Stream.concat(Stream.of(first), Stream.of(last)).toArray(String[]::new);
+  }
+
+  /** The number of as-ofs of a view's main. */
+  private static int asOfs(Workbench bench, String view) {
+    return FeatureTable.find(bench.lake().catalog(), view)
+        .map(
+            table ->
+                (int)
+                    bench
+                        .spark()
+                        .table(bench.lake().sqlName(view))
+                        .select("event_timestamp")
+                        .distinct()
+                        .count())
+        .orElse(0);
   }
 
   /** The as-ofs that main has. */
@@ -168,21 +241,12 @@ class BuildKillIT {
     return Optional.of(number);
   }
 
-  private static Process start(Orders orders, String... words) throws Exception {
-    List<String> command = new ArrayList<>();
-    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.addAll(List.of("-Xmx1g", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"));
-    ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
-        .filter(
-            argument -> argument.startsWith("--add-opens") || argument.startsWith("-XX:+Ignore"))
-        .forEach(command::add);
-    command.addAll(
-        List.of("-cp", System.getProperty("java.class.path"), Main.class.getName(), "build"));
-    command.addAll(List.of(words));
-    command.addAll(orders.bench().settingWords());
-    File log = orders.bench().path("build.log").toFile();
-    return new ProcessBuilder(command)
-        .redirectErrorStream(true)
+  private static Process start(Workbench bench, String... words) throws Exception {
+    List<String> all = new ArrayList<>(List.of("build"));
+    all.addAll(List.of(words));
+    File log = bench.path("build.log").toFile();
+    // The launcher becomes the JVM, so that is what is killed.
+    return Shell.process(Shell.tarn(bench, all.toArray(new String[0])))
         .redirectOutput(ProcessBuilder.Redirect.appendTo(log))
         .start();
   }

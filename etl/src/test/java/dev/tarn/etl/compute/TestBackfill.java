@@ -83,6 +83,31 @@ class TestBackfill {
     }
   }
 
+  @Test
+  void aSourceThatCannotBeOpenedStopsItsOwnViewsAlone() throws IOException {
+    Workbench bench = bench("");
+    bench.define(
+        "others.conf",
+        """
+        sources { gone { format = csv, path = "/no/such/folder", schema = "user_id BIGINT" } }
+        feature-views {
+          one { entity = user, sources = [gone], sql = "SELECT user_id, 1 AS a FROM gone", features = [{ name = a, type = int }] }
+          two { entity = user, sources = [gone, orders], sql = "SELECT user_id, 1 AS b FROM gone", features = [{ name = b, type = int }] }
+        }
+        """);
+    assertThat(bench.run("build", "views=all", "as-of=2026-03-31")).isEqualTo(1);
+    assertThat(bench.output())
+        .contains(
+            "spending as of 2026-03-31T00:00:00Z: 2 rows",
+            "visits as of 2026-03-31T00:00:00Z: 2 rows")
+        .contains("one: stopped; on with the next view\n")
+        .endsWith(
+            """
+            tarn: 2 of 4 feature views failed; the others are built
+            features/others.conf:1: source 'gone' can't be read at /no/such/folder: there is no such file or folder
+            """);
+  }
+
   /** Two views over one source, whose time is in two columns. */
   private static Workbench bench(String more) throws IOException {
     Workbench bench = new Workbench();

@@ -12,7 +12,9 @@ import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Base64;
 import java.util.List;
+import java.util.function.Consumer;
 import java.util.zip.GZIPOutputStream;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.parquet.example.data.Group;
@@ -233,17 +235,11 @@ class TestTextSources {
 
   @Test
   void aTypeThatSparkHasNotIsRefusedWithItsFile() throws IOException {
-    MessageType schema =
-        MessageTypeParser.parseMessageType(
-            "message m { required int64 user_id; required int64 at (TIMESTAMP(NANOS,true)); }");
-    Path file = folder.resolve("p").resolve("nanos.parquet");
-    HadoopOutputFile out =
-        HadoopOutputFile.fromPath(new org.apache.hadoop.fs.Path(file.toUri()), new Configuration());
-    try (ParquetWriter<Group> writer = ExampleParquetWriter.builder(out).withType(schema).build()) {
-      writer.write(
-          new SimpleGroupFactory(schema).newGroup().append("user_id", 1L).append("at", 1L));
-    }
-    for (String path : List.of("p", "p/nanos.parquet")) {
+    Path file =
+        writeParquet(
+            "message m { required int64 user_id; required int64 at (TIMESTAMP(NANOS,true)); }",
+            group -> group.append("user_id", 1L).append("at", 1L));
+    for (String path : List.of("p", "p/one.parquet")) {
       assertRefused(
           parquet(path, ""),
           "CAST(count(*) AS STRING)",
@@ -287,6 +283,277 @@ class TestTextSources {
         parquet("q", "schema = \"user_id BIGINT, note STRING, s STRUCT<a: INT>\""),
         "max(note)",
         "has no column 's.a'");
+  }
+
+  @Test
+  void aTextWithoutADayIsNoTimestamp() throws IOException {
+    write("a.csv", HEADER + "1,2026-01-01,10:15:00,1,1\n2,2026-01-01,2026-01-01 10:15,1,1\n");
+    String problem =
+        "the text '10:15:00' is a time without a day, and as a timestamp it would be of the day on which the job runs: put the day before it, e.g. to_timestamp(concat(day, ' ', time)), or read it by a pattern: to_timestamp(time, 'HH:mm:ss')";
+    assertRefused(
+        csv("a.csv", "timestamp = at"),
+        "CAST(max(to_timestamp(note)) AS STRING)",
+        "as of %s failed; what was published stays as it was: %s".formatted(AS_OF, problem));
+    assertRefused(
+        csv("a.csv", "timestamp = \"to_timestamp(note)\""),
+        "max(note)",
+        "features/view.conf:2: source 'events' can't be read at %s: %s"
+            .formatted(folder.resolve("a.csv"), problem));
+    assertThat(
+            build(
+                csv("a.csv", "timestamp = \"to_timestamp(concat(date(at), ' ', right(note, 5)))\""),
+                "max(note)"))
+        .containsExactly("[1,10:15:00]", "[2,2026-01-01 10:15]");
+  }
+
+  @Test
+  void aWindowOverATextWithoutADayIsRefused() throws IOException {
+    write("a.csv", HEADER + "1,2026-01-01,10:15:00,1,1\n");
+    String windows =
+        """
+        entities { user { keys = [{ name = user_id, type = bigint }] } }
+        sources { events { SOURCE } }
+        feature-views { late { entity = user, source = events, MORE
+          features = [{ name = x, OF }] } }
+        """
+            .replace("SOURCE", csv("a.csv", "timestamp = at"));
+    for (String[] more :
+        new String[][] {
+          {"where = \"at < CAST(note AS TIMESTAMP)\"", "aggregate = count"},
+          {"", "aggregate = last, of = \"CAST(note AS TIMESTAMP)\""},
+          {"keys { user_id = \"unix_micros(CAST(note AS TIMESTAMP))\" }", "aggregate = count"}
+        }) {
+      bench.define("view.conf", windows.replace("MORE", more[0]).replace("OF", more[1]));
+      assertThatThrownBy(() -> bench.build("late", AS_OF))
+          .as(more[0] + more[1])
+          .isInstanceOf(TarnException.class)
+          .hasMessageContaining("the text '10:15:00' is a time without a day");
+    }
+  }
+
+  @Test
+  void aTextThatIsNoUtf8IsRefused() {
+    String text = "CAST(unhex('4DFC6C6C6572') AS STRING)";
+    String schema = "schema = \"user_id BIGINT, note STRING\"";
+    rows("p", "SELECT 1L AS user_id, 'Müller' AS note");
+    assertThat(build(parquet("p", schema), "max(note)")).containsExactly("[1,Müller]");
+    rows("p", "SELECT 2L AS user_id, %s AS note".formatted(text));
+    for (String declared : List.of("", schema)) {
+      assertRefused(
+          parquet("p", declared),
+          "max(note)",
+          "has a text that is no UTF-8: 'M\uFFFDller'; write the file anew in UTF-8, or say note BINARY in the schema and decode it in the SQL: decode(note, 'ISO-8859-1')");
+    }
+    assertThat(
+            build(
+                parquet("p", schema.replace("STRING", "BINARY")),
+                "max(decode(note, if(user_id = 1, 'UTF-8', 'ISO-8859-1')))"))
+        .containsExactly("[1,Müller]", "[2,Müller]");
+    rows("bytes", "SELECT 1L AS user_id, unhex('4DFC') AS note");
+    assertRefused(parquet("bytes", schema), "max(note)", "column 'note' of file:" + folder);
+    int folders = 0;
+    for (String nested :
+        List.of(
+            "array('a', %s)",
+            "map('a', %s)",
+            "map(%s, 'a')",
+            "array(named_struct('n', 1, 's', named_struct('t', %s)))")) {
+      String name = "nested" + folders++;
+      rows(name, "SELECT 1L AS user_id, %s AS note".formatted(nested.formatted(text)));
+      assertRefused(
+          parquet(name, ""),
+          "to_json(struct(max_by(note, user_id) AS x))",
+          "column 'note' of file:" + folder + "/" + name);
+    }
+    // What SQL makes of bytes is looked at before it is published.
+    assertRefused(
+        parquet("bytes", ""),
+        "max(CAST(note AS STRING))",
+        "'x' is UTF-8 (features/view.conf:4): 1 of 1 row fails: user_id=1 x=M");
+  }
+
+  @Test
+  void aTextOfAnIcebergTableThatIsNoUtf8IsNotPublished() {
+    bench
+        .spark()
+        .sql(
+            "CREATE TABLE tarn.raw.broken AS SELECT 1L AS user_id, CAST(unhex('4DFC') AS STRING) AS note");
+    assertRefused(
+        "format = iceberg, table = tarn.raw.broken",
+        "max(note)",
+        "'x' is UTF-8 (features/view.conf:4)");
+  }
+
+  @Test
+  void aFieldOfAStructThatNoRecordHasIsRefused() throws IOException {
+    String schema =
+        "schema = \"user_id BIGINT, s STRUCT<a: INT, t: STRUCT<b: INT>>, l ARRAY<STRUCT<c: INT>>, m MAP<STRING, STRUCT<d: INT>>\"";
+    String whole =
+        "{\"user_id\":1,\"s\":{\"a\":1,\"t\":{\"b\":2}},\"l\":[{},{\"c\":3}],\"m\":{\"k\":{\"d\":4}}}\n";
+    for (String field : List.of("a", "b", "c", "d")) {
+      write("a.json", whole.replace("\"%s\"".formatted(field), "\"other\""));
+      String path =
+          java.util.Map.of("a", "s.a", "b", "s.t.b", "c", "l[].c", "d", "m{}.d").get(field);
+      assertRefused(
+          csv("a.json", "", schema).replace("format = csv", "format = json"),
+          "CAST(count(*) AS STRING)",
+          "no record of file:%s/a.json has the field '%s' of the schema; if that is right, say missing-columns = null in the source"
+              .formatted(folder, path));
+    }
+    // One record that has it is enough, and so is none that could have it.
+    for (String other : List.of(whole, "{\"user_id\":1,\"s\":null,\"l\":[],\"m\":{}}\n")) {
+      write("a.json", other + "{\"user_id\":2,\"s\":null,\"l\":[],\"m\":{}}\n");
+      assertThat(
+              build(
+                  csv("a.json", "", schema).replace("format = csv", "format = json"),
+                  "CAST(count(*) AS STRING)"))
+          .containsExactly("[1,1]", "[2,1]");
+    }
+    rows("p", "SELECT 1L AS user_id, map('k', named_struct('e', 1)) AS m, 'x' AS note");
+    assertRefused(
+        parquet("p", "schema = \"user_id BIGINT, note STRING, m MAP<STRING, STRUCT<d: INT>>\""),
+        "max(note)",
+        "has no column 'm{}.d'");
+  }
+
+  @Test
+  void aFileWithoutAByteIsRefusedUnlessItMayHaveNoRecords() throws IOException {
+    rows("p", "SELECT 1L AS user_id, 'x' AS note");
+    write("p/part-9.parquet", "");
+    assertRefused(
+        parquet("p", ""),
+        "max(note)",
+        "p/part-9.parquet has no byte, so it is no Parquet file: was its writer stopped? write it anew, or take it away");
+    write("c/a.csv", HEADER + "1,2026-01-01,x,1,1\n");
+    write("c/b.csv", "");
+    for (String none : List.of("", "\n\n", "\uFEFF")) {
+      write("c/b.csv", none);
+      assertRefused(
+          csv("c", ""),
+          "max(note)",
+          "c/b.csv has no header, not even a record: was its writer stopped?");
+    }
+    write("d/a.csv", "1,2026-01-01,x,1,1\n");
+    write("d/b.csv", "");
+    assertThat(build(csv("d", "options { header = false }"), "max(note)")).containsExactly("[1,x]");
+    write("j/a.json", "{\"user_id\":1,\"at\":null,\"note\":\"x\",\"amount\":1,\"qty\":1}\n");
+    write("j/b.json", "");
+    assertThat(build(json("j", ""), "max(note)")).containsExactly("[1,x]");
+  }
+
+  @Test
+  void filesThatWerePutTogetherAreRefused() throws IOException {
+    String schema = "schema = \"user_id BIGINT, note STRING\"";
+    for (String second :
+        List.of("user_id,note\n", "\uFEFFuser_id,note\n", "\uFEFF", "\"user_id\",note\n")) {
+      write("a.csv", "\uFEFFuser_id,note\n1,x\n" + second + "2,y\n");
+      assertRefused(
+          csv("a.csv", "", schema),
+          "max(note)",
+          "line 3 (record 2) begins as a file does (%s): were files put together?"
+              .formatted(
+                  second.startsWith("\uFEFF") ? "a byte order mark" : "the header once more"));
+    }
+  }
+
+  @Test
+  void utf16IsReadWhereTheSourceSaysSo() throws IOException {
+    String csv = HEADER + "1,2026-01-01,Müller,1,1\n";
+    String json = "{\"user_id\":1,\"at\":null,\"note\":\"Müller\",\"amount\":1,\"qty\":1}\n";
+    write("a.csv", "\uFEFF" + csv, StandardCharsets.UTF_16LE);
+    write("a.json", json, StandardCharsets.UTF_16);
+    write("b.csv", csv, StandardCharsets.UTF_16LE);
+    write("b.json", json, StandardCharsets.UTF_16BE);
+    String hint = "it begins as UTF-16 does: options { encoding = \"UTF-16\" }";
+    assertRefused(csv("a.csv", ""), "max(note)", hint);
+    assertRefused(json("a.json", ""), "max(note)", hint);
+    assertRefused(
+        csv("b.csv", ""),
+        "max(note)",
+        "b.csv is no text in UTF-8; it begins as UTF-16 does: options { encoding = \"UTF-16LE\" }");
+    assertRefused(
+        json("b.json", ""),
+        "max(note)",
+        "it begins as UTF-16 does: options { encoding = \"UTF-16BE\" }");
+    write("c.json", json.replace("ü", "u"), StandardCharsets.UTF_16LE);
+    assertRefused(
+        json("c.json", ""),
+        "max(note)",
+        "it begins as UTF-16 does: options { encoding = \"UTF-16LE\" }");
+    for (String[] read :
+        new String[][] {
+          {"a.csv", "UTF-16"}, {"a.json", "UTF-16"}, {"b.csv", "UTF-16LE"}, {"b.json", "UTF-16BE"}
+        }) {
+      String options = "options { encoding = \"%s\" }".formatted(read[1]);
+      assertThat(
+              build(
+                  read[0].endsWith("csv") ? csv(read[0], options) : json(read[0], options),
+                  "max(note)"))
+          .as(read[0])
+          .containsExactly("[1,Müller]");
+    }
+  }
+
+  @Test
+  void numbersAndDaysInOneColumnAreRefused() throws IOException {
+    write("a.csv", HEADER + "1,2026-01-01,x,1,1\n2,20260105,y,1,1\n");
+    assertRefused(
+        csv("a.csv", "timestamp = at, epoch = seconds"),
+        "max(note)",
+        "line 3 (record 2): 'at' has the text '20260105', which is a number, and the file had 2026-01-01 before: which one does the column have?");
+  }
+
+  @Test
+  void columnsThatSqlCantTellApartAreRefusedWithTheirFile() throws IOException {
+    Path file =
+        writeParquet(
+            "message m { required int64 user_id; required int64 V; required int64 v; optional group s { optional int64 A; optional int64 a; } }",
+            group -> group.append("user_id", 1L).append("V", 1L).append("v", 2L));
+    String message = " has the columns 'V' and 'v', which SQL can't tell apart: rename one of them";
+    assertRefused(parquet("p", ""), "CAST(count(*) AS STRING)", "file:" + file + message);
+    assertRefused(
+        parquet("p", "schema = \"user_id BIGINT, v BIGINT\""),
+        "CAST(max(v) AS STRING)",
+        "file:" + file + message);
+    assertRefused(
+        parquet("p", "schema = \"user_id BIGINT, s STRUCT<a: BIGINT>\""),
+        "CAST(max(s.a) AS STRING)",
+        "has the columns 's.A' and 's.a'");
+    assertThat(build(parquet("p", "schema = \"user_id BIGINT\""), "CAST(count(*) AS STRING)"))
+        .containsExactly("[1,1]");
+  }
+
+  @Test
+  void aTypeOfParquetThatSparkDoesNotKnowIsRefusedWithItsFile() throws IOException {
+    // One row of user_id BIGINT and h FLOAT16, by PyArrow.
+    String file =
+        "UEFSMRUAFRwVHCwVAhUAFQYVBhwAAAACAAAAAgEBAAAAAAAAABUAFRAVECwVAhUAFQYVBhwAAAACAAAAAgEAPhUEGT"
+            + "w1ABgGc2NoZW1hFQQAFQQlAhgHdXNlcl9pZAAVDhUEFQIYAWhs/AAAABYCGRwZLCYAHBUEGSUGABkYB3VzZXJfaWQV"
+            + "ABYCFkIWQiYISRwVABUAFQIAPCkGGSYAAgAAACYAHBUOGSUGABkYAWgVABYCFjYWNiZKSRwVABUAFQIAPCkGGSYAAg"
+            + "AAABZ4FgImCBZ4ACggcGFycXVldC1jcHAtYXJyb3cgdmVyc2lvbiAyNi4wLjEZLBwAABwAAADBAAAAUEFSMQ==";
+    Files.write(
+        Files.createDirectories(folder.resolve("p")).resolve("a.parquet"),
+        Base64.getDecoder().decode(file));
+    for (String schema : List.of("", "schema = \"user_id BIGINT\"")) {
+      assertRefused(
+          parquet("p", schema),
+          "CAST(count(*) AS STRING)",
+          "file:%s/p/a.parquet has a column of a type that Spark does not know, such as FLOAT16; write the file anew with another type"
+              .formatted(folder));
+    }
+  }
+
+  @Test
+  void aTimeThatMicrosecondsCantHoldIsRefusedWithItsFile() throws IOException {
+    Path file =
+        writeParquet(
+            "message m { required int64 user_id; required int64 at (TIMESTAMP(MILLIS,true)); }",
+            group -> group.append("user_id", 1L).append("at", Long.MAX_VALUE / 10));
+    assertRefused(
+        parquet("p", ""),
+        "CAST(max(at) AS STRING)",
+        "file:%s has a time that microseconds since 1970 can't hold, in one of the columns at: write the file anew without it"
+            .formatted(file));
   }
 
   @Test
@@ -423,6 +690,25 @@ class TestTextSources {
   private String parquet(String name, String more) {
     return "format = parquet, path = \"%s\"%s"
         .formatted(folder.resolve(name), more.isEmpty() ? "" : ", " + more);
+  }
+
+  /** Writes rows of SQL as Parquet, beside what is there. */
+  private void rows(String name, String sql) {
+    bench.spark().sql(sql).write().mode("append").parquet(folder.resolve(name).toString());
+  }
+
+  /** Writes a file of one row, the only one of the folder p. */
+  private Path writeParquet(String type, Consumer<Group> fill) throws IOException {
+    MessageType schema = MessageTypeParser.parseMessageType(type);
+    Path file = folder.resolve("p").resolve("one.parquet");
+    HadoopOutputFile out =
+        HadoopOutputFile.fromPath(new org.apache.hadoop.fs.Path(file.toUri()), new Configuration());
+    try (ParquetWriter<Group> writer = ExampleParquetWriter.builder(out).withType(schema).build()) {
+      Group row = new SimpleGroupFactory(schema).newGroup();
+      fill.accept(row);
+      writer.write(row);
+    }
+    return file;
   }
 
   private Path write(String name, String text) throws IOException {

@@ -106,6 +106,12 @@ class TestViewQuery {
         "date 'Today' # 'Today' is the clock of the machine",
         "CAST('now ' AS TIMESTAMP) # 'now ' is the clock of the machine",
         "at < 'yesterday' # 'yesterday' is the clock of the machine",
+        "CAST(concat('to', 'day') AS DATE) # 'today' is the clock of the machine",
+        "TIMESTAMP '10:15' # '10:15' is the clock of the machine",
+        "timestamp_ltz ' T10:15:00Z' # 'T10:15:00Z' is the clock of the machine",
+        "CAST('10:15:00' AS TIMESTAMP) # '10:15:00' is the clock of the machine",
+        "to_timestamp('T10:15') # 'T10:15' is the clock of the machine",
+        "at < '10:15' # '10:15' is the clock of the machine",
         "(SELECT max(now()) FROM orders) # now() is the clock of the machine",
         "rand() # rand() is chance",
         "rand(42) # rand() is chance",
@@ -270,6 +276,8 @@ class TestViewQuery {
           "current_timestamp()",
           "now() - INTERVAL 1 HOUR",
           "timestamp'2026-01-01'",
+          "greatest(at, timestamp '10:15')",
+          "if(at > 'today', at, NULL)",
           "if(rand() > 0.5, at, NULL)"
         }) {
       orders.define("timestamp = at", "timestamp = \"%s\"".formatted(wrong));

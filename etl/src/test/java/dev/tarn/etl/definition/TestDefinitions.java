@@ -330,7 +330,7 @@ class TestDefinitions {
         "a.conf:11: sources is a list of names: [a, b]");
     assertRefused(
         change("not-null = [orders]", "not-null = [null]"),
-        "a.conf:20: not-null is a list of names: [a, b]");
+        "a.conf:20: not-null: null is no value of a list: leave it out, or write the text \"null\" in quotes");
     assertRefused(change("min-rows = 1", "min-rows = many"), "a.conf:23: min-rows is a number");
     assertRefused(
         change("min-rows = 1", "min-rows = 1.5"),
@@ -483,6 +483,46 @@ class TestDefinitions {
         change(
             "timestamp = at",
             "timestamp = at, options { \"fs.s3a.endpoint\" = a, fs.s3a.endpoint.region = b }"));
+  }
+
+  @Test
+  void aKeyThatIsGivenTwiceIsRefusedWithBothLines() {
+    assertRefused(
+        change("timestamp = at", "timestamp = at\n timestamp = paid_at"),
+        "a.conf:7: 'sources.orders.timestamp' has a value already (line 6), and HOCON keeps only the last of the two: take one of them out");
+    assertRefused(
+        change("timestamp = at", "timestamp = at }\n orders.timestamp : \"paid_at\", orders {"),
+        "a.conf:7: 'sources.orders.timestamp' has a value already (line 6), and HOCON keeps only the last of the two: take one of them out");
+    assertRefused(
+        change("{ country = [DE, FR] }", "{ country = [DE, FR], \"country\" = [] }"),
+        "a.conf:22: 'feature-views.spending.checks.accepted-values.country' has a value already (line 22), and HOCON keeps only the last of the two: take one of them out");
+    assertRefused(
+        change("name = orders, type = bigint", "name = orders, type = int, type = bigint"),
+        "a.conf:14: 'type' has a value already (line 14), and HOCON keeps only the last of the two: take one of them out");
+    // What refers to something is meant to stand over the other, and what adds loses nothing.
+    load(change("timestamp = at", "timestamp = at, timestamp = ${?NO_SUCH_VARIABLE}"));
+    load(change("{ country = [DE, FR] }", "{ country = [DE], country += FR }"));
+  }
+
+  @Test
+  void aFileToIncludeThatIsNotThereIsRefused() {
+    assertRefused(
+        change("timestamp = at", "timestamp = at, options {\n include \"s3\" }"),
+        "a.conf:7: include \"s3\": there is no file %s/s3.conf".formatted(folder));
+  }
+
+  @Test
+  void aNullInAListIsRefused() {
+    assertRefused(
+        change("{ country = [DE, FR] }", "{ country = [DE, null] }"),
+        "a.conf:22: country: null is no value of a list: leave it out, or write the text \"null\" in quotes");
+  }
+
+  @Test
+  void aDefaultThatWouldBecomeZeroIsRefused() {
+    assertThat(DefaultValues.number("1e-400", DataTypes.DoubleType)).isEmpty();
+    assertThat(DefaultValues.number("1e-50", DataTypes.FloatType)).isEmpty();
+    assertThat(DefaultValues.number("-0e-400", DataTypes.DoubleType)).isPresent();
   }
 
   @Test

@@ -23,9 +23,10 @@ class TestWindowDefinitions {
       sources {
         payments {
           format = json, path = /data/payments, timestamp = at
-          schema = "user_id BIGINT, at TIMESTAMP, merchant STRING, amount DECIMAL(12,2), score FLOAT, qty INT, tags ARRAY<STRING>, odd MAP<STRING, INT>"
+          schema = "user_id BIGINT, at TIMESTAMP, merchant STRING, amount DECIMAL(12,2), score FLOAT, qty INT, tags ARRAY<STRING>, odd MAP<STRING, INT>, place STRUCT<lat: DOUBLE, lon: DOUBLE>"
         }
         timeless { format = json, path = /data/payments, schema = "user_id BIGINT, amount INT" }
+        keyless { format = json, path = /data/payments, timestamp = at, schema = "userid BIGINT, at TIMESTAMP, amount INT" }
         lake { format = iceberg, table = lake.raw.payments, timestamp = at }
       }
       """;
@@ -96,8 +97,11 @@ class TestWindowDefinitions {
         "aggregate = sum, of = amuont # of = amuont does not resolve",
         "aggregate = sum, of = \"amount +\" # of = amount + does not resolve",
         "aggregate = sum, of = merchant # there is no sum of string: of = merchant",
-        "aggregate = max, of = tags # there is no max of array<string>",
-        "aggregate = last, of = odd # of = odd is map<string,int>, which can't be served exactly",
+        "aggregate = max, of = tags # there is no max of array<string>: of = tags; take one of its elements, such as of = \"tags[0]\", or their number, of = \"size(tags)\"",
+        "aggregate = max, of = place # there is no max of struct<lat:double,lon:double>: of = place; take one of its fields, such as of = \"place.lat\"",
+        "aggregate = last, of = odd # of = odd is map<string,int>, which can't be served exactly; take one of its values, such as of = \"odd['key']\"; there are: boolean",
+        "aggregate = sum, of = \"\" # of is empty: write Spark SQL on one event, such as the name of a column, or leave it out",
+        "aggregate = count, of = \" \" # of is empty: write Spark SQL on one event",
         "aggregate = sum, of = \"rand()\" # of = rand() depends on chance or on the clock",
         "aggregate = max, of = \"current_timestamp()\" # depends on chance or on the clock",
         "aggregate = max, of = \"unix_timestamp()\" # depends on chance or on the clock",
@@ -110,16 +114,21 @@ class TestWindowDefinitions {
         "aggregate = count, window = 30d, resolution = 1s # window = 30d has 2,592,000 cells of 1s, and at most 100,000 are kept",
         "aggregate = count, window = 1 week # window = 1 week is not a duration",
         "aggregate = count, window = 0s # window = 0s is not a duration",
+        "aggregate = count, window = 999999999d, resolution = 99999d # window = 999999999d is longer than the years 0001 to 9999: leave it out to have all events",
+        "aggregate = count, window = 1 ms # window = 1 ms is not a duration",
         "aggregate = count, resolution = 1h # resolution goes with window = …",
         "aggregate = { last = 0 }, of = merchant # { last = n } takes a number from 1 to 1,000",
         "aggregate = { last = 2.5 }, of = merchant # { last = n } takes a number from 1 to 1,000",
         "aggregate = { first = 2 }, of = merchant # there is no key 'first' here; there are: last",
+        "aggregate = { last = five }, of = merchant # last is a number",
+        "aggregate = {}, of = merchant # { last = n } takes a number from 1 to 1,000",
         "aggregate = sum, of = amount, type = double # type = double, but sum gives decimal(22,2); leave type out",
         "aggregate = count, widow = 7d # there is no key 'widow' here; did you mean 'window'?"
       })
   void anAggregateThatDoesNotFitIsRefusedWithItsLine(String feature, String message) {
-    // The line of the feature.
-    assertRefused("source = payments", feature, "a.conf:15: ", message);
+    // The line of the feature, and each thing is told once.
+    assertRefused(
+        "source = payments", feature, "1 problem in the definitions\n  a.conf:16: ", message);
   }
 
   @ParameterizedTest
@@ -131,10 +140,59 @@ class TestWindowDefinitions {
         "source = payments, sql = \"SELECT 1\" # a view has sources and sql, or source and aggregates: leave out sql or source",
         "source = payments, where = \"amount\" # where = amount is decimal(12,2), and no condition",
         "source = payments, where = \"amuont > 1\" # where = amuont > 1 does not resolve",
-        "source = payments, where = \"rand() < 0.5\" # where = rand() < 0.5 depends on chance"
+        "source = payments, where = \"rand() < 0.5\" # where = rand() < 0.5 depends on chance",
+        "source = payments, where = \"\" # where is empty: write Spark SQL on one event",
+        "source = payments, keys { user_id = \"\" } # keys: user_id is empty: write Spark SQL on one event",
+        "source = payments, keys { user_id = merchant } # key 'user_id' is string in source 'payments', and entity 'user' has it as bigint: keys { user_id = \"CAST(merchant AS bigint)\" }",
+        "source = payments, keys { user_id = \"usr\" } # keys: user_id = usr does not resolve",
+        "sources = [payments] # a window view has one source, and not a list: source = payments",
+        "source = [payments, lake] # a window view has one source, and not a list: source = payments",
+        "sources = payments # a window view has one source: source = payments",
+        "tags = [a] # source is missing: source = payments",
+        "source = payments, where = \"at > '10:15'\" # where = at > '10:15' depends on chance or on the clock",
+        "source = payments, where = \"at > timestamp '10:15'\" # depends on chance or on the clock",
+        "source = payments, where = \"at > 'yesterday'\" # depends on chance or on the clock"
       })
   void aViewThatDoesNotFitIsRefused(String view, String message) {
     assertRefused(view, "aggregate = count", "a.conf:", message);
+  }
+
+  @Test
+  void allThatIsWrongIsToldAtOnce() {
+    assertThatThrownBy(
+            () ->
+                load(
+                    "sources = [payments], keys { user_id = merchant, usr = qty }, where = \"amount\"",
+                    "aggregate = sum, of = merchant, window = 7d, resolution = 5h"))
+        .isInstanceOf(UsageException.class)
+        .hasMessageContainingAll(
+            "6 problems in the definitions",
+            "a window view has one source",
+            "keys: 'usr' is no key of entity 'user'",
+            "key 'user_id' is string in source 'payments'",
+            "where = amount is decimal(12,2), and no condition",
+            "there is no sum of string",
+            "window = 7d is no multiple of resolution = 5h");
+  }
+
+  @Test
+  void anEntityWhoseKeyTheSourceDoesNotHaveIsToldWithTheRest() {
+    assertThatThrownBy(() -> load("source = keyless", "aggregate = summ, of = amount, window = 7d"))
+        .isInstanceOf(UsageException.class)
+        .hasMessageContainingAll(
+            "2 problems in the definitions",
+            "source 'keyless' of view 'recent' has no column 'user_id', a key of entity 'user'; did you mean 'userid'?",
+            "there is no aggregate 'summ'");
+  }
+
+  @Test
+  void filesAreNamedAsSeenFromWhereTheUserStands() {
+    assertThat(Position.file(folder, folder.resolve("features/a.conf")))
+        .isEqualTo("features/a.conf");
+    assertThat(Position.file(folder.resolve("other"), folder.resolve("a.conf")))
+        .isEqualTo(folder.resolve("a.conf").toString());
+    assertThat(Position.file(folder.resolve("other/.."), folder.resolve("x/../a.conf")))
+        .isEqualTo("a.conf");
   }
 
   @Test
@@ -142,7 +200,7 @@ class TestWindowDefinitions {
     assertRefused(
         "source = lake",
         "aggregate = sum, of = amount",
-        "a.conf:15: ",
+        "a.conf:16: ",
         "type is missing: source 'lake' declares no schema");
     assertThat(
             load("source = lake", "aggregate = sum, of = amount, type = double")

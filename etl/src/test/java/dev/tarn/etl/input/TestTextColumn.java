@@ -214,6 +214,42 @@ class TestTextColumn {
     assertThat(column(DataType.fromDDL(type)).value(text)).hasToString(value);
   }
 
+  @ParameterizedTest
+  @CsvSource({
+    "double, 1e-400",
+    "double, -0.0000000001e-330",
+    "float, 1e-50",
+    "float, .00000000000000000000000000000000000000000000000001"
+  })
+  void aNumberThatWouldBecomeZeroIsRefused(String type, String text) {
+    assertRefused(
+        column(DataType.fromDDL(type)),
+        text,
+        "is too close to zero for %s, which would make 0 of it".formatted(type));
+    assertThat(column(DataType.fromDDL(type)).value("-0.000e-999")).isIn(-0.0, -0.0f);
+    assertThat(column(DataTypes.DoubleType).value("4.9e-324")).isEqualTo(Double.MIN_VALUE);
+  }
+
+  @Test
+  void theMomentsOfAFileAreNumbersOrNot() {
+    TextFormats seconds = TextFormats.of(new Options(Map.of()), Optional.of(Epoch.SECONDS));
+    TextColumn texts = TextColumn.ofFile("at", DataTypes.TimestampType, seconds);
+    assertThat(texts.value("2026-01-05")).isEqualTo(texts.value("2026-01-05T00:00Z"));
+    assertRefused(
+        texts,
+        "20260105",
+        "is a number, and the file had 2026-01-05 before: which one does the column have?");
+    TextColumn numbers = TextColumn.ofFile("at", DataTypes.TimestampType, seconds);
+    assertThat(numbers.value("0")).isEqualTo(0L);
+    assertRefused(
+        numbers,
+        "2026-01-05",
+        "is no number, and the file had 0 before: which one does the column have?");
+    // A message says by itself what it has.
+    TextColumn ofMessages = TextColumn.of("at", DataTypes.TimestampType, seconds);
+    assertThat(ofMessages.value("0")).isEqualTo(ofMessages.value("1970-01-01"));
+  }
+
   @Test
   void aPatternIsReadStrictly() {
     TextFormats formats =

@@ -67,7 +67,7 @@ class TestTextParts {
   void sqlSeesTheFileOfARow() throws IOException {
     Path file = Files.writeString(bench.path("b c.csv"), "id,text\n1,x\n");
     assertThat(
-            TextTable.open(bench.spark(), configuration, spec(), find(file))
+            TextFilesTable.open(bench.spark(), configuration, spec(), find(file))
                 .selectExpr("input_file_name()")
                 .as(Encoders.STRING())
                 .collectAsList())

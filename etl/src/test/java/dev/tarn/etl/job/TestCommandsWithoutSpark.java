@@ -28,7 +28,8 @@ class TestCommandsWithoutSpark {
       bench.push(VIEW);
     }
     Files.writeString(bench.path("spine.csv"), "user_id,event_timestamp\n1,2026-01-06T00:00:00Z\n");
-    // A command that uses Spark stops it when it ends.
+    // A command that starts Spark stops it when it ends.
+    bench.stopSpark();
     assertThat(
             bench.run(
                 "train",

@@ -177,6 +177,36 @@ class TestTextSpines {
   }
 
   @Test
+  void aTextThatIsNoUtf8IsRefused() {
+    String broken =
+        "SELECT 1L AS user_id, TIMESTAMP '2026-01-06' AS event_timestamp, array(CAST(unhex('4DFC') AS STRING)) AS names";
+    bench.spark().sql(broken).write().parquet(folder.resolve("p").toString());
+    assertRefused("column 'names' of file:" + folder + "/p/", "p");
+    assertThatThrownBy(
+            () ->
+                Training.join(bench.spark(), bench.spark().sql(broken), "ranking", settings(bench)))
+        .isInstanceOf(UsageException.class)
+        .hasMessageStartingWith(
+            "the spine: the texts of 'names' are no UTF-8 in 1 of 1 row, e.g. [1,2026-01-06T00:00:00Z,");
+  }
+
+  @Test
+  void anOptionThatIsGivenTwiceIsRefused() throws IOException {
+    write("labels.csv", "user_id;event_timestamp\n");
+    assertRefused(
+        "options=sep = \";\", sep = \"|\": 'sep' has a value already (line 1), and HOCON keeps only the last of the two",
+        "labels.csv",
+        "options=sep = \";\", sep = \"|\"");
+  }
+
+  @Test
+  void filesThatWerePutTogetherAreRefused() throws IOException {
+    String labels = "user_id,event_timestamp,label\n1,2026-01-06T00:00:00Z,x\n";
+    write("labels.csv", labels + labels);
+    assertRefused("line 3 (record 2) begins as a file does (the header once more)", "labels.csv");
+  }
+
+  @Test
   void theFileOfThatVeryNameIsRead() throws IOException {
     String row = "user_id,event_timestamp,label\n1,2026-01-06T00:00:00Z,%s\n";
     write("labels1.csv", row.formatted("wrong"));

@@ -152,6 +152,7 @@ class TestTrainValues {
     assertThat(bench.run("get", "ids=1,abc,[]", "snapshot=" + snapshot, "format=json")).isZero();
     String plain = bench.output();
     assertThat(plain).contains("\"1\":{\"features\"", "\"score\":\"NaN\"", "\"abc\":");
+    bench.stopSpark();
     assertThat(
             bench.run(
                 "get",

@@ -9,6 +9,8 @@ import static dev.tarn.etl.train.TrainingScores.spine;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.google.common.base.Supplier;
+import com.google.common.base.Suppliers;
 import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;
 import dev.tarn.etl.Workbench;
@@ -28,6 +30,15 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class TestTraining {
+
+  /** What is only read: the view with one row. */
+  private static final Supplier<Workbench> BUILT =
+      Suppliers.memoize(
+          () -> {
+            Workbench bench = TrainingScores.bench(Scores.FEATURES, "");
+            build(bench, MONDAY, "1, 10, 'a'");
+            return bench;
+          });
 
   private static final String WITH_DEFAULT =
       "[{ name = points, type = bigint, default = -1 }, { name = level, type = string }]";
@@ -263,8 +274,7 @@ class TestTraining {
         "1L AS user_id, now() AS event_timestamp, 5 AS _tarn_spine # has a name that Tarn uses itself"
       })
   void aSpineThatDoesNotFitIsRefused(String columns, String message) {
-    Workbench bench = TrainingScores.bench(Scores.FEATURES, "");
-    build(bench, MONDAY, "1, 10, 'a'");
+    Workbench bench = BUILT.get();
     Dataset<Row> spine = bench.spark().sql("SELECT " + columns);
 
     assertThatThrownBy(() -> join(bench, spine))

@@ -66,7 +66,7 @@ public final class TrainingScores {
   }
 
   /** The workbench's settings, as a notebook would give them, and more options. */
-  static Map<String, String> settings(Workbench bench, String... options) {
+  public static Map<String, String> settings(Workbench bench, String... options) {
     Map<String, String> settings = new TreeMap<>();
     List<String> words = new ArrayList<>(bench.settingWords());
     words.addAll(List.of(options));

@@ -295,13 +295,13 @@ class TestEventReader {
             Values.micros(Instant.parse("9999-01-01T00:00:00Z")));
     int keys = view.entity().keys().size();
     List<Column> columns = new ArrayList<>();
+    List<String> keyNames = EntityColumns.keyNames(keys);
     IntStream.range(0, keys)
         .forEach(
             i ->
-                columns.add(
-                    functions.col(EventColumns.KEY + i).as(view.entity().keys().get(i).name())));
+                columns.add(functions.col(keyNames.get(i)).as(view.entity().keys().get(i).name())));
     for (String name : rows.columns()) {
-      if (!name.startsWith(EventColumns.KEY)) {
+      if (!keyNames.contains(name)) {
         columns.add(functions.col(name));
       }
     }

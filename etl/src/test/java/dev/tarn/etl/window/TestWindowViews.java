@@ -1,5 +1,6 @@
 package dev.tarn.etl.window;
 
+import static dev.tarn.etl.train.TrainingScores.settings;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -9,8 +10,6 @@ import dev.tarn.etl.Workbench;
 import dev.tarn.etl.train.Training;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
-import java.util.TreeMap;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.functions;
@@ -283,7 +282,7 @@ class TestWindowViews {
     other.build("w", "2026-01-01T00:00:00Z");
     assertThatThrownBy(() -> other.build("w", "2026-01-02T00:00:00Z"))
         .isInstanceOf(TarnException.class)
-        .hasMessageContaining("feature 'total' at 2026-01-02T00:00:00Z: ")
+        .hasMessageContaining("feature 'total' of user_id=1 at 2026-01-02T00:00:00Z: ")
         .hasMessageContaining("9223372036854775808");
   }
 
@@ -450,15 +449,5 @@ class TestWindowViews {
 
   private static String text(Row row) {
     return row.toString().replaceAll("ArraySeq\\(|WrappedArray\\(", "[").replaceAll("\\)", "]");
-  }
-
-  private static Map<String, String> settings(Workbench bench, String... options) {
-    Map<String, String> settings = new TreeMap<>();
-    List<String> words = new ArrayList<>(bench.settingWords());
-    words.addAll(List.of(options));
-    for (String word : words) {
-      settings.put(word.substring(0, word.indexOf('=')), word.substring(word.indexOf('=') + 1));
-    }
-    return settings;
   }
 }

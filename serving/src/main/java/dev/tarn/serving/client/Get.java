@@ -111,8 +111,8 @@ public final class Get {
   }
 
   /**
-   * Reads the arguments, asks the server and prints its answer: once, or with {@code every} until the
-   * process ends.
+   * Reads the arguments, asks the server and prints its answer: once, or with {@code every} until
+   * the process ends.
    *
    * @param defaultPort the port on this machine to ask if no {@code target} is given
    * @throws TarnException if the server refuses or is not there

@@ -95,8 +95,7 @@ public final class LiveProgress implements AutoCloseable {
     world.ifPresent(
         now ->
             live(now)
-                .forEach(
-                    (name, view) -> action.accept(of(view, now.redis().identity()), name)));
+                .forEach((name, view) -> action.accept(of(view, now.redis().identity()), name)));
   }
 
   @Override

@@ -20,7 +20,7 @@ import java.util.List;
 /**
  * The parts that all answers to one selection have in common, as bytes of the response's messages.
  * Protobuf lets a message be written in parts, one after the other, so these bytes are copied into
- * each answer. It is immutable.
+ * each answer. Nothing of it changes but what it has learned of the answers' size.
  */
 final class AnswerParts {
 
@@ -53,7 +53,7 @@ final class AnswerParts {
   private final byte[] unknownEntity;
   private final byte[] versions;
   private final byte[] types;
-  private final int bytesAnEntity;
+  private final UsualBytes entityBytes;
 
   /**
    * Prepares the answers to a selection.
@@ -95,7 +95,7 @@ final class AnswerParts {
     unknownEntity = length.toBytes();
     versions = released.build().toByteArray();
     types = typed.build().toByteArray();
-    bytesAnEntity = bytes;
+    entityBytes = new UsualBytes(bytes);
   }
 
   /** Returns the parts of each view, in order of name. */
@@ -145,9 +145,14 @@ final class AnswerParts {
     return types;
   }
 
-  /** Estimates the bytes of an answer. */
-  int expectedBytes(int entities) {
-    return Math.toIntExact(Math.min(entities * (long) bytesAnEntity + versions.length, 1 << 24));
+  /** Estimates the bytes of an answer, as far as it is known from others. */
+  long expectedBytes(int entities) {
+    return entityBytes.of(entities) + versions.length;
+  }
+
+  /** Notes the bytes of an answer. */
+  void learn(int entities, long bytes) {
+    entityBytes.learn(entities, bytes);
   }
 
   private EntriesWriter values(ViewColumns columns) {

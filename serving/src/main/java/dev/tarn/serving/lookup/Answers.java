@@ -32,6 +32,9 @@ final class Answers {
   /** The usual bytes of a FeatureSet's length: ten features need two, and so do a hundred. */
   private static final int LENGTH_BYTES = 2;
 
+  /** The most memory in which an estimate makes the answer of one entity. */
+  private static final int MOST_OF_SAMPLE = 1 << 20;
+
   private final CorruptRows corruptRows;
 
   Answers(CorruptRows corruptRows) {
@@ -41,6 +44,7 @@ final class Answers {
   /**
    * Makes the answer to one request: the GetOnlineFeaturesResponse of either service.
    *
+   * @param expected the bytes that it will probably have
    * @param growth of the answer, see {@link WireBuffer}; what it throws ends the answer
    */
   WireBuffer of(
@@ -48,34 +52,12 @@ final class Answers {
       List<AskedId> ids,
       FetchedRows rows,
       Details details,
+      int expected,
       IntBinaryOperator growth) {
-    Stamp common = details.stamps() ? rows.stamp() : Stamp.getDefaultInstance();
-    List<ViewParts> views = parts.views();
-    WireBuffer answer = new WireBuffer(parts.expectedBytes(ids.size()), growth);
+    Stamp common = common(rows, details);
+    WireBuffer answer = new WireBuffer(expected, growth);
     for (int i = 0; i < ids.size(); i++) {
-      byte[] id = ids.get(i).utf8();
-      answer.putByte(RESULT);
-      int result = answer.beginMessage(LENGTH_BYTES);
-      answer.putByte(KEY);
-      answer.putVarint(id.length);
-      answer.putBytes(id);
-      answer.putByte(VALUE);
-      if (rows.isKnown(i)) {
-        int set = answer.beginMessage(LENGTH_BYTES);
-        for (int v = 0; v < views.size(); v++) {
-          putView(answer, parts, rows, v, i, id, details.eventTimestamps());
-        }
-        putStamp(answer, rows, common, i, details);
-        answer.endMessage(set, LENGTH_BYTES);
-      } else if (details.stamps()) {
-        int set = answer.beginMessage(LENGTH_BYTES);
-        answer.putBytes(parts.unknownSet());
-        putStamp(answer, rows, common, i, details);
-        answer.endMessage(set, LENGTH_BYTES);
-      } else {
-        answer.putBytes(parts.unknownEntity());
-      }
-      answer.endMessage(result, LENGTH_BYTES);
+      putEntity(answer, parts, ids.get(i).utf8(), rows, common, i, details);
     }
     putVersions(answer, parts, rows);
     return answer;
@@ -99,6 +81,93 @@ final class Answers {
       versions.addVersions(rows.version(v));
     }
     answer.putBytes(versions.build().toByteArray());
+  }
+
+  /**
+   * Estimates the bytes of an answer for which there is no memory: it makes those of a few
+   * entities, and takes the others for alike, byte for byte of their rows.
+   *
+   * @param rows the rows of {@link FetchedRows#isSample}, as far as they are there
+   * @param rowBytes the bytes of all rows
+   */
+  long estimate(
+      AnswerParts parts, List<AskedId> ids, FetchedRows rows, Details details, long rowBytes) {
+    Stamp common = common(rows, details);
+    long ofAnswers = 0;
+    long ofRows = 0;
+    WireBuffer sample = new WireBuffer(0, Answers::growSample);
+    for (int i = 0; i < ids.size(); i++) {
+      if (rows.isSample(i) && rows.isKnown(i)) {
+        sample.cutBack(0);
+        try {
+          putEntity(sample, parts, ids.get(i).utf8(), rows, common, i, details);
+          ofAnswers += sample.size();
+        } catch (SampleTooLargeException e) {
+          ofAnswers += e.needs;
+        }
+        ofRows += rows.bytesOf(i);
+      }
+    }
+    return ofRows == 0
+        ? parts.expectedBytes(ids.size())
+        : (long) ((double) ofAnswers / ofRows * rowBytes);
+  }
+
+  private static int growSample(int has, int needs) {
+    if (needs > MOST_OF_SAMPLE) {
+      throw new SampleTooLargeException(needs);
+    }
+    return Math.max(2 * has, needs);
+  }
+
+  /** Ends the answer of one entity that has more bytes than an estimate takes. */
+  private static final class SampleTooLargeException extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    /** The bytes of the answer up to the value for which there was no room, and of that. */
+    private final int needs;
+
+    SampleTooLargeException(int needs) {
+      super(null, null, false, false);
+      this.needs = needs;
+    }
+  }
+
+  /** Returns what the stamps of all ids have in common. */
+  private static Stamp common(FetchedRows rows, Details details) {
+    return details.stamps() ? rows.stamp() : Stamp.getDefaultInstance();
+  }
+
+  private void putEntity(
+      WireBuffer answer,
+      AnswerParts parts,
+      byte[] id,
+      FetchedRows rows,
+      Stamp common,
+      int index,
+      Details details) {
+    answer.putByte(RESULT);
+    int result = answer.beginMessage(LENGTH_BYTES);
+    answer.putByte(KEY);
+    answer.putVarint(id.length);
+    answer.putBytes(id);
+    answer.putByte(VALUE);
+    if (rows.isKnown(index)) {
+      int set = answer.beginMessage(LENGTH_BYTES);
+      for (int v = 0; v < parts.views().size(); v++) {
+        putView(answer, parts, rows, v, index, id, details.eventTimestamps());
+      }
+      putStamp(answer, rows, common, index, details);
+      answer.endMessage(set, LENGTH_BYTES);
+    } else if (details.stamps()) {
+      int set = answer.beginMessage(LENGTH_BYTES);
+      answer.putBytes(parts.unknownSet());
+      putStamp(answer, rows, common, index, details);
+      answer.endMessage(set, LENGTH_BYTES);
+    } else {
+      answer.putBytes(parts.unknownEntity());
+    }
+    answer.endMessage(result, LENGTH_BYTES);
   }
 
   private void putView(

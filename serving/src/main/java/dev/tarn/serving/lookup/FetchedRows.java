@@ -24,7 +24,7 @@ import java.time.Instant;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Optional;
-import java.util.function.LongConsumer;
+import java.util.function.LongBinaryOperator;
 
 /**
  * The entries of one request, view by view, layer by layer, id by id. It says which entries to
@@ -32,6 +32,9 @@ import java.util.function.LongConsumer;
  * view has one more layer, below the others, which is merged with the row that these give.
  */
 final class FetchedRows {
+
+  /** The least number of ids from which to estimate what all take. */
+  private static final int SAMPLE_IDS = 16;
 
   private final List<ViewColumns> views;
   private final List<AskedId> ids;
@@ -53,6 +56,7 @@ final class FetchedRows {
 
   private NearCache.Key[] keys;
   private int missing;
+  private long fetchedBytes;
   private Optional<Instant> staleSince = Optional.empty();
 
   private FetchedRows(List<ViewColumns> views, List<AskedId> ids, byte[][] rows, int[] begins) {
@@ -157,10 +161,11 @@ final class FetchedRows {
    * them one after the other would take a round trip for each.
    *
    * @param granted the bytes for which memory is taken
-   * @param memory takes memory for more, or throws
+   * @param memory takes memory for more, see {@link RowBatch}
    */
-  RowBatch batch(long granted, LongConsumer memory) {
-    RowBatch batch = new RowBatch(rows, missing, granted, memory);
+  RowBatch batch(long granted, LongBinaryOperator memory) {
+    RowBatch batch =
+        new RowBatch(rows, missing, granted, memory, index -> isSample(index % ids.size()));
     int next = 0;
     for (ViewColumns columns : views) {
       Layers layers = columns.view().layers();
@@ -220,6 +225,47 @@ final class FetchedRows {
   /** Returns the moment of the question, microseconds since 1970 UTC. */
   long moment() {
     return moment;
+  }
+
+  /** Returns whether the id is one of the few, of all that were asked for, that stand for all. */
+  boolean isSample(int id) {
+    return id % Math.max(1, ids.size() / SAMPLE_IDS) == 0;
+  }
+
+  /** Returns the bytes of the rows of all layers and views. */
+  long bytes() {
+    long bytes = 0;
+    for (byte[] row : rows) {
+      bytes += row == null ? 0 : row.length;
+    }
+    return bytes;
+  }
+
+  /** Notes the bytes of all rows that were fetched. */
+  void fetched(long bytes) {
+    fetchedBytes = bytes;
+  }
+
+  long fetchedBytes() {
+    return fetchedBytes;
+  }
+
+  /** Returns the bytes of the rows that the near cache had. */
+  long nearBytes() {
+    long bytes = 0;
+    for (int i = 0; isNear != null && i < rows.length; i++) {
+      bytes += isNear[i] && rows[i] != null ? rows[i].length : 0;
+    }
+    return bytes;
+  }
+
+  /** Returns the bytes of an id's rows of all layers and views. */
+  long bytesOf(int id) {
+    long bytes = 0;
+    for (int i = id; i < rows.length; i += ids.size()) {
+      bytes += rows[i] == null ? 0 : rows[i].length;
+    }
+    return bytes;
   }
 
   /** Returns whether any view has a row of the id, or may have one that is not applied yet. */

@@ -13,6 +13,7 @@ import dev.tarn.row.WireBuffer;
 import dev.tarn.serving.live.LiveProgress;
 import dev.tarn.serving.lookup.Selection.ViewColumns;
 import dev.tarn.serving.ops.CallRecord;
+import dev.tarn.serving.ops.InFlightBytes.RefusedException;
 import dev.tarn.serving.ops.Metrics;
 import dev.tarn.serving.redis.RowBatch;
 import dev.tarn.serving.world.ReleasedView;
@@ -25,7 +26,7 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.function.Function;
-import java.util.function.LongConsumer;
+import java.util.function.LongBinaryOperator;
 
 /**
  * Answers requests: checks the request, takes one scope, fetches all rows in one round trip and
@@ -106,14 +107,32 @@ public final class Lookup {
     Scope scope = scopes.current();
     Selection selection = select(scope, request);
     AnswerParts parts = toParts.apply(selection);
-    int expected = parts.expectedBytes(ids.size());
-    AnswerGrowth growth =
-        new AnswerGrowth(ids.size(), settings.maxAnswerBytes(), expected, memory());
     boolean withTypes = request.getIncludeFeatureTypes();
-    return fetch(scope, selection, ids, expected)
+    AnswerGrowth growth =
+        new AnswerGrowth(
+            ids.size(),
+            settings.maxAnswerBytes(),
+            parts.expectedBytes(ids.size()),
+            memory(CallRecord::takes));
+    Estimate estimate =
+        (rows, rowBytes) -> {
+          long bytes = answers.estimate(parts, ids, rows, details, rowBytes);
+          parts.learn(ids.size(), bytes);
+          return bytes;
+        };
+    return fetch(scope, selection, ids, 0, growth, estimate)
         .thenApply(
             rows -> {
-              WireBuffer answer = answers.of(parts, ids, rows, details, growth);
+              WireBuffer answer;
+              try {
+                answer = answers.of(parts, ids, rows, details, growth.first(), growth);
+              } catch (RefusedException e) {
+                long bytes = estimate.answerBytes(rows, rows.bytes());
+                selection.learn(rows);
+                throw growth.refusal(e, bytes);
+              }
+              parts.learn(ids.size(), answer.size());
+              selection.learn(rows);
               if (withTypes) {
                 answer.putBytes(parts.types());
               }
@@ -135,8 +154,14 @@ public final class Lookup {
     long matrix = matrixBytes(ids, plan.vectorizer().width());
     // Where ids come twice, there are two of them for a moment.
     long bytes = asked.distinct().size() == ids ? matrix : 2 * matrix;
-    return fetch(scope, plan.selection(), asked.distinct(), bytes)
-        .thenApply(rows -> marked(vectors.of(plan, asked, rows, withStamps), rows));
+    AnswerGrowth none =
+        new AnswerGrowth(ids, settings.maxAnswerBytes(), 0, memory(CallRecord::takes));
+    return fetch(scope, plan.selection(), asked.distinct(), bytes, none, (rows, rowBytes) -> 0)
+        .thenApply(
+            rows -> {
+              plan.selection().learn(rows);
+              return marked(vectors.of(plan, asked, rows, withStamps), rows);
+            });
   }
 
   /**
@@ -149,7 +174,7 @@ public final class Lookup {
     Scope scope = scopes.current();
     scope.views().values().forEach(view -> views.addFeatureViews(described(scope, view)));
     ListFeatureViewsResponse answer = views.build();
-    CallRecord.current().ifPresent(record -> record.begins(answer.getSerializedSize()));
+    CallRecord.current().ifPresent(record -> record.begins(answer.getSerializedSize(), 0));
     return answer;
   }
 
@@ -161,21 +186,38 @@ public final class Lookup {
         .orElse(description);
   }
 
+  /** Takes memory for a call: at least some bytes, and rather some more. */
+  private interface Taking {
+    long take(CallRecord call, long least, long wanted);
+  }
+
   /** Returns what takes memory for this call, or throws. */
-  private static LongConsumer memory() {
+  private static LongBinaryOperator memory(Taking taking) {
     Optional<CallRecord> call = CallRecord.current();
-    return bytes -> call.ifPresent(record -> record.takes(bytes));
+    return (least, wanted) -> call.map(record -> taking.take(record, least, wanted)).orElse(wanted);
+  }
+
+  /** Estimates the bytes of an answer from some of its rows and the bytes of all. */
+  private interface Estimate {
+    long answerBytes(FetchedRows some, long rowBytes);
   }
 
   /**
    * Fetches the rows.
    *
-   * @param answerBytes the memory to take for the answer that will be made of them
-   * @throws dev.tarn.serving.ops.InFlightBytes.RefusedException if there is none, or none for what
-   *     rows like these usually take; Redis is not asked then
+   * @param bytes the memory that the answer needs in any case
+   * @param growth begins with the memory that the answer is expected to need beside
+   * @param estimate says what the answer needs of which not all rows found memory
+   * @throws RefusedException if there is no memory, or none for what rows and answers like these
+   *     usually take; Redis is not asked then
    */
   private CompletableFuture<FetchedRows> fetch(
-      Scope scope, Selection selection, List<AskedId> ids, long answerBytes) {
+      Scope scope,
+      Selection selection,
+      List<AskedId> ids,
+      long bytes,
+      AnswerGrowth growth,
+      Estimate estimate) {
     Optional<CallRecord> call = CallRecord.current();
     call.ifPresent(record -> record.asks(ids.size()));
     FetchedRows rows = FetchedRows.toFetch(selection, ids);
@@ -189,7 +231,7 @@ public final class Lookup {
     Optional<NearCache> near = isTooStale ? Optional.empty() : nearCache;
     near.ifPresent(cache -> rows.takeFrom(cache, scope.redis().identity()));
     if (rows.isComplete()) {
-      call.ifPresent(record -> record.begins(answerBytes));
+      growth.begin(begin(call, bytes, growth.expected()));
       rows.askAt(Values.micros(clock.instant()));
       rows.count(metrics);
       staleSince.ifPresent(
@@ -206,16 +248,25 @@ public final class Lookup {
     rows.know(progress, scope.redis().identity());
     int missing = rows.missing();
     long rowBytes = selection.expectedBytes(missing);
-    call.ifPresent(record -> record.begins(answerBytes + (long) missing * BYTES_A_READ + rowBytes));
-    RowBatch batch = rows.batch(rowBytes, memory());
+    long expected = rowBytes + growth.expected();
+    long granted = begin(call, bytes + (long) missing * BYTES_A_READ, expected);
+    long grantedRows = granted == expected ? rowBytes : granted / 2;
+    growth.begin(granted - grantedRows);
+    RowBatch batch = rows.batch(grantedRows, memory(CallRecord::takesForRows));
     CompletableFuture<Void> asked = scope.redis().fill(batch);
     return call.map(record -> record.fetching(missing, asked))
         .orElse(asked)
         .thenApplyAsync(
             filled -> {
               call.ifPresent(CallRecord::tookUp);
-              selection.learn(missing, batch.bytes());
+              rows.fetched(batch.bytes());
               rows.askAt(Values.micros(clock.instant()));
+              if (batch.refusal().isPresent()) {
+                long all = rows.nearBytes() + batch.bytes();
+                long answerBytes = estimate.answerBytes(rows, all);
+                selection.learn(rows);
+                throw refusal(batch, growth, answerBytes);
+              }
               rows.count(metrics);
               near.ifPresent(rows::giveTo);
               return rows;
@@ -243,6 +294,19 @@ public final class Lookup {
                             view.name(), releases.trouble().orElse("Redis was away just now")));
               });
     }
+  }
+
+  /** Returns the expected bytes for which there is memory: all, or a part of very many. */
+  private static long begin(Optional<CallRecord> call, long bytes, long expected) {
+    return call.map(record -> record.begins(bytes, expected)).orElse(expected);
+  }
+
+  /** Says of a lookup whose rows found no memory whether it would find some alone. */
+  private static RuntimeException refusal(RowBatch batch, AnswerGrowth growth, long answerBytes) {
+    RuntimeException refusal = batch.refusal().orElseThrow();
+    return refusal instanceof RefusedException refused
+        ? growth.refusal(refused.needing(refused.needed() + batch.bytesAfterRefusal()), answerBytes)
+        : refusal;
   }
 
   /** Marks a stale answer, unless it is one of the older service, which has no field for it. */

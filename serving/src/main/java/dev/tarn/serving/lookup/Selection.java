@@ -31,8 +31,7 @@ final class Selection {
   private final AnswerParts parts;
   private final AnswerParts legacyParts;
 
-  /** The usual bytes of a row, a little more rather than less. */
-  private volatile int rowBytes = 64;
+  private final UsualBytes rowBytes = new UsualBytes(64);
 
   private Selection(List<ViewColumns> views) {
     this.views = views;
@@ -66,18 +65,16 @@ final class Selection {
 
   /** Returns the bytes of this many rows, as far as it is known from others. */
   long expectedBytes(int rows) {
-    return (long) rows * rowBytes;
+    return rowBytes.of(rows);
   }
 
-  /** Notes the bytes of some rows. */
-  void learn(int rows, long bytes) {
-    int mean = Math.toIntExact(bytes / rows);
-    int known = rowBytes;
-    // One thread may undo what another has learned; the next lookup learns it again.
-    if (mean > known) {
-      rowBytes = mean;
-    } else if (known - mean > known / 8) {
-      rowBytes = known - (known - mean) / 8;
+  /**
+   * Notes the bytes of rows that were fetched. Call this when the size of their answer is noted:
+   * who knows the one without the other takes too large a lookup for one that fits.
+   */
+  void learn(FetchedRows rows) {
+    if (!rows.isComplete()) {
+      rowBytes.learn(rows.missing(), rows.fetchedBytes());
     }
   }
 

@@ -119,15 +119,38 @@ public final class CallRecord extends ServerStreamTracer {
   /**
    * Takes memory for the lookup until the network has taken its answer and Redis has answered.
    *
-   * @throws RefusedException if there is none
+   * @param least the bytes without which it can't go on
+   * @param wanted the bytes that spare it to ask again soon
+   * @return the bytes that it got
+   * @throws RefusedException if the least are not there
    */
-  public void takes(long bytes) {
-    memory.take(bytes);
+  public long takes(long least, long wanted) {
+    return memory.take(least, wanted);
   }
 
-  /** Takes memory for the beginning of a lookup. */
-  public void begins(long bytes) {
-    memory.take(OWN_BYTES + bytes);
+  /**
+   * Takes memory for rows as {@link #takes} does. If it is refused, it gives back what it had for
+   * them beyond what the lookup began with.
+   */
+  public long takesForRows(long least, long wanted) {
+    try {
+      return memory.take(least, wanted);
+    } catch (RefusedException e) {
+      memory.keepBegun();
+      throw e;
+    }
+  }
+
+  /**
+   * Takes memory for the beginning of a lookup.
+   *
+   * @param bytes the bytes that it needs in any case, beside those of any call
+   * @param expected the bytes that it needs as well if it is like those before it
+   * @return the expected bytes that it got: all, or a part where they are more than any lookup gets
+   * @throws RefusedException if there is none
+   */
+  public long begins(long bytes, long expected) {
+    return memory.begin(OWN_BYTES + bytes, expected);
   }
 
   /** Gives memory back, except that of an answer of this size, which is on its way. */

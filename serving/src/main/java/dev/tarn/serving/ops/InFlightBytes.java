@@ -2,6 +2,7 @@ package dev.tarn.serving.ops;
 
 import io.grpc.Attributes;
 import io.grpc.ServerTransportFilter;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
 
@@ -25,16 +26,56 @@ public final class InFlightBytes {
   public static final class RefusedException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
-    private final boolean isTooLarge;
+    private final long most;
+    private final long others;
+    private final long ofConnection;
+    private final long needed;
 
-    private RefusedException(boolean isTooLarge, String message) {
-      super(message, null, false, false);
-      this.isTooLarge = isTooLarge;
+    /**
+     * Refuses a lookup.
+     *
+     * @param most the bytes for all lookups
+     * @param others the bytes that other lookups take
+     * @param ofConnection those of them that the lookups of the same connection take
+     * @param needed the bytes that the lookup needs in all
+     * @param need says that in words
+     */
+    private RefusedException(long most, long others, long ofConnection, long needed, String need) {
+      super(message(most, others, ofConnection, needed, need), null, false, false);
+      this.most = most;
+      this.others = others;
+      this.ofConnection = ofConnection;
+      this.needed = needed;
     }
 
     /** Returns whether the lookup would not have found room either if it were the only one. */
     public boolean isTooLarge() {
-      return isTooLarge;
+      return needed > forOne(most);
+    }
+
+    /** Returns the bytes that the lookup needs in all, as far as they are known. */
+    public long needed() {
+      return needed;
+    }
+
+    /** Returns the refusal of the same lookup, now that it is known to need about these bytes. */
+    public RefusedException needing(long bytes) {
+      return new RefusedException(
+          most, others, ofConnection, bytes, "about %,d bytes".formatted(bytes));
+    }
+
+    private static String message(
+        long most, long others, long ofConnection, long needed, String need) {
+      if (needed > forOne(most)) {
+        return "the lookup needs %s of memory, and the server has %,d for one (half of serving.max-in-flight-bytes): ask for fewer ids or features at once"
+            .formatted(need, forOne(most));
+      }
+      if (ofConnection > others / 2) {
+        return "the lookup needs %s of memory, and the others of this connection take %,d until their answers are read, of %,d for all (serving.max-in-flight-bytes): read the answers, then try again"
+            .formatted(need, ofConnection, most);
+      }
+      return "the lookup needs %s of memory, and the others under way take %,d of %,d (serving.max-in-flight-bytes): try again later"
+          .formatted(need, others, most);
     }
   }
 
@@ -80,6 +121,11 @@ public final class InFlightBytes {
         refused::sum);
   }
 
+  /** Returns the bytes that a lookup can take if it is the only one. */
+  private static long forOne(long most) {
+    return most / 2;
+  }
+
   private void give(Connection connection, long bytes) {
     connection.used.addAndGet(-bytes);
     used.addAndGet(-bytes);
@@ -93,6 +139,8 @@ public final class InFlightBytes {
 
     private final AtomicLong taken = new AtomicLong();
     private Connection connection = new Connection();
+    private final AtomicBoolean isRefused = new AtomicBoolean();
+    private volatile long begun;
 
     /** Sets the connection; call it before anything is taken. */
     void comesOver(Attributes attributes) {
@@ -108,17 +156,65 @@ public final class InFlightBytes {
      * @throws RefusedException if there is none; the call keeps what it has
      */
     void take(long bytes) {
-      long all = used.addAndGet(bytes);
-      long ofConnection = connection.used.addAndGet(bytes);
-      if (ofConnection > most - all) {
+      take(bytes, bytes);
+    }
+
+    /**
+     * Takes room in addition to what the call has.
+     *
+     * @param least the bytes without which the call can't go on
+     * @param wanted the bytes that spare it to ask again soon
+     * @return the bytes that it got
+     * @throws RefusedException if the least are not there; the call keeps what it has
+     */
+    long take(long least, long wanted) {
+      long bytes = wanted;
+      while (true) {
+        long others = used.addAndGet(bytes) - bytes;
+        long ofConnection = connection.used.addAndGet(bytes) - bytes;
+        long room = (most - others - ofConnection) / 2;
+        if (bytes <= room) {
+          break;
+        }
         give(connection, bytes);
-        refused.increment();
-        throw refusal(bytes, all - bytes, ofConnection - bytes);
+        if (bytes == least) {
+          throw refusal(least, others, ofConnection);
+        }
+        bytes = Math.max(least, room);
       }
       if (taken.addAndGet(bytes) < 0) {
         // Its client is gone, and nobody gives this back later.
         give(connection, bytes);
       }
+      return bytes;
+    }
+
+    /**
+     * Takes the room with which a lookup begins. Of what is only expected it takes a part if that
+     * alone would be too much for any lookup: those before it may have needed more.
+     *
+     * @param bytes the bytes that it needs in any case
+     * @param expected the bytes that lookups like it need beside
+     * @return the bytes of the expected ones that it got
+     * @throws RefusedException if there is none
+     */
+    long begin(long bytes, long expected) {
+      long forExpected = forOne(most) - Math.max(0, taken.get()) - bytes;
+      boolean isUsual = expected <= forExpected;
+      long wanted = bytes + (isUsual ? expected : Math.max(0, forExpected / 2));
+      long least = isUsual ? wanted : bytes;
+      try {
+        long got = take(least, wanted);
+        begun = taken.get();
+        return got - bytes;
+      } catch (RefusedException e) {
+        throw e.needing(e.needed() - least + bytes + expected);
+      }
+    }
+
+    /** Gives back what was taken after {@link #begin}. */
+    void keepBegun() {
+      keep(begun);
     }
 
     /** Gives back what is beyond these bytes; does nothing if the call has less. */
@@ -141,23 +237,13 @@ public final class InFlightBytes {
     }
 
     private RefusedException refusal(long bytes, long all, long ofConnection) {
-      long wanted = Math.max(0, taken.get()) + bytes;
-      if (wanted > most / 2) {
-        return new RefusedException(
-            true,
-            "the lookup needs %,d bytes of memory, and the server has %,d for one (half of serving.max-in-flight-bytes): ask for fewer ids or features at once"
-                .formatted(wanted, most / 2));
+      if (isRefused.compareAndSet(false, true)) {
+        refused.increment();
       }
-      if (ofConnection > all / 2) {
-        return new RefusedException(
-            false,
-            "the lookups of this connection take %,d bytes of memory until their answers are read, of %,d for all (serving.max-in-flight-bytes): read the answers, or ask for fewer at once"
-                .formatted(ofConnection, most));
-      }
+      long own = Math.max(0, taken.get());
+      long needed = own + bytes;
       return new RefusedException(
-          false,
-          "the lookups under way take %,d of %,d bytes of memory (serving.max-in-flight-bytes): try again later"
-              .formatted(all, most));
+          most, all - own, ofConnection - own, needed, "at least %,d bytes".formatted(needed));
     }
   }
 }

@@ -20,7 +20,6 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.function.LongSupplier;
 import java.util.stream.Stream;
 
 /**
@@ -96,7 +95,7 @@ final class ClusterNodes implements Nodes, KeyedCommand.Redirects {
 
   private void prepare(Address address, StatefulRedisConnection<byte[], byte[]> connection) {
     try {
-      var unused = RedisConnector.first(() -> WireProbe.wireOf(connection));
+      var unused = RedisConnector.first(() -> WireProbe.threadOf(connection));
       String info = RedisConnector.first(() -> connection.sync().info("memory"));
       Eviction.of(info).warning(address.toString()).ifPresent(warnings::add);
     } catch (RedisException e) {
@@ -125,7 +124,7 @@ final class ClusterNodes implements Nodes, KeyedCommand.Redirects {
   }
 
   @Override
-  public LongSupplier send(List<? extends KeyedCommand> commands) {
+  public void send(List<? extends KeyedCommand> commands) {
     Map<Address, List<KeyedCommand>> byNode = new HashMap<>();
     for (KeyedCommand command : commands) {
       int slot = SlotHash.getSlot(command.key());
@@ -138,7 +137,6 @@ final class ClusterNodes implements Nodes, KeyedCommand.Redirects {
       byNode.computeIfAbsent(Address.of(owner.getUri()), address -> new ArrayList<>()).add(command);
     }
     byNode.forEach((address, ofNode) -> send(address, ofNode, List.of()));
-    return () -> 0;
   }
 
   @Override

@@ -1,7 +1,6 @@
 package dev.tarn.serving.redis;
 
 import java.util.List;
-import java.util.function.LongSupplier;
 
 /** The servers that get commands: the one of a plain Redis, or the nodes of a Redis Cluster. */
 interface Nodes extends AutoCloseable {
@@ -17,12 +16,9 @@ interface Nodes extends AutoCloseable {
 
   /**
    * Sends commands, in one flush for each node that has keys of them, and waits for nothing. A
-   * failure completes the commands.
-   *
-   * @return how many answers have come over the connection that the commands took; it stays the
-   *     same if they took several
+   * failure completes the commands, as does a connection over which nothing comes.
    */
-  LongSupplier send(List<? extends KeyedCommand> commands);
+  void send(List<? extends KeyedCommand> commands);
 
   /**
    * Takes note of a command that failed or was not answered: its key may be on another node now.

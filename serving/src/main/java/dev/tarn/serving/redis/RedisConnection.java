@@ -2,9 +2,6 @@ package dev.tarn.serving.redis;
 
 import dev.tarn.redis.RedisSettings;
 import io.lettuce.core.api.StatefulConnection;
-import io.netty.util.Timeout;
-import io.netty.util.Timer;
-import io.netty.util.TimerTask;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -13,7 +10,6 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import java.util.function.LongSupplier;
 
 /**
  * A connection to Redis, with a second one for the notices of releases. {@link #hashes} and {@link
@@ -24,20 +20,14 @@ public final class RedisConnection implements AutoCloseable {
   private final RedisSettings settings;
   private final Nodes nodes;
   private final StatefulConnection<String, String> notices;
-  private final Timer timer;
 
   /** Stands for this connection, so that a cache's keys do not keep the connection in memory. */
   private final Object identity = new Object();
 
-  RedisConnection(
-      RedisSettings settings,
-      Nodes nodes,
-      StatefulConnection<String, String> notices,
-      Timer timer) {
+  RedisConnection(RedisSettings settings, Nodes nodes, StatefulConnection<String, String> notices) {
     this.settings = settings;
     this.nodes = nodes;
     this.notices = notices;
-    this.timer = timer;
   }
 
   public boolean isOpen() {
@@ -82,60 +72,12 @@ public final class RedisConnection implements AutoCloseable {
 
   /**
    * Sends a batch and completes when it is filled. The future fails with a {@link
-   * RedisUnavailableException} if the connection is lost, or after {@code redis.timeout} without
-   * any answer over it; and with what the batch's memory throws.
-   *
-   * <p>While Redis answers the lookups before this one, this one waits: Redis is there, and much
-   * was asked of it.
+   * RedisUnavailableException} if the connection is lost, or if nothing comes over it for {@code
+   * redis.timeout}.
    */
   public CompletableFuture<Void> fill(RowBatch batch) {
-    CompletableFuture<Void> filled = batch.filled();
-    Patience patience = new Patience(filled);
-    patience.begin(batch.sendTo(nodes));
-    return filled
-        .whenComplete((done, failure) -> patience.end())
-        .exceptionallyCompose(
-            e -> CompletableFuture.failedFuture(batch.isRefused() ? e : failure(e)));
-  }
-
-  /** Fails a batch once no answer has come for {@code redis.timeout}. */
-  private final class Patience implements TimerTask {
-
-    private final CompletableFuture<Void> filled;
-    private LongSupplier answers;
-    private volatile long seen;
-    private volatile Timeout next;
-
-    Patience(CompletableFuture<Void> filled) {
-      this.filled = filled;
-    }
-
-    void begin(LongSupplier answersOfConnection) {
-      answers = answersOfConnection;
-      await();
-    }
-
-    // CompletableFuture.orTimeout would wake a thread for nearly every lookup.
-    private void await() {
-      seen = answers.getAsLong();
-      next = timer.newTimeout(this, settings.timeout().toMillis(), TimeUnit.MILLISECONDS);
-    }
-
-    @Override
-    public void run(Timeout now) {
-      if (filled.isDone()) {
-        return;
-      }
-      if (answers.getAsLong() == seen) {
-        filled.completeExceptionally(new TimeoutException());
-      } else {
-        await();
-      }
-    }
-
-    void end() {
-      next.cancel();
-    }
+    batch.sendTo(nodes);
+    return batch.filled().exceptionallyCompose(e -> CompletableFuture.failedFuture(failure(e)));
   }
 
   @Override
@@ -145,13 +87,21 @@ public final class RedisConnection implements AutoCloseable {
   }
 
   private <T> T await(ControlRead<T> read) throws RedisUnavailableException {
-    try {
-      return read.answer().get(settings.timeout().toMillis(), TimeUnit.MILLISECONDS);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw RedisUnavailableException.of(settings, e);
-    } catch (ExecutionException | TimeoutException e) {
-      throw failure(e);
+    while (true) {
+      try {
+        return read.answer().get(settings.timeout().toMillis(), TimeUnit.MILLISECONDS);
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        throw RedisUnavailableException.of(settings, e);
+      } catch (ExecutionException e) {
+        throw failure(e);
+      } catch (TimeoutException e) {
+        // The wire fails what Redis does not answer. This is for what Lettuce lost with the
+        // connection.
+        if (!isOpen()) {
+          throw failure(e);
+        }
+      }
     }
   }
 

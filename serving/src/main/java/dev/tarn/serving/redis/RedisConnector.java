@@ -22,9 +22,6 @@ import io.lettuce.core.pubsub.RedisPubSubAdapter;
 import io.lettuce.core.pubsub.StatefulRedisPubSubConnection;
 import io.lettuce.core.resource.ClientResources;
 import io.lettuce.core.resource.MappingSocketAddressResolver;
-import io.netty.util.HashedWheelTimer;
-import io.netty.util.Timer;
-import io.netty.util.concurrent.DefaultThreadFactory;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -60,9 +57,6 @@ public final class RedisConnector implements AutoCloseable {
   /** Attempts to connect; the first usually succeeds, see {@link #isPassing}. */
   private static final int TRIES = 4;
 
-  /** The precision of timeouts: one may come this much late. */
-  private static final Duration TICK = Duration.ofMillis(10);
-
   static {
     // Lettuce would load Java's flight recorder at each start, for events that nobody reads.
     System.getProperties().putIfAbsent("io.lettuce.core.jfr", "false");
@@ -73,9 +67,6 @@ public final class RedisConnector implements AutoCloseable {
   private final RedisURI uri;
   private final ClientResources resources;
   private final RedisClient client;
-  private final Timer timer =
-      new HashedWheelTimer(
-          new DefaultThreadFactory("timeouts", true), TICK.toMillis(), TimeUnit.MILLISECONDS);
 
   /**
    * Whether the nodes of a cluster are to be reached at the host of the settings, each at its own
@@ -100,14 +91,13 @@ public final class RedisConnector implements AutoCloseable {
     resources =
         ClientResources.builder()
             .eventLoopGroupProvider(threads)
-            .timer(timer)
             .socketAddressResolver(
                 MappingSocketAddressResolver.create(
                     (HostAndPort node) ->
                         isWithoutEndpoints
                             ? HostAndPort.of(settings.host(), node.getPort())
                             : node))
-            .nettyCustomizer(RedisWire.CUSTOMIZER)
+            .nettyCustomizer(RedisWire.customizer(settings.timeout()))
             .build();
     client = RedisClient.create(resources, uri);
     client.setOptions(options(settings));
@@ -135,7 +125,7 @@ public final class RedisConnector implements AutoCloseable {
   private RedisConnection connectOnce(Runnable onNotice) throws RedisUnavailableException {
     Nodes nodes = nodes();
     try {
-      return new RedisConnection(settings, nodes, notices(onNotice), timer);
+      return new RedisConnection(settings, nodes, notices(onNotice));
     } catch (RedisException e) {
       nodes.close();
       throw e;
@@ -163,7 +153,6 @@ public final class RedisConnector implements AutoCloseable {
     forgetCluster();
     client.shutdown(Duration.ZERO, settings.timeout());
     var unused = resources.shutdown(0, settings.timeout().toMillis(), TimeUnit.MILLISECONDS);
-    var unusedTimeouts = timer.stop();
   }
 
   /**
@@ -322,7 +311,7 @@ public final class RedisConnector implements AutoCloseable {
             .disconnectedBehavior(DisconnectedBehavior.REJECT_COMMANDS)
             .socketOptions(
                 SocketOptions.builder().connectTimeout(settings.timeout()).keepAlive(true).build())
-            // A timer for each command would cost more than the command; a batch has one timer.
+            // A timer for each command would cost more than the command; a wire has one.
             .timeoutOptions(TimeoutOptions.builder().timeoutCommands(false).build());
     if (settings.tls() && !settings.tlsCa().isEmpty()) {
       options.sslOptions(

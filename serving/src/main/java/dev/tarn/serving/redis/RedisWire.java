@@ -18,11 +18,13 @@ import io.netty.handler.codec.CorruptedFrameException;
 import io.netty.handler.flush.FlushConsolidationHandler;
 import io.netty.util.concurrent.EventExecutor;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Queue;
-import java.util.function.LongSupplier;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 
 /**
  * Writes bundles and reads their answers, on a connection of Lettuce. For each command, Lettuce
@@ -33,30 +35,10 @@ import java.util.function.LongSupplier;
  * <p>Lettuce connects, logs in and watches over the connection. Once a bundle is under way, all
  * that Redis sends answers bundles, so Lettuce must not send commands of its own any more.
  */
-final class RedisWire extends ByteToMessageDecoder implements LongSupplier {
+final class RedisWire extends ByteToMessageDecoder {
 
-  /** Install this in a client before it opens connections that carry bundles. */
-  static final NettyCustomizer CUSTOMIZER =
-      new NettyCustomizer() {
-        @Override
-        public void afterBootstrapInitialized(Bootstrap bootstrap) {
-          // For such small reads and writes it costs less than Netty's default, the adaptive one.
-          bootstrap.option(ChannelOption.ALLOCATOR, PooledByteBufAllocator.DEFAULT);
-        }
-
-        @Override
-        public void afterChannelInitialized(Channel channel) {
-          RedisWire wire = new RedisWire();
-          ChannelPipeline pipeline = channel.pipeline();
-          // Sends together all commands that come from one read of the network.
-          pipeline.addFirst(
-              new FlushConsolidationHandler(
-                  FlushConsolidationHandler.DEFAULT_EXPLICIT_FLUSH_AFTER_FLUSHES, true));
-          // The encoder would drop what is not a command of Lettuce.
-          pipeline.addBefore(pipeline.context(CommandEncoder.class).name(), null, wire);
-          pipeline.addLast(wire.new Writer(pipeline.context(wire)));
-        }
-      };
+  /** The checks, within the time of silence that ends commands, for a sign of Redis. */
+  private static final int CHECKS = 4;
 
   /** Stands for a reply of which not all bytes have come. */
   private static final Object INCOMPLETE = new Object();
@@ -69,29 +51,56 @@ final class RedisWire extends ByteToMessageDecoder implements LongSupplier {
   /** The longest value: Redis itself allows 512 MB. */
   private static final int MAX_LENGTH = 1 << 29;
 
+  private final long timeoutNanos;
   private final Queue<WireCommand> awaited = new ArrayDeque<>();
+  private final Watch watch = new Watch();
 
-  /** The answers so far, as of the last read of the network. */
-  private volatile long answers;
+  /** Counts what begins the time of silence anew: what comes, and commands when none is awaited. */
+  private long signs;
 
-  private volatile EventExecutor thread;
+  private EventExecutor thread;
 
-  private RedisWire() {}
+  private RedisWire(Duration timeout) {
+    timeoutNanos = timeout.toNanos();
+  }
+
+  /**
+   * Returns what a client needs before it opens connections that carry bundles.
+   *
+   * @param timeout the time after which commands fail if they await answers and nothing comes
+   */
+  static NettyCustomizer customizer(Duration timeout) {
+    return new NettyCustomizer() {
+      @Override
+      public void afterBootstrapInitialized(Bootstrap bootstrap) {
+        // For such small reads and writes it costs less than Netty's default, the adaptive one.
+        bootstrap.option(ChannelOption.ALLOCATOR, PooledByteBufAllocator.DEFAULT);
+      }
+
+      @Override
+      public void afterChannelInitialized(Channel channel) {
+        RedisWire wire = new RedisWire(timeout);
+        ChannelPipeline pipeline = channel.pipeline();
+        // Sends together all commands that come from one read of the network.
+        pipeline.addFirst(
+            new FlushConsolidationHandler(
+                FlushConsolidationHandler.DEFAULT_EXPLICIT_FLUSH_AFTER_FLUSHES, true));
+        // The encoder would drop what is not a command of Lettuce.
+        pipeline.addBefore(pipeline.context(CommandEncoder.class).name(), null, wire);
+        pipeline.addLast(wire.new Writer(pipeline.context(wire)));
+      }
+    };
+  }
 
   @Override
   public void handlerAdded(ChannelHandlerContext context) {
     thread = context.executor();
   }
 
-  /** Returns the thread that reads and writes the connection. */
-  EventExecutor thread() {
-    return thread;
-  }
-
-  /** Returns how many answers have come. While it grows, Redis answers. */
   @Override
-  public long getAsLong() {
-    return answers;
+  public void channelRead(ChannelHandlerContext context, Object bytes) throws Exception {
+    signs++;
+    super.channelRead(context, bytes);
   }
 
   @Override
@@ -101,7 +110,6 @@ final class RedisWire extends ByteToMessageDecoder implements LongSupplier {
       out.add(in.readRetainedSlice(in.readableBytes()));
       return;
     }
-    long read = answers;
     while (in.isReadable() && !awaited.isEmpty()) {
       int begin = in.readerIndex();
       Object reply = readReply(in);
@@ -109,7 +117,6 @@ final class RedisWire extends ByteToMessageDecoder implements LongSupplier {
         in.readerIndex(begin);
         break;
       }
-      read++;
       WireCommand command = awaited.element();
       if (reply instanceof Refusal refusal) {
         command.refused(refusal);
@@ -119,7 +126,6 @@ final class RedisWire extends ByteToMessageDecoder implements LongSupplier {
       // Only now: an exception above ends the connection, which then fails this command too.
       awaited.poll();
     }
-    answers = read;
   }
 
   @Override
@@ -234,15 +240,64 @@ final class RedisWire extends ByteToMessageDecoder implements LongSupplier {
     @Override
     public void write(ChannelHandlerContext context, Object message, ChannelPromise promise) {
       if (message instanceof Bundle bundle) {
+        if (awaited.isEmpty()) {
+          signs++;
+        }
         awaited.addAll(bundle.commands());
+        watch.begin();
         // If this fails, the connection ends, which fails the awaited commands.
         var unused = wire.write(Unpooled.wrappedBuffer(bundle.bytes()), promise);
       } else if (message instanceof WireProbe probe) {
-        probe.answer().complete(RedisWire.this);
+        probe.answer().complete(thread);
         promise.setSuccess();
       } else {
         var unused = context.write(message, promise);
       }
+    }
+  }
+
+  /**
+   * Fails the commands of a connection over which nothing comes. While bytes come, commands wait,
+   * however many others were sent before: Redis is there, and much was asked of it.
+   *
+   * <p>The checks are tasks of the thread that reads the connection, and it reads between two of
+   * them. So the time in which this program itself is late, e.g. because it collects garbage, does
+   * not count as silence of Redis.
+   */
+  private final class Watch implements Runnable {
+
+    private boolean isOn;
+    private long seen;
+    private int silent;
+
+    /** Begins, unless it goes on already. */
+    void begin() {
+      if (!isOn) {
+        isOn = true;
+        silent = 0;
+        next();
+      }
+    }
+
+    @Override
+    public void run() {
+      if (awaited.isEmpty()) {
+        isOn = false;
+        return;
+      }
+      silent = seen == signs ? silent + 1 : 0;
+      if (silent == CHECKS) {
+        silent = 0;
+        TimeoutException failure = new TimeoutException();
+        // A copy, because a command that fails may have others sent.
+        List.copyOf(awaited).forEach(command -> command.failed(failure));
+      }
+      next();
+    }
+
+    private void next() {
+      seen = signs;
+      var unused = thread.schedule(this, timeoutNanos / CHECKS, TimeUnit.NANOSECONDS);
     }
   }
 }

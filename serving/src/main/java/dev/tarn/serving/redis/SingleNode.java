@@ -5,7 +5,6 @@ import io.lettuce.core.api.StatefulRedisConnection;
 import io.netty.util.concurrent.EventExecutor;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 
 /**
@@ -15,12 +14,7 @@ import java.util.function.Supplier;
 final class SingleNode implements Nodes {
 
   /** A connection with the thread that reads and writes it. */
-  private record Lane(StatefulRedisConnection<byte[], byte[]> connection, RedisWire wire) {
-
-    EventExecutor thread() {
-      return wire.thread();
-    }
-  }
+  private record Lane(StatefulRedisConnection<byte[], byte[]> connection, EventExecutor thread) {}
 
   private final List<Lane> lanes;
   private final List<String> warnings;
@@ -49,7 +43,7 @@ final class SingleNode implements Nodes {
       // get no connection to Redis here; it then uses that of another thread.
       for (int tries = 1; ; tries++) {
         StatefulRedisConnection<byte[], byte[]> made = next;
-        Lane lane = new Lane(made, RedisConnector.first(() -> WireProbe.wireOf(made)));
+        Lane lane = new Lane(made, RedisConnector.first(() -> WireProbe.threadOf(made)));
         if (lanes.stream().noneMatch(other -> other.thread() == lane.thread())) {
           lanes.add(lane);
         } else {
@@ -83,14 +77,12 @@ final class SingleNode implements Nodes {
   }
 
   @Override
-  public LongSupplier send(List<? extends KeyedCommand> commands) {
-    Lane own = own();
+  public void send(List<? extends KeyedCommand> commands) {
     try {
-      var unused = own.connection().dispatch(new Bundle(commands));
+      var unused = own().connection().dispatch(new Bundle(commands));
     } catch (RedisException e) {
       commands.forEach(command -> command.failed(e));
     }
-    return own.wire();
   }
 
   /** Returns the lane of this thread, or any one if it has none. */

@@ -5,29 +5,30 @@ import io.lettuce.core.RedisException;
 import io.lettuce.core.api.StatefulRedisConnection;
 import io.lettuce.core.protocol.Command;
 import io.lettuce.core.protocol.CommandType;
+import io.netty.util.concurrent.EventExecutor;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 
 /**
- * Finds the {@link RedisWire} of a Lettuce connection, and so its thread, which Lettuce does not
- * expose. It passes as a command that the wire answers; it never gets to Redis.
+ * Finds the thread of a Lettuce connection, which Lettuce does not expose. It passes as a command
+ * that the {@link RedisWire} answers; it never gets to Redis.
  */
 final class WireProbe extends Command<byte[], byte[], Void> {
 
-  private final CompletableFuture<RedisWire> answer = new CompletableFuture<>();
+  private final CompletableFuture<EventExecutor> answer = new CompletableFuture<>();
 
   WireProbe() {
     super(CommandType.ECHO, null);
   }
 
   /**
-   * Returns the wire of a connection.
+   * Returns the thread that reads and writes a connection.
    *
    * @throws RedisException if the connection accepts no commands; a new one may accept them soon,
    *     see {@link RedisConnector#first}
    */
-  static RedisWire wireOf(StatefulRedisConnection<byte[], byte[]> connection) {
+  static EventExecutor threadOf(StatefulRedisConnection<byte[], byte[]> connection) {
     WireProbe probe = new WireProbe();
     var unused = connection.dispatch(probe);
     try {
@@ -41,7 +42,7 @@ final class WireProbe extends Command<byte[], byte[], Void> {
     }
   }
 
-  CompletableFuture<RedisWire> answer() {
+  CompletableFuture<EventExecutor> answer() {
     return answer;
   }
 

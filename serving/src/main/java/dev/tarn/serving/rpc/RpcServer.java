@@ -17,7 +17,10 @@ import io.grpc.protobuf.services.ProtoReflectionServiceV1;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
+import java.util.logging.Logger;
+import java.util.stream.Stream;
 
 /** The gRPC server: the two lookup services, health and reflection on one port. */
 public final class RpcServer {
@@ -29,6 +32,24 @@ public final class RpcServer {
   private static final long KEEPALIVE_SECONDS = 30;
 
   private static final long KEEPALIVE_TIMEOUT_SECONDS = 10;
+
+  /** What gRPC would log as a warning, with its trace, for a client's doing. */
+  private static final Set<String> CLIENTS_DOING =
+      Set.of(
+          // It has closed its stream.
+          "Stream Error",
+          // Its request is too large, or can't be unpacked.
+          "Exception processing message");
+
+  /** Held here because the JDK forgets what is set on a logger that nobody holds. */
+  private static final List<Logger> STREAMS =
+      Stream.of("NettyServerHandler", "NettyServerStream")
+          .map(name -> Logger.getLogger("io.grpc.netty." + name))
+          .toList();
+
+  static {
+    STREAMS.forEach(logger -> logger.setFilter(line -> !CLIENTS_DOING.contains(line.getMessage())));
+  }
 
   private final RpcSettings settings;
   private final Health health;

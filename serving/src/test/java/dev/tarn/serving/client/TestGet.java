@@ -119,8 +119,7 @@ class TestGet extends ServingTest {
   @Test
   void aClientMayAskAgainAndAgain() {
     List<String> said = new ArrayList<>();
-    CommandLine line =
-        line("ids=u1", "every=1ms", "target=127.0.0.1:" + server.server().port());
+    CommandLine line = line("ids=u1", "every=1ms", "target=127.0.0.1:" + server.server().port());
 
     assertThatThrownBy(
             () ->

@@ -98,7 +98,7 @@ public class LiveMergeBenchmark {
     EntityCells baseCells = EntityCells.base(plan);
     EntityCells liveCells = EntityCells.live(plan);
     for (int i = 0; i < events; i++) {
-      long micros = NOW - (events - i) * 60 * SECOND;
+      long micros = NOW - (events - i) * 60L * SECOND;
       Object[] values = {19.99 + i};
       if (i < events * 2 / 3) {
         baseCells.add(0, i, micros, values);

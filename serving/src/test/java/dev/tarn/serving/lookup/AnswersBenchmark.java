@@ -46,6 +46,7 @@ public class AnswersBenchmark extends RowsBenchmark {
         data.ids(),
         rows,
         Details.NONE,
+        Math.toIntExact(selection.parts().expectedBytes(data.ids().size())),
         (has, needs) -> Math.max(2 * has, needs));
   }
 

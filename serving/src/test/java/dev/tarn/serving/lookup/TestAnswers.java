@@ -41,6 +41,7 @@ class TestAnswers {
                   lookup.ids(),
                   lookup.rows(),
                   new Details(withEventTimestamps, false),
+                  64,
                   TestAnswers::anySize)
               .toBytes();
 
@@ -76,6 +77,7 @@ class TestAnswers {
                   lookup.ids(),
                   lookup.rows(),
                   Details.NONE,
+                  64,
                   TestAnswers::anySize)
               .toBytes();
 

@@ -41,7 +41,7 @@ class TestInFlightBytes {
     assertThat(refused.isTooLarge()).isTrue();
     assertThat(refused)
         .hasMessage(
-            "the lookup needs 500,001 bytes of memory, and the server has 500,000 for one (half of"
+            "the lookup needs at least 500,001 bytes of memory, and the server has 500,000 for one (half of"
                 + " serving.max-in-flight-bytes): ask for fewer ids or features at once");
   }
 
@@ -67,13 +67,64 @@ class TestInFlightBytes {
     assertThat(refused.isTooLarge()).isFalse();
     assertThat(refused)
         .hasMessage(
-            "the lookups of this connection take 500,000 bytes of memory until their answers are"
-                + " read, of 1,000,000 for all (serving.max-in-flight-bytes): read the answers, or"
-                + " ask for fewer at once");
+            "the lookup needs at least 1,000 bytes of memory, and the others of this connection"
+                + " take 500,000 until their answers are read, of 1,000,000 for all"
+                + " (serving.max-in-flight-bytes): read the answers, then try again");
     assertThat(refusal(call(connection()), 300_000))
         .hasMessage(
-            "the lookups under way take 500,000 of 1,000,000 bytes of memory"
-                + " (serving.max-in-flight-bytes): try again later");
+            "the lookup needs at least 300,000 bytes of memory, and the others under way take"
+                + " 500,000 of 1,000,000 (serving.max-in-flight-bytes): try again later");
+  }
+
+  @Test
+  void aRefusalNamesWhatTheCallNeedsInAllAndWhatOthersTake() {
+    Attributes connection = connection();
+    call(connection).take(300_000);
+    InFlightBytes.Call call = call(connection);
+    call.take(150_000);
+
+    RefusedException refused = refusal(call, 60_000);
+
+    assertThat(refused.isTooLarge()).isFalse();
+    assertThat(refused)
+        .hasMessageStartingWith(
+            "the lookup needs at least 210,000 bytes of memory, and the others of this connection"
+                + " take 300,000 until");
+    assertThat(refused.needing(500_000).isTooLarge()).isFalse();
+    assertThat(refused.needing(500_001).isTooLarge()).isTrue();
+    assertThat(refused.needing(700_000))
+        .hasMessageStartingWith(
+            "the lookup needs about 700,000 bytes of memory, and the server has 500,000 for one");
+  }
+
+  @Test
+  void aCallThatCanDoWithLessGetsWhatIsThere() {
+    call(connection()).take(400_000);
+    InFlightBytes.Call call = call(connection());
+
+    assertThat(call.take(100_000, 2_000_000)).isEqualTo(300_000);
+    assertThatThrownBy(() -> call.take(1, 10)).isInstanceOf(RefusedException.class);
+  }
+
+  @Test
+  void whatIsOnlyExpectedIsTakenInPartIfNoCallGetsAll() {
+    InFlightBytes.Call call = call(connection());
+
+    assertThat(call.begin(100_000, 5_000_000)).isEqualTo(200_000);
+    call.take(50_000);
+    call.keepBegun();
+
+    assertThat(call(connection()).begin(50_000, 200_000)).isEqualTo(200_000);
+    RefusedException refused =
+        catchThrowableOfType(
+            RefusedException.class, () -> call(connection()).begin(100_000, 200_000));
+    assertThat(refused.isTooLarge()).isFalse();
+    assertThat(refused).hasMessageStartingWith("the lookup needs about 300,000 bytes of memory");
+    refused =
+        catchThrowableOfType(
+            RefusedException.class, () -> call(connection()).begin(300_000, 5_000_000));
+    assertThat(refused.isTooLarge()).isTrue();
+    assertThat(refused).hasMessageStartingWith("the lookup needs about 5,300,000 bytes of memory");
   }
 
   @Test

@@ -6,15 +6,24 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import com.google.common.util.concurrent.ListenableFuture;
+import dev.tarn.api.v1.FeatureStoreServiceGrpc;
 import dev.tarn.api.v1.GetOnlineFeaturesResponse;
+import dev.tarn.manifest.FeatureType.Kind;
+import dev.tarn.redis.RedisSettings;
+import dev.tarn.redis.TcpProxy;
+import dev.tarn.serving.Pushes;
 import dev.tarn.serving.RedisFixture;
 import dev.tarn.serving.ServingTest;
+import io.grpc.ManagedChannel;
 import io.grpc.Status;
 import io.grpc.Status.Code;
 import io.grpc.StatusRuntimeException;
 import io.grpc.health.v1.HealthCheckResponse.ServingStatus;
+import io.grpc.netty.NettyChannelBuilder;
 import io.lettuce.core.KillArgs;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
@@ -22,6 +31,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 /** Checks a Redis that is not there, goes, hangs, comes back, or wants a password. */
@@ -162,6 +172,60 @@ class TestRedisOutage extends ServingTest {
     }
 
     soon().untilAsserted(() -> assertThat(number()).isEqualTo(1));
+  }
+
+  /** What is released is read over one of these connections, too. */
+  @Test
+  void lookupsWaitTheirTurnWhileTheAnswersToOthersComeSlowly() throws Exception {
+    String[] ids = IntStream.range(0, 50).mapToObj(i -> "u" + i).toArray(String[]::new);
+    Pushes.View view =
+        pushes.view("a", "user").feature("text", Kind.KIND_STRING).feature("n", Kind.KIND_BIGINT);
+    for (String id : ids) {
+      view.row(id, "x".repeat(20_000), 1L);
+    }
+    view.write("v1");
+    pushes.release("a", "v1");
+    List<ManagedChannel> clients = new ArrayList<>();
+    try (TcpProxy network = new TcpProxy(settings.port())) {
+      settings =
+          new RedisSettings(
+              "127.0.0.1",
+              network.port(),
+              0,
+              "",
+              "",
+              false,
+              "",
+              Duration.ofMillis(500),
+              settings.keys());
+      serve("poll = 50 ms");
+      network.slowDown(500_000);
+
+      // Enough clients that each connection to Redis has much to bring, for four timeouts.
+      List<ListenableFuture<GetOnlineFeaturesResponse>> calls = new ArrayList<>();
+      for (int i = 0; i < 4; i++) {
+        ManagedChannel client =
+            NettyChannelBuilder.forAddress("127.0.0.1", server.server().port())
+                .usePlaintext()
+                .maxInboundMessageSize(64 << 20)
+                .build();
+        clients.add(client);
+        FeatureStoreServiceGrpc.FeatureStoreServiceFutureStub stub =
+            FeatureStoreServiceGrpc.newFutureStub(client);
+        calls.add(stub.getOnlineFeatures(request(ids).build()));
+        for (int small = 0; small < 20; small++) {
+          calls.add(stub.getOnlineFeatures(request("u1").addFeatureNames("n").build()));
+        }
+      }
+      for (ListenableFuture<GetOnlineFeaturesResponse> call : calls) {
+        assertThat(call.get(60, TimeUnit.SECONDS).getResultsCount()).isPositive();
+      }
+      assertThat(server.metrics())
+          .containsEntry("tarn_redis_reconnects_total", 0.0)
+          .containsEntry("tarn_redis_up", 1.0);
+    } finally {
+      clients.forEach(ManagedChannel::shutdownNow);
+    }
   }
 
   @Test

@@ -8,8 +8,10 @@ import io.lettuce.core.protocol.CommandEncoder;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.embedded.EmbeddedChannel;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
@@ -41,11 +43,14 @@ final class TestRedisWire {
           "[k, v2]",
           "[]");
 
+  private static final Duration TIMEOUT = Duration.ofMillis(40);
+
   private final List<String> told = new ArrayList<>();
   private final EmbeddedChannel channel = new EmbeddedChannel(new CommandEncoder());
 
   TestRedisWire() {
-    RedisWire.CUSTOMIZER.afterChannelInitialized(channel);
+    channel.freezeTime();
+    RedisWire.customizer(TIMEOUT).afterChannelInitialized(channel);
   }
 
   @Test
@@ -75,16 +80,66 @@ final class TestRedisWire {
   }
 
   @Test
-  void eachAnswerIsCountedAsSoonAsItIsWhole() {
-    WireProbe probe = new WireProbe();
-    channel.writeOutbound(probe);
-    RedisWire wire = probe.answer().join();
-    send(3);
-    receive("$1\r\na\r\n$5\r\nhal");
-    assertThat(wire.getAsLong()).isEqualTo(1);
+  void commandsFailWhenNothingComesForTheTimeout() {
+    send(2);
+    pass(TIMEOUT.minusMillis(1));
+    assertThat(told).isEmpty();
 
-    receive("ve\r\n-ERR no\r\n");
-    assertThat(wire.getAsLong()).isEqualTo(3);
+    pass(Duration.ofMillis(1));
+    assertThat(told).containsExactly("failed: null", "failed: null");
+  }
+
+  @Test
+  void commandsWaitWhileAnyBytesCome() {
+    send(3);
+    receive("$10\r\n");
+    for (int i = 0; i < 10; i++) {
+      pass(TIMEOUT.minusMillis(1));
+      receive("x");
+    }
+    receive("\r\n$1\r\ny\r\n");
+    assertThat(told).containsExactly("xxxxxxxxxx", "y");
+
+    // The silence began somewhere within a quarter of the time.
+    pass(TIMEOUT.multipliedBy(5).dividedBy(4));
+    assertThat(told).containsExactly("xxxxxxxxxx", "y", "failed: null");
+  }
+
+  @Test
+  void theTimeOfACommandBeginsWithItIfNoOtherIsAwaited() {
+    send(1);
+    receive("$1\r\na\r\n");
+    for (int i = 1; i < 100; i++) {
+      pass(TIMEOUT.multipliedBy(i).dividedBy(50));
+      send(1);
+      pass(TIMEOUT.minusMillis(1));
+      assertThat(told).isEmpty();
+      receive("$1\r\na\r\n");
+      assertThat(told).containsExactly("a");
+    }
+  }
+
+  @Test
+  void aCommandAfterThoseThatFailedIsNotMistakenForThem() {
+    send(1);
+    pass(TIMEOUT);
+    assertThat(told).containsExactly("failed: null");
+    send(1);
+
+    receive("$1\r\na\r\n$1\r\nb\r\n");
+
+    assertThat(told).containsExactly("a", "b");
+  }
+
+  /** As if the program had stood still: the bytes were there before it looked at the time. */
+  @Test
+  void theTimeInWhichNothingIsReadIsNotSilence() {
+    send(1);
+    channel.advanceTimeBy(10 * TIMEOUT.toMillis(), TimeUnit.MILLISECONDS);
+    receive("$1\r\na\r\n");
+    channel.runScheduledPendingTasks();
+
+    assertThat(told).containsExactly("a");
   }
 
   @Test
@@ -132,6 +187,14 @@ final class TestRedisWire {
     told.clear();
     channel.writeOutbound(
         new Bundle(IntStream.range(0, commands).mapToObj(i -> new Told("ANY")).toList()));
+  }
+
+  private void pass(Duration time) {
+    long end = time.toMillis();
+    for (long step = 0; step < end; step++) {
+      channel.advanceTimeBy(1, TimeUnit.MILLISECONDS);
+      channel.runScheduledPendingTasks();
+    }
   }
 
   private void receive(String bytes) {

@@ -4,6 +4,7 @@ import static dev.tarn.serving.ServerFixture.request;
 import static dev.tarn.serving.ServerFixture.soon;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.google.common.util.concurrent.ListenableFuture;
 import dev.tarn.api.v1.FeatureStoreServiceGrpc;
 import dev.tarn.api.v1.GetFeatureVectorsRequest;
 import dev.tarn.api.v1.GetOnlineFeaturesRequest;
@@ -18,14 +19,21 @@ import io.grpc.ManagedChannel;
 import io.grpc.Metadata;
 import io.grpc.Status;
 import io.grpc.Status.Code;
+import io.grpc.StatusRuntimeException;
 import io.grpc.netty.NettyChannelBuilder;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** Checks clients that ask for more than fits into memory, or do not read what they asked for. */
 class TestHungryClients extends ServingTest {
@@ -191,8 +199,11 @@ class TestHungryClients extends ServingTest {
         } else {
           assertThat(status.getCode()).isEqualTo(Code.RESOURCE_EXHAUSTED);
           assertThat(status.getDescription())
-              .startsWith("the lookups of this connection take ")
-              .endsWith("read the answers, or ask for fewer at once");
+              .matches(
+                  "the lookup needs (about|at least) [0-9,]+ bytes of memory, and the others of"
+                      + " this connection take [0-9,]+ until their answers are read, of 16,777,216"
+                      + " for all \\(serving.max-in-flight-bytes\\): read the answers, then try"
+                      + " again");
         }
       }
       // Eight of a megabyte are half of all.
@@ -200,6 +211,102 @@ class TestHungryClients extends ServingTest {
       assertGivenBack();
     } finally {
       lazy.shutdownNow();
+    }
+  }
+
+  /** Each asks over a connection of its own, so that the one does not keep the other out. */
+  @ParameterizedTest
+  @CsvSource({"600K,100", "2M,100", "3M,100", "8M,100", "300K,12", "1M,12", "600K,12"})
+  void whetherALookupFitsAloneIsToldAlsoAmongOthers(String most, int ids) throws Exception {
+    serve("max-in-flight-bytes = " + most);
+    String[] some = List.of(IDS).subList(0, ids).toArray(String[]::new);
+    Code alone = codeOf(() -> server.ask(some));
+    server.close();
+
+    // Nothing is known yet of the rows' size when these come.
+    serve("max-in-flight-bytes = " + most);
+    List<ManagedChannel> clients = new ArrayList<>();
+    try {
+      for (int i = 0; i < 8; i++) {
+        clients.add(
+            NettyChannelBuilder.forAddress("127.0.0.1", server.server().port())
+                .usePlaintext()
+                .build());
+      }
+      for (int round = 0; round < 10; round++) {
+        List<ListenableFuture<GetOnlineFeaturesResponse>> calls = new ArrayList<>();
+        for (ManagedChannel client : clients) {
+          calls.add(
+              FeatureStoreServiceGrpc.newFutureStub(client)
+                  .getOnlineFeatures(request(some).build()));
+        }
+        for (ListenableFuture<GetOnlineFeaturesResponse> call : calls) {
+          assertToldAs(alone, call);
+        }
+      }
+    } finally {
+      clients.forEach(ManagedChannel::shutdownNow);
+    }
+    assertGivenBack();
+    assertThat(codeOf(() -> server.ask(some))).isEqualTo(alone);
+  }
+
+  private static void assertToldAs(Code alone, ListenableFuture<GetOnlineFeaturesResponse> call)
+      throws InterruptedException {
+    try {
+      call.get();
+      assertThat(alone).isEqualTo(Code.OK);
+    } catch (ExecutionException e) {
+      Status told = Status.fromThrowable(e);
+      if (alone == Code.OK) {
+        assertThat(told.getCode()).isEqualTo(Code.RESOURCE_EXHAUSTED);
+        assertThat(told.getDescription()).endsWith("try again later");
+      } else {
+        assertThat(told.getCode()).as(told.getDescription()).isEqualTo(Code.INVALID_ARGUMENT);
+        assertThat(told.getDescription()).endsWith("ask for fewer ids or features at once");
+      }
+    }
+  }
+
+  @Test
+  void theBytesOfARefusalAreThoseThatTheLookupNeeds() {
+    serve("max-in-flight-bytes = 1M");
+    server.refusal(request(IDS));
+
+    Status refusal = server.refusal(request(IDS));
+
+    Matcher needed =
+        Pattern.compile("needs about ([0-9,]+) bytes").matcher(refusal.getDescription());
+    assertThat(needed.find()).as(refusal.getDescription()).isTrue();
+    // A million of rows and as many of their answer, and a little for each read.
+    assertThat(Long.parseLong(needed.group(1).replace(",", ""))).isBetween(2_000_000L, 2_100_000L);
+  }
+
+  @Test
+  void rowsThatAreSmallerThanThoseBeforeThemAreNotTakenForLarge() {
+    Pushes.View view = pushes.view("b", "user").feature("t", Kind.KIND_STRING);
+    for (int i = 0; i < 100; i++) {
+      view.row("large" + i, "x".repeat(50_000)).row("small" + i, "x");
+    }
+    view.write("v1");
+    pushes.release("b", "v1");
+    serve("max-in-flight-bytes = 2M");
+    String[] large = IntStream.range(0, 100).mapToObj(i -> "large" + i).toArray(String[]::new);
+    String[] small = IntStream.range(0, 100).mapToObj(i -> "small" + i).toArray(String[]::new);
+    for (int i = 0; i < 3; i++) {
+      assertThat(server.refusal(request(large).addFeatureNames("t")).getCode())
+          .isEqualTo(Code.INVALID_ARGUMENT);
+      assertThat(server.ask(request(small).addFeatureNames("t")).getResultsCount()).isEqualTo(100);
+    }
+    assertGivenBack();
+  }
+
+  private static Code codeOf(Supplier<GetOnlineFeaturesResponse> call) {
+    try {
+      var unused = call.get();
+      return Code.OK;
+    } catch (StatusRuntimeException e) {
+      return e.getStatus().getCode();
     }
   }
 
@@ -224,6 +331,36 @@ class TestHungryClients extends ServingTest {
     assertGivenBack();
   }
 
+  @Test
+  void whatClientsDoToTheirStreamsIsNoTroubleToLog() {
+    serve("max-in-flight-bytes = 64M, max-message-bytes = 10000");
+    assertThat(server.refusal(request("x".repeat(20_000))).getCode())
+        .isEqualTo(Code.RESOURCE_EXHAUSTED);
+    ManagedChannel lazy =
+        NettyChannelBuilder.forAddress("127.0.0.1", server.server().port())
+            .usePlaintext()
+            .flowControlWindow(1_000)
+            .build();
+    try {
+      for (int i = 0; i < 10; i++) {
+        Unread call = new Unread(lazy, request(IDS).build());
+        soon()
+            .untilAsserted(
+                () ->
+                    assertThat(server.metrics())
+                        .containsEntry("tarn_in_flight_calls", 0.0)
+                        .hasEntrySatisfying(
+                            TAKEN, bytes -> assertThat(bytes).isGreaterThan(900_000)));
+        call.cancel();
+        assertGivenBack();
+      }
+    } finally {
+      lazy.shutdownNow();
+    }
+    assertThat(ServerFixture.logged("io.grpc.netty.NettyServer"))
+        .noneMatch(line -> line.contains(" WARN "));
+  }
+
   private void assertGivenBack() {
     soon().untilAsserted(() -> assertThat(server.metrics()).containsEntry(TAKEN, 0.0));
   }
@@ -245,6 +382,10 @@ class TestHungryClients extends ServingTest {
 
     void read() {
       call.request(2);
+    }
+
+    void cancel() {
+      call.cancel("enough", null);
     }
 
     @Override

@@ -32,14 +32,14 @@ import scala.Option;
  * Files of CSV or JSON as a table of Spark. Each record is read and checked whole, whatever columns
  * are asked for; Spark's own readers look at those alone.
  */
-final class TextTable implements Table, SupportsRead {
+final class TextFilesTable implements Table, SupportsRead {
 
   private final TextSpec spec;
   private final List<TextPart> parts;
   private final long bytes;
   private final SerializableConfiguration configuration;
 
-  private TextTable(TextSpec spec, List<TextPart> parts, Configuration configuration) {
+  private TextFilesTable(TextSpec spec, List<TextPart> parts, Configuration configuration) {
     this.spec = spec;
     this.parts = parts;
     this.bytes = parts.stream().mapToLong(TextPart::length).sum();
@@ -50,7 +50,7 @@ final class TextTable implements Table, SupportsRead {
   static Dataset<Row> open(
       SparkSession spark, Configuration configuration, TextSpec spec, List<InputFile> files) {
     List<TextPart> parts = TextParts.of(spark, configuration, spec, files);
-    TextTable table = new TextTable(spec, parts, configuration);
+    TextFilesTable table = new TextFilesTable(spec, parts, configuration);
     return Dataset.ofRows(
         spark,
         DataSourceV2Relation.create(

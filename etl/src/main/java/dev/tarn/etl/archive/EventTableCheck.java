@@ -16,7 +16,7 @@ import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 
 /** Checks an event table: whether each offset before the cut is there once, and nothing else. */
-public final class Check {
+public final class EventTableCheck {
 
   private static final String GAPS =
       " (a topic that is compacted or has transactions has gaps of its own)";
@@ -26,7 +26,7 @@ public final class Check {
   private final EventTable table;
   private final UndecodedTable undecoded;
 
-  Check(Lake lake, Source source, EventTable table, UndecodedTable undecoded) {
+  EventTableCheck(Lake lake, Source source, EventTable table, UndecodedTable undecoded) {
     this.lake = lake;
     this.source = source;
     this.table = table;
@@ -49,7 +49,7 @@ public final class Check {
                         "source '%s': there is no event table %s yet; ./tarn archive source=%s makes and fills it"
                             .formatted(source.name(), source.location(), source.name())));
     UndecodedTable beside = new UndecodedTable(lake.catalog(), source.stream().orElseThrow());
-    return new Check(lake, source, table, beside).run();
+    return new EventTableCheck(lake, source, table, beside).run();
   }
 
   private String run() {
@@ -85,7 +85,7 @@ public final class Check {
     return "something else than archiving has changed the event table %s: %s\n  %s\nTake that back, e.g. %s, or keep it: ./tarn archive source=%s accept=true"
         .formatted(
             table.sqlName(),
-            foreign.stream().map(Check::shown).collect(Collectors.joining("; ")),
+            foreign.stream().map(EventTableCheck::shown).collect(Collectors.joining("; ")),
             lines.isEmpty()
                 ? "each offset before the cut is there once, and nothing else"
                 : String.join("\n  ", lines),
