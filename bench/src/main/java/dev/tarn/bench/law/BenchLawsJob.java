@@ -110,7 +110,7 @@ public final class BenchLawsJob {
     try (Checker checker = Checker.start(place.topic(), this::note);
         StampedClient client = new StampedClient(port)) {
       place.awaitApplied(LiveViews.LAWS, live, PATIENCE_SECONDS);
-      try (Traffic payments = Traffic.start(rate, stream::send)) {
+      try (Traffic payments = Traffic.start((double) rate, stream::send)) {
         if (answers > 0) {
           ask(client, checker, again, answers);
         }

@@ -32,7 +32,8 @@ final class Freshness implements AutoCloseable {
   private static final long LONGEST_SECONDS = 60;
   private static final String FEATURE = LiveViews.FIVE + "_spend_30d";
 
-  /** The microseconds that events took, sorted. */
+  /** The milliseconds that events took, sorted. */
+  @SuppressWarnings("ArrayRecordComponent") // Nobody compares them.
   record Result(double[] millis) {
 
     double p(double share) {

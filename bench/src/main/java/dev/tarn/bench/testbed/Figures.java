@@ -58,6 +58,16 @@ public final class Figures {
     figures.add(new Figure(name, value, Optional.empty(), false));
   }
 
+  /** Adds a number of things without an aim. */
+  public void add(String name, long count) {
+    add(name, (double) count);
+  }
+
+  /** Adds a number of things with an aim, as for other figures. */
+  public void add(String name, long count, String aim) {
+    add(name, (double) count, aim);
+  }
+
   /**
    * Adds a figure with an aim.
    *
