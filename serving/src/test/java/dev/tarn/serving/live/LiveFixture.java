@@ -132,12 +132,13 @@ public final class LiveFixture {
     for (int p = 0; p < cut.length; p++) {
       base.putCut(p, cut[p]);
     }
-    LivePlan plan = LivePlan.of(base.build());
     Cut offsets = Cut.of(cut);
     Map<String, EntityCells> cells = new LinkedHashMap<>();
     for (Event event : events) {
       if (event.offset() < offsets.next(event.partition())) {
-        add(cells.computeIfAbsent(event.id(), id -> EntityCells.base(plan)), event);
+        add(
+            cells.computeIfAbsent(event.id(), id -> EntityCells.base(LivePlan.of(base.build()))),
+            event);
       }
     }
     Pushes.View view =
