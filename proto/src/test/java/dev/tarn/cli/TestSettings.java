@@ -92,6 +92,7 @@ class TestSettings {
     expected.put("serving.callers", "");
     expected.put("serving.reload", "10s");
     expected.put("serving.poll", "500ms");
+    expected.put("serving.live-poll", "50ms");
     expected.put("serving.drain", "10s");
     assertThat(defaults).isEqualTo(expected);
   }
