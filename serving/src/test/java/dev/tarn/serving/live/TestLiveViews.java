@@ -441,7 +441,7 @@ class TestLiveViews extends ServingTest {
   @Test
   void aRecordThatNoServerCanServeIsLeftOutWithTheReason() {
     live.base().getWindowsBuilder(0).setAggregate("MEDIAN");
-    live.push("v1", 4, 0);
+    live.push("v1", 0, 0);
     release("v1");
     push(3);
     serve();
