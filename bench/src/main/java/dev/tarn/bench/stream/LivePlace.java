@@ -178,6 +178,10 @@ public final class LivePlace implements AutoCloseable {
     return broker;
   }
 
+  public int redisPort() {
+    return redisPort;
+  }
+
   public Jedis redis() {
     return new Jedis("127.0.0.1", redisPort, 60_000);
   }
