@@ -116,7 +116,11 @@ final class LiveFaults {
                 folder,
                 redisPort,
                 PARTITIONS,
-                List.of("push.lease=5s", "push.patience=20s"))) {
+                List.of(
+                    "push.lease=5s",
+                    // A job that is killed or stopped is missed soon.
+                    "kafka.session.timeout.ms=6000",
+                    "kafka.heartbeat.interval.ms=1500"))) {
       Thread end =
           new Thread(
               () -> {

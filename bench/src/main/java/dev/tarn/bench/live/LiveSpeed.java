@@ -182,7 +182,7 @@ final class LiveSpeed {
     }
     long start = System.nanoTime();
     try (JobProcess live = place.live("live-again", LiveViews.FIVE)) {
-      CatchUp caughtUp = CatchUp.watch(place, LiveViews.FIVE, live::requireAlive, PATIENCE_SECONDS);
+      Backlog caughtUp = Backlog.watch(place, LiveViews.FIVE, live::requireAlive, PATIENCE_SECONDS);
       console.say("catch-up: %,.0f events/s", caughtUp.perSecond());
       report.catchUp(caughtUp.perSecond(), (caughtUp.began() - start) / 1e9);
       double applied;
@@ -234,7 +234,7 @@ final class LiveSpeed {
     spending.flood(sizes.events());
     try (SparkRival spark =
         SparkRival.start(place, LiveViews.FIVE, folder.resolve("rival2").toString())) {
-      CatchUp ofSpark = CatchUp.watch(place, LiveViews.FIVE, spark::requireAlive, PATIENCE_SECONDS);
+      Backlog ofSpark = Backlog.watch(place, LiveViews.FIVE, spark::requireAlive, PATIENCE_SECONDS);
       console.say("Spark: catch-up %,.0f events/s", ofSpark.perSecond());
       report.rival(slow, rival, caughtUp, ofSpark.perSecond());
     }

@@ -128,10 +128,7 @@ final class SparkRival implements AutoCloseable {
             .mapToObj(i -> "\"%d\":%d".formatted(i, next[i]))
             .collect(Collectors.joining(",", "{\"%s\":{".formatted(LiveViews.SOURCE), "}}"));
     String prefix = place.keys().bucketPrefix(view, RedisKeys.liveVersion(base.getGeneration()));
-    Cells cells;
-    try (Jedis jedis = place.redis()) {
-      cells = new Cells(jedis.getClient().getPort(), prefix, base.toByteArray());
-    }
+    Cells cells = new Cells(place.redisPort(), prefix, base.toByteArray());
     String applied = place.keys().applied(view, base.getGeneration());
     ForeachPartitionFunction<Row> write = cells::write;
     VoidFunction2<Dataset<Row>, Long> each =

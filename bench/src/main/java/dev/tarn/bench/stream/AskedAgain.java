@@ -16,7 +16,7 @@ import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SaveMode;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
-import scala.collection.JavaConverters;
+import scala.collection.Seq;
 
 /**
  * Answers that are asked again from Iceberg: a spine with their stamps, of which {@code train}
@@ -123,17 +123,15 @@ public final class AskedAgain {
   /** The values of a row as answers have them; an entity without a row has nulls only. */
   private static List<String> values(Row row) {
     List<String> values =
-        Oracle.FEATURES.stream().map(name -> text(row.get(row.fieldIndex(name)))).toList();
+        Oracle.FEATURES.stream().map(name -> text(row, row.fieldIndex(name))).toList();
     return values.stream().allMatch("null"::equals) ? Oracle.NOTHING : values;
   }
 
-  private static String text(Object value) {
+  private static String text(Row row, int at) {
+    Object value = row.get(at);
     if (value instanceof Double number) {
       return Oracle.text(number);
     }
-    if (value instanceof scala.collection.Seq<?> list) {
-      return JavaConverters.seqAsJavaList(list).toString();
-    }
-    return String.valueOf(value);
+    return value instanceof Seq<?> ? row.getList(at).toString() : String.valueOf(value);
   }
 }

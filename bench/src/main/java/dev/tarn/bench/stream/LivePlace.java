@@ -123,6 +123,7 @@ public final class LivePlace implements AutoCloseable {
                 "redis.password=",
                 "redis.tls=false",
                 "redis.namespace=live",
+                "live.http-port=-1",
                 "push.grace=1s",
                 "push.patience=30s"));
     words.addAll(more);
@@ -175,6 +176,10 @@ public final class LivePlace implements AutoCloseable {
 
   public KafkaProcess broker() {
     return broker;
+  }
+
+  public int redisPort() {
+    return redisPort;
   }
 
   public Jedis redis() {

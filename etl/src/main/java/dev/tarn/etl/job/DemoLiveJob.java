@@ -222,7 +222,8 @@ public final class DemoLiveJob {
                 "catalog.type=jdbc",
                 "catalog.uri=jdbc:sqlite:" + folder.resolve("catalog.db"),
                 "catalog.warehouse=" + folder.resolve("warehouse"),
-                "redis.namespace=" + NAMESPACE));
+                "redis.namespace=" + NAMESPACE,
+                "live.http-port=-1"));
     own.addAll(more);
     List<String> words =
         new ArrayList<>(

@@ -8,14 +8,14 @@ import java.util.Arrays;
  *
  * @param began when the first of it was, by {@link System#nanoTime}
  */
-record CatchUp(double perSecond, long began) {
+record Backlog(double perSecond, long began) {
 
   /**
    * Watches the progress of a view until it is at the end of the topic, to which nobody sends.
    *
    * @param check is asked again and again, and throws if there is nothing to wait for
    */
-  static CatchUp watch(LivePlace place, String view, Runnable check, long seconds) {
+  static Backlog watch(LivePlace place, String view, Runnable check, long seconds) {
     long end = Arrays.stream(place.topic().ends()).sum();
     long start = Arrays.stream(place.progress(view)).sum();
     long from = System.nanoTime();
@@ -34,6 +34,6 @@ record CatchUp(double perSecond, long began) {
     long done = System.nanoTime();
     // One step for all: then the time before it counts.
     long first = done - began[0] < 50_000_000 ? from : began[0];
-    return new CatchUp((end - start) * 1e9 / (done - first), began[0]);
+    return new Backlog((end - start) * 1e9 / (done - first), began[0]);
   }
 }
