@@ -34,6 +34,7 @@ import java.util.function.Function;
 import org.apache.spark.sql.SparkSession;
 import org.awaitility.Awaitility;
 import redis.embedded.RedisServer;
+import scala.Option;
 
 /**
  * A place to try Tarn in a test: real Spark, a real Iceberg catalog on SQLite, a real Redis, and a
@@ -132,7 +133,14 @@ public final class Workbench {
 
   /** The lake of this workbench. Spark starts with the first and stays for all that follow. */
   public Lake lake() {
+    Option<SparkSession> ofThread = SparkSession.getActiveSession();
     synchronized (SHARED) {
+      boolean isOtherThreads =
+          lake != null && ofThread.isDefined() && ofThread.get() != lake.spark();
+      if (isOtherThreads && !ofThread.get().sparkContext().isStopped()) {
+        // A test that runs several jobs at once gives each a session of its own, as processes have.
+        return Lake.open(settings());
+      }
       boolean isOpen = settings.equals(lakeSettings) && !lake.spark().sparkContext().isStopped();
       if (!isOpen) {
         lake = Lake.open(settings());
