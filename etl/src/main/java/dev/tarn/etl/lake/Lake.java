@@ -12,6 +12,7 @@ import org.apache.spark.SparkConf;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.internal.SQLConf;
 import scala.Option;
 
 /**
@@ -159,6 +160,10 @@ public final class Lake implements AutoCloseable {
     return IcebergCatalog.of(
         settings,
         spark.sessionState().newHadoopConf(),
-        () -> Spark3Util.loadIcebergCatalog(spark, IcebergCatalog.NAME));
+        // By this session's settings: otherwise it would go by those of the thread's session.
+        () ->
+            SQLConf.withExistingConf(
+                spark.sessionState().conf(),
+                () -> Spark3Util.loadIcebergCatalog(spark, IcebergCatalog.NAME)));
   }
 }
