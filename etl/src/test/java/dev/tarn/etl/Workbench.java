@@ -13,13 +13,12 @@ import dev.tarn.etl.lake.Lake;
 import dev.tarn.etl.push.Push;
 import dev.tarn.etl.redis.RedisServers;
 import dev.tarn.etl.redis.VersionStore;
+import dev.tarn.redis.FreePort;
 import dev.tarn.redis.RedisExecutable;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.io.UncheckedIOException;
-import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -34,6 +33,7 @@ import java.util.function.Function;
 import org.apache.spark.sql.SparkSession;
 import org.awaitility.Awaitility;
 import redis.embedded.RedisServer;
+import scala.Option;
 
 /**
  * A place to try Tarn in a test: real Spark, a real Iceberg catalog on SQLite, a real Redis, and a
@@ -132,7 +132,14 @@ public final class Workbench {
 
   /** The lake of this workbench. Spark starts with the first and stays for all that follow. */
   public Lake lake() {
+    Option<SparkSession> ofThread = SparkSession.getActiveSession();
     synchronized (SHARED) {
+      boolean isOtherThreads =
+          lake != null && ofThread.isDefined() && ofThread.get() != lake.spark();
+      if (isOtherThreads && !ofThread.get().sparkContext().isStopped()) {
+        // A test that runs several jobs at once gives each a session of its own, as processes have.
+        return Lake.open(settings());
+      }
       boolean isOpen = settings.equals(lakeSettings) && !lake.spark().sparkContext().isStopped();
       if (!isOpen) {
         lake = Lake.open(settings());
@@ -247,11 +254,7 @@ public final class Workbench {
 
   /** A port that was free a moment ago. */
   public static int freePort() {
-    try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-      return socket.getLocalPort();
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
+    return FreePort.find();
   }
 
   private static Path temporaryFolder() {

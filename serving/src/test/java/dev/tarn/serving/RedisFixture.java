@@ -1,5 +1,6 @@
 package dev.tarn.serving;
 
+import dev.tarn.redis.FreePort;
 import dev.tarn.redis.RedisExecutable;
 import dev.tarn.redis.RedisKeys;
 import dev.tarn.redis.RedisSettings;
@@ -7,8 +8,6 @@ import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisURI;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
@@ -44,11 +43,7 @@ public final class RedisFixture implements AutoCloseable {
   }
 
   public static int freePort() {
-    try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-      return socket.getLocalPort();
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
+    return FreePort.find();
   }
 
   /** Returns settings to reach it, with a namespace that nobody has used before. */

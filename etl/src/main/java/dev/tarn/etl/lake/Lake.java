@@ -168,6 +168,10 @@ public final class Lake implements AutoCloseable {
     return IcebergCatalog.of(
         settings,
         spark.sessionState().newHadoopConf(),
-        () -> Spark3Util.loadIcebergCatalog(spark, IcebergCatalog.NAME));
+        // By this session's settings: otherwise it would go by those of the thread's session.
+        () ->
+            SQLConf.withExistingConf(
+                spark.sessionState().conf(),
+                () -> Spark3Util.loadIcebergCatalog(spark, IcebergCatalog.NAME)));
   }
 }
