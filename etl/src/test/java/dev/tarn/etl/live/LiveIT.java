@@ -137,6 +137,8 @@ class LiveIT {
 
   /** Asks a job to end, which it does in order. */
   private static void end(LiveBench live, Process job) throws InterruptedException {
+    // A JVM that still starts ends at once.
+    await().atMost(PATIENCE).until(() -> !job.isAlive() || log(live, job).contains("live from"));
     job.destroy();
     assertThat(job.waitFor(PATIENCE.toSeconds(), TimeUnit.SECONDS)).isTrue();
     assertThat(job.exitValue()).as(() -> log(live, job)).isZero();
