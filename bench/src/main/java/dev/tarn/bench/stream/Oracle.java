@@ -42,7 +42,8 @@ public final class Oracle {
   private static final long HOUR = 60 * MINUTE;
   private static final long DAY = 24 * HOUR;
 
-  private record Placed(int partition, long offset, Payment payment) {}
+  /** A payment, where it lies, and its score as it is to be added. */
+  private record Placed(int partition, long offset, Payment payment, BigDecimal score) {}
 
   private record Place(int partition, long id) {}
 
@@ -64,7 +65,7 @@ public final class Oracle {
     } else if (payment.cents() >= 100) {
       byUser
           .computeIfAbsent(payment.user(), user -> new ArrayList<>())
-          .add(new Placed(partition, offset, payment));
+          .add(new Placed(partition, offset, payment, new BigDecimal(payment.score())));
     }
   }
 
@@ -120,7 +121,7 @@ public final class Oracle {
     return List.of(
         Long.toString(in(known, moment, 10 * SECOND, SECOND).count()),
         money(in(known, moment, MINUTE, SECOND)),
-        sum(in(known, moment, HOUR, MINUTE)),
+        sum(placedIn(known, moment, HOUR, MINUTE)),
         in(known, moment, HOUR, MINUTE)
             .map(Payment::score)
             .max(Comparator.naturalOrder())
@@ -134,7 +135,7 @@ public final class Oracle {
         Long.toString(
             in(known, moment, DAY, 10 * MINUTE).map(Payment::merchant).distinct().count()),
         last(known, moment),
-        sum(in(known, moment, 30 * DAY, HOUR)),
+        sum(placedIn(known, moment, 30 * DAY, HOUR)),
         money(known.stream().map(Placed::payment)),
         Integer.toString(known.size()));
   }
@@ -144,22 +145,27 @@ public final class Oracle {
     return cell > Math.floorDiv(moment, resolution) - window / resolution;
   }
 
+  private static Stream<Placed> placedIn(
+      List<Placed> known, long moment, long window, long resolution) {
+    return known.stream().filter(one -> isIn(one, moment, window, resolution));
+  }
+
   private static Stream<Payment> in(List<Placed> known, long moment, long window, long resolution) {
-    return known.stream().filter(one -> isIn(one, moment, window, resolution)).map(Placed::payment);
+    return placedIn(known, moment, window, resolution).map(Placed::payment);
   }
 
   private static String money(Stream<Payment> payments) {
     return payments
-        .map(payment -> BigDecimal.valueOf(payment.cents(), 2))
-        .reduce(BigDecimal::add)
-        .map(BigDecimal::toPlainString)
+        .map(Payment::cents)
+        .reduce(Math::addExact)
+        .map(cents -> BigDecimal.valueOf(cents, 2).toPlainString())
         .orElse(NULL);
   }
 
   /** The exact sum, rounded once. */
-  private static String sum(Stream<Payment> payments) {
+  private static String sum(Stream<Placed> payments) {
     return payments
-        .map(payment -> new BigDecimal(payment.score()))
+        .map(Placed::score)
         .reduce(BigDecimal::add)
         .map(sum -> text(sum.doubleValue()))
         .orElse(NULL);

@@ -26,7 +26,7 @@ public final class StampedClient implements AutoCloseable {
   public List<StampedAnswer> ask(List<Integer> users) {
     GetOnlineFeaturesResponse answer =
         FeatureStoreServiceGrpc.newBlockingStub(channel)
-            .withDeadlineAfter(5, TimeUnit.SECONDS)
+            .withDeadlineAfter(60, TimeUnit.SECONDS)
             .getOnlineFeatures(
                 GetOnlineFeaturesRequest.newBuilder()
                     .setEntity("user")
