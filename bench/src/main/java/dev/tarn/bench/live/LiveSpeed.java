@@ -19,6 +19,8 @@ import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.LockSupport;
 import java.util.stream.IntStream;
 import redis.clients.jedis.Jedis;
 
@@ -34,6 +36,9 @@ final class LiveSpeed {
 
   /** Answers whose sums are compared at the end. */
   private static final int COMPARED = 500;
+
+  /** Events that a producer is ahead of live at the most. */
+  private static final long LEAD = 200_000;
 
   private final LivePlace place;
   private final LiveSizes sizes;
@@ -147,6 +152,7 @@ final class LiveSpeed {
   }
 
   private void fresh(JobProcess live, Freshness freshness) {
+    awaitFollowing(live);
     place.awaitApplied(LiveViews.FIVE, live, PATIENCE_SECONDS);
     slow = freshness.measure(sizes.rate(), sizes.seconds());
     console.say("%,d events/s: p50 %.1f ms, p99 %.1f ms", sizes.rate(), slow.p(0.5), slow.p(0.99));
@@ -156,6 +162,17 @@ final class LiveSpeed {
         "%,d events/s: p50 %.1f ms, p99 %.1f ms", sizes.fasterRate(), fast.p(0.5), fast.p(0.99));
     report.fresh(slow, fast);
     place.awaitApplied(LiveViews.FIVE, live, PATIENCE_SECONDS);
+  }
+
+  /** Waits until a job is no JVM that starts any more. */
+  private static void awaitFollowing(JobProcess live) {
+    LivePlace.await(
+        "live does not follow",
+        PATIENCE_SECONDS,
+        () -> {
+          live.requireAlive();
+          return live.end().contains("live from");
+        });
   }
 
   /** Floods the topic beside a consumer that counts, lets live catch up, and floods it again. */
@@ -185,20 +202,51 @@ final class LiveSpeed {
       Backlog caughtUp = Backlog.watch(place, LiveViews.FIVE, live::requireAlive, PATIENCE_SECONDS);
       console.say("catch-up: %,.0f events/s", caughtUp.perSecond());
       report.catchUp(caughtUp.perSecond(), (caughtUp.began() - start) / 1e9);
-      double applied;
-      try (Traffic flood = Traffic.start(Double.POSITIVE_INFINITY, spending::send)) {
-        LivePlace.pause(1_000);
-        long before = Arrays.stream(place.progress(LiveViews.FIVE)).sum();
-        long from = System.nanoTime();
-        LivePlace.pause(1_000L * seconds());
-        long after = Arrays.stream(place.progress(LiveViews.FIVE)).sum();
-        applied = (after - before) * 1e9 / (System.nanoTime() - from);
-        console.say("saturation: %,.0f events/s of %,d sent", applied, flood.count());
-      }
+      double applied = saturation();
+      console.say("saturation: %,.0f events/s", applied);
       report.saturation(applied, counted);
       place.topic().flush();
       place.awaitApplied(LiveViews.FIVE, live, PATIENCE_SECONDS);
       return caughtUp.perSecond();
+    }
+  }
+
+  /**
+   * Events a second that live applies while it always has more to read. The producer does not run
+   * further ahead than that needs: it shares the processor.
+   */
+  private double saturation() {
+    long begin = Arrays.stream(place.progress(LiveViews.FIVE)).sum();
+    AtomicLong most = new AtomicLong(LEAD);
+    AtomicLong sent = new AtomicLong();
+    Runnable send =
+        () -> {
+          while (sent.get() >= most.get()) {
+            LockSupport.parkNanos(200_000);
+          }
+          sent.incrementAndGet();
+          var unused = spending.send();
+        };
+    Traffic flood = Traffic.start(Double.POSITIVE_INFINITY, send);
+    try {
+      long from = 0;
+      long before = 0;
+      long start = System.nanoTime();
+      while (true) {
+        long applied = Arrays.stream(place.progress(LiveViews.FIVE)).sum() - begin;
+        most.set(applied + LEAD);
+        long now = System.nanoTime();
+        if (from == 0 && now - start > 1_000_000_000L) {
+          from = now;
+          before = applied;
+        } else if (from > 0 && now - from > seconds() * 1_000_000_000L) {
+          return (applied - before) * 1e9 / (now - from);
+        }
+        LivePlace.pause(20);
+      }
+    } finally {
+      most.set(Long.MAX_VALUE);
+      flood.close();
     }
   }
 
