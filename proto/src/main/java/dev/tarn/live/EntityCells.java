@@ -5,7 +5,6 @@ import dev.tarn.aggregate.State;
 import dev.tarn.aggregate.StateReader;
 import dev.tarn.aggregate.StateWriter;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
@@ -48,9 +47,22 @@ public final class EntityCells {
   private static final int FEW = 8;
 
   @SuppressWarnings("ArrayRecordComponent") // Nobody compares events.
-  private record Event(int partition, long offset, long micros, Object[] values) {}
+  private record Event(int partition, long offset, long micros, Object[] values) {
 
-  private record SegmentKey(int partition, long number) {}
+    boolean isAfter(Event other) {
+      return partition == other.partition ? offset > other.offset : partition > other.partition;
+    }
+  }
+
+  private record SegmentKey(int partition, long number) implements Comparable<SegmentKey> {
+
+    @Override
+    public int compareTo(SegmentKey other) {
+      return partition == other.partition
+          ? Long.compare(number, other.number)
+          : Integer.compare(partition, other.partition);
+    }
+  }
 
   /** The settled events of a segment. */
   private static final class Segment {
@@ -66,16 +78,11 @@ public final class EntityCells {
     }
   }
 
-  private static final Comparator<Event> BY_PLACE =
-      Comparator.comparingInt(Event::partition).thenComparingLong(Event::offset);
-
   private final LivePlan plan;
   private final boolean isBase;
   private final NavigableMap<Integer, Long> applied = new TreeMap<>();
   private final List<Event> events = new ArrayList<>();
-  private final NavigableMap<SegmentKey, Segment> segments =
-      new TreeMap<>(
-          Comparator.comparingInt(SegmentKey::partition).thenComparingLong(SegmentKey::number));
+  private final NavigableMap<SegmentKey, Segment> segments = new TreeMap<>();
 
   private EntityCells(LivePlan plan, boolean isBase) {
     this.plan = plan;
@@ -123,7 +130,7 @@ public final class EntityCells {
     }
     Event event = new Event(partition, offset, micros, values);
     int at = events.size();
-    while (at > 0 && BY_PLACE.compare(events.get(at - 1), event) > 0) {
+    while (at > 0 && events.get(at - 1).isAfter(event)) {
       at--;
     }
     events.add(at, event);
@@ -149,7 +156,7 @@ public final class EntityCells {
     if (events.size() <= FEW && segments.isEmpty()) {
       return;
     }
-    Map<SegmentKey, Integer> settled = new TreeMap<>(segments.comparator());
+    Map<SegmentKey, Integer> settled = new TreeMap<>();
     for (Event event : events) {
       if (event.micros() <= bound) {
         settled.merge(keyOf(event), 1, Integer::sum);

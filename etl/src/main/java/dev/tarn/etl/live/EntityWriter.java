@@ -18,7 +18,8 @@ import java.util.function.BooleanSupplier;
 
 /**
  * Writes the events of one view into the live cells of their entities. The cells that were used
- * last are kept in memory; their tokens say whether they are still those in Redis. Not thread-safe.
+ * last are kept in memory; their tokens say whether they are still those in Redis. For one thread, or one that adds and
+ * one that writes.
  */
 final class EntityWriter {
 
@@ -84,6 +85,15 @@ final class EntityWriter {
     }
   }
 
+  /** Events that are to be written, by entity. */
+  static final class Batch {
+    private final List<Work> works;
+
+    private Batch(List<Work> works) {
+      this.works = works;
+    }
+  }
+
   private final String view;
   private final long mostMemory;
   private final ViewMetrics metrics;
@@ -114,16 +124,23 @@ final class EntityWriter {
     metrics.cached(0, 0);
   }
 
+  /** Ends the batch; the next event begins another. */
+  Batch take() {
+    Batch taken = new Batch(new ArrayList<>(batch.values()));
+    batch.clear();
+    return taken;
+  }
+
   /**
-   * Writes the batch.
+   * Writes a batch. Meanwhile another thread may add events to the next one.
    *
    * @param bound a moment that all questions to come are at or after, microseconds
    * @param isComplete asks Redis whether it still has all progress that it confirmed
    * @throws WentBackException if Redis has lost cells
    */
-  void write(LiveStore store, KeptBases bases, long bound, BooleanSupplier isComplete) {
-    List<Work> left = new ArrayList<>(batch.values());
-    batch.clear();
+  void write(
+      Batch taken, LiveStore store, KeptBases bases, long bound, BooleanSupplier isComplete) {
+    List<Work> left = taken.works;
     read(store, bases, left);
     for (Work work : left) {
       work.before =

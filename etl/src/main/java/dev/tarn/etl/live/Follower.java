@@ -1,5 +1,6 @@
 package dev.tarn.etl.live;
 
+import com.google.common.base.Throwables;
 import com.google.common.hash.HashCode;
 import dev.tarn.cli.TarnException;
 import dev.tarn.etl.archive.KafkaSettings;
@@ -34,6 +35,10 @@ import java.util.OptionalLong;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
@@ -63,6 +68,10 @@ final class Follower {
 
   private static final Duration POLL = Duration.ofMillis(100);
   private static final long PROGRESS_EVERY = TimeUnit.MILLISECONDS.toNanos(50);
+
+  /** A batch is large from this part of the most on. */
+  private static final int LARGE = 4;
+
   private static final long LEAST_PAUSE = 100;
   private static final long LONGEST_PAUSE = 1_000;
 
@@ -104,6 +113,13 @@ final class Follower {
     }
   }
 
+  /**
+   * Events that are being written.
+   *
+   * @param moves is run once they are in Redis
+   */
+  private record Write(Future<?> done, Runnable moves) {}
+
   private final Source source;
   private final String topic;
   private final List<LiveView> views;
@@ -132,6 +148,17 @@ final class Follower {
   private String placedId = "";
   private long pause = LEAST_PAUSE;
   private long lastProgress;
+
+  /** Writes a large batch while the next one is read. */
+  private final ExecutorService writing =
+      Executors.newSingleThreadExecutor(
+          work -> {
+            Thread thread = new Thread(work, "live-writing");
+            thread.setDaemon(true);
+            return thread;
+          });
+
+  private Optional<Write> underWay = Optional.empty();
 
   /** The partitions of this process, for other threads. */
   private volatile Set<Integer> share = Set.of();
@@ -218,6 +245,7 @@ final class Follower {
               .formatted(source.name(), kafka.servers(), Causes.reason(e)),
           e);
     } finally {
+      writing.shutdown();
       store.ifPresent(LiveStore::close);
     }
   }
@@ -263,16 +291,27 @@ final class Follower {
     @Override
     public void onPartitionsRevoked(Collection<TopicPartition> partitions) {
       try {
+        awaitWrite();
+        passOver();
         advance(true);
       } catch (RuntimeException e) {
         // Who gets them begins earlier.
         lose(e);
       }
-      onPartitionsLost(partitions);
+      letGo(partitions);
     }
 
     @Override
     public void onPartitionsLost(Collection<TopicPartition> partitions) {
+      try {
+        awaitWrite();
+      } catch (RuntimeException e) {
+        lose(e);
+      }
+      letGo(partitions);
+    }
+
+    private void letGo(Collection<TopicPartition> partitions) {
       for (TopicPartition named : partitions) {
         int partition = named.partition();
         assigned.remove(partition);
@@ -300,18 +339,23 @@ final class Follower {
         unplaced.addAll(assigned);
       }
       if (!unplaced.isEmpty() && !followed.isEmpty()) {
+        awaitWrite();
         place();
       }
-      ConsumerRecords<byte[], byte[]> records = consumer.poll(POLL);
-      long received = System.nanoTime();
+      ConsumerRecords<byte[], byte[]> records =
+          consumer.poll(underWay.isPresent() ? Duration.ZERO : POLL);
       if (store.isEmpty()) {
         // Lost while partitions were divided anew: all are placed and read again.
         consumer.pause(consumer.assignment());
-      } else if (!records.isEmpty()) {
+      } else if (records.isEmpty()) {
+        awaitWrite();
+      } else {
         apply(records);
-        metrics.wrote(System.nanoTime() - received);
       }
-      advance(false);
+      if (underWay.isEmpty()) {
+        passOver();
+        advance(false);
+      }
       metrics.stopped(probes.trouble().map(TarnException::getMessage));
       pause = LEAST_PAUSE;
     } catch (OffsetOutOfRangeException e) {
@@ -326,6 +370,12 @@ final class Follower {
 
   /** Forgets all that this process knows of Redis. */
   private void lose(RuntimeException e) {
+    try {
+      awaitWrite();
+    } catch (RuntimeException other) {
+      // It is lost as well, and its events are read again.
+      metrics.trouble(Causes.reason(other));
+    }
     store.ifPresent(LiveStore::close);
     store = Optional.empty();
     followed
@@ -534,15 +584,57 @@ final class Follower {
           return true;
         });
     long bound = now - TimeUnit.NANOSECONDS.toMicros(settings.clockSkew().toNanos());
+    LiveStore redis = store.orElseThrow();
+    List<Runnable> writes = new ArrayList<>();
     for (Followed view : followed.values()) {
-      view.writer.write(store.orElseThrow(), view.bases, bound, () -> isComplete(view));
+      EntityWriter.Batch batch = view.writer.take();
+      KeptBases bases = view.bases;
+      writes.add(() -> view.writer.write(batch, redis, bases, bound, () -> isComplete(view)));
       view.metrics.withoutKey(view.reader.withoutKey());
     }
-    for (TopicPartition partition : records.partitions()) {
-      List<ConsumerRecord<byte[], byte[]>> all = records.records(partition);
-      ConsumerRecord<byte[], byte[]> last = all.get(all.size() - 1);
-      moveTo(partition.partition(), last.offset() + 1, arrivedBefore(last));
+    Runnable write =
+        () -> {
+          long began = System.nanoTime();
+          writes.forEach(Runnable::run);
+          metrics.wrote(System.nanoTime() - began);
+        };
+    Runnable moves =
+        () -> {
+          for (TopicPartition partition : records.partitions()) {
+            List<ConsumerRecord<byte[], byte[]>> all = records.records(partition);
+            ConsumerRecord<byte[], byte[]> last = all.get(all.size() - 1);
+            moveTo(partition.partition(), last.offset() + 1, arrivedBefore(last));
+          }
+        };
+    if (underWay.isPresent()) {
+      awaitWrite();
+      advance(false);
     }
+    if (records.count() < settings.batch() / LARGE) {
+      write.run();
+      moves.run();
+    } else {
+      underWay = Optional.of(new Write(writing.submit(write), moves));
+    }
+  }
+
+  /** Waits until the events that are being written are in Redis; fails as that failed. */
+  private void awaitWrite() {
+    if (underWay.isEmpty()) {
+      return;
+    }
+    Write write = underWay.get();
+    underWay = Optional.empty();
+    try {
+      write.done().get();
+    } catch (ExecutionException e) {
+      Throwables.throwIfUnchecked(e.getCause());
+      throw new IllegalStateException(e.getCause());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new TarnException("interrupted", e);
+    }
+    write.moves().run();
   }
 
   private void read(int partition, List<ConsumerRecord<byte[], byte[]>> records, long now) {
@@ -637,18 +729,21 @@ final class Follower {
             });
   }
 
+  /** Passes over what is no message, such as the marks of transactions; all events are written. */
+  private void passOver() {
+    for (int partition : assigned) {
+      if (!unplaced.contains(partition)) {
+        moveTo(partition, consumer.position(new TopicPartition(topic, partition)), 0);
+      }
+    }
+  }
+
   /** Tells Redis how far the views are, not too often. */
   private void advance(boolean isNow) {
     if (store.isEmpty() || (!isNow && System.nanoTime() - lastProgress < PROGRESS_EVERY)) {
       return;
     }
     lastProgress = System.nanoTime();
-    for (int partition : assigned) {
-      if (!unplaced.contains(partition)) {
-        // It passes over what is no message, such as the marks of transactions.
-        moveTo(partition, consumer.position(new TopicPartition(topic, partition)), 0);
-      }
-    }
     long least = Long.MAX_VALUE;
     for (Followed view : followed.values()) {
       Map<Integer, Step> steps = new TreeMap<>();
@@ -689,6 +784,8 @@ final class Follower {
 
   private void finish() {
     try {
+      awaitWrite();
+      passOver();
       advance(true);
     } catch (JedisException | TarnException | EntityWriter.WentBackException e) {
       // Who comes next begins a little earlier.
