@@ -21,21 +21,29 @@ final class CommandProcess implements AutoCloseable {
     this.process = process;
   }
 
-  /** Starts a stock spark-submit. */
-  static CommandProcess startStock(Path log) {
+  /**
+   * Starts a stock spark-submit.
+   *
+   * @param options of spark-submit
+   */
+  static CommandProcess startStock(Path log, String... options) {
     Path spark = StockSpark.home();
-    ProcessBuilder builder =
-        Shell.process(
+    List<String> command =
+        new ArrayList<>(
             List.of(
                 spark.resolve("bin").resolve("spark-submit").toString(),
                 "--driver-java-options",
                 "-Dlog4j2.configurationFile=%s -Dtarn.log=%s"
-                    .formatted(Shell.home().resolve("conf").resolve("log4j2.properties"), log),
-                "--jars",
-                tests().toString(),
-                "--class",
-                CommandLoop.class.getName(),
-                StockSpark.jar().toString()));
+                    .formatted(Shell.home().resolve("conf").resolve("log4j2.properties"), log)));
+    command.addAll(List.of(options));
+    command.addAll(
+        List.of(
+            "--jars",
+            tests().toString(),
+            "--class",
+            CommandLoop.class.getName(),
+            StockSpark.jar().toString()));
+    ProcessBuilder builder = Shell.process(command);
     builder.environment().put("SPARK_HOME", spark.toString());
     return start(builder);
   }

@@ -142,6 +142,13 @@ class CommandsIT {
 
   private static Workbench bench() throws IOException {
     Workbench bench = StockSpark.squares(3);
+    // Generating code for queries of three rows takes longer than all else that Spark does for
+    // them.
+    bench
+        .set("spark.sql.adaptive.enabled", "false")
+        .set("spark.sql.codegen.factoryMode", "NO_CODEGEN")
+        .set("spark.sql.codegen.wholeStage", "false")
+        .set("spark.sql.shuffle.partitions", "2");
     bench.define(
         "model.conf",
         """
