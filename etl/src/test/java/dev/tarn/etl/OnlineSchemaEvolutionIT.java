@@ -144,8 +144,8 @@ class OnlineSchemaEvolutionIT {
             .as("steps that %s has seen", client.getClass().getSimpleName())
             .hasSize(expected.size());
       }
-      rollBack(server, clients, older);
       stop(threads);
+      rollBack(server, older);
     }
     assertThatEachSnapshotStaysReadable();
   }
@@ -180,9 +180,18 @@ class OnlineSchemaEvolutionIT {
         });
   }
 
-  /** Back to the names, types and values of an older version, under the same clients. */
-  private void rollBack(LookupProcess server, List<Client> clients, VersionRecord older) {
-    clients.forEach(client -> client.mayGoBack = true);
+  /**
+   * Back to the names, types and values of an older version, under clients that ask for nothing
+   * which that one lacks.
+   */
+  private void rollBack(LookupProcess server, VersionRecord older) throws InterruptedException {
+    isOver = false;
+    List<Client> clients = List.of(new AllFeatures(server), new SteadyFeature(server));
+    List<Thread> threads = start(clients);
+    for (Client client : clients) {
+      awaitStep(client, expected.size() - 1);
+      client.mayGoBack = true;
+    }
     bench.output();
     assertThat(bench.run("rollback", "view=" + VIEW, "version=" + older.getVersion()))
         .as(bench::output)
@@ -199,6 +208,7 @@ class OnlineSchemaEvolutionIT {
     assertThat(answer.getVersions(0).getVersion()).isEqualTo(older.getVersion());
     assertThat(answer.getVersions(0).getSnapshotId()).isEqualTo(older.getSnapshotId());
     assertAnswered(back, Map.of("total", "total"), answer);
+    stop(threads);
   }
 
   /** Asks for the same again and again, and remembers which steps the answers were from. */
@@ -325,9 +335,7 @@ class OnlineSchemaEvolutionIT {
         atHand = Optional.empty();
         ask();
         Expected now = atHand.orElseThrow();
-        if (!mayGoBack) {
-          assertThat(now.step()).as(e.toString()).isGreaterThan(before.step());
-        }
+        assertThat(now.step()).as(e.toString()).isGreaterThan(before.step());
         assertThat(now.names()).as(e.toString()).doesNotContainAnyElementsOf(refused.values());
       }
     }

@@ -142,7 +142,6 @@ public final class Workbench {
       }
       boolean isOpen = settings.equals(lakeSettings) && !lake.spark().sparkContext().isStopped();
       if (!isOpen) {
-        QuickSpark.startWhereAsked();
         lake = Lake.open(settings());
         lakeSettings = Map.copyOf(settings);
       }

@@ -196,13 +196,6 @@ class BuildKillIT {
     return (int) orders.rows().stream().map(row -> row.split(",", -1)[1]).distinct().count();
   }
 
-  /** The as-ofs that main has, as the table's own figures say. */
-  private static int counted(Orders orders) {
-    return FeatureTable.open(orders.bench().lake().catalog(), "spending")
-        .flatMap(table -> table.main().map(main -> table.asOfs(main).micros().length))
-        .orElse(0);
-  }
-
   /** Every commit to the table has a metadata file of its own; none where there is no table. */
   private static String metadata(Orders orders) {
     return metadata(orders.bench(), "spending");
