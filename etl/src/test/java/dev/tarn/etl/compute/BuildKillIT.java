@@ -103,8 +103,7 @@ class BuildKillIT {
     orders.bench().set("spark.sql.shuffle.partitions", "1");
     String[] range = {"view=spending", "from=2026-01-02", "to=2026-01-05", "every=6h"};
     Process build = start(orders.bench(), range);
-    // Asked without Spark, which would take the build's cores.
-    await().atMost(Duration.ofMinutes(2)).until(() -> !build.isAlive() || counted(orders) >= 3);
+    await().atMost(Duration.ofMinutes(2)).until(() -> !build.isAlive() || published(orders) >= 3);
     build.destroyForcibly().waitFor();
     int done = published(orders);
     assertThat(done).isBetween(3, 12);
