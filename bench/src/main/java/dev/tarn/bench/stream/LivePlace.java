@@ -46,7 +46,8 @@ import redis.clients.jedis.Jedis;
 public final class LivePlace implements AutoCloseable {
 
   /** Options of the JVM of a live job. */
-  private static final List<String> LIVE_JVM = List.of("-Xmx768m", "-XX:+UseSerialGC");
+  private static final List<String> LIVE_JVM =
+      List.of("-Xmx768m", "-XX:+UseSerialGC", "-Xlog:gc:file=/tmp/livegc.log");
 
   private final Console console;
   private final Path folder;

@@ -18,8 +18,8 @@ import java.util.function.BooleanSupplier;
 
 /**
  * Writes the events of one view into the live cells of their entities. The cells that were used
- * last are kept in memory; their tokens say whether they are still those in Redis. For one thread, or one that adds and
- * one that writes.
+ * last are kept in memory; their tokens say whether they are still those in Redis. For one thread,
+ * or one that adds and one that writes.
  */
 final class EntityWriter {
 

@@ -69,8 +69,8 @@ final class Follower {
   private static final Duration POLL = Duration.ofMillis(100);
   private static final long PROGRESS_EVERY = TimeUnit.MILLISECONDS.toNanos(50);
 
-  /** A batch is large from this part of the most on. */
-  private static final int LARGE = 4;
+  /** Events of a batch that is worth another thread. */
+  private static final int LARGE = 5_000;
 
   private static final long LEAST_PAUSE = 100;
   private static final long LONGEST_PAUSE = 1_000;
@@ -253,8 +253,8 @@ final class Follower {
   private Map<String, Object> consumerSettings(boolean isOfGroup) {
     Map<String, Object> all = new HashMap<>();
     all.put(ConsumerConfig.FETCH_MAX_WAIT_MS_CONFIG, 100);
-    all.put(ConsumerConfig.MAX_PARTITION_FETCH_BYTES_CONFIG, 4 << 20);
-    all.put(ConsumerConfig.FETCH_MAX_BYTES_CONFIG, 16 << 20);
+    all.put(ConsumerConfig.MAX_PARTITION_FETCH_BYTES_CONFIG, 8 << 20);
+    all.put(ConsumerConfig.FETCH_MAX_BYTES_CONFIG, 32 << 20);
     all.put(ConsumerConfig.RECEIVE_BUFFER_CONFIG, 1 << 20);
     all.put(ConsumerConfig.MAX_POLL_RECORDS_CONFIG, settings.batch());
     // A partition that is added is found soon.
@@ -610,7 +610,7 @@ final class Follower {
       awaitWrite();
       advance(false);
     }
-    if (records.count() < settings.batch() / LARGE) {
+    if (records.count() < LARGE) {
       write.run();
       moves.run();
     } else {
