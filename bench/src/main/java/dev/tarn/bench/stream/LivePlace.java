@@ -46,8 +46,7 @@ import redis.clients.jedis.Jedis;
 public final class LivePlace implements AutoCloseable {
 
   /** Options of the JVM of a live job. */
-  private static final List<String> LIVE_JVM =
-      List.of("-Xmx768m", "-XX:+UseSerialGC", "-Xlog:gc:file=/tmp/livegc.log");
+  private static final List<String> LIVE_JVM = List.of("-Xmx768m", "-XX:+UseG1GC");
 
   private final Console console;
   private final Path folder;
