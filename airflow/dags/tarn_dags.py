@@ -26,8 +26,13 @@ from tarn_airflow.settings import Release, Settings, TrainingSet, load
 
 
 def release_dag(settings: Settings, release: Release) -> DAG:
-    """Build each view, push all of them, verify each."""
+    """Build each view, push all of them, verify each.
+
+    The base of a live view is computed by its push, from the event table: in place of a build, the
+    events of its source are archived.
+    """
     views = [view.name for view in release.views]
+    live_sources = sorted({view.live_source for view in release.views if view.live_source})
     with dag(
         settings,
         release.name,
@@ -35,7 +40,8 @@ def release_dag(settings: Settings, release: Release) -> DAG:
         description=f"Build, push and verify {', '.join(views)}",
         doc_md="\n".join(f"* `{view.name}`: {view.description}" for view in release.views),
         tags=["tarn", *(tag for view in release.views for tag in view.tags)],
-        catchup=True,
+        # A push is of what is there now: where nothing is built, the past has nothing to do.
+        catchup=any(view.live_source is None for view in release.views),
         end_date=settings.end,
     ) as made:
         push = PushOperator(
@@ -44,26 +50,36 @@ def release_dag(settings: Settings, release: Release) -> DAG:
             words=settings.words,
             **job(settings, "push", release.name),
         )
-        builds = []
+        first: list[TarnOperator] = []
+        for source in live_sources:
+            archive = TarnOperator(
+                task_id=f"archive_{source}",
+                words=["archive", f"source={source}", *settings.words],
+                **job(settings, "archive", source),
+            )
+            first.append(archive)
+            archive >> push
         for view in release.views:
             owner = {"owner": view.owner} if view.owner else {}
-            build = BuildOperator(
-                task_id=f"build_{view.name}",
-                view=view.name,
-                words=settings.words,
-                **owner,
-                **job(settings, "build", view.name),
-            )
             verify = TarnOperator(
                 task_id=f"verify_{view.name}",
                 words=["verify", f"view={view.name}", *settings.words],
                 **owner,
                 **job(settings, "verify", view.name),
             )
-            builds.append(build)
-            build >> push >> verify
+            push >> verify
+            if view.live_source is None:
+                build = BuildOperator(
+                    task_id=f"build_{view.name}",
+                    view=view.name,
+                    words=settings.words,
+                    **owner,
+                    **job(settings, "build", view.name),
+                )
+                first.append(build)
+                build >> push
         if release.wait:
-            TimeDeltaSensor(task_id="wait", delta=release.wait, mode="reschedule") >> builds
+            TimeDeltaSensor(task_id="wait", delta=release.wait, mode="reschedule") >> first
     return made
 
 

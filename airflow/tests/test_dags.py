@@ -75,6 +75,42 @@ def test_tables_and_releases_are_assets_that_training_waits_for(dags: dict[str, 
     assert outlets(train, "train") == ["tarn://sets/shopper"]
 
 
+def test_the_events_of_live_views_are_archived_in_place_of_a_build(
+    tarn: LocalTarn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    definitions = json.loads((WORK / "definitions.json").read_text())
+    spending = next(it for it in definitions["feature_views"] if it["name"] == "spending")
+    assert "live_source" not in spending
+    for name in ("recent", "recent_too"):
+        view = {**spending, "name": name, "live_source": "payments"}
+        definitions["feature_views"].append(view)
+    (tmp_path / "definitions.json").write_text(json.dumps(definitions))
+    text = (WORK / "tarn.toml").read_text()
+    (tmp_path / "tarn.toml").write_text(
+        text.replace(
+            "[training.shopper]",
+            '[releases.live]\nviews = ["recent", "recent_too"]\nschedule = "0 * * * *"\n\n'
+            "[training.shopper]",
+        ).replace('["spending", "places"]', '["spending", "recent", "places"]')
+    )
+    monkeypatch.setenv("TARN_AIRFLOW_CONF", str(tmp_path / "tarn.toml"))
+    made = runpy.run_path(str(DAGS / "tarn_dags.py"))
+    releases = {release.name: release for release in made["SETTINGS"].releases}
+    live = made["release_dag"](made["SETTINGS"], releases["live"])
+    assert words(live, "archive_payments")[:2] == ["archive", "source=payments"]
+    assert live.get_task("push").upstream_task_ids == {"archive_payments"}
+    assert live.get_task("push").downstream_task_ids == {"verify_recent", "verify_recent_too"}
+    assert words(live, "push")[:2] == ["push", "views=recent,recent_too"]
+    assert not live.catchup
+    shop = made["release_dag"](made["SETTINGS"], releases["shop"])
+    assert shop.get_task("push").upstream_task_ids == {
+        "archive_payments",
+        "build_spending",
+        "build_places",
+    }
+    assert shop.catchup
+
+
 def test_the_settings_that_are_shipped_fit_the_definitions_that_are_shipped(
     tarn: LocalTarn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

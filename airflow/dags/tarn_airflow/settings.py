@@ -17,12 +17,16 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True)
 class View:
-    """A feature view, as ``./tarn validate out=…`` wrote it."""
+    """A feature view, as ``./tarn validate out=…`` wrote it.
+
+    :param live_source: of a live view: the stream source that its bases are computed from
+    """
 
     name: str
     description: str
     owner: str
     tags: tuple[str, ...]
+    live_source: str | None = None
 
 
 @dataclass(frozen=True)
@@ -122,7 +126,13 @@ def _definitions(file: Path) -> tuple[dict[str, View], dict[str, tuple[str, ...]
             f"{file} can't be read ({e}); it is written by: ./tarn validate out={file}"
         ) from e
     views = {
-        view["name"]: View(view["name"], view["description"], view["owner"], tuple(view["tags"]))
+        view["name"]: View(
+            view["name"],
+            view["description"],
+            view["owner"],
+            tuple(view["tags"]),
+            view.get("live_source"),
+        )
         for view in read["feature_views"]
     }
     services = {it["name"]: tuple(it["feature_views"]) for it in read["feature_services"]}

@@ -1,6 +1,6 @@
 """The client against a real server, over real data."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -8,11 +8,14 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from feature_store.v1 import feature_store_pb2 as pb
+from google.protobuf.timestamp_pb2 import Timestamp
 from pyiceberg.catalog import load_catalog
 
 import accounts
 from tarn import (
     FeatureClient,
+    Features,
     InvalidRequestError,
     NotReadyError,
     Status,
@@ -80,6 +83,39 @@ def test_an_answer_names_its_snapshots(client: FeatureClient, tarn: LocalTarn) -
     assert version.as_of == accounts.SECOND
     assert answer.event_timestamps == {"1": {"oddities": version.as_of}}
     assert client.vectors("numbers", ["1"]).versions == (version,)
+
+
+def test_a_stamp_is_there_if_it_is_asked_for(client: FeatureClient) -> None:
+    ids = ["1", "2", "nobody"]
+    answer = client.get(ids, ["visits"], with_stamps=True)
+    assert list(answer.stamps) == ids
+    assert all(b"oddities" in stamp and len(stamp) < 50 for stamp in answer.stamps.values())
+    assert client.get(ids, ["visits"]).stamps == {}
+    vectors = client.vectors("numbers", ["2", "1", "2"], with_stamps=True)
+    assert len(vectors.stamps) == 3
+    assert b"oddities" in vectors.stamps[0]
+    assert client.vectors("numbers", ["2"]).stamps == ()
+    assert answer.versions[0].complete_through is None
+
+
+def test_a_live_answer_says_how_complete_it_is() -> None:
+    # What the server answers is tested there: here it is only read.
+    message = pb.GetOnlineFeaturesResponse(
+        results={
+            "1": pb.FeatureSet(
+                statuses={
+                    "n": pb.FEATURE_STATUS_LAGGING,
+                    "total": pb.FEATURE_STATUS_OVERFLOW,
+                },
+                stamp=b"s1",
+            )
+        },
+        versions=[pb.ViewVersion(feature_view="spend", complete_through=Timestamp(seconds=90))],
+    )
+    answer = Features(message, ["1"], ["n", "total"])
+    assert answer.statuses == {"1": {"n": Status.LAGGING, "total": Status.OVERFLOW}}
+    assert answer.stamps == {"1": b"s1"}
+    assert answer.versions[0].complete_through == datetime(1970, 1, 1, 0, 1, 30, tzinfo=UTC)
 
 
 def test_pandas_has_a_row_for_each_entity(client: FeatureClient) -> None:
@@ -235,6 +271,8 @@ async def test_asyncio_answers_the_same(server: Server, client: FeatureClient) -
     async with aio.FeatureClient(server.target, deadline=10) as asyncio_client:
         answer = await asyncio_client.get(ids, ["visits", "tags"])
         vectors = await asyncio_client.vectors("numbers", ids)
+        stamped = await asyncio_client.get(ids, ["visits"], with_stamps=True)
+        stamps = (await asyncio_client.vectors("numbers", ids, with_stamps=True)).stamps
         with pytest.raises(InvalidRequestError, match="entity_ids"):
             await asyncio_client.get([])
         with pytest.raises(NotReadyError):
@@ -244,6 +282,8 @@ async def test_asyncio_answers_the_same(server: Server, client: FeatureClient) -
     assert answer.statuses == expected.statuses
     assert answer.versions == expected.versions
     assert vectors.values.tobytes() == client.vectors("numbers", ids).values.tobytes()
+    assert list(stamped.stamps) == ids
+    assert len(stamps) == len(ids)
 
 
 def _several() -> dict[str, Any]:

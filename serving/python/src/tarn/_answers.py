@@ -28,6 +28,10 @@ class Status(Enum):
     NULL_VALUE = pb.FEATURE_STATUS_NULL_VALUE
     NOT_FOUND = pb.FEATURE_STATUS_NOT_FOUND
     OUTSIDE_MAX_AGE = pb.FEATURE_STATUS_OUTSIDE_MAX_AGE
+    #: The live view is further behind its stream than its ``max-lag``.
+    LAGGING = pb.FEATURE_STATUS_LAGGING
+    #: The exact value does not fit into the feature's type.
+    OVERFLOW = pb.FEATURE_STATUS_OVERFLOW
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,8 @@ class ViewVersion:
     snapshot_id: int
     as_of: datetime
     released_at: datetime
+    #: The time up to which the stream is known to be applied; None of a view that is not live.
+    complete_through: datetime | None = None
 
 
 class Features(dict[str, dict[str, Value]]):
@@ -53,6 +59,9 @@ class Features(dict[str, dict[str, Value]]):
     versions: tuple[ViewVersion, ...]
     #: By entity id and feature view, the as-of of the row. Only if asked for.
     event_timestamps: dict[str, dict[str, datetime]]
+    #: By entity id, what its values were computed from: ``./tarn get stamp=…`` computes them again
+    #: from Iceberg. Only if asked for.
+    stamps: dict[str, bytes]
 
     def __init__(
         self, answer: pb.GetOnlineFeaturesResponse, entity_ids: Sequence[str], names: Sequence[str]
@@ -66,6 +75,7 @@ class Features(dict[str, dict[str, Value]]):
         self._types = dict(answer.feature_types)
         self.statuses = {}
         self.event_timestamps = {}
+        self.stamps = {}
         self.versions = _versions(answer.versions)
         for entity_id in dict.fromkeys(entity_ids):
             features = answer.results[entity_id]
@@ -77,6 +87,8 @@ class Features(dict[str, dict[str, Value]]):
                 self.event_timestamps[entity_id] = {
                     view: _datetime(at) for view, at in features.event_timestamps.items()
                 }
+            if features.stamp:
+                self.stamps[entity_id] = features.stamp
 
     def to_pandas(self) -> pd.DataFrame:
         """Return a row for each entity and a column for each feature, of the feature's own type.
@@ -115,6 +127,8 @@ class Vectors:
     names: tuple[str, ...]
     #: One for each feature view that the answer was read from.
     versions: tuple[ViewVersion, ...]
+    #: For each id as :attr:`Features.stamps`. Empty unless asked for.
+    stamps: tuple[bytes, ...] = ()
 
     def to_pandas(self) -> pd.DataFrame:
         """Return a row for each id in the order of the request, and a column for each name."""
@@ -133,6 +147,7 @@ def vectors(entity_ids: Sequence[str], answer: pb.GetFeatureVectorsResponse) -> 
         found=np.fromiter(answer.found, dtype=np.bool_, count=len(answer.found)),
         names=tuple(answer.feature_names),
         versions=_versions(answer.versions),
+        stamps=tuple(answer.stamps),
     )
 
 
@@ -144,6 +159,9 @@ def _versions(versions: Sequence[pb.ViewVersion]) -> tuple[ViewVersion, ...]:
             snapshot_id=v.snapshot_id,
             as_of=_datetime(v.as_of),
             released_at=_datetime(v.released_at),
+            complete_through=(
+                _datetime(v.complete_through) if v.HasField("complete_through") else None
+            ),
         )
         for v in versions
     )

@@ -63,6 +63,7 @@ class FeatureClient:
         entity: str = "",
         service: str = "",
         with_event_timestamps: bool = False,
+        with_stamps: bool = False,
         deadline: float | None = None,
     ) -> Features:
         """Return named values of each entity.
@@ -71,13 +72,21 @@ class FeatureClient:
         :param entity: what the ids are ids of; may be left away where only one entity is served
         :param service: a feature service, in place of ``features``
         :param with_event_timestamps: whether to fill ``event_timestamps`` of the answer
+        :param with_stamps: whether to fill ``stamps`` of the answer
         :param deadline: seconds, in place of the client's
         :param entity_ids: texts or whole numbers: a list, a generator, an array, a Series…
         :raises TarnError: one of its subclasses says what to do
         :raises TypeError: if an argument is of another type, by name
         """
         ids, names = _requests.entity_ids(entity_ids), _requests.names(features)
-        request = _requests.features(ids, names, entity, service, with_event_timestamps)
+        request = _requests.features(
+            ids,
+            names,
+            entity,
+            service,
+            with_event_timestamps=with_event_timestamps,
+            with_stamps=with_stamps,
+        )
         seconds = self._seconds(deadline)
         try:
             with self._connection as connection:
@@ -89,15 +98,21 @@ class FeatureClient:
         return Features(answer, ids, names)
 
     def vectors(
-        self, service: str, entity_ids: EntityIds, *, deadline: float | None = None
+        self,
+        service: str,
+        entity_ids: EntityIds,
+        *,
+        with_stamps: bool = False,
+        deadline: float | None = None,
     ) -> Vectors:
         """Return the features of a service as its model takes them, a row for each id.
 
+        :param with_stamps: whether to fill ``stamps`` of the answer
         :param deadline: seconds, in place of the client's
         :raises TarnError: one of its subclasses says what to do
         """
         ids = _requests.entity_ids(entity_ids)
-        request = _requests.vectors(service, ids)
+        request = _requests.vectors(service, ids, with_stamps)
         seconds = self._seconds(deadline)
         try:
             with self._connection as connection:

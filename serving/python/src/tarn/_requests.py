@@ -68,7 +68,9 @@ def features(
     feature_names: list[str],
     entity: str,
     service: str,
+    *,
     with_event_timestamps: bool,
+    with_stamps: bool,
 ) -> pb.GetOnlineFeaturesRequest:
     """Return the request of ``get``."""
     try:
@@ -79,6 +81,7 @@ def features(
             feature_service=text("service", service),
             include_event_timestamps=bool(with_event_timestamps),
             include_feature_types=True,
+            include_stamps=bool(with_stamps),
         )
     except UnicodeError as e:
         raise _not_utf8(
@@ -86,10 +89,14 @@ def features(
         ) from None
 
 
-def vectors(service: str, ids: list[str]) -> pb.GetFeatureVectorsRequest:
+def vectors(service: str, ids: list[str], with_stamps: bool) -> pb.GetFeatureVectorsRequest:
     """Return the request of ``vectors``."""
     try:
-        return pb.GetFeatureVectorsRequest(entity_ids=ids, feature_service=text("service", service))
+        return pb.GetFeatureVectorsRequest(
+            entity_ids=ids,
+            feature_service=text("service", service),
+            include_stamps=bool(with_stamps),
+        )
     except UnicodeError as e:
         raise _not_utf8(e, entity_ids=ids, service=[service]) from None
 

@@ -60,11 +60,19 @@ class FeatureClient:
         entity: str = "",
         service: str = "",
         with_event_timestamps: bool = False,
+        with_stamps: bool = False,
         deadline: float | None = None,
     ) -> Features:
         """As :meth:`tarn.FeatureClient.get`."""
         ids, names = _requests.entity_ids(entity_ids), _requests.names(features)
-        request = _requests.features(ids, names, entity, service, with_event_timestamps)
+        request = _requests.features(
+            ids,
+            names,
+            entity,
+            service,
+            with_event_timestamps=with_event_timestamps,
+            with_stamps=with_stamps,
+        )
         seconds = self._seconds(deadline)
         try:
             with self._connection as connection:
@@ -76,11 +84,16 @@ class FeatureClient:
         return Features(answer, ids, names)
 
     async def vectors(
-        self, service: str, entity_ids: EntityIds, *, deadline: float | None = None
+        self,
+        service: str,
+        entity_ids: EntityIds,
+        *,
+        with_stamps: bool = False,
+        deadline: float | None = None,
     ) -> Vectors:
         """As :meth:`tarn.FeatureClient.vectors`."""
         ids = _requests.entity_ids(entity_ids)
-        request = _requests.vectors(service, ids)
+        request = _requests.vectors(service, ids, with_stamps)
         seconds = self._seconds(deadline)
         try:
             with self._connection as connection:

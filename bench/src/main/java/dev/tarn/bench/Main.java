@@ -1,6 +1,8 @@
 package dev.tarn.bench;
 
 import dev.tarn.bench.faults.BenchFaultsJob;
+import dev.tarn.bench.law.BenchLawsJob;
+import dev.tarn.bench.live.BenchLiveJob;
 import dev.tarn.bench.lookup.BenchLookupJob;
 import dev.tarn.bench.push.BenchPushJob;
 import dev.tarn.bench.train.BenchTrainJob;
@@ -12,7 +14,10 @@ import dev.tarn.etl.console.CommandRun;
 import dev.tarn.etl.console.Console;
 import java.util.function.Function;
 
-/** Runs a benchmark: {@code ./tarn bench push|lookup|train|windows|faults [name=value ...]}. */
+/**
+ * Runs a benchmark: {@code ./tarn bench push|lookup|train|windows|live|laws|faults [name=value
+ * ...]}.
+ */
 public final class Main {
 
   private Main() {}
@@ -35,6 +40,8 @@ public final class Main {
       case BENCH_LOOKUP -> BenchLookupJob.run(line, settings, console);
       case BENCH_TRAIN -> BenchTrainJob.run(line, settings, console);
       case BENCH_WINDOWS -> BenchWindowsJob.run(line, settings, console);
+      case BENCH_LIVE -> BenchLiveJob.run(line, settings, console);
+      case BENCH_LAWS -> BenchLawsJob.run(line, settings, console);
       case BENCH_FAULTS -> BenchFaultsJob.run(line, settings, console);
       case BENCH_CLIENT ->
           throw new UsageException(

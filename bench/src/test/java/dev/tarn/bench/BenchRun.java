@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
+import dev.tarn.etl.Shell;
 import dev.tarn.etl.Workbench;
 import dev.tarn.etl.console.Console;
 import java.io.ByteArrayOutputStream;
@@ -34,6 +35,23 @@ public final class BenchRun {
             Stream.concat(Stream.of(words), Stream.of("format=json")).toArray(String[]::new));
     assertThat(status).as(err.toString(StandardCharsets.UTF_8)).isZero();
     return figures(out.toString(StandardCharsets.UTF_8));
+  }
+
+  /** Runs a benchmark as a user types it. It may end with 1, if figures have not met their aims. */
+  public static Map<String, JsonObject> typed(String... words) {
+    Workbench bench = new Workbench().set("home", Shell.home().toString());
+    Shell.Result result =
+        Shell.tarn(
+            bench,
+            Map.of(),
+            Stream.concat(Stream.of(words), Stream.of("format=json")).toArray(String[]::new));
+    return figures(
+        result
+            .output()
+            .lines()
+            .filter(line -> line.startsWith("{"))
+            .findFirst()
+            .orElseThrow(() -> new AssertionError(result.output())));
   }
 
   /** Reads figures, and checks their shape. */

@@ -27,7 +27,7 @@ class TestRooms {
           .ignoreDependency(
               DescribedPredicate.alwaysTrue(),
               JavaClass.Predicates.resideInAnyPackage(
-                  "dev.tarn.bench.testbed", "dev.tarn.bench.process"));
+                  "dev.tarn.bench.testbed", "dev.tarn.bench.process", "dev.tarn.bench.stream"));
 
   @ArchTest
   static final ArchRule nothingShippedUsesABenchmark =

@@ -11,10 +11,12 @@ import dev.tarn.etl.definition.Definitions;
 import dev.tarn.etl.job.ArchiveJob;
 import dev.tarn.etl.job.BuildJob;
 import dev.tarn.etl.job.DemoJob;
+import dev.tarn.etl.job.DemoLiveJob;
 import dev.tarn.etl.job.DropJob;
 import dev.tarn.etl.job.ExpireJob;
 import dev.tarn.etl.job.FitJob;
 import dev.tarn.etl.job.GetJob;
+import dev.tarn.etl.job.LiveJob;
 import dev.tarn.etl.job.ManifestsJob;
 import dev.tarn.etl.job.PushJob;
 import dev.tarn.etl.job.RollbackJob;
@@ -73,6 +75,7 @@ public final class Main {
       case VALIDATE -> ValidateJob.run(line, settings, console);
       case ARCHIVE -> ArchiveJob.run(line, settings, console);
       case BUILD -> BuildJob.run(line, settings, console);
+      case LIVE -> LiveJob.run(line, settings, console);
       case PUSH -> PushJob.run(line, settings, console);
       case VERIFY -> VerifyJob.run(line, settings, console);
       case ROLLBACK -> RollbackJob.run(line, settings, console);
@@ -89,7 +92,14 @@ public final class Main {
       case UP -> LocalRedis.up(settings, console);
       case DOWN -> LocalRedis.down(settings, console);
       case DEMO -> DemoJob.run(line, settings, console);
-      case BENCH_PUSH, BENCH_LOOKUP, BENCH_TRAIN, BENCH_WINDOWS, BENCH_FAULTS ->
+      case DEMO_LIVE -> DemoLiveJob.run(line, settings, console);
+      case BENCH_PUSH,
+          BENCH_LOOKUP,
+          BENCH_TRAIN,
+          BENCH_WINDOWS,
+          BENCH_LIVE,
+          BENCH_LAWS,
+          BENCH_FAULTS ->
           throw new UsageException(
               "'%1$s' is not in tarn-etl.jar: run it as ./tarn %1$s"
                   .formatted(line.command().word()));

@@ -5,7 +5,6 @@ import static org.awaitility.Awaitility.await;
 
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
-import dev.tarn.etl.Shell.Result;
 import dev.tarn.etl.archive.EventStream;
 import dev.tarn.etl.archive.Topics;
 import dev.tarn.etl.catalog.Cut;
@@ -29,14 +28,17 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/** The command {@code archive} as users run it: killed, ended, and in a stock Spark. */
+/**
+ * The command {@code archive} as users run it: killed, and ended. {@link CommandsIT} runs it in a
+ * stock Spark.
+ */
 @Tag("slow")
 class ArchiveIT {
 
   private static final String KEYS =
       "value = json, timestamp = at, schema = \"user_id BIGINT, at TIMESTAMP\"";
-  private static final int KILLS = 5;
-  private static final int LONGEST_DELAY_MILLIS = 4_000;
+  private static final int KILLS = 4;
+  private static final int LONGEST_DELAY_MILLIS = 2_500;
   private static final Duration PATIENCE = Duration.ofMinutes(3);
 
   private static KafkaBroker broker;
@@ -77,9 +79,9 @@ class ArchiveIT {
     }
     Map<Integer, Long> ends = producer.get();
 
-    Result last = Shell.tarn(stream.bench(), Map.of(), words("killed", "format=json"));
+    int status = stream.bench().run(words("killed", "format=json"));
 
-    assertThat(last.status()).as(last.output()).isZero();
+    assertThat(status).as(stream.bench().output()).isZero();
     List<String> expected = new ArrayList<>();
     ends.forEach(
         (partition, end) ->
@@ -89,9 +91,10 @@ class ArchiveIT {
     assertThat(found).containsExactlyInAnyOrderElementsOf(expected);
     assertThat(Cut.parse(stream.summary().get(EventTable.CUT)).offsets()).isEqualTo(ends);
     assertThat(stream.table().refs().all()).containsOnlyKeys("main");
-    Result check = Shell.tarn(stream.bench(), Map.of(), words("killed", "check=true"));
-    assertThat(check.output()).contains("tarn.events.killed has each offset before its cut (");
-    assertThat(check.status()).isZero();
+    status = stream.bench().run(words("killed", "check=true"));
+    assertThat(stream.bench().output())
+        .contains("tarn.events.killed has each offset before its cut (");
+    assertThat(status).isZero();
   }
 
   /** Sends until it is over; one message in fifty is no event. Gives the ends of the partitions. */
@@ -119,33 +122,6 @@ class ArchiveIT {
     assertThat(json.get("events").getAsLong()).isEqualTo(2);
     assertThat(json.get("cut")).hasToString("{\"0\":2}");
     assertThat(json.get("snapshot_id").getAsLong()).isEqualTo(snapshot(stream));
-  }
-
-  @Test
-  void theJarAloneArchivesInAStockSpark() {
-    EventStream stream = stream("stock", 2);
-    topics.send("stock", 0, event(1));
-    topics.send("stock", 1, event(2), "bad");
-    Result run =
-        Shell.tarn(
-            stream.bench(),
-            Map.of(
-                "SPARK_HOME",
-                StockSpark.home().toString(),
-                "TARN_SUBMIT_OPTS",
-                "--master local[2]"),
-            words("stock", "format=json"));
-    assertThat(run.output()).contains("\"events\":2,\"undecoded\":1");
-    assertThat(run.status()).isZero();
-    assertThat(stream.events("user_id")).containsExactly("1", "2");
-  }
-
-  @Test
-  void badUseHasItsStatus() {
-    EventStream stream = stream("use", 1);
-    Result none = Shell.tarn(stream.bench(), Map.of(), words("uses"));
-    assertThat(none.output()).contains("tarn: there is no source 'uses'; did you mean 'use'?");
-    assertThat(none.status()).isEqualTo(2);
   }
 
   private static EventStream stream(String name, int partitions) {

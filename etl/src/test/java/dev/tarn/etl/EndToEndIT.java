@@ -31,20 +31,21 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
-import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicReference;
 import org.apache.iceberg.Table;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SaveMode;
 import org.apache.spark.sql.types.StructType;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** Compares what Iceberg has with what a client of the running server gets. */
+/**
+ * Compares what Iceberg has with what a client of the running server gets. Changes of the schema
+ * under clients that read on and on are in {@link OnlineSchemaEvolutionIT}.
+ */
 @Timeout(value = 20, unit = TimeUnit.MINUTES)
 class EndToEndIT {
 
@@ -86,74 +87,99 @@ class EndToEndIT {
     "", "a", "a|b", "\\", "|", ":", "{tarn}", "line\nbreak", "🏔", "é", "日本語", "\u0000", "'\"%"
   };
 
+  private static final Workbench EVERYTHING = new Workbench().set("push.rows-per-bucket", "30");
+  private static final Workbench SCORES = new Workbench();
+
+  /** The entities of {@link #EVERYTHING}. */
+  private static List<String> entities;
+
+  /** The snapshot that is released of it. */
+  private static long released;
+
+  private static LookupProcess everythingServer;
+  private static LookupProcess scoresServer;
+
+  @BeforeAll
+  static void releaseWhatTestsReadAndStartServers() {
+    entities = writeAllTypes(EVERYTHING, 400);
+    EVERYTHING.build("everything", MONDAY, TUESDAY);
+    EVERYTHING.push("everything");
+    released = main(EVERYTHING, "everything");
+    everythingServer = LookupProcess.start(EVERYTHING);
+
+    writeScores(SCORES, "(1, 10), (2, NULL)");
+    defineScores(
+        SCORES,
+        "user_id, points, points * 2 AS twice, 'x' AS level",
+        "{ name = points, type = bigint, default = 5 }, { name = twice, type = bigint }, { name = level, type = string }",
+        "feature-services { ranking { features = [score.twice, score.points] } }");
+    SCORES.build("score", MONDAY);
+    SCORES.push("score");
+    scoresServer = LookupProcess.start(SCORES);
+  }
+
+  @AfterAll
+  static void stopServers() {
+    everythingServer.close();
+    scoresServer.close();
+  }
+
   @Test
   void everyValueOfEveryTypeIsAnsweredAsIcebergHasIt() {
-    Workbench bench = new Workbench();
-    List<String> ids = writeAllTypes(bench, 400);
-    bench.set("push.rows-per-bucket", "30");
-    bench.build("everything", MONDAY, TUESDAY);
-    bench.push("everything");
+    List<String> ids = new ArrayList<>(entities);
     ids.add("nobody|0");
     ids.add("nobody");
-    try (LookupProcess server = LookupProcess.start(bench)) {
-      GetOnlineFeaturesResponse online =
-          server
-              .stub()
-              .getOnlineFeatures(
-                  GetOnlineFeaturesRequest.newBuilder()
-                      .addAllEntityIds(ids)
-                      .setIncludeEventTimestamps(true)
-                      .build());
-      ViewVersion version = online.getVersions(0);
-      GetOnlineFeaturesResponse inIceberg = fromIceberg(bench, "everything", version, ids);
+    GetOnlineFeaturesResponse online =
+        everythingServer
+            .stub()
+            .getOnlineFeatures(
+                GetOnlineFeaturesRequest.newBuilder()
+                    .addAllEntityIds(ids)
+                    .setIncludeEventTimestamps(true)
+                    .build());
+    ViewVersion version = online.getVersions(0);
+    GetOnlineFeaturesResponse inIceberg = fromIceberg(EVERYTHING, "everything", version, ids);
 
-      assertThat(online.getVersionsCount()).isEqualTo(1);
-      assertThat(version.getSnapshotId()).isEqualTo(main(bench, "everything"));
-      assertThat(version.getAsOf()).isEqualTo(inIceberg.getVersions(0).getAsOf());
-      assertThat(online.getResultsMap()).containsOnlyKeys(ids);
-      for (String id : ids) {
-        assertThat(online.getResultsOrThrow(id))
-            .as("entity %s", id)
-            .isEqualTo(inIceberg.getResultsOrThrow(id));
-      }
-
-      FeatureSet allNull = online.getResultsOrThrow(ids.get(0));
-      assertThat(allNull.getStatusesMap())
-          .containsOnlyKeys(TYPES.keySet())
-          .containsValue(FeatureStatus.FEATURE_STATUS_NULL_VALUE)
-          .doesNotContainValue(FeatureStatus.FEATURE_STATUS_NOT_FOUND);
-      assertThat(allNull.getFeaturesOrThrow("a_bigint"))
-          .isEqualTo(Values.ofString("9007199254740993"));
-      assertThat(allNull.getFeaturesOrThrow("a_timestamp"))
-          .isEqualTo(Values.ofString("2026-01-01T00:00:00.500Z"));
-      assertThat(allNull.getFeaturesOrThrow("a_binary")).isEqualTo(Values.NULL);
-      FeatureSet nobody = online.getResultsOrThrow("nobody");
-      assertThat(nobody.getFeaturesMap()).isEmpty();
-      assertThat(nobody.getStatusesMap())
-          .containsOnlyKeys(TYPES.keySet())
-          .containsValue(FeatureStatus.FEATURE_STATUS_NOT_FOUND)
-          .doesNotContainValue(FeatureStatus.FEATURE_STATUS_NULL_VALUE);
-      assertThat(online.toString()).contains("NaN", "Infinity", "-Infinity", "-0.0");
+    assertThat(online.getVersionsCount()).isEqualTo(1);
+    assertThat(version.getSnapshotId()).isEqualTo(released);
+    assertThat(version.getAsOf()).isEqualTo(inIceberg.getVersions(0).getAsOf());
+    assertThat(online.getResultsMap()).containsOnlyKeys(ids);
+    for (String id : ids) {
+      assertThat(online.getResultsOrThrow(id))
+          .as("entity %s", id)
+          .isEqualTo(inIceberg.getResultsOrThrow(id));
     }
+
+    FeatureSet allNull = online.getResultsOrThrow(ids.get(0));
+    assertThat(allNull.getStatusesMap())
+        .containsOnlyKeys(TYPES.keySet())
+        .containsValue(FeatureStatus.FEATURE_STATUS_NULL_VALUE)
+        .doesNotContainValue(FeatureStatus.FEATURE_STATUS_NOT_FOUND);
+    assertThat(allNull.getFeaturesOrThrow("a_bigint"))
+        .isEqualTo(Values.ofString("9007199254740993"));
+    assertThat(allNull.getFeaturesOrThrow("a_timestamp"))
+        .isEqualTo(Values.ofString("2026-01-01T00:00:00.500Z"));
+    assertThat(allNull.getFeaturesOrThrow("a_binary")).isEqualTo(Values.NULL);
+    FeatureSet nobody = online.getResultsOrThrow("nobody");
+    assertThat(nobody.getFeaturesMap()).isEmpty();
+    assertThat(nobody.getStatusesMap())
+        .containsOnlyKeys(TYPES.keySet())
+        .containsValue(FeatureStatus.FEATURE_STATUS_NOT_FOUND)
+        .doesNotContainValue(FeatureStatus.FEATURE_STATUS_NULL_VALUE);
+    assertThat(online.toString()).contains("NaN", "Infinity", "-Infinity", "-0.0");
   }
 
   @Test
   void theServerListsTheTypesAsTheyWereDefined() {
-    Workbench bench = new Workbench();
-    writeAllTypes(bench, 3);
-    bench.build("everything", TUESDAY);
-    bench.push("everything");
-    try (LookupProcess server = LookupProcess.start(bench)) {
-      FeatureView view =
-          server
-              .stub()
-              .listFeatureViews(ListFeatureViewsRequest.getDefaultInstance())
-              .getFeatureViews(0);
-      Map<String, String> types = new HashMap<>();
-      view.getFeaturesList().forEach(feature -> types.put(feature.getName(), feature.getType()));
-      assertThat(types).isEqualTo(TYPES);
-      assertThat(view.getEntityKeysList()).containsExactly("shop", "number");
-    }
+    FeatureView view =
+        everythingServer
+            .stub()
+            .listFeatureViews(ListFeatureViewsRequest.getDefaultInstance())
+            .getFeatureViews(0);
+    Map<String, String> types = new HashMap<>();
+    view.getFeaturesList().forEach(feature -> types.put(feature.getName(), feature.getType()));
+    assertThat(types).isEqualTo(TYPES);
+    assertThat(view.getEntityKeysList()).containsExactly("shop", "number");
   }
 
   @Test
@@ -207,218 +233,109 @@ class EndToEndIT {
   }
 
   @Test
-  void theSchemaEvolvesUnderAClientThatReadsOnAndOn() throws Exception {
-    Workbench bench = new Workbench();
-    StringBuilder rows = new StringBuilder("(0, 0)");
-    List<String> ids = new ArrayList<>(List.of("0"));
-    for (int i = 1; i < 100; i++) {
-      rows.append(", (%d, %d)".formatted(i, i * 7));
-      ids.add(Integer.toString(i));
-    }
-    writeScores(bench, rows.toString());
-    defineScores(
-        bench, "user_id, CAST(points AS INT) AS points", "{ name = points, type = int }", "");
-    bench.build("score", MONDAY);
-    bench.push("score");
-    try (LookupProcess server = LookupProcess.start(bench)) {
-      Map<ViewVersion, Set<Map<String, FeatureSet>>> answers = new ConcurrentHashMap<>();
-      AtomicReference<Throwable> failure = new AtomicReference<>();
-      AtomicBoolean isOver = new AtomicBoolean();
-      Thread client =
-          new Thread(
-              () -> {
-                try {
-                  while (!isOver.get()) {
-                    GetOnlineFeaturesResponse answer = get(server, ids);
-                    answers
-                        .computeIfAbsent(answer.getVersions(0), v -> ConcurrentHashMap.newKeySet())
-                        .add(answer.getResultsMap());
-                  }
-                } catch (Throwable e) {
-                  failure.set(e);
-                }
-              },
-              "client");
-      client.start();
-
-      // Added.
-      evolve(
-          bench,
-          answers,
-          "user_id, CAST(points AS INT) AS points, points * 0.5F AS ratio, 'x' AS level",
-          "{ name = points, type = int }, { name = ratio, type = float }, { name = level, type = string }");
-      // Dropped.
-      evolve(
-          bench,
-          answers,
-          "user_id, CAST(points AS INT) AS points, points * 1.5F AS ratio",
-          "{ name = points, type = int }, { name = ratio, type = float }");
-      // Renamed.
-      evolve(
-          bench,
-          answers,
-          "user_id, CAST(points AS INT) AS total, points * 2.5F AS ratio",
-          "{ name = total, was = points, type = int }, { name = ratio, type = float }");
-      // Widened.
-      evolve(
-          bench,
-          answers,
-          "user_id, points + 3000000000 AS total, points * 0.1D AS ratio",
-          "{ name = total, type = bigint }, { name = ratio, type = double }");
-      isOver.set(true);
-      client.join();
-
-      assertThat(failure.get()).isNull();
-      assertThat(answers).hasSize(5);
-      answers.forEach(
-          (version, results) -> {
-            assertThat(results).as("answers of %s", version.getVersion()).hasSize(1);
-            Map<String, FeatureSet> expected = new HashMap<>();
-            fromIceberg(bench, "score", version, ids)
-                .getResultsMap()
-                .forEach(
-                    (id, set) -> expected.put(id, set.toBuilder().clearEventTimestamps().build()));
-            assertThat(results.iterator().next()).isEqualTo(expected);
-          });
-    }
-  }
-
-  @Test
   void aFeatureServiceIsAnsweredByItsName() {
-    Workbench bench = new Workbench();
-    writeScores(bench, "(1, 10), (2, NULL)");
-    defineScores(
-        bench,
-        "user_id, points, points * 2 AS twice, 'x' AS level",
-        "{ name = points, type = bigint, default = 5 }, { name = twice, type = bigint }, { name = level, type = string }",
-        "feature-services { ranking { features = [score.twice, score.points] } }");
-    bench.build("score", MONDAY);
-    bench.push("score");
-    try (LookupProcess server = LookupProcess.start(bench)) {
-      GetOnlineFeaturesResponse answer =
-          server
-              .stub()
-              .getOnlineFeatures(
-                  GetOnlineFeaturesRequest.newBuilder()
-                      .addEntityIds("1")
-                      .addEntityIds("2")
-                      .setFeatureService("ranking")
-                      .build());
-      assertThat(answer.getResultsOrThrow("1").getFeaturesMap())
-          .isEqualTo(Map.of("score.twice", Values.ofLong(20), "score.points", Values.ofLong(10)));
-      assertThat(answer.getResultsOrThrow("2").getFeaturesMap())
-          .isEqualTo(Map.of("score.twice", Values.NULL, "score.points", Values.ofLong(5)));
-      assertThat(answer.getResultsOrThrow("2").getStatusesMap())
-          .isEqualTo(
-              Map.of(
-                  "score.twice",
-                  FeatureStatus.FEATURE_STATUS_NULL_VALUE,
-                  "score.points",
-                  FeatureStatus.FEATURE_STATUS_NULL_VALUE));
-    }
+    GetOnlineFeaturesResponse answer =
+        scoresServer
+            .stub()
+            .getOnlineFeatures(
+                GetOnlineFeaturesRequest.newBuilder()
+                    .addEntityIds("1")
+                    .addEntityIds("2")
+                    .setFeatureService("ranking")
+                    .build());
+    assertThat(answer.getResultsOrThrow("1").getFeaturesMap())
+        .isEqualTo(Map.of("score.twice", Values.ofLong(20), "score.points", Values.ofLong(10)));
+    assertThat(answer.getResultsOrThrow("2").getFeaturesMap())
+        .isEqualTo(Map.of("score.twice", Values.NULL, "score.points", Values.ofLong(5)));
+    assertThat(answer.getResultsOrThrow("2").getStatusesMap())
+        .isEqualTo(
+            Map.of(
+                "score.twice",
+                FeatureStatus.FEATURE_STATUS_NULL_VALUE,
+                "score.points",
+                FeatureStatus.FEATURE_STATUS_NULL_VALUE));
   }
 
   @Test
   void clientsOfTheOlderServiceNameAreAnsweredTheSameValues() {
-    Workbench bench = new Workbench();
-    writeScores(bench, "(1, 10), (2, NULL)");
-    defineScores(
-        bench,
-        "*, 'x' AS level",
-        "{ name = points, type = bigint, default = 5 }, { name = level, type = string }",
-        "");
-    bench.build("score", MONDAY);
-    bench.push("score");
-    try (LookupProcess server = LookupProcess.start(bench)) {
-      FeatureStoreGrpc.FeatureStoreBlockingStub stub =
-          FeatureStoreGrpc.newBlockingStub(server.channel())
-              .withDeadlineAfter(30, TimeUnit.SECONDS);
-      Map<String, Map<String, Value>> all = new HashMap<>();
-      stub.getOnlineFeatures(
-              dev.tarn.api.legacy.GetOnlineFeaturesRequest.newBuilder()
-                  .addAllEntityIds(List.of("1", "2", "3"))
-                  .build())
-          .getResultsMap()
-          .forEach((id, set) -> all.put(id, set.getFeaturesMap()));
-      assertThat(all)
-          .isEqualTo(
-              Map.of(
-                  "1", Map.of("points", Values.ofLong(10), "level", Values.ofString("x")),
-                  "2", Map.of("points", Values.ofLong(5), "level", Values.ofString("x")),
-                  "3", Map.of()));
-      assertThat(
-              stub.getOnlineFeatures(
-                      dev.tarn.api.legacy.GetOnlineFeaturesRequest.newBuilder()
-                          .addEntityIds("1")
-                          .addFeatureNames("level")
-                          .build())
-                  .getResultsOrThrow("1")
-                  .getFeaturesMap())
-          .isEqualTo(Map.of("level", Values.ofString("x")));
-    }
+    FeatureStoreGrpc.FeatureStoreBlockingStub stub =
+        FeatureStoreGrpc.newBlockingStub(scoresServer.channel())
+            .withDeadlineAfter(30, TimeUnit.SECONDS);
+    Map<String, Map<String, Value>> all = new HashMap<>();
+    stub.getOnlineFeatures(
+            dev.tarn.api.legacy.GetOnlineFeaturesRequest.newBuilder()
+                .addAllEntityIds(List.of("1", "2", "3"))
+                .build())
+        .getResultsMap()
+        .forEach((id, set) -> all.put(id, set.getFeaturesMap()));
+    assertThat(all)
+        .isEqualTo(
+            Map.of(
+                "1",
+                    Map.of(
+                        "points", Values.ofLong(10),
+                        "twice", Values.ofLong(20),
+                        "level", Values.ofString("x")),
+                "2",
+                    Map.of(
+                        "points", Values.ofLong(5),
+                        "twice", Values.NULL,
+                        "level", Values.ofString("x")),
+                "3", Map.of()));
+    assertThat(
+            stub.getOnlineFeatures(
+                    dev.tarn.api.legacy.GetOnlineFeaturesRequest.newBuilder()
+                        .addEntityIds("1")
+                        .addFeatureNames("level")
+                        .build())
+                .getResultsOrThrow("1")
+                .getFeaturesMap())
+        .isEqualTo(Map.of("level", Values.ofString("x")));
   }
 
   @Test
   void theCommandGetAnswersFromASnapshotWhatTheServerAnswered() {
-    Workbench bench = new Workbench();
-    List<String> all = writeAllTypes(bench, 20);
-    bench.build("everything", MONDAY, TUESDAY);
-    bench.push("everything");
-    List<String> ids = List.of(all.get(0), all.get(5), all.get(19), "nobody");
+    Workbench bench = EVERYTHING;
+    List<String> ids = List.of(entities.get(0), entities.get(5), entities.get(19), "nobody");
     String typed = new com.google.gson.Gson().toJson(ids);
-    try (LookupProcess server = LookupProcess.start(bench)) {
-      GetOnlineFeaturesResponse online =
-          server
-              .stub()
-              .getOnlineFeatures(
-                  GetOnlineFeaturesRequest.newBuilder()
-                      .addAllEntityIds(ids)
-                      .setIncludeEventTimestamps(true)
-                      .build());
-      JsonObject expected = results(AnswerPrinter.json(online, ids));
-      long snapshot = online.getVersions(0).getSnapshotId();
-      Table table = FeatureTable.find(bench.lake().catalog(), "everything").orElseThrow().iceberg();
-      String tag = "tarn-" + online.getVersions(0).getVersion();
-      assertThat(table.refs().get(tag).snapshotId()).isEqualTo(snapshot);
+    GetOnlineFeaturesResponse online =
+        everythingServer
+            .stub()
+            .getOnlineFeatures(
+                GetOnlineFeaturesRequest.newBuilder()
+                    .addAllEntityIds(ids)
+                    .setIncludeEventTimestamps(true)
+                    .build());
+    JsonObject expected = results(AnswerPrinter.json(online, ids));
+    long snapshot = online.getVersions(0).getSnapshotId();
+    Table table = FeatureTable.find(bench.lake().catalog(), "everything").orElseThrow().iceberg();
+    String tag = "tarn-" + online.getVersions(0).getVersion();
+    assertThat(table.refs().get(tag).snapshotId()).isEqualTo(snapshot);
 
-      bench.output();
-      for (String words : List.of("snapshot=" + snapshot, "snapshot=" + tag)) {
-        assertThat(bench.run("get", "ids=" + typed, words, "format=json")).isZero();
-        String said = bench.output();
-        assertThat(results(said)).isEqualTo(expected);
-        assertThat(said).contains("\"snapshot_id\":\"%d\"".formatted(snapshot));
-      }
-
-      // What was served stays readable when the table has moved on.
-      writeAllTypes(bench, 10);
-      bench.build("everything", TUESDAY);
-      bench.output();
-      assertThat(
-              bench.run("get", "ids=" + typed, "view=everything", "snapshot=" + tag, "format=json"))
-          .isZero();
-      assertThat(results(bench.output())).isEqualTo(expected);
-
-      assertThat(bench.run("get", "ids=1", "snapshot=4711")).isEqualTo(2);
-      assertThat(bench.output().strip())
-          .isEqualTo("tarn: snapshot=4711: no feature table has a snapshot or tag of that name");
-      assertThat(bench.run("get", "ids=1", "snapshot=" + tag, "features=an_in")).isEqualTo(2);
-      assertThat(bench.output().strip())
-          .isEqualTo(
-              "tarn: features: the snapshot of 'everything' has no feature 'an_in'; did you mean 'an_int'?");
+    bench.output();
+    for (String words : List.of("snapshot=" + snapshot, "snapshot=" + tag)) {
+      assertThat(bench.run("get", "ids=" + typed, words, "format=json")).isZero();
+      String said = bench.output();
+      assertThat(results(said)).isEqualTo(expected);
+      assertThat(said).contains("\"snapshot_id\":\"%d\"".formatted(snapshot));
     }
-  }
 
-  /** Builds and pushes with other features, and waits until the client has seen it. */
-  private static void evolve(
-      Workbench bench, Map<ViewVersion, ?> answers, String select, String features) {
-    defineScores(bench, select, features, "");
-    bench.build("score", MONDAY);
-    VersionRecord pushed = bench.push("score").record();
-    await()
-        .until(
-            () ->
-                answers.keySet().stream()
-                    .anyMatch(version -> version.getVersion().equals(pushed.getVersion())));
+    // What was served stays readable when the table has moved on.
+    writeAllTypes(bench, 10);
+    bench.build("everything", TUESDAY);
+    bench.output();
+    assertThat(
+            bench.run("get", "ids=" + typed, "view=everything", "snapshot=" + tag, "format=json"))
+        .isZero();
+    assertThat(results(bench.output())).isEqualTo(expected);
+
+    assertThat(bench.run("get", "ids=1", "snapshot=4711")).isEqualTo(2);
+    assertThat(bench.output().strip())
+        .isEqualTo("tarn: snapshot=4711: no feature table has a snapshot or tag of that name");
+    assertThat(bench.run("get", "ids=1", "snapshot=" + tag, "features=an_in")).isEqualTo(2);
+    assertThat(bench.output().strip())
+        .isEqualTo(
+            "tarn: features: the snapshot of 'everything' has no feature 'an_in'; did you mean 'an_int'?");
   }
 
   private static void writeScores(Workbench bench, String rows) {

@@ -11,7 +11,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
@@ -32,16 +31,18 @@ class StandaloneClusterIT {
   void twoExecutorsPushAtOnceAndWhatTheyServeIsTheSnapshot() throws IOException {
     Path home = StockSpark.home();
     Workbench bench = StockSpark.squares(NUMBERS);
-    try (StandaloneCluster cluster = StandaloneCluster.start(home, bench.path(""), 2)) {
-      Result build =
-          submit(bench, home, cluster, "build", "view=squares", "as-of=2026-01-01", "format=json");
+    Path events = Files.createDirectories(bench.path("spark-events"));
+    try (StandaloneCluster cluster = StandaloneCluster.start(home, bench.path(""), 2);
+        CommandProcess jobs =
+            CommandProcess.startStock(bench.path("jobs.log"), options(cluster, events))) {
+      Result build = jobs.run(bench, "build", "view=squares", "as-of=2026-01-01", "format=json");
       assertThat(build.output()).contains("\"rows\":" + NUMBERS);
       assertThat(build.status()).isZero();
 
-      Result push = submit(bench, home, cluster, "push", "view=squares", "format=json");
+      Result push = jobs.run(bench, "push", "view=squares", "format=json");
       assertThat(push.output()).contains("\"rows_written\":" + NUMBERS);
       assertThat(push.status()).isZero();
-      List<Writer> writers = writers(bench.path("push-events"));
+      List<Writer> writers = writers(events);
       assertThat(writers).extracting(Writer::executor).containsExactlyInAnyOrder("0", "1");
       assertThat(writers).allMatch(writer -> writer.rows() > NUMBERS / 3);
       assertThat(writers.stream().mapToLong(Writer::rows).sum()).isEqualTo(NUMBERS);
@@ -49,36 +50,37 @@ class StandaloneClusterIT {
           .as("both were writing when the later one began: %s", writers)
           .isLessThan(writers.stream().mapToLong(Writer::to).min().getAsLong());
 
-      Result verify = submit(bench, home, cluster, "verify", "view=squares", "format=json");
+      Result verify = jobs.run(bench, "verify", "view=squares", "format=json");
       assertThat(verify.output())
           .contains("\"state\":\"equal\"", "\"entities_online\":" + NUMBERS, "\"differing\":0");
       assertThat(verify.status()).isZero();
     }
   }
 
-  private static Result submit(
-      Workbench bench, Path home, StandaloneCluster cluster, String command, String... words)
-      throws IOException {
-    Path events = Files.createDirectories(bench.path(command + "-events"));
-    List<String> options =
-        List.of(
-            "--master " + cluster.master(),
-            "--deploy-mode client",
-            "--driver-memory 1g",
-            "--executor-memory 800m",
-            "--conf spark.driver.host=127.0.0.1",
-            "--conf spark.driver.bindAddress=127.0.0.1",
-            // Standalone begins with the first executor that there is.
-            "--conf spark.scheduler.minRegisteredResourcesRatio=1",
-            "--conf spark.sql.shuffle.partitions=4",
-            "--conf spark.eventLog.enabled=true",
-            "--conf spark.eventLog.dir=" + events.toUri());
-    List<String> all = new ArrayList<>(List.of(command));
-    all.addAll(List.of(words));
-    return Shell.tarn(
-        bench,
-        Map.of("SPARK_HOME", home.toString(), "TARN_SUBMIT_OPTS", String.join(" ", options)),
-        all.toArray(new String[0]));
+  private static String[] options(StandaloneCluster cluster, Path events) {
+    return new String[] {
+      "--master",
+      cluster.master(),
+      "--deploy-mode",
+      "client",
+      "--driver-memory",
+      "1g",
+      "--executor-memory",
+      "800m",
+      "--conf",
+      "spark.driver.host=127.0.0.1",
+      "--conf",
+      "spark.driver.bindAddress=127.0.0.1",
+      // Standalone begins with the first executor that there is.
+      "--conf",
+      "spark.scheduler.minRegisteredResourcesRatio=1",
+      "--conf",
+      "spark.sql.shuffle.partitions=4",
+      "--conf",
+      "spark.eventLog.enabled=true",
+      "--conf",
+      "spark.eventLog.dir=" + events.toUri()
+    };
   }
 
   private static List<Writer> writers(Path events) throws IOException {

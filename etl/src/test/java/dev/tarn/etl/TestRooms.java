@@ -27,8 +27,9 @@ class TestRooms {
           List.of("dev.tarn.etl.local", "dev.tarn.etl.demo"),
           // A fit joins its spine as training does.
           List.of("dev.tarn.etl.verify", "dev.tarn.etl.expire", "dev.tarn.etl.fit"),
-          List.of("dev.tarn.etl.train", "dev.tarn.etl.push", "dev.tarn.etl.read"),
-          List.of("dev.tarn.etl.compute", "dev.tarn.etl.archive"),
+          List.of(
+              "dev.tarn.etl.train", "dev.tarn.etl.push", "dev.tarn.etl.read", "dev.tarn.etl.live"),
+          List.of("dev.tarn.etl.compute", "dev.tarn.etl.archive", "dev.tarn.etl.base"),
           List.of("dev.tarn.etl.release"),
           List.of("dev.tarn.etl.window"),
           List.of("dev.tarn.etl.source"),

@@ -202,7 +202,11 @@ public final class Aggregate implements Serializable {
    * @throws CorruptStateException if they are something else
    */
   public State read(byte[] bytes) {
-    StateReader in = new StateReader(bytes);
+    return read(new StateReader(bytes));
+  }
+
+  /** Reads the state that a reader's bytes are; see {@link #read(byte[])}. */
+  public State read(StateReader in) {
     int header = in.readByte();
     if (header >> 4 != FORMAT) {
       throw new CorruptStateException(

@@ -4,7 +4,7 @@ package dev.tarn.aggregate;
 public final class CorruptStateException extends IllegalArgumentException {
   private static final long serialVersionUID = 1L;
 
-  CorruptStateException(String message) {
+  public CorruptStateException(String message) {
     super(message);
   }
 }

@@ -3,21 +3,47 @@ package dev.tarn.aggregate;
 import java.util.Arrays;
 
 /** Reads the bytes of a state. It refuses what {@link StateWriter} would have written otherwise. */
-final class StateReader {
+public final class StateReader {
 
   private final byte[] bytes;
+  private final int end;
   private int at;
 
-  StateReader(byte[] bytes) {
-    this.bytes = bytes;
+  /** A reader of all bytes. */
+  public StateReader(byte[] bytes) {
+    this(bytes, 0, bytes.length);
   }
 
-  int readByte() {
+  private StateReader(byte[] bytes, int from, int end) {
+    this.bytes = bytes;
+    this.at = from;
+    this.end = end;
+  }
+
+  /** A reader of the next bytes, which this one passes over. */
+  public StateReader slice(int length) {
+    need(length);
+    at += length;
+    return new StateReader(bytes, at - length, at);
+  }
+
+  /** Passes over bytes. */
+  public void skip(int length) {
+    need(length);
+    at += length;
+  }
+
+  /** Number of bytes that are left. */
+  public int left() {
+    return end - at;
+  }
+
+  public int readByte() {
     need(1);
     return bytes[at++] & 0xFF;
   }
 
-  long readVarint() {
+  public long readVarint() {
     long value = 0;
     for (int shift = 0; ; shift += 7) {
       int next = readByte();
@@ -31,7 +57,7 @@ final class StateReader {
     }
   }
 
-  long readZigzag() {
+  public long readZigzag() {
     long value = readVarint();
     return (value >>> 1) ^ -(value & 1);
   }
@@ -44,7 +70,7 @@ final class StateReader {
     return flag == 1;
   }
 
-  int readInt() {
+  public int readInt() {
     long value = readZigzag();
     if (value != (int) value) {
       throw new CorruptStateException("the state has %d, which is no int".formatted(value));
@@ -53,7 +79,7 @@ final class StateReader {
   }
 
   /** Reads a count that is at most a limit. */
-  int readCount(int limit) {
+  public int readCount(int limit) {
     long count = readVarint();
     if (count < 0 || count > limit) {
       throw new CorruptStateException(
@@ -71,7 +97,7 @@ final class StateReader {
     return count;
   }
 
-  long readFixed64() {
+  public long readFixed64() {
     return readHighBytes(8);
   }
 
@@ -90,7 +116,7 @@ final class StateReader {
   }
 
   byte[] readBytes() {
-    return readRaw(readCount(bytes.length - at));
+    return readRaw(readCount(end - at));
   }
 
   byte[] readRaw(int length) {
@@ -114,17 +140,15 @@ final class StateReader {
     return integer;
   }
 
-  void end() {
-    if (at < bytes.length) {
-      throw new CorruptStateException(
-          "the state has %d bytes behind its end".formatted(bytes.length - at));
+  public void end() {
+    if (at < end) {
+      throw new CorruptStateException("the state has %d bytes behind its end".formatted(end - at));
     }
   }
 
   private void need(int count) {
-    if (bytes.length - at < count) {
-      throw new CorruptStateException(
-          "the state ends at byte %d, too early".formatted(bytes.length));
+    if (count < 0 || end - at < count) {
+      throw new CorruptStateException("the state ends at byte %d, too early".formatted(end));
     }
   }
 }

@@ -2,19 +2,20 @@ package dev.tarn.aggregate;
 
 import java.util.Arrays;
 
-/** Writes the bytes of a state. */
-final class StateWriter {
+/** Writes the bytes of states, and of what is made of states. */
+public final class StateWriter {
 
   private byte[] buffer = new byte[32];
   private int size;
 
-  void putByte(int value) {
+  /** Puts the lowest byte. */
+  public void putByte(int value) {
     reserve(1);
     buffer[size++] = (byte) value;
   }
 
   /** Puts an unsigned varint. */
-  void putVarint(long value) {
+  public void putVarint(long value) {
     reserve(10);
     long rest = value;
     while ((rest & ~0x7FL) != 0) {
@@ -25,12 +26,12 @@ final class StateWriter {
   }
 
   /** Puts a zigzag varint. */
-  void putZigzag(long value) {
+  public void putZigzag(long value) {
     putVarint((value << 1) ^ (value >> 63));
   }
 
   /** Puts eight bytes, the highest first. */
-  void putFixed64(long value) {
+  public void putFixed64(long value) {
     putHighBytes(value, 8);
   }
 
@@ -48,18 +49,25 @@ final class StateWriter {
   }
 
   /** Puts bytes after their length. */
-  void putBytes(byte[] bytes) {
+  public void putBytes(byte[] bytes) {
     putVarint(bytes.length);
     putRaw(bytes);
   }
 
-  void putRaw(byte[] bytes) {
+  /** Puts bytes without their length. */
+  public void putRaw(byte[] bytes) {
     reserve(bytes.length);
     System.arraycopy(bytes, 0, buffer, size, bytes.length);
     size += bytes.length;
   }
 
-  byte[] toBytes() {
+  /** Number of bytes so far. */
+  public int size() {
+    return size;
+  }
+
+  /** The bytes so far, as a new array. */
+  public byte[] toBytes() {
     return Arrays.copyOf(buffer, size);
   }
 

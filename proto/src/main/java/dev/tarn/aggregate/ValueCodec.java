@@ -9,7 +9,7 @@ import java.util.Arrays;
  * Compares the values of one type, writes them into states and reads them. Values are equal exactly
  * if their bytes are. Immutable.
  */
-final class ValueCodec {
+public final class ValueCodec {
 
   /** Most digits of a decimal whose unscaled value is a long. */
   private static final int MAX_SHORT_DECIMAL = 18;
@@ -41,7 +41,8 @@ final class ValueCodec {
     this.scale = scale;
   }
 
-  static ValueCodec of(FeatureType type) {
+  /** The codec of a type. */
+  public static ValueCodec of(FeatureType type) {
     Form form =
         switch (type.getKind()) {
           case KIND_BOOLEAN -> Form.BOOLEAN;
@@ -58,7 +59,7 @@ final class ValueCodec {
   }
 
   /** The value that is kept of a value: one NaN for all. */
-  Object kept(Object value) {
+  public Object kept(Object value) {
     return switch (form) {
       case FLOAT, DOUBLE -> ((Double) value).isNaN() ? NAN : value;
       case SHORT_DECIMAL, DECIMAL -> {
@@ -79,7 +80,8 @@ final class ValueCodec {
     };
   }
 
-  void write(Object value, StateWriter out) {
+  /** Writes a value, which is not null. */
+  public void write(Object value, StateWriter out) {
     switch (form) {
       case BOOLEAN -> out.putByte((Boolean) value ? 1 : 0);
       case INT, LONG -> out.putZigzag((Long) value);
@@ -91,7 +93,12 @@ final class ValueCodec {
     }
   }
 
-  Object read(StateReader in) {
+  /**
+   * Reads a value.
+   *
+   * @throws CorruptStateException if there is none
+   */
+  public Object read(StateReader in) {
     return switch (form) {
       case BOOLEAN -> in.readFlag();
       case INT -> {

@@ -14,6 +14,8 @@ import dev.tarn.api.v1.GetOnlineFeaturesResponse;
 import dev.tarn.api.v1.ViewVersion;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Base64;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -45,16 +47,6 @@ public final class AnswerPrinter {
    */
   public static String table(
       GetOnlineFeaturesResponse answer, List<String> ids, Instant now, Map<String, String> views) {
-    TextTable versions =
-        new TextTable("feature view", "version", "snapshot id", "as-of", "released at");
-    for (ViewVersion version : answer.getVersionsList()) {
-      versions.row(
-          version.getFeatureView(),
-          version.getVersion().isEmpty() ? "-" : version.getVersion(),
-          Long.toString(version.getSnapshotId()),
-          version.hasAsOf() ? Timestamps.toString(version.getAsOf()) : "-",
-          version.hasReleasedAt() ? Timestamps.toString(version.getReleasedAt()) : "-");
-    }
     TextTable values = new TextTable("entity", "feature", "value", "status", "age");
     for (String id : ids) {
       FeatureSet set = answer.getResultsOrDefault(id, FeatureSet.getDefaultInstance());
@@ -78,7 +70,56 @@ public final class AnswerPrinter {
             ? "stale since %s: the server can't read Redis\n\n"
                 .formatted(Timestamps.toString(answer.getStaleSince()))
             : "";
-    return stale + versions + "\n\n" + values;
+    return stale + versions(answer) + "\n\n" + values + stamps(answer, ids);
+  }
+
+  private static TextTable versions(GetOnlineFeaturesResponse answer) {
+    List<String> heads =
+        new ArrayList<>(List.of("feature view", "version", "snapshot id", "as-of", "released at"));
+    boolean hasLive = hasLive(answer);
+    if (hasLive) {
+      heads.add("complete through");
+    }
+    TextTable versions = new TextTable(heads.toArray(String[]::new));
+    for (ViewVersion version : answer.getVersionsList()) {
+      List<String> cells = new ArrayList<>();
+      cells.add(version.getFeatureView());
+      cells.add(version.getVersion().isEmpty() ? "-" : version.getVersion());
+      cells.add(Long.toString(version.getSnapshotId()));
+      cells.add(time(version.hasAsOf(), version.getAsOf()));
+      cells.add(time(version.hasReleasedAt(), version.getReleasedAt()));
+      if (hasLive) {
+        cells.add(time(version.hasCompleteThrough(), version.getCompleteThrough()));
+      }
+      versions.row(cells.toArray(String[]::new));
+    }
+    return versions;
+  }
+
+  /** The stamps of an answer that has live views: with them it can be asked again. */
+  private static String stamps(GetOnlineFeaturesResponse answer, List<String> ids) {
+    if (!hasLive(answer)) {
+      return "";
+    }
+    TextTable stamps = new TextTable("entity", "stamp");
+    ids.forEach(
+        id ->
+            stamps.row(id, stamp(answer.getResultsOrDefault(id, FeatureSet.getDefaultInstance()))));
+    return "\n\n" + stamps;
+  }
+
+  private static boolean hasLive(GetOnlineFeaturesResponse answer) {
+    return answer.getVersionsList().stream().anyMatch(ViewVersion::hasCompleteThrough);
+  }
+
+  private static String stamp(FeatureSet set) {
+    return set.getStamp().isEmpty()
+        ? "-"
+        : Base64.getEncoder().encodeToString(set.getStamp().toByteArray());
+  }
+
+  private static String time(boolean isThere, Timestamp time) {
+    return isThere ? Timestamps.toString(time) : "-";
   }
 
   /**
@@ -102,6 +143,9 @@ public final class AnswerPrinter {
       entity.add("features", features);
       entity.add("statuses", statuses);
       entity.add("event_timestamps", times);
+      if (hasLive(answer) && !set.getStamp().isEmpty()) {
+        entity.addProperty("stamp", stamp(set));
+      }
       results.add(id, entity);
     }
     JsonArray versions = new JsonArray();
@@ -115,6 +159,8 @@ public final class AnswerPrinter {
       object.addProperty("snapshot_id", Long.toString(version.getSnapshotId()));
       addTime(object, "as_of", version.hasAsOf(), version.getAsOf());
       addTime(object, "released_at", version.hasReleasedAt(), version.getReleasedAt());
+      addTime(
+          object, "complete_through", version.hasCompleteThrough(), version.getCompleteThrough());
       versions.add(object);
     }
     JsonObject whole = new JsonObject();

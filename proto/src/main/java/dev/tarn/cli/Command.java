@@ -15,6 +15,10 @@ public enum Command {
       optional("rows", "events to make (default 1000000)"),
       optional("users", "users who make them (default rows / 20)"),
       optional("seed", "a number; another one makes other events (default 1)")),
+  DEMO_LIVE(
+      "show live features: payments that flow, counts that follow, a push, a rollback, stamps",
+      optional("rate", "payments a second, up to 2000 (default 200)"),
+      optional("seconds", "seconds to watch, from 5 to 300 (default 20)")),
   UP("start a local Redis, which keeps its data in .tarn/"),
   DOWN("stop the local Redis and the local server"),
   VALIDATE(
@@ -46,6 +50,9 @@ public enum Command {
       optional("snapshot", "an Iceberg snapshot id or tag (default: the newest of main)"),
       optional("mode", "full, delta (what has changed) or auto (default): delta if it is small"),
       optional("format", "table (default) or json")),
+  LIVE(
+      "follow the topics of live views, and keep their cells in Redis until it is stopped",
+      optional("views", "the live views, separated by commas (default: all of them)")),
   VERIFY(
       "compare the released version with its snapshot: every row, counts and statistics",
       required("view", "the feature view"),
@@ -96,6 +103,7 @@ public enum Command {
       optional(
           "as",
           "known: only events that had arrived; built: window views from their tables; served: what lookups answered from"),
+      optional("stamp", "with as=served: the spine's column with the stamp of each row's answer"),
       optional("vectors", "true: write the service's float32 vectors in place of its features"),
       optional("manifest", "its _manifest.json or its id: make this training set again"),
       optional("overwrite", "true: replace the training set at out"),
@@ -124,7 +132,7 @@ public enum Command {
       optional("format", "table (default) or json")),
   SERVE("start the server: answer lookups over gRPC until it is stopped"),
   GET(
-      "look up entities on the server, or in Iceberg with snapshot=",
+      "look up entities on the server, or in Iceberg with snapshot= or stamp=",
       required("ids", "entity ids, separated by commas; or [\"a,b\", \"c\"]"),
       optional(
           "entity",
@@ -132,6 +140,10 @@ public enum Command {
       optional("features", "names of features, separated by commas (default: all)"),
       optional("view", "with snapshot=: the feature view"),
       optional("snapshot", "an Iceberg snapshot id or tag to answer from, in place of the server"),
+      optional(
+          "stamp",
+          "the stamp of an answer, base64url or hex: give the same values again from Iceberg"),
+      optional("every", "ask a server again and again, with this pause: 1s, 5m (default: once)"),
       optional("format", "table (default) or json"),
       optional("target", "host:port of the server (default: localhost and serving.port)"),
       optional("ca", "for a server with TLS: a PEM file with the certificates to trust"),
@@ -155,6 +167,7 @@ public enum Command {
       optional("minutes", "minutes of a last, long run at half of saturation (default 1; 0: none)"),
       optional(
           "near-cache", "true (default), false, or only: measure just what the near cache gains"),
+      optional("live", "true (default), false, or only: measure just live features beside others"),
       figures()),
   BENCH_TRAIN(
       "measure training reads beside other ways to join the same tables",
@@ -186,11 +199,30 @@ public enum Command {
       optional("runs", "measured runs of each way, after one to warm up (default 3)"),
       optional("rivals", "false: measure Tarn only (default true)"),
       figures()),
+  BENCH_LIVE(
+      "measure live features: how fresh answers are, events a second, memory",
+      optional("entities", "entities that have events (default 100000)"),
+      optional("events", "events to catch up with after a stop (default 1000000)"),
+      optional("seconds", "seconds of each measurement at a rate (default 20)"),
+      optional("rate", "events a second (default 2000)"),
+      optional("faster-rate", "events a second of a second measurement (default 10000)"),
+      optional("rivals", "false: measure Tarn only (default true)"),
+      figures()),
+  BENCH_LAWS(
+      "try to break the laws of live features, and ask every answer again from Iceberg",
+      optional("answers", "stamped answers to ask for and to ask again (default 1000000; 0: none)"),
+      optional("swaps", "pushes and rollbacks while events flow (default 200; 0: none)"),
+      optional("entities", "entities that have events (default 5000)"),
+      optional("rate", "events a second (default 2000)"),
+      figures()),
   BENCH_FAULTS(
       "kill pushes, Redis and connections at random moments, and check every answer",
-      optional("kills", "pushes to kill (default 100); half as many other faults come with them"),
+      optional("part", "pushes (default), or live: all that is on an event's way into an answer"),
+      optional(
+          "kills",
+          "of pushes: pushes to kill (default 100), half as many other faults come with them; of live: faults (default 200)"),
       optional("seed", "a number; another one gives other moments and another order (default 1)"),
-      optional("minutes", "minutes after which no more fault begins (default 30)"),
+      optional("minutes", "minutes after which no more fault begins (default 30; of live: 60)"),
       figures()),
   BENCH_CLIENT(
       "measure the Python client: vectors and get, for 1, 10 and 100 entities",

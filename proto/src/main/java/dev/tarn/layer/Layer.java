@@ -1,5 +1,7 @@
 package dev.tarn.layer;
 
+import dev.tarn.manifest.LiveBase;
+import dev.tarn.redis.RedisKeys;
 import dev.tarn.row.CorruptRowException;
 import dev.tarn.row.RowReader;
 import java.io.Serializable;
@@ -19,7 +21,9 @@ public final class Layer implements Serializable {
     /** All rows of a full push. */
     BASE,
     /** The entries in which a delta push differs from its base. */
-    OVERLAY
+    OVERLAY,
+    /** The live cells of a generation, which the live job writes beside its versions. */
+    LIVE
   }
 
   private final Kind kind;
@@ -41,6 +45,13 @@ public final class Layer implements Serializable {
     this.buckets = buckets;
     this.asOfMicros = asOfMicros;
     this.ageZeroMicros = ageZeroMicros;
+  }
+
+  /** The live cells of the generation that a base is of; their rows are as of the question. */
+  public static Layer live(RedisKeys keys, String view, LiveBase base) {
+    String version = RedisKeys.liveVersion(base.getGeneration());
+    return new Layer(
+        Kind.LIVE, version, new Buckets(keys, view, version, base.getLiveBuckets()), 0, 0);
   }
 
   /** The version that wrote the layer: that of an overlay's base is another than the overlay's. */
@@ -75,6 +86,7 @@ public final class Layer implements Serializable {
     // No default: a new kind has to be thought about here.
     return switch (kind) {
       case BASE, OVERLAY -> true;
+      case LIVE -> false;
     };
   }
 

@@ -21,8 +21,13 @@ import java.util.zip.CRC32C;
  * {tarn}:writing:VIEW        hash    version → BUCKETS@LEASE, the number of buckets and the moment
  *                                    until which the version is its push's (Unix milliseconds; 0:
  *                                    it is being removed): the versions without a record
+ * {tarn}:applied:VIEW:GEN    hash    partition → {@link dev.tarn.live.Progress} of the live job
+ * {tarn}:runs:VIEW:GEN       hash    partition → the runs of the Redis servers that the live job has
+ *                                    written under: an older job's progress counts no more
+ * {tarn}:generations:VIEW    hash    generation → number of its buckets: those that have live cells
  * tarn:VIEW:VERSION:BUCKET   hash    entity id → row; in an overlay, empty for an entity of the
- *                                    base that is no longer there
+ *                                    base that is no longer there; in the base of a live view, cells
+ * tarn:VIEW:live-GEN:BUCKET  hash    entity id → {@link dev.tarn.live.Token} and live cells
  * </pre>
  *
  * <p>The braces are a hash tag: in Redis Cluster the control keys share one slot, so one script can
@@ -88,6 +93,26 @@ public final class RedisKeys implements Serializable {
 
   public String writing(String view) {
     return control("writing:" + view);
+  }
+
+  /** The progress of a generation of live cells. */
+  public String applied(String view, String generation) {
+    return control("applied:" + view + ":" + generation);
+  }
+
+  /** The runs of the servers under which a generation's progress was made. */
+  public String runs(String view, String generation) {
+    return control("runs:" + view + ":" + generation);
+  }
+
+  /** The generations of a view that have live cells. */
+  public String generations(String view) {
+    return control("generations:" + view);
+  }
+
+  /** The name that a generation's live cells have in the place of a version. */
+  public static String liveVersion(String generation) {
+    return "live-" + generation;
   }
 
   /**

@@ -4,7 +4,7 @@ package dev.tarn.row;
 public final class CorruptRowException extends Exception {
   private static final long serialVersionUID = 1L;
 
-  CorruptRowException(String message) {
+  public CorruptRowException(String message) {
     super(message);
   }
 }

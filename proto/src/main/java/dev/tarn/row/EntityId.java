@@ -1,6 +1,8 @@
 package dev.tarn.row;
 
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * The one string that stands for an entity in requests and in Redis.
@@ -34,5 +36,25 @@ public final class EntityId {
       }
     }
     return id.toString();
+  }
+
+  /** The texts of the key values that an id was made from; empty if it is none of so many keys. */
+  public static Optional<List<String>> split(String id, int keys) {
+    if (keys == 1) {
+      return Optional.of(List.of(id));
+    }
+    List<String> values = new ArrayList<>();
+    StringBuilder value = new StringBuilder();
+    for (int i = 0; i < id.length(); i++) {
+      char next = id.charAt(i);
+      if (next == '|') {
+        values.add(value.toString());
+        value.setLength(0);
+      } else {
+        value.append(next == '\\' && i + 1 < id.length() ? id.charAt(++i) : next);
+      }
+    }
+    values.add(value.toString());
+    return values.size() == keys && of(values).equals(id) ? Optional.of(values) : Optional.empty();
   }
 }

@@ -9,6 +9,7 @@ import java.math.BigInteger;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.function.IntFunction;
 
@@ -106,6 +107,13 @@ public final class RowReader {
       }
       default -> throw new IllegalArgumentException("no text: " + type.getKind());
     };
+  }
+
+  /** The next value, of a string or binary, as a new array. */
+  public byte[] readBytes() throws CorruptRowException {
+    int length = readLength();
+    int at = skip(length);
+    return Arrays.copyOfRange(row, at, at + length);
   }
 
   /** Passes over the next value. */

@@ -2,6 +2,7 @@ package dev.tarn.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.google.protobuf.ByteString;
 import com.google.protobuf.ListValue;
 import com.google.protobuf.Struct;
 import com.google.protobuf.Timestamp;
@@ -74,6 +75,31 @@ class TestAnswerPrinter {
             "versions":[{"feature_view":"spending","version":"v1",\
             "snapshot_id":"9007199254740993","as_of":"2026-01-01T00:00:00Z",\
             "released_at":"2026-01-01T01:00:00Z"}]}""");
+  }
+
+  @Test
+  void anAnswerOfALiveViewSaysHowCompleteItIsAndHasStamps() {
+    GetOnlineFeaturesResponse live =
+        GetOnlineFeaturesResponse.newBuilder()
+            .putResults(
+                "2",
+                FeatureSet.newBuilder()
+                    .putStatuses("n", FeatureStatus.FEATURE_STATUS_LAGGING)
+                    .setStamp(ByteString.copyFromUtf8("stamp?"))
+                    .build())
+            .addVersions(
+                ANSWER.getVersions(0).toBuilder().setCompleteThrough(time("2026-01-04T04:00:00Z")))
+            .build();
+
+    assertThat(AnswerPrinter.table(live, List.of("2", "1"), NOW))
+        .contains("  released at           complete through\n")
+        .contains("  2026-01-01T01:00:00Z  2026-01-04T04:00:00Z\n")
+        .contains("  2       n        -      LAGGING    -\n")
+        .endsWith("\n\n  entity  stamp\n  2       c3RhbXA/\n  1       -");
+    assertThat(AnswerPrinter.json(live, List.of("2")))
+        .contains(
+            "\"statuses\":{\"n\":\"LAGGING\"},\"event_timestamps\":{},\"stamp\":\"c3RhbXA/\"}")
+        .endsWith("\"complete_through\":\"2026-01-04T04:00:00Z\"}]}");
   }
 
   @Test

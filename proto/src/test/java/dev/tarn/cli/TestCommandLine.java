@@ -65,7 +65,8 @@ class TestCommandLine {
   @Test
   void anUnknownCommandIsRefusedWithTheNearestOne() {
     assertRefused("there is no command 'biuld'; did you mean 'build'?\n\nusage: ./tarn", "biuld");
-    assertRefused("there is no command 'frobnicate'; there are: demo, up, down,", "frobnicate");
+    assertRefused(
+        "there is no command 'frobnicate'; there are: demo, demo live, up, down,", "frobnicate");
   }
 
   @Test

@@ -56,7 +56,19 @@ class TestSettings {
     expected.put("push.rows-per-second", 0);
     expected.put("push.patience", "20s");
     expected.put("push.lease", "30s");
+    expected.put("push.live-patience", "10m");
     expected.put("push.expire-unreleased", "1d");
+    expected.put("live.clock-skew", "5s");
+    expected.put("live.group", "");
+    expected.put("live.batch", 20_000);
+    expected.put("live.cache-bytes", "512M");
+    expected.put("live.poll", "1s");
+    expected.put("live.cuts-every", "1m");
+    expected.put("live.report-every", "1m");
+    expected.put("live.late-after", "1m");
+    expected.put("live.sweep-rate", 2_000);
+    expected.put("live.http-host", "127.0.0.1");
+    expected.put("live.http-port", 9465);
     expected.put("serving.host", "127.0.0.1");
     expected.put("serving.port", 50051);
     expected.put("serving.default-entity", "");
@@ -80,6 +92,7 @@ class TestSettings {
     expected.put("serving.callers", "");
     expected.put("serving.reload", "10s");
     expected.put("serving.poll", "500ms");
+    expected.put("serving.live-poll", "50ms");
     expected.put("serving.drain", "10s");
     assertThat(defaults).isEqualTo(expected);
   }

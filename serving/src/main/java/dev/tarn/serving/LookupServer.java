@@ -3,6 +3,7 @@ package dev.tarn.serving;
 import dev.tarn.cli.TarnException;
 import dev.tarn.redis.RedisSettings;
 import dev.tarn.serving.access.Access;
+import dev.tarn.serving.live.LiveProgress;
 import dev.tarn.serving.lookup.CorruptRows;
 import dev.tarn.serving.lookup.Lookup;
 import dev.tarn.serving.lookup.NearCache;
@@ -40,6 +41,7 @@ public final class LookupServer {
   private final Access access;
   private final RedisConnector redis;
   private final Releases releases;
+  private final LiveProgress progress;
   private final Optional<NearCache> nearCache;
   private final Optional<Tracing> tracing;
   private final RpcServer rpc;
@@ -51,6 +53,7 @@ public final class LookupServer {
     access = Access.of(settings.tls(), settings.callers(), settings.reload());
     redis = new RedisConnector(redisSettings, network);
     releases = new Releases(redis, redisSettings.keys(), settings.poll());
+    progress = new LiveProgress(settings.livePoll());
     Scopes scopes = new Scopes(releases, access.hasCallers());
     startReading(scopes);
     nearCache = NearCache.of(settings.lookup().nearCacheBytes());
@@ -79,6 +82,7 @@ public final class LookupServer {
   private void startReading(Scopes scopes) {
     releases.start(
         world -> {
+          progress.use(world);
           scopes.use(world);
           health.serving();
         });
@@ -98,6 +102,7 @@ public final class LookupServer {
     inFlight.register(metrics);
     inFlightBytes.register(metrics);
     ReleaseMetrics.register(releases, clock, metrics);
+    progress.register(metrics, clock);
     corruptRows.register(metrics);
     nearCache.ifPresent(cache -> cache.register(metrics));
   }
@@ -114,7 +119,15 @@ public final class LookupServer {
 
   private Lookup newLookup(Scopes scopes, CorruptRows corruptRows) {
     return new Lookup(
-        scopes, releases, corruptRows, nearCache, settings.lookup(), metrics, clock, executor);
+        scopes,
+        releases,
+        progress,
+        corruptRows,
+        nearCache,
+        settings.lookup(),
+        metrics,
+        clock,
+        executor);
   }
 
   /**
@@ -188,6 +201,7 @@ public final class LookupServer {
     rpc.stop();
     access.close();
     releases.close();
+    progress.close();
     redis.close();
     network.close();
     executor.shutdown();

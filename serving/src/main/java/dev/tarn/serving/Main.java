@@ -42,7 +42,7 @@ public final class Main {
       switch (line.get().command()) {
         case SERVE -> serve(settings);
         case GET ->
-            OUT.println(Get.run(line.get(), settings.read(ServingSettings::of).rpc().port()));
+            Get.run(line.get(), settings.read(ServingSettings::of).rpc().port(), OUT::println);
         default ->
             throw new UsageException(
                 "'%s' belongs to the etl jar, this is the serving jar: run it as ./tarn %1$s"

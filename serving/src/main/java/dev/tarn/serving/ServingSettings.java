@@ -20,6 +20,7 @@ public record ServingSettings(
     String callers,
     Duration reload,
     Duration poll,
+    Duration livePoll,
     int httpPort,
     double accessLogSample,
     TracingSettings tracing) {
@@ -34,6 +35,9 @@ public record ServingSettings(
         reload.toMillis() >= 1,
         "serving.reload = %s ms: it is from 1 up".formatted(reload.toMillis()));
     check(poll.toMillis() >= 1, "serving.poll = %s ms: it is from 1 up".formatted(poll.toMillis()));
+    check(
+        livePoll.toMillis() >= 1,
+        "serving.live-poll = %s ms: it is from 1 up".formatted(livePoll.toMillis()));
     check(
         httpPort >= -1 && httpPort <= 65_535,
         "serving.http-port = %s: it is from 0 to 65535, or -1 for none".formatted(httpPort));
@@ -52,6 +56,7 @@ public record ServingSettings(
         serving.getString("callers"),
         serving.getDuration("reload"),
         serving.getDuration("poll"),
+        serving.getDuration("live-poll"),
         serving.getInt("http-port"),
         serving.getDouble("access-log-sample"),
         TracingSettings.of(serving.getConfig("tracing")));

@@ -286,6 +286,8 @@ public final class Pushes implements AutoCloseable {
         row.putLong(number);
       } else if (value instanceof String text) {
         row.putBytes(utf8(text));
+      } else if (value instanceof byte[] bytes) {
+        row.putBytes(bytes);
       } else {
         throw new IllegalArgumentException("a row of a test has no " + value.getClass());
       }

@@ -31,7 +31,8 @@ class TestRooms {
   private static final Map<String, Set<String>> ROOMS =
       Map.of(
           "rpc", Set.of("lookup", "access", "ops", "redis"),
-          "lookup", Set.of("world", "access", "ops", "redis"),
+          "lookup", Set.of("live", "world", "access", "ops", "redis"),
+          "live", Set.of("world", "ops", "redis"),
           "world", Set.of("ops", "redis"),
           "access", Set.of("ops"),
           "ops", Set.of(),
@@ -82,7 +83,8 @@ class TestRooms {
   void onlyRpcAccessAndOpsKnowTheGrpcServer() {
     noClasses()
         .that()
-        .resideInAnyPackage(ROOT + ".lookup..", ROOT + ".world..", ROOT + ".redis..")
+        .resideInAnyPackage(
+            ROOT + ".lookup..", ROOT + ".live..", ROOT + ".world..", ROOT + ".redis..")
         .should()
         .dependOnClassesThat()
         .resideInAPackage("io.grpc..")

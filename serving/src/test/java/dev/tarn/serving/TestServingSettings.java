@@ -39,6 +39,7 @@ class TestServingSettings {
                 "",
                 Duration.ofSeconds(10),
                 Duration.ofMillis(500),
+                Duration.ofMillis(50),
                 9464,
                 0.0,
                 new TracingSettings("", 0.01)));
@@ -60,6 +61,7 @@ class TestServingSettings {
           max-in-flight-bytes = "0%" | serving.max-in-flight-bytes = 0%: it is a size such as 256M, or a share of the heap from 1% to 75%
           max-in-flight-bytes = "76%" | serving.max-in-flight-bytes = 76%: it is a size such as 256M, or a share of the heap from 1% to 75%
           max-in-flight-bytes = "1%x" | serving.max-in-flight-bytes = 1%x: it is a size such as 256M, or a share of the heap from 1% to 75%
+          live-poll = 0ms    | serving.live-poll = 0 ms: it is from 1 up
           permit-keepalive = -1s | serving.permit-keepalive is negative
           serve-stale = -1s  | serving.serve-stale is negative
           serve-stale = 1s   | serving.serve-stale is for answers from the near cache: set serving.near-cache-bytes too

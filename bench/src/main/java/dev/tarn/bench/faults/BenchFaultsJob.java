@@ -6,6 +6,7 @@ import dev.tarn.cli.TarnException;
 import dev.tarn.etl.console.Causes;
 import dev.tarn.etl.console.Console;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Deque;
@@ -35,8 +36,35 @@ public final class BenchFaultsJob {
     this.stage = stage;
   }
 
+  /** What is tried: pushes, or the way of an event into a live answer. */
+  private enum Part {
+    PUSHES,
+    LIVE
+  }
+
   /** Runs the command. */
   public static void run(CommandLine line, Settings given, Console console) {
+    if (line.choice("part", Part.class, Part.PUSHES) == Part.LIVE) {
+      runLive(line, given, console);
+    } else {
+      runPushes(line, given, console);
+    }
+  }
+
+  private static void runLive(CommandLine line, Settings given, Console console) {
+    boolean asJson = line.isJson();
+    Path folder = given.state().resolve("bench").resolve("faults-live").toAbsolutePath();
+    FaultsReport report = new FaultsReport();
+    try {
+      LiveFaults.run(line, given, console, report, folder);
+    } catch (IOException e) {
+      throw new TarnException(
+          "the faults could not be tried in %s: %s".formatted(folder, Causes.reason(e)), e);
+    }
+    end(report, console, asJson, LiveFaults.logFile(folder));
+  }
+
+  private static void runPushes(CommandLine line, Settings given, Console console) {
     boolean asJson = line.isJson();
     long kills = line.number("kills", 1, 100);
     long minutes = line.number("minutes", 1, 30);
@@ -53,12 +81,17 @@ public final class BenchFaultsJob {
     } finally {
       stage.close();
     }
+    end(report, console, asJson, stage.logFile());
+  }
+
+  /** Prints what was done and found, and fails if anything was that must not be. */
+  private static void end(FaultsReport report, Console console, boolean asJson, Path log) {
     report.print(console, asJson);
     List<String> findings = report.findings();
     if (!findings.isEmpty()) {
       throw new TarnException(
-          "what must not happen did: %s. %s has the details, and seed=%d the same faults again"
-              .formatted(String.join("; ", findings), stage.logFile(), seed));
+          "what must not happen did: %s. %s has the details; the same seed= makes the same faults again"
+              .formatted(String.join("; ", findings), log));
     }
   }
 

@@ -15,12 +15,12 @@ final class FaultsReport {
   private final Map<String, Long> done = new LinkedHashMap<>();
   private final Map<String, Long> mustBeNone = new LinkedHashMap<>();
 
-  void did(String what, long count) {
+  synchronized void did(String what, long count) {
     done.merge(what, count, Long::sum);
   }
 
   /** Adds to a count that must be 0 in the end; 0 makes the report name it. */
-  void mustBeNone(String what, long count) {
+  synchronized void mustBeNone(String what, long count) {
     mustBeNone.merge(what, count, Long::sum);
   }
 

@@ -4,9 +4,10 @@ import com.google.protobuf.InvalidProtocolBufferException;
 import dev.tarn.api.v1.GetFeatureVectorsResponse;
 import dev.tarn.api.v1.GetOnlineFeaturesResponse;
 import dev.tarn.bench.lookup.JvmMeter.Used;
-import dev.tarn.bench.lookup.LoadGenerators.Latency;
 import dev.tarn.bench.testbed.BenchRedis;
 import dev.tarn.bench.testbed.BenchSettings;
+import dev.tarn.bench.testbed.LoadGenerators;
+import dev.tarn.bench.testbed.LoadGenerators.Latency;
 import dev.tarn.bench.testbed.ServerProcess;
 import dev.tarn.cli.CommandLine;
 import dev.tarn.cli.Settings;
@@ -50,8 +51,8 @@ public final class BenchLookupJob {
   private final List<LookupShape> shapes;
   private final LookupReport report;
 
-  /** Says whether the near cache is measured, and whether anything else is. */
-  private enum NearCachePart {
+  /** Says whether a part of the benchmark is measured, and whether anything else is. */
+  private enum Part {
     TRUE,
     FALSE,
     ONLY
@@ -88,23 +89,31 @@ public final class BenchLookupJob {
           "h2load is not on the PATH: install nghttp2's clients (Debian: nghttp2-client)");
     }
     Path folder = given.state().resolve("bench").resolve("lookup");
+    Part live = line.choice("live", Part.class, Part.TRUE);
+    LookupReport report = new LookupReport(minutes(line));
     try (BenchRedis redis = BenchRedis.start(folder)) {
       Settings settings = BenchSettings.of(line, folder, redis.port());
+      long entities = line.number("entities", 1_000, 100_000);
+      LookupServers servers = new LookupServers(settings, redis, folder);
+      if (live != Part.FALSE) {
+        report.live(
+            LiveLookups.measure(settings, redis, folder, console, Math.toIntExact(entities)));
+      }
+      if (live == Part.ONLY) {
+        report.print(console, asJson);
+        return;
+      }
       try (Lake lake = Lake.open(settings)) {
-        long entities = line.number("entities", 1_000, 100_000);
-        NearCachePart nearCache =
-            line.choice("near-cache", NearCachePart.class, NearCachePart.TRUE);
-        LookupServers servers = new LookupServers(settings, redis, folder);
+        Part nearCache = line.choice("near-cache", Part.class, Part.TRUE);
         LoadGenerators load = new LoadGenerators(folder);
-        LookupReport report = new LookupReport(minutes(line));
         BenchLookupJob job =
             new BenchLookupJob(console, redis, servers, load, report, line, folder);
         console.say("%,d entities of %s features", entities, list(job.widths));
         new WideViews(lake, settings, folder, entities, job.widths).release();
-        if (nearCache != NearCachePart.ONLY) {
+        if (nearCache != Part.ONLY) {
           job.measure();
         }
-        if (nearCache != NearCachePart.FALSE) {
+        if (nearCache != Part.FALSE) {
           report.skewed(new SkewedLookups(servers, redis, load, console, entities).measure());
         }
         report.print(console, asJson);

@@ -1,8 +1,8 @@
 package dev.tarn.bench.lookup;
 
-import dev.tarn.bench.lookup.LoadGenerators.Latency;
 import dev.tarn.bench.lookup.SkewedLookups.Skewed;
 import dev.tarn.bench.testbed.Figures;
+import dev.tarn.bench.testbed.LoadGenerators.Latency;
 import dev.tarn.cli.TextTable;
 import dev.tarn.etl.console.Console;
 import java.util.ArrayList;
@@ -26,6 +26,7 @@ final class LookupReport {
   private Optional<Latency> quarter = Optional.empty();
   private Optional<Latency> soak = Optional.empty();
   private Optional<SkewedLookups.Result> skewed = Optional.empty();
+  private Optional<LiveLookups.Result> live = Optional.empty();
 
   LookupReport(int minutes) {
     this.minutes = minutes;
@@ -61,6 +62,10 @@ final class LookupReport {
 
   void skewed(SkewedLookups.Result result) {
     skewed = Optional.of(result);
+  }
+
+  void live(LiveLookups.Result result) {
+    live = Optional.of(result);
   }
 
   /** Finds what was measured of a server under one kind of request. */
@@ -124,6 +129,7 @@ final class LookupReport {
     quarter.ifPresent(latency -> figures.add(one + " at a quarter: p99 ms", latency.p99() / 1e3));
     soak.ifPresent(latency -> addSoak(figures, latency));
     skewed.ifPresent(result -> addSkewed(figures, result));
+    live.ifPresent(result -> result.addTo(figures));
     return figures;
   }
 

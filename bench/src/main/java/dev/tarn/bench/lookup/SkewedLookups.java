@@ -1,8 +1,9 @@
 package dev.tarn.bench.lookup;
 
 import dev.tarn.bench.lookup.JvmMeter.Used;
-import dev.tarn.bench.lookup.LoadGenerators.Saturation;
 import dev.tarn.bench.testbed.BenchRedis;
+import dev.tarn.bench.testbed.LoadGenerators;
+import dev.tarn.bench.testbed.LoadGenerators.Saturation;
 import dev.tarn.bench.testbed.ServerProcess;
 import dev.tarn.cli.TarnException;
 import dev.tarn.etl.console.Console;

@@ -58,6 +58,16 @@ public final class Figures {
     figures.add(new Figure(name, value, Optional.empty(), false));
   }
 
+  /** Adds a number of things without an aim. */
+  public void add(String name, long count) {
+    add(name, (double) count);
+  }
+
+  /** Adds a number of things with an aim, as for other figures. */
+  public void add(String name, long count, String aim) {
+    add(name, (double) count, aim);
+  }
+
   /**
    * Adds a figure with an aim.
    *
@@ -89,6 +99,14 @@ public final class Figures {
     } else {
       console.result(text);
     }
+  }
+
+  /** Says of each figure that has not met its aim what it is. */
+  public List<String> missed() {
+    return figures.stream()
+        .filter(figure -> figure.aim().isPresent() && !figure.isMet())
+        .map(figure -> "%s: %,.0f".formatted(figure.name(), figure.value()))
+        .toList();
   }
 
   /** Makes a table of what no other table shows; empty if that is nothing. */

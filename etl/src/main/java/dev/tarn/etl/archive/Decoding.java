@@ -2,12 +2,11 @@ package dev.tarn.etl.archive;
 
 import com.google.common.collect.AbstractIterator;
 import dev.tarn.etl.definition.StreamSource;
+import dev.tarn.etl.input.EventMessages;
 import dev.tarn.etl.input.InputException;
 import dev.tarn.etl.input.MessageFormat;
-import dev.tarn.etl.input.MessageReader;
-import java.time.Instant;
 import java.util.Iterator;
-import java.util.concurrent.TimeUnit;
+import java.util.OptionalLong;
 import org.apache.spark.api.java.function.FlatMapFunction;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.catalyst.expressions.GenericInternalRow;
@@ -48,9 +47,6 @@ final class Decoding implements FlatMapFunction<Iterator<InternalRow>, InternalR
   /** The type of messages from before Kafka had times. */
   private static final int NO_TIME = -1;
 
-  private static final long FIRST = micros("0001-01-01T00:00:00Z");
-  private static final long LAST = micros("9999-12-31T23:59:59.999999Z");
-
   private static final int LONGEST_REASON = 500;
 
   private final MessageFormat format;
@@ -82,15 +78,14 @@ final class Decoding implements FlatMapFunction<Iterator<InternalRow>, InternalR
 
   @Override
   public Iterator<InternalRow> call(Iterator<InternalRow> messages) {
-    MessageReader reader = format.reader();
-    int columns = format.schema().length();
+    EventMessages reader = new EventMessages(format);
     return new AbstractIterator<>() {
       @Override
       protected InternalRow computeNext() {
         while (messages.hasNext()) {
           InternalRow message = messages.next();
           try {
-            InternalRow event = event(reader, columns, message);
+            InternalRow event = event(reader, message);
             if (!takesUndecoded) {
               return event;
             }
@@ -106,27 +101,18 @@ final class Decoding implements FlatMapFunction<Iterator<InternalRow>, InternalR
     };
   }
 
-  private static InternalRow event(MessageReader reader, int columns, InternalRow message) {
-    GenericInternalRow row = reader.read(message.isNullAt(VALUE) ? null : message.getBinary(VALUE));
-    Object[] values = new Object[columns + StreamSource.PLACE.size()];
-    System.arraycopy(row.values(), 0, values, 0, columns);
-    values[columns] = message.getInt(PARTITION);
-    values[columns + 1] = message.getLong(OFFSET);
-    if (hasTime(message)) {
-      long arrivedAt = message.getLong(TIMESTAMP);
-      if (!isInRange(arrivedAt)) {
-        throw new InputException(
-            "was sent with a time outside the years 0001 to 9999, which Kafka keeps for it");
-      }
-      values[columns + 2] = arrivedAt;
-    }
-    return new GenericInternalRow(values);
+  private static InternalRow event(EventMessages reader, InternalRow message) {
+    return reader.read(
+        message.isNullAt(VALUE) ? null : message.getBinary(VALUE),
+        message.getInt(PARTITION),
+        message.getLong(OFFSET),
+        hasTime(message) ? OptionalLong.of(message.getLong(TIMESTAMP)) : OptionalLong.empty());
   }
 
   private static InternalRow undecoded(InternalRow message, String reason) {
     String shown =
         reason.length() > LONGEST_REASON ? reason.substring(0, LONGEST_REASON) + "…" : reason;
-    boolean hasTime = hasTime(message) && isInRange(message.getLong(TIMESTAMP));
+    boolean hasTime = hasTime(message) && EventMessages.isInRange(message.getLong(TIMESTAMP));
     return new GenericInternalRow(
         new Object[] {
           message.isNullAt(KEY) ? null : message.getBinary(KEY),
@@ -141,14 +127,5 @@ final class Decoding implements FlatMapFunction<Iterator<InternalRow>, InternalR
 
   private static boolean hasTime(InternalRow message) {
     return message.getInt(TIMESTAMP_TYPE) != NO_TIME;
-  }
-
-  private static boolean isInRange(long micros) {
-    return micros >= FIRST && micros <= LAST;
-  }
-
-  private static long micros(String moment) {
-    Instant instant = Instant.parse(moment);
-    return TimeUnit.SECONDS.toMicros(instant.getEpochSecond()) + instant.getNano() / 1000;
   }
 }

@@ -12,13 +12,11 @@ import java.util.TreeMap;
  *
  * @param properties by Kafka's names
  */
-record KafkaSettings(Map<String, String> properties) {
+public record KafkaSettings(Map<String, String> properties) {
 
   private static final String SERVERS = "bootstrap.servers";
 
-  /**
-   * What archiving must decide itself, so that no message is passed over or read in another way.
-   */
+  /** What jobs must decide themselves, so that no message is passed over or read in another way. */
   private static final Set<String> OWN =
       Set.of(
           "auto.offset.reset",
@@ -35,14 +33,14 @@ record KafkaSettings(Map<String, String> properties) {
    *
    * @throws UsageException if one is not the user's to set
    */
-  static KafkaSettings of(Config tarn) {
+  public static KafkaSettings of(Config tarn) {
     Map<String, String> properties = new TreeMap<>();
     Hocon.flat(tarn.getConfig("kafka"))
         .forEach((name, value) -> properties.put(name, Hocon.text(value)));
     for (String name : properties.keySet()) {
       if (OWN.contains(name)) {
         throw new UsageException(
-            "settings: kafka.%s is not yours to set: archiving reads each offset once, whatever it says; take it out"
+            "settings: kafka.%s is not yours to set: each offset is read once, whatever it says; take it out"
                 .formatted(name));
       }
     }
@@ -50,12 +48,12 @@ record KafkaSettings(Map<String, String> properties) {
   }
 
   /** The brokers, for messages. */
-  String servers() {
+  public String servers() {
     return properties.getOrDefault(SERVERS, "");
   }
 
   /** Whether messages of transactions count that were not committed. */
-  boolean readsUncommitted() {
+  public boolean readsUncommitted() {
     return properties.getOrDefault("isolation.level", "").equals("read_uncommitted");
   }
 

@@ -5,7 +5,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.apache.spark.util.SignalUtils;
 
-/** The wish that a run that goes on and on ends after its round, and no sooner. */
+/** The wish that a run that goes on and on ends after what it has begun, and no sooner. */
 public final class StopSignal {
 
   private final CountDownLatch asked = new CountDownLatch(1);
@@ -29,12 +29,12 @@ public final class StopSignal {
     asked.countDown();
   }
 
-  boolean isAsked() {
+  public boolean isAsked() {
     return asked.getCount() == 0;
   }
 
   /** Waits; not for longer than until somebody wishes it. */
-  void await(Duration longest) {
+  public void await(Duration longest) {
     try {
       if (!asked.await(longest.toMillis(), TimeUnit.MILLISECONDS)) {
         return;

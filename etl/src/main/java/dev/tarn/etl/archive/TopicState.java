@@ -8,7 +8,7 @@ import java.util.TreeMap;
  *
  * @param id Kafka's own id of the topic; empty if the brokers know none
  */
-record TopicState(String topic, String id, SortedMap<Integer, Extent> partitions) {
+public record TopicState(String topic, String id, SortedMap<Integer, Extent> partitions) {
 
   /**
    * The offsets that a partition has.
@@ -16,10 +16,10 @@ record TopicState(String topic, String id, SortedMap<Integer, Extent> partitions
    * @param begin the oldest one
    * @param end the one that comes next
    */
-  record Extent(long begin, long end) {}
+  public record Extent(long begin, long end) {}
 
   /** The next offsets of all partitions. */
-  SortedMap<Integer, Long> ends() {
+  public SortedMap<Integer, Long> ends() {
     SortedMap<Integer, Long> ends = new TreeMap<>();
     partitions.forEach((partition, extent) -> ends.put(partition, extent.end()));
     return ends;

@@ -56,7 +56,7 @@ public final class EventTable {
   }
 
   /** Opens an event table by its name within the catalog; empty if it is not there. */
-  static Optional<EventTable> find(IcebergCatalog catalog, String name) {
+  public static Optional<EventTable> find(IcebergCatalog catalog, String name) {
     return catalog
         .find(TableIdentifier.parse(name))
         .map(table -> new EventTable(table, IcebergCatalog.NAME + "." + name));

@@ -3,6 +3,7 @@ package dev.tarn.etl.catalog;
 import com.google.common.primitives.Longs;
 import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;
+import dev.tarn.etl.definition.Entity;
 import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.etl.definition.FeatureView.History;
 import java.time.Instant;
@@ -90,12 +91,7 @@ public final class FeatureTable {
    * @throws UsageException if it is there with the other kind of history
    */
   public static FeatureTable findOrCreate(IcebergCatalog catalog, FeatureView view, Schema schema) {
-    FeatureTable found = open(catalog, view.name()).orElseGet(() -> create(catalog, view, schema));
-    boolean isUnused = found.main().isEmpty() && found.audits().areNone();
-    if (isUnused && !isSame(found.table.schema(), schema)) {
-      builder(catalog, view, schema).replaceTransaction().commitTransaction();
-      found.table.refresh();
-    }
+    FeatureTable found = findOrCreate(catalog, view.name(), view.entity(), schema);
     boolean storesChanges = storesChanges(found.table.schema());
     if (storesChanges != (view.history() == History.CHANGES)) {
       throw new UsageException(
@@ -110,30 +106,42 @@ public final class FeatureTable {
     return found;
   }
 
+  /** Opens or makes a table as {@link #findOrCreate} does, under a name of its own. */
+  static FeatureTable findOrCreate(
+      IcebergCatalog catalog, String name, Entity entity, Schema schema) {
+    FeatureTable found = open(catalog, name).orElseGet(() -> create(catalog, name, entity, schema));
+    boolean isUnused = found.main().isEmpty() && found.audits().areNone();
+    if (isUnused && !isSame(found.table.schema(), schema)) {
+      builder(catalog, name, entity, schema).replaceTransaction().commitTransaction();
+      found.table.refresh();
+    }
+    return found;
+  }
+
   /** Whether two schemas are the same but for field ids. */
-  private static boolean isSame(Schema one, Schema other) {
+  static boolean isSame(Schema one, Schema other) {
     return TypeUtil.assignIncreasingFreshIds(one)
         .sameSchema(TypeUtil.assignIncreasingFreshIds(other));
   }
 
-  private static FeatureTable create(IcebergCatalog catalog, FeatureView view, Schema schema) {
+  private static FeatureTable create(
+      IcebergCatalog catalog, String name, Entity entity, Schema schema) {
     try {
-      builder(catalog, view, schema).create();
+      builder(catalog, name, entity, schema).create();
     } catch (AlreadyExistsException e) {
       // Another build of the view was quicker.
     }
-    return open(catalog, view.name())
-        .orElseThrow(
-            () -> new TarnException("table %s is gone".formatted(catalog.sqlName(view.name()))));
+    return open(catalog, name)
+        .orElseThrow(() -> new TarnException("table %s is gone".formatted(catalog.sqlName(name))));
   }
 
   private static Catalog.TableBuilder builder(
-      IcebergCatalog catalog, FeatureView view, Schema schema) {
+      IcebergCatalog catalog, String name, Entity entity, Schema schema) {
     SortOrder.Builder order = SortOrder.builderFor(schema);
-    view.entity().keyNames().forEach(order::asc);
+    entity.keyNames().forEach(order::asc);
     return catalog
         .iceberg()
-        .buildTable(catalog.table(view.name()), schema)
+        .buildTable(catalog.table(name), schema)
         .withPartitionSpec(
             PartitionSpec.builderFor(schema).day(FeatureView.EVENT_TIMESTAMP).build())
         .withSortOrder(order.build())

@@ -202,7 +202,7 @@ public final class IcebergCatalog implements AutoCloseable {
   }
 
   /** Spark's properties: those that spark-submit has set, below those of the settings. */
-  private static Map<String, String> sparkProperties(Settings settings) {
+  public static Map<String, String> sparkProperties(Settings settings) {
     Map<String, String> properties = new TreeMap<>();
     for (String name : System.getProperties().stringPropertyNames()) {
       if (name.startsWith("spark.")) {

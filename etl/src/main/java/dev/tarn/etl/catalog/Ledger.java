@@ -32,6 +32,8 @@ import org.apache.iceberg.types.Types;
 public final class Ledger {
 
   /** The names of the ledgers. */
+  public static final String CUTS = "tarn_cuts";
+
   public static final String FITS = "tarn_fits";
 
   public static final String RELEASES = "tarn_releases";

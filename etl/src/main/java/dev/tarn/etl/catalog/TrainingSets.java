@@ -186,7 +186,8 @@ public final class TrainingSets {
         continue;
       }
       for (TrainingView view : manifest.getViewsList()) {
-        if (tableOf(view).equals(tableName)
+        if (!view.hasLive()
+            && tableOf(view).equals(tableName)
             && tagMissing(refs, manifest, view, id -> iceberg.snapshot(id) != null)) {
           tagged.add(manifest.getId());
         }
@@ -240,7 +241,7 @@ public final class TrainingSets {
   public void removeTags(TrainingManifest manifest) {
     for (TrainingView view : manifest.getViewsList()) {
       Optional<TableRefs> refs =
-          view.hasEvents()
+          view.hasEvents() || view.hasLive()
               ? refs(view)
               : FeatureTable.find(catalog, view.getFeatureView()).map(FeatureTable::refs);
       refs.ifPresent(all -> untag(all, manifest.getId()));
@@ -353,6 +354,10 @@ public final class TrainingSets {
       return table.isEmpty()
           ? Optional.empty()
           : EventTable.find(catalog, table).map(EventTable::refs);
+    }
+    if (view.hasLive()) {
+      // Events before a cut are in all later snapshots.
+      return Optional.empty();
     }
     return Optional.of(
         FeatureTable.find(catalog, view.getFeatureView())

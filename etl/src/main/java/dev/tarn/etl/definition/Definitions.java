@@ -65,6 +65,7 @@ public final class Definitions {
     ViewReader views = new ViewReader(problems, names, definitions.entities, definitions.sources);
     files.forEach(file -> views.read(file, definitions.views));
     views.refuseAmbiguousFeatures(definitions.views());
+    views.refuseNamesOfBases(definitions.views());
     ServiceReader services = new ServiceReader(problems, names, definitions.views);
     files.forEach(file -> services.read(file, definitions.services));
     files.forEach(Node::refuseUnknownKeys);

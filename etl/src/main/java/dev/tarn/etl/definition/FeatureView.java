@@ -37,6 +37,9 @@ public record FeatureView(
    */
   public static final String PRESENT_UNTIL = "present_until";
 
+  /** Ends the name of the table with the bases of a live view; it begins with the view's. */
+  public static final String BASE_SUFFIX = "_base";
+
   /** Columns that are Tarn's own, in tables of either history. */
   static final Set<String> RESERVED = Set.of(EVENT_TIMESTAMP, PRESENT_UNTIL);
 
@@ -56,6 +59,11 @@ public record FeatureView(
   /** The windows of a window view; empty for a view that is defined by SQL. */
   public Optional<Windows> windows() {
     return computation instanceof Windows windows ? Optional.of(windows) : Optional.empty();
+  }
+
+  /** How the view is kept up to date from the stream; empty if it is not live. */
+  public Optional<Live> live() {
+    return windows().flatMap(Windows::live);
   }
 
   public Optional<Feature> feature(String featureName) {

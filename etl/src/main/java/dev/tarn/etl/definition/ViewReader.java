@@ -150,6 +150,7 @@ final class ViewReader {
             keys,
             node.text("where"),
             aggregates,
+            LiveReader.read(node, source, aggregates, problems),
             node.position("keys"),
             node.position("where"));
     Optional<StructType> columns = source.flatMap(Source::columns);
@@ -175,6 +176,20 @@ final class ViewReader {
               feature.position(),
               "entity '%s' has a feature '%s' in view '%s' already; give this one another name"
                   .formatted(view.entity().name(), feature.name(), other.name()));
+        }
+      }
+    }
+  }
+
+  /** Refuses views whose feature table would be where the bases of a live view go. */
+  void refuseNamesOfBases(Collection<FeatureView> views) {
+    for (FeatureView live : views) {
+      for (FeatureView other : views) {
+        if (live.live().isPresent() && other.name().equals(live.name() + FeatureView.BASE_SUFFIX)) {
+          problems.add(
+              other.position(),
+              "the table '%s' has the bases of live view '%s' (%s): give this view another name"
+                  .formatted(other.name(), live.name(), live.position()));
         }
       }
     }

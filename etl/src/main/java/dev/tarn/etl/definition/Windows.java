@@ -17,12 +17,14 @@ import org.apache.spark.sql.types.StructType;
  *     under their names
  * @param where Spark SQL on one event: only events for which it is true count
  * @param features one for each feature of the view, in the same order
+ * @param live whether and how the view is kept up to date from the stream
  */
 public record Windows(
     Source source,
     Map<String, String> keys,
     Optional<String> where,
     List<WindowFeature> features,
+    Optional<Live> live,
     Position keysPosition,
     Position wherePosition)
     implements Computation {
@@ -97,7 +99,8 @@ public record Windows(
             new TreeMap<>(keys)
                 .entrySet().stream()
                     .map(key -> "key " + key.getKey() + " " + key.getValue().strip()),
-            features.stream().map(WindowFeature::fingerprint))
+            features.stream().map(WindowFeature::fingerprint),
+            source.eventId().stream().map(id -> "event-id " + id.column() + " " + id.horizon()))
         .flatMap(parts -> parts);
   }
 }

@@ -1,2 +1,2 @@
-/** Makes up the events of the demo. It uses nothing but Spark. */
+/** Makes up the events of the demos. It uses nothing but Spark and Kafka's client. */
 package dev.tarn.etl.demo;

@@ -3,12 +3,14 @@ package dev.tarn.etl.expire;
 import dev.tarn.cli.Plural;
 import dev.tarn.cli.TarnException;
 import dev.tarn.etl.catalog.AuditBranches;
+import dev.tarn.etl.catalog.BaseTable;
 import dev.tarn.etl.catalog.EventTable;
 import dev.tarn.etl.catalog.FeatureTable;
 import dev.tarn.etl.catalog.Ledger;
 import dev.tarn.etl.catalog.SnapshotAsOfs;
 import dev.tarn.etl.catalog.TrainingSets;
 import dev.tarn.etl.console.Console;
+import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.etl.definition.StreamSource;
 import dev.tarn.etl.lake.Lake;
 import dev.tarn.etl.redis.RedisServers;
@@ -138,13 +140,15 @@ public final class Expire {
     List<TableOutcome> outcomes = new ArrayList<>();
     for (String view : views) {
       Optional<FeatureTable> table = FeatureTable.open(lake.catalog(), view);
-      if (table.isEmpty()) {
+      Optional<FeatureTable> bases = BaseTable.open(lake.catalog(), view);
+      if (table.isEmpty() && bases.isEmpty()) {
         console.say("%s: nothing has been built", view);
-      } else {
-        outcomes.add(expire(view, table.get()));
       }
+      table.ifPresent(found -> outcomes.add(expire(view, view, found)));
+      bases.ifPresent(found -> outcomes.add(expire(view, view + FeatureView.BASE_SUFFIX, found)));
     }
-    for (String ledger : List.of(Ledger.RELEASES, Ledger.VERIFICATIONS, Ledger.TRAINING_SETS)) {
+    for (String ledger :
+        List.of(Ledger.RELEASES, Ledger.VERIFICATIONS, Ledger.TRAINING_SETS, Ledger.CUTS)) {
       lake.catalog().find(ledger).ifPresent(table -> outcomes.add(expired(ledger, table, 1)));
     }
     return outcomes;
@@ -206,7 +210,7 @@ public final class Expire {
     return dead;
   }
 
-  private TableOutcome expire(String view, FeatureTable table) {
+  private TableOutcome expire(String view, String name, FeatureTable table) {
     // 1. Remove what dead pushes and builds left behind, and prune what a push could not.
     retention.removeAbandoned(view, table, grace);
     List<String> pruned = retention.prune(view, table, keep, grace);
@@ -231,7 +235,7 @@ public final class Expire {
     }
 
     // 3. Expire snapshots, then delete the files that belong to none.
-    return expire(view, table.iceberg(), deadBuilds, pruned, tagged, kept, 1, 0);
+    return expire(name, table.iceberg(), deadBuilds, pruned, tagged, kept, 1, 0);
   }
 
   private TableOutcome expired(String name, Table table, int least) {
@@ -343,6 +347,10 @@ public final class Expire {
     Optional<String> released = versions.released(view).map(Release::version);
     List<Kept> kept = new ArrayList<>();
     for (VersionRecord record : versions.records(view)) {
+      // A view that has become live, or is so no longer, has versions of two tables.
+      if (!record.getTable().isEmpty() && !record.getTable().equals(table.sqlName())) {
+        continue;
+      }
       kept.add(
           new Kept(
               record.getVersion(),

@@ -5,6 +5,7 @@ import dev.tarn.cli.Settings;
 import dev.tarn.cli.Suggestion;
 import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;
+import dev.tarn.etl.catalog.BaseTable;
 import dev.tarn.etl.catalog.FeatureTable;
 import dev.tarn.etl.catalog.IcebergCatalog;
 import dev.tarn.etl.console.Causes;
@@ -12,6 +13,7 @@ import dev.tarn.etl.console.Console;
 import dev.tarn.etl.definition.Definitions;
 import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.etl.lake.Lake;
+import dev.tarn.etl.push.LiveRules;
 import dev.tarn.etl.push.Push;
 import dev.tarn.etl.push.StoredRows;
 import dev.tarn.etl.redis.RedisServers;
@@ -62,6 +64,7 @@ public final class RollbackJob {
           "%s: version %s is no longer whole (%s)", view, wanted.get().getVersion(), loss.get());
       pushAgain(view, Long.toString(wanted.get().getSnapshotId()), redis, settings, console);
     } else if (wanted.isPresent()) {
+      requireReleasable(versions, wanted.get(), released);
       release(versions, wanted.get(), released, console);
       takeHistory(settings, versions, console);
     } else {
@@ -100,6 +103,26 @@ public final class RollbackJob {
                 Long.toString(record.getSnapshotId()).equals(snapshot)
                     || Retention.versionOf(snapshot).equals(Optional.of(record.getVersion())))
         .findFirst();
+  }
+
+  /** Refuses a version of a live view that can't be merged with the live cells there are. */
+  private static void requireReleasable(
+      VersionStore versions, VersionRecord wanted, Release released) {
+    if (!wanted.hasLive()) {
+      return;
+    }
+    String view = wanted.getFeatureView();
+    boolean isOfReleased =
+        versions
+            .record(view, released.version())
+            .map(now -> now.getLive().getGeneration())
+            .equals(Optional.of(wanted.getLive().getGeneration()));
+    if (!isOfReleased) {
+      throw new TarnException(
+          "%s: version %s is of another definition than the released one; ./tarn push view=%s releases it when its live cells have caught up"
+              .formatted(view, wanted.getVersion(), view));
+    }
+    LiveRules.requireReach(wanted, versions);
   }
 
   private static void release(
@@ -145,10 +168,13 @@ public final class RollbackJob {
    *
    * @throws UsageException if the view's table has no such published snapshot
    */
-  private static void requirePublished(String view, String snapshot, Settings settings) {
+  private static void requirePublished(FeatureView view, String snapshot, Settings settings) {
     try (IcebergCatalog catalog = IcebergCatalog.open(settings)) {
-      FeatureTable.find(catalog, view)
-          .orElseThrow(() -> new UsageException("nothing has been built of '%s'".formatted(view)))
+      (view.live().isPresent()
+              ? BaseTable.find(catalog, view.name())
+              : FeatureTable.find(catalog, view.name()))
+          .orElseThrow(
+              () -> new UsageException("nothing has been built of '%s'".formatted(view.name())))
           .published(snapshot);
     }
   }
@@ -157,7 +183,7 @@ public final class RollbackJob {
       String name, String snapshot, RedisServers redis, Settings settings, Console console) {
     Definitions definitions = Definitions.load(settings);
     FeatureView view = definitions.view(name);
-    requirePublished(name, snapshot, settings);
+    requirePublished(view, snapshot, settings);
     console.say("%s: snapshot %s is no longer in Redis and is pushed again", name, snapshot);
     try (Lake lake = Lake.open(settings)) {
       new Push(lake, redis, settings, console)

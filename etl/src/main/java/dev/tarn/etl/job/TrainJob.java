@@ -74,6 +74,10 @@ public final class TrainJob {
             "-",
             "-");
       }
+      if (view.hasLive()) {
+        table.row(view.getFeatureView(), "live, at the cuts of its answers", "-", "-");
+        continue;
+      }
       for (TrainingReading reading : view.getReadingsList()) {
         table.row(
             view.getFeatureView(),

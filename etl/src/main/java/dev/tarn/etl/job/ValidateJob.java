@@ -19,6 +19,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * Runs the command {@code validate}: checks all definitions against each other and each view's SQL
@@ -72,7 +73,8 @@ public final class ValidateJob {
                         view.description(),
                         view.owner(),
                         view.tags(),
-                        view.definitionHash()))
+                        view.definitionHash(),
+                        view.live().flatMap(live -> view.windows()).map(w -> w.source().name())))
             .toList();
     List<ServiceSummary> services =
         definitions.services().stream()
@@ -101,7 +103,8 @@ public final class ValidateJob {
       String description,
       String owner,
       List<String> tags,
-      String definitionHash) {}
+      String definitionHash,
+      Optional<String> liveSource) {}
 
   private record ServiceSummary(
       String name, String entity, String description, String owner, List<String> featureViews) {}

@@ -26,13 +26,13 @@ public final class CurrentRows {
   /** The newest rows of the whole snapshot. */
   public static Dataset<Row> of(
       Lake lake, FeatureView view, FeatureTable table, Snapshot snapshot) {
-    return of(lake, view.name(), view.entity().keyNames(), table, snapshot);
+    return of(lake, view.entity().keyNames(), table, snapshot);
   }
 
-  /** The newest rows of all, of a view by its name and its entity's key columns. */
+  /** The newest rows of all, by the entity's key columns. */
   public static Dataset<Row> of(
-      Lake lake, String view, List<String> keys, FeatureTable table, Snapshot snapshot) {
-    Dataset<Row> rows = SnapshotRows.of(lake, view, snapshot.snapshotId());
+      Lake lake, List<String> keys, FeatureTable table, Snapshot snapshot) {
+    Dataset<Row> rows = SnapshotRows.of(lake, table, snapshot.snapshotId());
     return table.storesChanges(snapshot)
         ? effective(keys, rows, table.asOfs(snapshot).newest())
         : NewestRows.of(rows, keys);
@@ -41,7 +41,7 @@ public final class CurrentRows {
   /** The newest rows at a moment: those of as-ofs after it don't count. */
   public static Dataset<Row> asOf(
       Lake lake, FeatureView view, FeatureTable table, Snapshot snapshot, Instant moment) {
-    Dataset<Row> rows = SnapshotRows.of(lake, view.name(), snapshot.snapshotId());
+    Dataset<Row> rows = SnapshotRows.of(lake, table, snapshot.snapshotId());
     return table.storesChanges(snapshot)
         ? effective(view.entity().keyNames(), rows, table.asOfs(snapshot).newestAt(moment))
         : NewestRows.of(rows.filter(eventTimestamp().leq(at(moment))), view.entity().keyNames());
@@ -51,13 +51,12 @@ public final class CurrentRows {
    * The newest as-of of a snapshot; empty if there is none. Where every row is stored, an as-of
    * without rows is not seen.
    */
-  public static Optional<Instant> newestAsOf(
-      Lake lake, FeatureView view, FeatureTable table, Snapshot snapshot) {
+  public static Optional<Instant> newestAsOf(Lake lake, FeatureTable table, Snapshot snapshot) {
     if (table.storesChanges(snapshot)) {
       return table.asOfs(snapshot).newest();
     }
     Row newest =
-        SnapshotRows.of(lake, view.name(), snapshot.snapshotId())
+        SnapshotRows.of(lake, table, snapshot.snapshotId())
             .agg(functions.max(eventTimestamp()))
             .head();
     return newest.isNullAt(0) ? Optional.empty() : Optional.of(newest.getInstant(0));

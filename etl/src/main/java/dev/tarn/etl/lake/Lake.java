@@ -114,6 +114,14 @@ public final class Lake implements AutoCloseable {
     return new Lake(own, false, catalogOf(own, settings), settings);
   }
 
+  /**
+   * The settings of the sessions, without one: what an expression gives under them is what it gives
+   * in a build.
+   */
+  public static SQLConf sqlSettings(Settings settings) {
+    return SessionSettings.conf(IcebergCatalog.sparkProperties(settings));
+  }
+
   /** The same rows as a dataset of this lake's session. */
   public Dataset<Row> adopt(Dataset<Row> rows) {
     return rows.sparkSession() == spark

@@ -101,6 +101,20 @@ final class SessionSettings {
     }
   }
 
+  /** The same without a session, for expressions that are evaluated by themselves. */
+  static SQLConf conf(Map<String, String> given) {
+    SQLConf conf = new SQLConf();
+    given.forEach(
+        (name, value) -> {
+          boolean isStrict = name.equals(TIME_PARSER) && !value.equalsIgnoreCase("LEGACY");
+          if (name.startsWith("spark.sql.") && (isStrict || !name.startsWith(LEGACY))) {
+            conf.setConfString(name, value);
+          }
+        });
+    FIXED.forEach(conf::setConfString);
+    return conf;
+  }
+
   /** Gives a session the settings of another one, as far as those can be set while Spark runs. */
   static void copy(SparkSession from, SparkSession to) {
     Map<String, String> there = all(to);

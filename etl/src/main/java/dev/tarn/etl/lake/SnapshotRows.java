@@ -1,5 +1,6 @@
 package dev.tarn.etl.lake;
 
+import dev.tarn.etl.catalog.FeatureTable;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 
@@ -9,10 +10,10 @@ public final class SnapshotRows {
   private SnapshotRows() {}
 
   /** All rows, under the schema that the snapshot was made with. */
-  public static Dataset<Row> of(Lake lake, String view, long snapshotId) {
+  public static Dataset<Row> of(Lake lake, FeatureTable table, long snapshotId) {
     // The reader's option "snapshot-id" would read older rows under the schema of now: what was
     // renamed would have its new name, and what was added would be null.
     return lake.spark()
-        .sql("SELECT * FROM %s VERSION AS OF %d".formatted(lake.sqlName(view), snapshotId));
+        .sql("SELECT * FROM %s VERSION AS OF %d".formatted(table.sqlName(), snapshotId));
   }
 }

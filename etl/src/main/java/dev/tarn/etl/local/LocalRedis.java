@@ -10,6 +10,9 @@ import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.Set;
+import redis.clients.jedis.Jedis;
 
 /**
  * Runs the commands {@code up} and {@code down}: starts and stops a real Redis from the
@@ -51,6 +54,23 @@ public final class LocalRedis {
     }
     RedisProcess.awaitAnswer(redis, () -> process.find().isPresent(), folder);
     console.say("Redis runs on %s; its data are in %s", redis.address(), folder);
+  }
+
+  /** Removes all keys of a namespace, which a demo has for itself. */
+  public static void forget(Settings settings, String namespace) {
+    RedisSettings redis = settings.read(RedisSettings::of);
+    try (Jedis jedis = new Jedis("127.0.0.1", redis.port())) {
+      if (!redis.password().isEmpty()) {
+        jedis.auth(redis.password());
+      }
+      jedis.select(redis.database());
+      for (String pattern : List.of("{" + namespace + "}:*", namespace + ":*")) {
+        Set<String> keys = jedis.keys(pattern);
+        if (!keys.isEmpty()) {
+          jedis.unlink(keys.toArray(new String[0]));
+        }
+      }
+    }
   }
 
   /** Stops the Redis of {@link #up} and the server of the demo; their data stay. */

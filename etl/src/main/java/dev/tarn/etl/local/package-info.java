@@ -1,5 +1,5 @@
 /**
- * Runs a Redis on this machine for the demo and for development. It uses the console and the
- * settings of Redis, and no other room.
+ * Runs a Redis and a Kafka broker on this machine for the demos and for development, and processes
+ * that end with a command. It uses the console and the settings of Redis, and no other room.
  */
 package dev.tarn.etl.local;

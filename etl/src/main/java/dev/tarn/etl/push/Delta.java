@@ -154,7 +154,7 @@ final class Delta {
     scala.collection.Seq<String> names =
         scala.collection.JavaConverters.asScalaBuffer(view.entity().keyNames()).toSeq();
     Dataset<Row> now =
-        SnapshotRows.of(lake, view.name(), to.snapshotId()).join(unclear, names, "left_semi");
+        SnapshotRows.of(lake, table, to.snapshotId()).join(unclear, names, "left_semi");
     Dataset<Row> gone = unclear.join(now.select(keys), names, "left_anti");
     Dataset<Row> goneIds = gone.select(EntityIds.of(view.entity()).as("id"));
     return rows.union(EncodedRows.of(now, view, eventTimestamp, record))
@@ -201,6 +201,7 @@ final class Delta {
   /** Whether the rows of both have the same layout. */
   private static boolean isSameRow(VersionRecord one, VersionRecord other) {
     return one.getRowFormat() == other.getRowFormat()
+        && one.getLive().getGeneration().equals(other.getLive().getGeneration())
         && one.getEntity().equals(other.getEntity())
         && one.getEntityKeysList().equals(other.getEntityKeysList())
         && one.getCarriesForward() == other.getCarriesForward()

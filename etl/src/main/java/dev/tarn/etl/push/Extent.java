@@ -1,5 +1,6 @@
 package dev.tarn.etl.push;
 
+import dev.tarn.etl.catalog.Base;
 import dev.tarn.etl.catalog.FeatureTable;
 import dev.tarn.etl.catalog.FileAsOfs;
 import dev.tarn.etl.definition.FeatureView;
@@ -41,8 +42,14 @@ record Extent(long entities, Instant newest) {
       file.only().ifPresent(asOf -> rowsByAsOf.merge(asOf, file.rows(), Long::sum));
       all += file.rows();
     }
+    Optional<Instant> base = Base.of(snapshot).map(Base::at);
     if (all == 0) {
-      return new Extent(0, Instant.EPOCH);
+      return new Extent(0, base.orElse(Instant.EPOCH));
+    }
+    if (base.isPresent()) {
+      // Only rows that have changed have the moment of the base.
+      Extent counted = told(isTold, all, rowsByAsOf).orElseGet(() -> count(view, rows));
+      return new Extent(counted.entities(), base.get());
     }
     if (table.storesChanges(snapshot)) {
       // An as-of that changed nothing has no file, and is the newest all the same.

@@ -37,6 +37,11 @@ final class Leases implements AutoCloseable {
     held.add(new Held(view, version, buckets));
   }
 
+  /** Lets go of a version that is complete. */
+  void letGo(String view, String version) {
+    held.removeIf(one -> one.view().equals(view) && one.version().equals(version));
+  }
+
   /** The reason why the push can't go on, if a version was lost. */
   Optional<TarnException> loss() {
     return lost.map(version -> lost(version.view(), version.version(), lease));
@@ -60,7 +65,8 @@ final class Leases implements AutoCloseable {
     }
     renewed = Instant.now();
     for (Held version : held) {
-      if (!versions.renew(version.view(), version.version(), version.buckets(), lease)) {
+      if (!versions.renew(version.view(), version.version(), version.buckets(), lease)
+          && held.contains(version)) {
         lost = Optional.of(version);
         onLoss.run();
         return;

@@ -91,6 +91,10 @@ final class Planning {
       }
       return Plan.NOTHING;
     }
+    if (wanted.hasLive()) {
+      LiveRules.requireGeneration(view, wanted);
+      LiveRules.requireReach(wanted, versions);
+    }
     if (released.isPresent() && isOlder(wanted, released.get()) && !request.isRollback()) {
       throw new TarnException(
           "%s: snapshot %d is older than the released one, %d (version %s); not pushed. To go back to it: ./tarn rollback view=%s snapshot=%d"
@@ -117,8 +121,8 @@ final class Planning {
       return new Plan(Optional.empty(), Optional.of(ReadBackVersion.kept(table, kept.get(), seen)));
     }
     Extent extent =
-        Extent.of(table, snapshot, view, SnapshotRows.of(lake, view.name(), snapshot.snapshotId()));
-    if (extent.entities() == 0) {
+        Extent.of(table, snapshot, view, SnapshotRows.of(lake, table, snapshot.snapshotId()));
+    if (extent.entities() == 0 && !wanted.hasLive()) {
       throw withoutRows(view.name(), snapshot);
     }
     Choice choice =
@@ -163,7 +167,9 @@ final class Planning {
 
   /** Whether one version was made of an older snapshot than the other. */
   static boolean isOlder(VersionRecord one, VersionRecord other) {
-    return one.getSequenceNumber() < other.getSequenceNumber();
+    // Those of a view that has become live, or is so no longer, are of different tables.
+    return one.getTable().equals(other.getTable())
+        && one.getSequenceNumber() < other.getSequenceNumber();
   }
 
   /** The failure of a push whose snapshot has no rows. */

@@ -2,6 +2,8 @@ package dev.tarn.etl.push;
 
 import dev.tarn.cli.Settings;
 import dev.tarn.cli.TarnException;
+import dev.tarn.etl.base.Bases;
+import dev.tarn.etl.catalog.BaseTable;
 import dev.tarn.etl.catalog.FeatureTable;
 import dev.tarn.etl.catalog.Fits;
 import dev.tarn.etl.console.Causes;
@@ -12,6 +14,7 @@ import dev.tarn.etl.redis.RedisServers;
 import dev.tarn.etl.redis.Refusals;
 import dev.tarn.etl.redis.Rights;
 import dev.tarn.etl.redis.VersionStore;
+import dev.tarn.etl.release.LiveRetention;
 import dev.tarn.etl.release.ReleaseHistory;
 import dev.tarn.etl.release.Retention;
 import dev.tarn.manifest.StoredService;
@@ -113,6 +116,7 @@ public final class Push {
   private final VersionStore versions;
   private final Retention retention;
   private final PushSettings settings;
+  private final Settings all;
   private final Console console;
 
   public Push(Lake lake, RedisServers redis, Settings settings, Console console) {
@@ -121,6 +125,7 @@ public final class Push {
     this.versions = new VersionStore(redis);
     this.retention = new Retention(versions);
     this.settings = settings.read(PushSettings::of);
+    this.all = settings;
     this.console = console;
   }
 
@@ -134,8 +139,7 @@ public final class Push {
       List<FeatureView> views, List<StoredService> services, Request request) {
     Outcomes outcomes = new Outcomes(console);
     Supplier<List<StoredService>> fitted = () -> new Fits(lake.catalog()).apply(services);
-    Map<FeatureView, FeatureTable> tables = new LinkedHashMap<>();
-    views.forEach(view -> tables.put(view, built(view)));
+    views.stream().filter(view -> view.live().isEmpty()).forEach(this::built);
 
     // 0. Look at what Redis permits, and whether it keeps what it is given.
     List<String> names = views.stream().map(FeatureView::name).toList();
@@ -148,6 +152,11 @@ public final class Push {
                     .warning(server.toString())
                     .ifPresent(warning -> console.say("warning: %s", warning)));
     Set<String> entities = versions.releasedEntities();
+
+    // Compute the bases of live views, up to what has been archived.
+    Map<FeatureView, FeatureTable> tables = new LinkedHashMap<>();
+    views.forEach(
+        view -> tables.put(view, view.live().isPresent() ? withBase(view, request) : built(view)));
 
     // 1. Remove what dead pushes left behind.
     tables.forEach(
@@ -187,7 +196,9 @@ public final class Push {
           // 5. Read every row back.
           readBack.add(writer.readBack(written));
         }
-        // 6. Release all of them in the same instant.
+        // 6. Wait for the cells of live views, and release all of them in the same instant.
+        new CatchUp(lake.catalog(), versions, all, settings.livePatience(), console)
+            .await(views, readBack, leases);
         new Releasing(redis, versions, retention, writer, settings)
             .release(readBack, runs, fitted, request, outcomes);
       } catch (Exception e) { // Scala does not declare what it throws
@@ -235,6 +246,26 @@ public final class Push {
                         .formatted(view.name(), view.name())));
   }
 
+  /** The table of a live view's bases, with a new base if the newest is to be pushed. */
+  private FeatureTable withBase(FeatureView view, Request request) {
+    Optional<FeatureTable> table = BaseTable.find(lake.catalog(), view.name());
+    if (request.snapshotOrTag().isPresent()) {
+      return table.orElseThrow(
+          () ->
+              new TarnException(
+                  "%s: there is no base yet: ./tarn push view=%s without snapshot= makes one"
+                      .formatted(view.name(), view.name())));
+    }
+    boolean isPinned = versions.pins().containsKey(view.name());
+    if (isPinned && table.isPresent()) {
+      return table.get();
+    }
+    Bases.BaseSettings rules =
+        new Bases.BaseSettings(
+            settings.clockSkew(), settings.maxOverlay(), settings.rowsPerBucket());
+    return new Bases(lake, versions, rules, console).refresh(view);
+  }
+
   /** The released versions of which Redis has no record. */
   private Map<FeatureView, String> lost(Collection<FeatureView> views) {
     Map<FeatureView, String> lost = new LinkedHashMap<>();
@@ -255,7 +286,15 @@ public final class Push {
     try {
       warnOfEntities(entitiesBefore);
       for (Map.Entry<FeatureView, FeatureTable> entry : tables.entrySet()) {
-        retention.prune(entry.getKey().name(), entry.getValue(), settings.keep(), settings.grace());
+        String view = entry.getKey().name();
+        retention.prune(view, entry.getValue(), settings.keep(), settings.grace());
+        Optional<FeatureTable> bases = BaseTable.find(lake.catalog(), view);
+        if (bases.isPresent()) {
+          for (String generation :
+              new LiveRetention(versions).removeOthers(view, bases.get(), settings.grace())) {
+            console.say("%s: the live cells of generation %s are removed", view, generation);
+          }
+        }
       }
       ReleaseHistory history = ReleaseHistory.open(lake.catalog());
       history.take(versions);
@@ -304,6 +343,10 @@ public final class Push {
   private Optional<String> discard(MintedVersion version, boolean haveTasksEnded) {
     try {
       if (versions.record(version.view(), version.name()).isPresent()) {
+        if (version.record().hasLive()) {
+          // Its live cells go on, and the next push releases it.
+          return Optional.empty();
+        }
         return Optional.of(
             "Redis did not answer in time whether version %s was released; by now it is: ./tarn versions view=%s"
                 .formatted(version.name(), version.view()));

@@ -4,8 +4,8 @@ import com.typesafe.config.Config;
 import java.time.Duration;
 
 /**
- * The section {@code push} of the settings, and the default entity of the servers; reference.conf
- * says what each is.
+ * The section {@code push} of the settings, the clocks of live views, and the default entity of the
+ * servers; reference.conf says what each is.
  */
 public record PushSettings(
     int rowsPerBucket,
@@ -15,6 +15,8 @@ public record PushSettings(
     double rowsPerSecond,
     Duration lease,
     Duration expireUnreleased,
+    Duration livePatience,
+    Duration clockSkew,
     String defaultEntity) {
 
   /** Reads them from the settings below {@code tarn}. */
@@ -29,6 +31,8 @@ public record PushSettings(
             push.getDouble("rows-per-second"),
             push.getDuration("lease"),
             push.getDuration("expire-unreleased"),
+            push.getDuration("live-patience"),
+            tarn.getDuration("live.clock-skew"),
             tarn.getString("serving.default-entity"));
     if (settings.rowsPerBucket < 1 || settings.keep < 1) {
       throw new IllegalArgumentException("push.rows-per-bucket and push.keep are at least 1");
@@ -40,6 +44,9 @@ public record PushSettings(
     if (settings.lease.toSeconds() < 2) {
       throw new IllegalArgumentException(
           "push.lease is at least 2s: a push says twice a second that it is alive");
+    }
+    if (settings.clockSkew.isNegative()) {
+      throw new IllegalArgumentException("live.clock-skew is not negative");
     }
     if (settings.expireUnreleased.toMinutes() < 1) {
       throw new IllegalArgumentException("push.expire-unreleased is at least a minute");

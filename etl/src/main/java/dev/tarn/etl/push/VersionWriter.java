@@ -104,7 +104,8 @@ final class VersionWriter {
     }
     Duration writing = Duration.between(start, Instant.now());
     long rows = written.stream().mapToLong(WrittenBuckets::rows).sum();
-    if (rows == 0 && minted.plan().delta().isEmpty()) {
+    // Without events yet, a live view's base is empty, and the live cells have them all.
+    if (rows == 0 && minted.plan().delta().isEmpty() && !record.hasLive()) {
       throw Planning.withoutRows(minted.view(), minted.plan().snapshot());
     }
     if (writing.compareTo(settings.expireUnreleased()) > 0) {
@@ -209,7 +210,7 @@ final class VersionWriter {
         .orElseGet(
             () ->
                 EncodedRows.of(
-                    SnapshotRows.of(lake, plan.view().name(), plan.snapshot().snapshotId()),
+                    SnapshotRows.of(lake, plan.table(), plan.snapshot().snapshotId()),
                     plan.view(),
                     eventTimestamp,
                     planned));

@@ -11,6 +11,7 @@ import dev.tarn.api.v1.ViewVersion;
 import dev.tarn.cli.CommandLine;
 import dev.tarn.cli.Suggestion;
 import dev.tarn.cli.UsageException;
+import dev.tarn.etl.catalog.BaseTable;
 import dev.tarn.etl.catalog.FeatureTable;
 import dev.tarn.etl.definition.Definitions;
 import dev.tarn.etl.definition.Feature;
@@ -27,6 +28,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -50,15 +52,15 @@ public final class SnapshotLookup {
    */
   private record Rules(Instant oldest, Map<String, Value> defaults) {
 
-    static Rules of(FeatureView view) {
+    static Rules of(FeatureView view, Instant now) {
       Map<String, Value> defaults = new HashMap<>();
       for (Feature feature : view.features()) {
         feature.defaultValue().ifPresent(value -> defaults.put(feature.name(), value));
       }
-      return new Rules(oldest(view.maxAge()), defaults);
+      return new Rules(oldest(view.maxAge(), now), defaults);
     }
 
-    static Rules of(VersionRecord record) {
+    static Rules of(VersionRecord record, Instant now) {
       Map<String, Value> defaults = new HashMap<>();
       for (StoredFeature feature : record.getFeaturesList()) {
         if (feature.hasDefaultValue()) {
@@ -69,12 +71,13 @@ public final class SnapshotLookup {
           oldest(
               record.hasMaxAge()
                   ? Optional.of(Duration.ofSeconds(Durations.toSeconds(record.getMaxAge())))
-                  : Optional.empty()),
+                  : Optional.empty(),
+              now),
           defaults);
     }
 
-    private static Instant oldest(Optional<Duration> maxAge) {
-      return maxAge.map(age -> Instant.now().minus(age)).orElse(Instant.MIN);
+    private static Instant oldest(Optional<Duration> maxAge, Instant now) {
+      return maxAge.map(now::minus).orElse(Instant.MIN);
     }
   }
 
@@ -92,6 +95,20 @@ public final class SnapshotLookup {
    */
   public GetOnlineFeaturesResponse get(
       FeatureView view, String snapshotOrTag, List<String> ids, List<String> features) {
+    ViewAnswer answer = answer(view, snapshotOrTag, ids, features, Instant.now());
+    return GetOnlineFeaturesResponse.newBuilder()
+        .putAllResults(answer.sets())
+        .addVersions(answer.version())
+        .build();
+  }
+
+  /** Reads entities from a snapshot as they were answered at a moment. */
+  ViewAnswer answer(
+      FeatureView view,
+      String snapshotOrTag,
+      List<String> ids,
+      List<String> features,
+      Instant now) {
     FeatureTable table =
         FeatureTable.find(lake.catalog(), view.name())
             .orElseThrow(
@@ -106,21 +123,26 @@ public final class SnapshotLookup {
                 view.name(),
                 snapshot.snapshotId(),
                 Retention.versionOf(snapshotOrTag))
-            .map(Rules::of)
-            .orElseGet(() -> Rules.of(view));
-    GetOnlineFeaturesResponse.Builder answer = GetOnlineFeaturesResponse.newBuilder();
+            .map(record -> Rules.of(record, now))
+            .orElseGet(() -> Rules.of(view, now));
+    Map<String, FeatureSet> sets = new LinkedHashMap<>();
     for (String id : ids) {
-      answer.putResults(id, featureSet(view, rules, columns, Optional.ofNullable(current.get(id))));
+      sets.put(id, featureSet(view, rules, columns, Optional.ofNullable(current.get(id))));
     }
-    return answer
-        .addVersions(
-            ViewVersion.newBuilder()
-                .setFeatureView(view.name())
-                .setSnapshotId(snapshot.snapshotId())
-                .setAsOf(
-                    timestamp(
-                        CurrentRows.newestAsOf(lake, view, table, snapshot).orElse(Instant.EPOCH))))
-        .build();
+    Map<String, Value> defaults = new HashMap<>();
+    columns.forEach(
+        (name, column) -> {
+          if (rules.defaults().containsKey(column)) {
+            defaults.put(name, rules.defaults().get(column));
+          }
+        });
+    ViewVersion version =
+        ViewVersion.newBuilder()
+            .setFeatureView(view.name())
+            .setSnapshotId(snapshot.snapshotId())
+            .setAsOf(timestamp(CurrentRows.newestAsOf(lake, table, snapshot).orElse(Instant.EPOCH)))
+            .build();
+    return new ViewAnswer(version, sets, current.keySet(), defaults);
   }
 
   /** Finds the view that is named, or else the only one whose table has the snapshot. */
@@ -141,6 +163,16 @@ public final class SnapshotLookup {
     }
     if (having.size() == 1) {
       return having.get(0);
+    }
+    for (FeatureView view : definitions.views()) {
+      if (having.isEmpty()
+          && BaseTable.find(lake.catalog(), view.name())
+              .filter(table -> table.has(snapshot))
+              .isPresent()) {
+        throw new UsageException(
+            "snapshot=%s is a base of live view '%s', whose rows are cells: ask with stamp=, or with the snapshot of a build"
+                .formatted(snapshot, view.name()));
+      }
     }
     throw new UsageException(
         having.isEmpty()

@@ -99,13 +99,27 @@ public final class BucketPipeline implements AutoCloseable {
   }
 
   private final RedisServers servers;
+  private final boolean isUnbroken;
   private final Map<HostAndPort, ServerLane> lanes = new HashMap<>();
   private final Map<Integer, HostAndPort> moved = new HashMap<>();
   private int bytesOnTheWay;
   private int commandsOnTheWay;
 
   public BucketPipeline(RedisServers servers) {
+    this(servers, false);
+  }
+
+  private BucketPipeline(RedisServers servers, boolean isUnbroken) {
     this.servers = servers;
+    this.isUnbroken = isUnbroken;
+  }
+
+  /**
+   * A pipeline that does not outlive the loss of a server: it fails, and nothing is sent again. So
+   * what was answered over it is still there, as long as it answers.
+   */
+  static BucketPipeline unbroken(RedisServers servers) {
+    return new BucketPipeline(servers, true);
   }
 
   /**
@@ -113,7 +127,7 @@ public final class BucketPipeline implements AutoCloseable {
    *
    * @param weight bytes that it and its answer take
    * @param onAnswer takes the answer (a Long, byte[] or List of them) when it is there
-   * @param arguments the first is {@code key}
+   * @param arguments have {@code key} among them
    */
   public void send(
       byte[] key,
@@ -142,6 +156,9 @@ public final class BucketPipeline implements AutoCloseable {
     JedisException trouble = settle(again);
     long deadline = System.nanoTime() + servers.patience().toNanos();
     while (!again.isEmpty()) {
+      if (isUnbroken && trouble != null) {
+        throw trouble;
+      }
       if (System.nanoTime() > deadline) {
         throw trouble != null
             ? trouble

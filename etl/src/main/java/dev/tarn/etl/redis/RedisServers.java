@@ -62,8 +62,12 @@ public final class RedisServers implements Serializable {
    * @throws TarnException if Redis can't be reached or refuses the connection
    */
   public static RedisServers connect(Settings settings) {
+    return connect(settings, settings.read(tarn -> tarn.getDuration("push.patience")));
+  }
+
+  /** Connects as {@link #connect(Settings)} does, with another patience. */
+  public static RedisServers connect(Settings settings, Duration patience) {
     RedisSettings redis = settings.read(RedisSettings::of);
-    Duration patience = settings.read(tarn -> tarn.getDuration("push.patience"));
     try {
       return new RedisServers(
           redis, patience, topology(redis, new HostAndPort(redis.host(), redis.port())));
@@ -84,6 +88,11 @@ public final class RedisServers implements Serializable {
   /** The addresses of the servers that have keys. */
   public List<HostAndPort> masters() {
     return topology.masters();
+  }
+
+  /** Whether the servers are a Redis Cluster. */
+  public boolean isCluster() {
+    return topology.isCluster();
   }
 
   /** The server that has a key, as far as this knows. */
@@ -252,7 +261,7 @@ public final class RedisServers implements Serializable {
   }
 
   /** Tells whether a refusal or a loss is of the kind that ends by itself. */
-  static boolean isPassing(JedisException e) {
+  public static boolean isPassing(JedisException e) {
     if (e instanceof JedisConnectionException || e instanceof JedisRedirectionException) {
       return true;
     }

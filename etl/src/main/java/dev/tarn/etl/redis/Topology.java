@@ -35,10 +35,18 @@ final class Topology implements Serializable {
 
   private final NavigableMap<Integer, Slots> slots;
   private final List<HostAndPort> servers;
+  private final boolean isCluster;
 
-  private Topology(NavigableMap<Integer, Slots> slots, Set<HostAndPort> servers) {
+  private Topology(
+      NavigableMap<Integer, Slots> slots, Set<HostAndPort> servers, boolean isCluster) {
     this.slots = slots;
     this.servers = List.copyOf(servers);
+    this.isCluster = isCluster;
+  }
+
+  /** Whether keys of several slots can't be used together. */
+  boolean isCluster() {
+    return isCluster;
   }
 
   /**
@@ -52,7 +60,7 @@ final class Topology implements Serializable {
     Set<HostAndPort> servers = new LinkedHashSet<>();
     servers.add(master);
     servers.addAll(others);
-    return new Topology(slots, servers);
+    return new Topology(slots, servers, false);
   }
 
   /**
@@ -74,7 +82,7 @@ final class Topology implements Serializable {
         }
       }
     }
-    return new Topology(slots, servers);
+    return new Topology(slots, servers, true);
   }
 
   /**

@@ -3,6 +3,7 @@ package dev.tarn.etl.redis;
 import com.google.protobuf.InvalidProtocolBufferException;
 import dev.tarn.cli.TarnException;
 import dev.tarn.layer.Buckets;
+import dev.tarn.live.Progress;
 import dev.tarn.manifest.ReleaseEvent;
 import dev.tarn.manifest.StoredService;
 import dev.tarn.manifest.VersionRecord;
@@ -102,6 +103,23 @@ public final class VersionStore {
       """
       local entry = redis.call('HGET', KEYS[1], ARGV[1]) or '@0'
       if string.sub(entry, -2) == '@0' then return 0 end
+      redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+      return 1
+      """;
+
+  /**
+   * KEYS version records, writing; ARGV version, version record. Makes a version complete, unless
+   * it was claimed.
+   */
+  private static final String COMPLETE =
+      TRY_HASH
+          + """
+      if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 then return 1 end
+      local lease = redis.call('HGET', KEYS[2], ARGV[1]) or '@0'
+      if string.sub(lease, -2) == '@0' then return 0 end
+      try(KEYS[1])
+      try(KEYS[2])
+      redis.call('HDEL', KEYS[2], ARGV[1])
       redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
       return 1
       """;
@@ -358,6 +376,27 @@ public final class VersionStore {
   }
 
   /**
+   * Makes a version complete without a release: the live job begins with it. Answers false if the
+   * version has been claimed.
+   */
+  public boolean complete(VersionRecord record) {
+    String view = record.getFeatureView();
+    return atControl(
+        jedis ->
+            isOne(
+                jedis.eval(
+                    COMPLETE,
+                    List.of(keys.manifests(view), keys.writing(view)),
+                    List.of(record.getVersion(), ControlJson.print(record)))));
+  }
+
+  /** How far the live cells of a generation are, by partition; empty: nothing has been applied. */
+  public Map<Integer, Progress> progress(String view, String generation) {
+    Map<String, String> stored = atControl(jedis -> jedis.hgetAll(keys.applied(view, generation)));
+    return Progress.parse(stored);
+  }
+
+  /**
    * Makes versions the ones that lookups answer from, all in the same instant, and tells the
    * servers. This happens only if the views' releases are still those that the caller has seen.
    *
@@ -599,6 +638,26 @@ public final class VersionStore {
    */
   public void removeEntry(String view, String version) {
     atControl(jedis -> jedis.hdel(keys.writing(view), version));
+  }
+
+  /** The generations of a view that have live cells, with the number of their buckets. */
+  public Map<String, String> liveGenerations(String view) {
+    return atControl(jedis -> jedis.hgetAll(keys.generations(view)));
+  }
+
+  /**
+   * Removes the live cells of a generation and its progress.
+   *
+   * @param grace the time for which lookups that are under way may still read the cells
+   */
+  public void removeLive(String view, String generation, int buckets, Duration grace) {
+    removeLater(view, RedisKeys.liveVersion(generation), buckets, grace);
+    // Without progress nothing is answered from then on.
+    atControl(
+        jedis -> {
+          jedis.unlink(keys.applied(view, generation), keys.runs(view, generation));
+          return jedis.hdel(keys.generations(view), generation);
+        });
   }
 
   /** The releases, as JSON, that the release history in Iceberg does not have yet. */

@@ -132,9 +132,19 @@ public final class Retention {
    * @return the versions that were pruned
    */
   public List<String> prune(String view, FeatureTable table, int keep, Duration grace) {
-    List<String> pruned = new ArrayList<>();
     List<VersionRecord> complete = versions.records(view);
-    for (VersionRecord old : complete.subList(Math.min(keep, complete.size()), complete.size())) {
+    return prune(
+        view, table, complete.subList(Math.min(keep, complete.size()), complete.size()), grace);
+  }
+
+  /**
+   * Prunes those of some versions that are neither released nor under an overlay.
+   *
+   * @param records the newest first
+   */
+  List<String> prune(String view, FeatureTable table, List<VersionRecord> records, Duration grace) {
+    List<String> pruned = new ArrayList<>();
+    for (VersionRecord old : records) {
       // The released version refuses this, and so does one under an overlay.
       if (versions.prune(old)) {
         versions.removeLater(view, old.getVersion(), old.getBuckets(), grace);

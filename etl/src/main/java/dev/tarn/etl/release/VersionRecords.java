@@ -3,17 +3,23 @@ package dev.tarn.etl.release;
 import com.google.protobuf.Descriptors.FieldDescriptor;
 import com.google.protobuf.util.Durations;
 import dev.tarn.cli.UsageException;
+import dev.tarn.etl.catalog.Base;
+import dev.tarn.etl.catalog.BaseTable;
 import dev.tarn.etl.catalog.FeatureTable;
 import dev.tarn.etl.console.TarnVersion;
 import dev.tarn.etl.definition.Feature;
 import dev.tarn.etl.definition.FeatureView;
 import dev.tarn.etl.definition.SparkTypes;
+import dev.tarn.etl.window.LiveDefinition;
+import dev.tarn.live.LivePlan;
 import dev.tarn.manifest.FeatureType;
+import dev.tarn.manifest.LiveBase;
 import dev.tarn.manifest.StoredFeature;
 import dev.tarn.manifest.VersionRecord;
 import dev.tarn.row.RowWriter;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.apache.iceberg.Schema;
 import org.apache.iceberg.Snapshot;
 import org.apache.iceberg.spark.SparkSchemaUtil;
@@ -53,12 +59,47 @@ public final class VersionRecords {
             .setCarriesForward(table.storesChanges(snapshot))
             .setTarnVersion(TarnVersion.current());
     view.maxAge().ifPresent(age -> record.setMaxAge(Durations.fromSeconds(age.toSeconds())));
+    Optional<Base> base = Base.of(snapshot);
+    if (base.isPresent()) {
+      Types.NestedField cells = schema.findField(BaseTable.CELLS);
+      return record
+          .setRowFormat(LivePlan.FORMAT)
+          .addFeatures(
+              StoredFeature.newBuilder()
+                  .setFieldId(cells.fieldId())
+                  .setName(cells.name())
+                  .setType(FeatureType.newBuilder().setKind(FeatureType.Kind.KIND_BINARY)))
+          .setLive(live(view, base.get()))
+          .build();
+    }
     for (Types.NestedField field : schema.columns()) {
       if (isFeature(view, field.name())) {
         record.addFeatures(stored(view, field, table));
       }
     }
     return record.build();
+  }
+
+  /** What a base's cells are and how they are answered. */
+  private static LiveBase live(FeatureView view, Base base) {
+    LiveBase.Builder live =
+        LiveDefinition.of(view).toBuilder()
+            .setGeneration(base.generation())
+            .setTopicId(base.cut().topicId())
+            .setEventSnapshotId(base.eventSnapshot())
+            .putAllCut(base.cut().offsets())
+            .setLiveBuckets(base.liveBuckets());
+    for (int i = 0; i < view.features().size(); i++) {
+      Feature feature = view.features().get(i);
+      StoredFeature.Builder stored =
+          StoredFeature.newBuilder()
+              .setFieldId(i + 1)
+              .setName(feature.name())
+              .setType(SparkTypes.stored(feature.type()).orElseThrow());
+      describe(stored, feature);
+      live.addFeatures(stored);
+    }
+    return live.build();
   }
 
   /** Tells whether lookups would get the same from two versions, whatever push made them. */
@@ -118,6 +159,10 @@ public final class VersionRecords {
                   feature.type().simpleString(),
                   type.simpleString()));
     }
+    describe(stored, feature);
+  }
+
+  private static void describe(StoredFeature.Builder stored, Feature feature) {
     stored
         .setDescription(feature.description())
         .setOwner(feature.owner())

@@ -3,6 +3,7 @@ package dev.tarn.etl.release;
 import dev.tarn.cli.Suggestion;
 import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;
+import dev.tarn.etl.catalog.BaseTable;
 import dev.tarn.etl.catalog.FeatureTable;
 import dev.tarn.etl.catalog.IcebergCatalog;
 import dev.tarn.etl.catalog.TrainingSets;
@@ -98,6 +99,10 @@ public final class Withdrawal {
     if (versions.pins().containsKey(view)) {
       said.add("its pin goes");
     }
+    if (records.stream().anyMatch(VersionRecord::hasLive)
+        || !versions.liveGenerations(view).isEmpty()) {
+      said.add("its live cells and their progress go; stop ./tarn live of it first");
+    }
     said.add("lookups of its features will be refused");
     List<String> services =
         versions.services().stream().filter(this::isOf).map(StoredService::getName).toList();
@@ -134,7 +139,10 @@ public final class Withdrawal {
    */
   public void run(Duration grace) {
     Retention retention = new Retention(versions);
-    Optional<FeatureTable> table = FeatureTable.find(catalog, view);
+    Optional<FeatureTable> table =
+        records.stream().anyMatch(VersionRecord::hasLive)
+            ? BaseTable.find(catalog, view)
+            : FeatureTable.find(catalog, view);
     retention.removeAbandoned(view, table, grace);
     if (!versions.withdraw(view, this::event)) {
       throw new TarnException(
@@ -142,6 +150,7 @@ public final class Withdrawal {
               .formatted(view));
     }
     retention.removeAbandoned(view, table, grace);
+    new LiveRetention(versions).removeAll(view, grace);
     ReleaseHistory.open(catalog).take(versions);
   }
 

@@ -51,12 +51,13 @@ public final class DatedTexts {
   /** The same rows, which refuse a time of day where they read a timestamp. */
   public static Dataset<Row> required(Dataset<Row> rows) {
     LogicalPlan plan = rows.queryExecution().analyzed();
-    LogicalPlan guarded = plan(plan);
+    LogicalPlan guarded = required(plan);
     return guarded.fastEquals(plan) ? rows : Dataset.ofRows(rows.sparkSession(), guarded);
   }
 
-  private static LogicalPlan plan(LogicalPlan plan) {
-    LogicalPlan inner = plan.mapChildren(DatedTexts::plan);
+  /** The same analyzed plan, whose expressions refuse a time of day. */
+  public static LogicalPlan required(LogicalPlan plan) {
+    LogicalPlan inner = plan.mapChildren(child -> required(child));
     return inner.mapExpressions(DatedTexts::expression);
   }
 
@@ -81,7 +82,7 @@ public final class DatedTexts {
                     ? child.mapChildren(DatedTexts::expression)
                     : expression(child));
     if (inner instanceof SubqueryExpression subquery) {
-      LogicalPlan inside = plan(subquery.plan());
+      LogicalPlan inside = required(subquery.plan());
       return inside.fastEquals(subquery.plan()) ? inner : subquery.withNewPlan(inside);
     }
     if (inner instanceof Cast cast && !isGuarded(cast.child())) {

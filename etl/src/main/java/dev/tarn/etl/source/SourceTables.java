@@ -388,6 +388,21 @@ public final class SourceTables {
     return text.length() > 200 ? text.substring(0, 200) + "…" : text;
   }
 
+  /**
+   * These sources, one of them with only those rows for which a condition holds. What repeats an
+   * event is told among these.
+   */
+  public SourceTables filtered(Source source, Column condition) {
+    Map<Source, Dataset<Row>> some = new LinkedHashMap<>(tables);
+    some.put(source, tables.get(source).filter(condition));
+    return new SourceTables(some, fingerprint, List.of(), new HashMap<>());
+  }
+
+  /** All rows of a source, those that repeat others among them. */
+  public Dataset<Row> rows(Source source) {
+    return tables.get(source);
+  }
+
   /** The columns of a source. */
   public StructType columns(Source source) {
     return tables.get(source).schema();

@@ -15,6 +15,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.SortedMap;
 import java.util.TreeMap;
 import org.apache.iceberg.Snapshot;
 import org.apache.spark.sql.Column;
@@ -38,30 +39,31 @@ final class AsServed {
 
   private final Lake lake;
   private final Spine spine;
-  private final List<ViewTable> tables;
+  private final List<TrainingView> views;
+  private final SortedMap<Integer, ViewTable> tables;
 
-  AsServed(Lake lake, Spine spine, List<ViewTable> tables) {
+  AsServed(Lake lake, Spine spine, List<TrainingView> views, SortedMap<Integer, ViewTable> tables) {
     this.lake = lake;
     this.spine = spine;
+    this.views = views;
     this.tables = tables;
   }
 
   /**
-   * The spine's packed rows with the reading of each view and a struct of it, null where it has no
-   * row; in order of entity, time and then all that a row has.
+   * The spine's packed rows with the reading of each view, and a struct of each that is not live,
+   * null where it has no row; divided by entity.
    */
   Dataset<Row> join(int partitions) {
     List<Column> packed = spine.packed();
-    Column micros = functions.unix_micros(Columns.named(spine.timeColumn()));
-    for (int v = 0; v < tables.size(); v++) {
-      packed.add(readingAt(tables.get(v).view(), micros).as(Rules.reading(v)));
+    for (int v = 0; v < views.size(); v++) {
+      packed.add(reading(spine, views.get(v)).as(Rules.reading(v)));
     }
     Dataset<Row> asking = spine.rows().select(packed.toArray(new Column[0]));
-    for (int v = 0; v < tables.size(); v++) {
+    for (int v : tables.keySet()) {
       asking = asking.withColumn(wanted(v), snapshotId(v));
     }
     Dataset<Row> joined = asking;
-    for (int v = 0; v < tables.size(); v++) {
+    for (int v : tables.keySet()) {
       joined =
           tables.get(v).view().getReadingsCount() == 0
               ? joined.withColumn(Columns.view(v), functions.lit(null).cast(type(v)))
@@ -69,6 +71,33 @@ final class AsServed {
                   rows(v, asking), JavaConverters.asScalaBuffer(on(v)).toSeq(), "left_outer");
     }
     return joined.repartition(partitions, EntityColumns.keys(spine.keys()));
+  }
+
+  /** The place of the reading that each row of a spine is for; null where there is none. */
+  static Column reading(Spine spine, TrainingView view) {
+    Column time = Columns.named(spine.timeColumn());
+    if (!spine.hasStamps()) {
+      return readingAt(view, spine.micros());
+    }
+    if (view.hasLive()) {
+      // A stamp proves that there was an answer. The server's clock may be behind that of releases.
+      int last = Math.max(0, view.getReadingsCount() - 1);
+      Column isBefore =
+          view.getReadingsCount() == 0
+              ? functions.lit(true)
+              : spine.micros().lt(Timestamps.toMicros(view.getReadings(0).getReleasedAt()));
+      return functions.coalesce(
+          readingAt(view, spine.micros()), functions.when(isBefore, 0).otherwise(last));
+    }
+    Column snapshotId = StampColumn.snapshotId(time, view.getFeatureView());
+    Column reading = functions.lit(null).cast(DataTypes.IntegerType);
+    for (int i = 0; i < view.getReadingsCount(); i++) {
+      reading =
+          functions
+              .when(snapshotId.equalTo(view.getReadings(i).getSnapshotId()), functions.lit(i))
+              .otherwise(reading);
+    }
+    return reading;
   }
 
   /** The place of the reading that was released at a moment; null where there was none. */
@@ -176,7 +205,7 @@ final class AsServed {
         .filter(asOfs -> asOfs.length > 1)
         .map(
             asOfs ->
-                SnapshotRows.of(lake, table.name(), snapshot.snapshotId())
+                SnapshotRows.of(lake, table.table(), snapshot.snapshotId())
                     .filter(
                         functions
                             .col(FeatureView.EVENT_TIMESTAMP)
@@ -184,7 +213,7 @@ final class AsServed {
   }
 
   private Dataset<Row> current(ViewTable table, Snapshot snapshot) {
-    return CurrentRows.of(lake, table.name(), table.entity().keyNames(), table.table(), snapshot);
+    return CurrentRows.of(lake, table.entity().keyNames(), table.table(), snapshot);
   }
 
   private Dataset<Row> history(int v, Snapshot snapshot, Dataset<Row> rows) {

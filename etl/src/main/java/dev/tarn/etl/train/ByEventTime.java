@@ -132,7 +132,7 @@ final class ByEventTime {
     ViewTable table = tables.get(v);
     Column eventTimestamp = functions.col(FeatureView.EVENT_TIMESTAMP);
     Dataset<Row> rows =
-        SnapshotRows.of(lake, table.name(), snapshot.snapshotId())
+        SnapshotRows.of(lake, table.table(), snapshot.snapshotId())
             .filter(eventTimestamp.leq(at(spine.latest())));
     if (from != Long.MIN_VALUE) {
       rows = rows.filter(eventTimestamp.geq(at(from)));

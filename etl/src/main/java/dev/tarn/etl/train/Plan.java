@@ -6,8 +6,10 @@ import com.google.protobuf.util.Timestamps;
 import dev.tarn.cli.Plural;
 import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;
+import dev.tarn.etl.base.Generation;
 import dev.tarn.etl.catalog.FeatureTable;
 import dev.tarn.etl.catalog.Fits;
+import dev.tarn.etl.catalog.LiveCuts;
 import dev.tarn.etl.catalog.TrainingSets;
 import dev.tarn.etl.console.Console;
 import dev.tarn.etl.console.Moments;
@@ -20,21 +22,31 @@ import dev.tarn.etl.definition.SparkTypes;
 import dev.tarn.etl.lake.Lake;
 import dev.tarn.etl.release.ReleaseHistory;
 import dev.tarn.etl.release.ReleaseHistory.Released;
+import dev.tarn.etl.window.LiveDefinition;
+import dev.tarn.live.Cut;
+import dev.tarn.manifest.LiveBase;
+import dev.tarn.manifest.ServedCut;
+import dev.tarn.manifest.ServedLive;
 import dev.tarn.manifest.StoredFeature;
 import dev.tarn.manifest.StoredService;
 import dev.tarn.manifest.TrainingManifest;
 import dev.tarn.manifest.TrainingReading;
 import dev.tarn.manifest.TrainingSpine;
 import dev.tarn.manifest.TrainingView;
+import dev.tarn.manifest.VersionRecord;
 import dev.tarn.redis.ControlJson;
 import dev.tarn.row.Values;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.Function;
 import org.apache.iceberg.Schema;
@@ -90,11 +102,17 @@ final class Plan {
     for (FeatureView view : definitions.views()) {
       if (service.uses(view) && request.readsEvents(view)) {
         manifest.addViews(computed(service, view, request));
+      } else if (service.uses(view) && history.isPresent() && view.live().isPresent()) {
+        manifest.addViews(servedLive(service, view, history.get(), spine));
       } else if (service.uses(view)) {
         FeatureTable table = built(view);
         TrainingView.Builder read = describe(service, view, table);
         if (history.isPresent()) {
-          read.addAllReadings(served(view, table, history.get().of(view.name()), spine));
+          List<Released> releases = history.get().of(view.name());
+          read.addAllReadings(
+              spine.hasStamps()
+                  ? stamped(view, table, releases, spine)
+                  : served(view, table, releases, spine));
         } else {
           Snapshot snapshot = pinned(view, table, request.at());
           requireFeatures(read, table, snapshot);
@@ -257,20 +275,152 @@ final class Plan {
     }
   }
 
+  /**
+   * A live view as it was served: the cuts of the rows are in their stamps, or else in the ledger
+   * of cuts.
+   */
+  private TrainingView servedLive(
+      FeatureService service, FeatureView view, ReleaseHistory history, Spine spine) {
+    TrainingView.Builder read = describe(service, view, Plan::stored);
+    for (Released release : history.of(view.name())) {
+      read.addReadings(reading(release).clearSnapshotId());
+    }
+    ServedLive.Builder live = ServedLive.newBuilder();
+    Set<String> generations = new TreeSet<>();
+    if (spine.hasStamps()) {
+      Column stamp = Columns.named(spine.timeColumn());
+      spine
+          .rows()
+          .select(StampColumn.generation(stamp, view.name()).as("generation"))
+          .distinct()
+          .filter("generation IS NOT NULL")
+          .collectAsList()
+          .forEach(row -> generations.add(row.getString(0)));
+    } else {
+      live.addAllCuts(cuts(view, history.of(view.name()), spine));
+      live.getCutsList().stream()
+          .map(ServedCut::getGeneration)
+          .filter(name -> !name.isEmpty())
+          .forEach(generations::add);
+    }
+    if (generations.isEmpty()) {
+      console.say(
+          "%s: the rows are from times at which none of it was answered, and get nothing of it",
+          view.name());
+      generations.add(LiveDefinition.generation(view));
+    }
+    for (String generation : generations) {
+      live.putGenerations(
+          generation,
+          generation.equals(LiveDefinition.generation(view))
+              ? LiveDefinition.stored(view)
+              : Generation.definition(lake, view.name(), generation));
+    }
+    return read.setLive(live).build();
+  }
+
+  /** The cuts of the spine's times that lookups were answered with, up to the last row. */
+  private List<ServedCut> cuts(FeatureView view, List<Released> releases, Spine spine) {
+    SortedMap<Instant, ServedCut> cuts = new TreeMap<>();
+    Instant last = Values.instant(spine.latest());
+    List<LiveCuts.LiveCut> noted =
+        new LiveCuts(lake.catalog()).between(view.name(), Instant.EPOCH, last);
+    for (Released release : releases) {
+      Instant end = release.retiredAt().orElse(Instant.MAX);
+      Optional<LiveBase> live =
+          release.record().filter(VersionRecord::hasLive).map(VersionRecord::getLive);
+      cuts.put(release.releasedAt(), served(release.releasedAt(), Optional.empty()));
+      for (LiveCuts.LiveCut cut : noted) {
+        if (live.isEmpty()
+            || !cut.generation().equals(live.get().getGeneration())
+            || !cut.at().isBefore(end)) {
+          continue;
+        }
+        Instant through = cut.completeThrough().orElse(Instant.EPOCH);
+        boolean isAnswered =
+            Duration.between(through, cut.at()).toMillis()
+                <= Durations.toMillis(live.get().getMaxLag());
+        Instant at = cut.at().isBefore(release.releasedAt()) ? release.releasedAt() : cut.at();
+        // Of those from before the release the last one holds at its beginning.
+        cuts.put(at, served(at, isAnswered ? Optional.of(cut) : Optional.empty()));
+      }
+      release.retiredAt().ifPresent(at -> cuts.put(at, served(at, Optional.empty())));
+    }
+    return List.copyOf(cuts.values());
+  }
+
+  private static ServedCut served(Instant at, Optional<LiveCuts.LiveCut> cut) {
+    ServedCut.Builder served =
+        ServedCut.newBuilder().setAt(Timestamps.fromMicros(Values.micros(at)));
+    if (cut.isPresent()) {
+      served.setGeneration(cut.get().generation());
+      Cut offsets = Cut.of(cut.get().cut().offsets());
+      for (int i = 0; i < offsets.partitions(); i++) {
+        served.addOffsets(offsets.next(i));
+      }
+    }
+    return served.build();
+  }
+
+  /** The snapshots of a view that stamps name, each as it was answered last. */
+  private List<TrainingReading> stamped(
+      FeatureView view, FeatureTable table, List<Released> releases, Spine spine) {
+    Column stamp = Columns.named(spine.timeColumn());
+    List<TrainingReading> readings = new ArrayList<>();
+    for (Row row :
+        spine
+            .rows()
+            .groupBy(StampColumn.snapshotId(stamp, view.name()).as("snapshot"))
+            .count()
+            .orderBy("snapshot")
+            .collectAsList()) {
+      if (row.isNullAt(0)) {
+        console.say(
+            "%s: %s a stamp without it, and %s nothing of it",
+            view.name(),
+            Plural.of(row.getLong(1), "row") + Plural.choose(row.getLong(1), " has", " have"),
+            Plural.choose(row.getLong(1), "gets", "get"));
+        continue;
+      }
+      long snapshot = row.getLong(0);
+      if (table.iceberg().snapshot(snapshot) == null) {
+        throw new TarnException(
+            "snapshot %d of '%s', which %s of the spine %s answered from, has expired; leave them out"
+                .formatted(
+                    snapshot,
+                    view.name(),
+                    Plural.of(row.getLong(1), "row"),
+                    Plural.choose(row.getLong(1), "was", "were")));
+      }
+      TrainingReading.Builder reading = TrainingReading.newBuilder().setSnapshotId(snapshot);
+      releases.stream()
+          .filter(release -> release.snapshotId() == snapshot)
+          .flatMap(release -> release.record().stream())
+          .reduce((before, after) -> after)
+          .ifPresent(reading::setServed);
+      readings.add(reading.build());
+    }
+    return readings;
+  }
+
+  private static TrainingReading.Builder reading(Released release) {
+    TrainingReading.Builder reading =
+        TrainingReading.newBuilder()
+            .setSnapshotId(release.snapshotId())
+            .setReleasedAt(Timestamps.fromMicros(Values.micros(release.releasedAt())));
+    release
+        .retiredAt()
+        .ifPresent(at -> reading.setRetiredAt(Timestamps.fromMicros(Values.micros(at))));
+    release.record().ifPresent(reading::setServed);
+    return reading;
+  }
+
   /** The releases that the spine's times fall into. */
   private List<TrainingReading> served(
       FeatureView view, FeatureTable table, List<Released> releases, Spine spine) {
     TrainingView.Builder all = TrainingView.newBuilder();
     for (Released release : releases) {
-      TrainingReading.Builder reading =
-          TrainingReading.newBuilder()
-              .setSnapshotId(release.snapshotId())
-              .setReleasedAt(Timestamps.fromMicros(Values.micros(release.releasedAt())));
-      release
-          .retiredAt()
-          .ifPresent(at -> reading.setRetiredAt(Timestamps.fromMicros(Values.micros(at))));
-      release.record().ifPresent(reading::setServed);
-      all.addReadings(reading);
+      all.addReadings(reading(release));
     }
     Column index =
         AsServed.readingAt(all.build(), functions.unix_micros(Columns.named(spine.timeColumn())));
@@ -312,7 +462,8 @@ final class Plan {
   private static String hash(StoredService service, List<TrainingView> views) {
     StringBuilder all = new StringBuilder(ControlJson.print(service));
     for (TrainingView view : views) {
-      all.append('\n').append(ControlJson.print(view.toBuilder().clearReadings().build()));
+      all.append('\n')
+          .append(ControlJson.print(view.toBuilder().clearReadings().clearLive().build()));
     }
     return Hashing.sha256().hashString(all, StandardCharsets.UTF_8).toString().substring(0, 16);
   }

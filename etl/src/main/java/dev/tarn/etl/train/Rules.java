@@ -57,8 +57,12 @@ final class Rules {
     }
     return byReading(
         answered ->
-            answered.getFeaturesList().stream()
-                .filter(stored -> stored.getFieldId() == feature.getFieldId())
+            features(answered).stream()
+                .filter(
+                    stored ->
+                        answered.hasLive()
+                            ? stored.getName().equals(feature.getName())
+                            : stored.getFieldId() == feature.getFieldId())
                 .findFirst()
                 .map(stored -> literal(stored, type))
                 .orElse(functions.lit(null).cast(type)),
@@ -69,7 +73,7 @@ final class Rules {
   boolean hasDefaults() {
     return view.getFeaturesList().stream().anyMatch(StoredFeature::hasDefaultValue)
         || view.getReadingsList().stream()
-            .flatMap(reading -> reading.getServed().getFeaturesList().stream())
+            .flatMap(reading -> features(reading.getServed()).stream())
             .anyMatch(StoredFeature::hasDefaultValue);
   }
 
@@ -108,6 +112,11 @@ final class Rules {
               .otherwise(result);
     }
     return result;
+  }
+
+  /** The features that are answered. */
+  private static List<StoredFeature> features(VersionRecord record) {
+    return record.hasLive() ? record.getLive().getFeaturesList() : record.getFeaturesList();
   }
 
   private static Column micros(Duration duration) {

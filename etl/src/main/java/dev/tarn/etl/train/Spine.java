@@ -28,6 +28,7 @@ import org.apache.spark.sql.types.StructField;
  * A checked spine: the rows that features are joined to. Each has an entity and a moment.
  *
  * @param rows as they were given
+ * @param hasStamps whether the time column has stamps, which say the moment
  * @param keys how many key columns the entity has
  * @param earliest least time of all rows, microseconds since 1970; 0 where there are none
  * @param latest greatest time of all rows
@@ -36,6 +37,7 @@ record Spine(
     Dataset<Row> rows,
     Entity entity,
     String timeColumn,
+    boolean hasStamps,
     int keys,
     long count,
     long earliest,
@@ -48,17 +50,19 @@ record Spine(
    * @param name of the spine, for messages
    * @throws UsageException if it can't be joined to; the message says what to do
    */
-  static Spine of(String name, Dataset<Row> rows, Entity entity, String timeColumn) {
-    StructField time = checkSchema(name, rows, entity, timeColumn);
+  static Spine of(
+      String name, Dataset<Row> rows, Entity entity, String timeColumn, boolean hasStamps) {
+    StructField time = checkSchema(name, rows, entity, timeColumn, hasStamps);
     List<Column> checks = new ArrayList<>();
-    Column micros = functions.unix_micros(Columns.named(time.name()));
+    Column micros = micros(time.name(), hasStamps);
     checks.add(functions.count(functions.lit(1)));
     checks.add(functions.min(micros));
     checks.add(functions.max(micros));
     List<String> needed = new ArrayList<>(entity.keyNames());
     needed.add(time.name());
     for (String column : needed) {
-      checks.add(functions.count_if(Columns.named(column).isNull()));
+      Column value = column.equals(time.name()) ? micros : Columns.named(column);
+      checks.add(functions.count_if(value.isNull()));
     }
     int firstHash = checks.size();
     Column[] values =
@@ -85,6 +89,7 @@ record Spine(
     Row row =
         rows.agg(checks.get(0), checks.subList(1, checks.size()).toArray(new Column[0])).head();
     for (int i = 0; i < needed.size(); i++) {
+      boolean isTime = i == needed.size() - 1;
       if (row.getLong(3 + i) > 0) {
         throw new UsageException(
             "%s: %,d of %s %s no %s, e.g. %s; leave them out, or fill them in"
@@ -93,8 +98,8 @@ record Spine(
                     row.getLong(3 + i),
                     Plural.of(row.getLong(0), "row"),
                     Plural.choose(row.getLong(3 + i), "has", "have"),
-                    needed.get(i),
-                    rows.filter(Columns.named(needed.get(i)).isNull()).head()));
+                    needed.get(i) + (hasStamps && isTime ? " that can be read as a stamp" : ""),
+                    rows.filter((isTime ? micros : Columns.named(needed.get(i))).isNull()).head()));
       }
     }
     for (int i = 0; i < texts.size(); i++) {
@@ -119,6 +124,7 @@ record Spine(
         rows,
         entity,
         time.name(),
+        hasStamps,
         entity.keys().size(),
         row.getLong(0),
         row.isNullAt(1) ? 0 : row.getLong(1),
@@ -132,7 +138,7 @@ record Spine(
   }
 
   private static StructField checkSchema(
-      String name, Dataset<Row> rows, Entity entity, String timeColumn) {
+      String name, Dataset<Row> rows, Entity entity, String timeColumn, boolean hasStamps) {
     List<String> columns = List.of(rows.columns());
     Set<String> seen = new HashSet<>();
     for (String column : columns) {
@@ -170,10 +176,24 @@ record Spine(
     }
     if (!columns.contains(timeColumn)) {
       throw new UsageException(
-          "%s has no column '%s' for the time of its rows%s; another name is given by time=…"
-              .formatted(name, timeColumn, Suggestion.forName(timeColumn, columns)));
+          "%s has no column '%s' for the %s of its rows%s; another name is given by %s=…"
+              .formatted(
+                  name,
+                  timeColumn,
+                  hasStamps ? "stamp" : "time",
+                  Suggestion.forName(timeColumn, columns),
+                  hasStamps ? "stamp" : "time"));
     }
     StructField time = rows.schema().apply(timeColumn);
+    if (hasStamps) {
+      if (!time.dataType().equals(DataTypes.BinaryType)
+          && !time.dataType().equals(DataTypes.StringType)) {
+        throw new UsageException(
+            "%s: '%s' is %s, and stamps are binary, or string with base64url or hex digits"
+                .formatted(name, time.name(), time.dataType().simpleString()));
+      }
+      return time;
+    }
     if (!time.dataType().equals(DataTypes.TimestampType)) {
       throw new UsageException(
           "%s: '%s' is %s, and the time of a row must be a timestamp with a zone: %s"
@@ -210,7 +230,12 @@ record Spine(
   }
 
   Column micros() {
-    return functions.unix_micros(Columns.named(timeColumn)).as(Columns.MICROS);
+    return micros(timeColumn, hasStamps).as(Columns.MICROS);
+  }
+
+  private static Column micros(String timeColumn, boolean hasStamps) {
+    Column time = Columns.named(timeColumn);
+    return hasStamps ? StampColumn.micros(time) : functions.unix_micros(time);
   }
 
   /** Keys and time alone. */
@@ -254,6 +279,7 @@ record Spine(
         .setSnapshotId(source.snapshotId())
         .setTextTypes(source.textTypes())
         .setTimeColumn(timeColumn)
+        .setStamps(hasStamps)
         .setRows(count)
         .setFingerprint(fingerprint)
         .build();

@@ -55,7 +55,7 @@ public final class Training {
    * @param spark anybody's session; the catalog {@code tarn} is added to it
    * @param spine has the entity's key columns and a time column
    * @param options arguments of {@code ./tarn train} ({@code time}, {@code at}, {@code at.VIEW},
-   *     {@code as}, {@code vectors}) and settings of conf/tarn.conf, by name
+   *     {@code as}, {@code stamp}, {@code vectors}) and settings of conf/tarn.conf, by name
    * @throws UsageException if the spine or the options don't fit
    */
   public static TrainingSet join(
@@ -108,6 +108,14 @@ public final class Training {
             line.flag("vectors"),
             arguments(line));
     boolean isServed = request.as() == Plan.As.SERVED;
+    boolean hasStamps = line.has("stamp");
+    if (hasStamps && !isServed) {
+      throw new UsageException(
+          "stamp= says what rows were answered from, which as=served reads: add as=served");
+    }
+    if (hasStamps && line.has("time")) {
+      throw new UsageException("stamp= says the time of each row, too: leave out time=");
+    }
     if (isServed && (line.has("at") || !line.byView("at").isEmpty())) {
       throw new UsageException(
           "at= pins what is read, and as=served reads what was released: give one of the two");
@@ -121,7 +129,12 @@ public final class Training {
                 () ->
                     SpineSource.open(
                         lake.spark(), line.text("spine"), entity, time, SpineTypes.asked(line)));
-    Spine spine = spine(chosen(source, line.optional("where")), entity, time);
+    Spine spine =
+        spine(
+            chosen(source, line.optional("where")),
+            entity,
+            hasStamps ? line.text("stamp") : time,
+            hasStamps);
     Optional<ReleaseHistory> history = isServed ? Optional.of(releases()) : Optional.empty();
     TrainingSpine stored = spine.stored(source);
     TrainingManifest manifest =
@@ -134,7 +147,8 @@ public final class Training {
    * or one at another place.
    */
   public TrainingSet setAgain(CommandLine line, Optional<Dataset<Row>> given) {
-    for (String argument : List.of("service", "time", "types", "options", "at", "as", "vectors")) {
+    for (String argument :
+        List.of("service", "time", "types", "options", "at", "as", "stamp", "vectors")) {
       if (line.has(argument) || !line.byView(argument).isEmpty()) {
         throw new UsageException(
             "%s= is in the manifest already: a set is made again as it was".formatted(argument));
@@ -153,6 +167,10 @@ public final class Training {
         entities.add(ViewEvents.entity(view));
         continue;
       }
+      if (view.hasLive()) {
+        entities.add(new ServedView(lake, view).entity());
+        continue;
+      }
       ViewTable table = ViewTable.of(lake, view);
       view.getReadingsList().forEach(reading -> table.snapshot(reading.getSnapshotId()));
       entities.add(table.entity());
@@ -164,7 +182,7 @@ public final class Training {
             .orElseGet(
                 () ->
                     SpineSource.openAgain(lake.spark(), line.optional("spine"), entity, manifest));
-    Spine spine = spine(source, entity, stored.getTimeColumn());
+    Spine spine = spine(source, entity, stored.getTimeColumn(), stored.getStamps());
     if (!spine.fingerprint().equals(stored.getFingerprint())) {
       throw new UsageException(
           "the spine %s is not the one that the set was made with: it has %s, and that had %s"
@@ -192,10 +210,10 @@ public final class Training {
     }
   }
 
-  private static Spine spine(SpineSource source, Entity entity, String time) {
+  private static Spine spine(SpineSource source, Entity entity, String time, boolean hasStamps) {
     String name = source.location().isEmpty() ? "the spine" : "spine=" + source.location();
     try {
-      return Spine.of(name, source.rows(), entity, time);
+      return Spine.of(name, source.rows(), entity, time, hasStamps);
     } catch (UsageException e) {
       throw e;
     } catch (Exception e) { // Scala does not declare what it throws
@@ -228,7 +246,8 @@ public final class Training {
 
   private static Map<String, String> arguments(CommandLine line) {
     Map<String, String> arguments = new TreeMap<>();
-    for (String name : List.of("service", "time", "types", "options", "at", "as", "vectors")) {
+    for (String name :
+        List.of("service", "time", "types", "options", "at", "as", "stamp", "vectors")) {
       line.optional(name).ifPresent(value -> arguments.put(name, value));
     }
     line.byView("at").forEach((view, value) -> arguments.put("at." + view, value));

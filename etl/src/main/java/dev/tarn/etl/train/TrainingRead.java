@@ -54,7 +54,7 @@ final class TrainingRead {
     this.manifest = manifest;
     views = manifest.getViewsList();
     for (int v = 0; v < views.size(); v++) {
-      if (!views.get(v).hasEvents()) {
+      if (!views.get(v).hasEvents() && !views.get(v).hasLive()) {
         tables.put(v, ViewTable.of(lake, views.get(v)));
       }
       rules.add(new Rules(views.get(v), manifest.getAsServed(), v));
@@ -201,7 +201,7 @@ final class TrainingRead {
   private Dataset<Row> joined(boolean isAbsentAlike, boolean isInOrder) {
     Dataset<Row> joined =
         manifest.getAsServed()
-            ? new AsServed(lake, spine, List.copyOf(tables.values())).join(manifest.getFiles())
+            ? new AsServed(lake, spine, views, tables).join(manifest.getFiles())
             : new ByEventTime(lake, spine, tables, rules).join(manifest.getFiles(), isAbsentAlike);
     // Events take more tasks than their result has files.
     int partitions =
@@ -209,9 +209,12 @@ final class TrainingRead {
     for (int v = 0; v < views.size(); v++) {
       if (views.get(v).hasEvents()) {
         joined = ViewEvents.of(lake, views.get(v)).join(joined, spine, v, partitions);
+      } else if (views.get(v).hasLive()) {
+        joined = new ServedView(lake, views.get(v)).join(joined, spine, v, partitions);
       }
     }
-    if (tables.size() < views.size() && partitions > manifest.getFiles()) {
+    boolean hasLive = views.stream().anyMatch(TrainingView::hasLive);
+    if (hasLive || (tables.size() < views.size() && partitions > manifest.getFiles())) {
       joined = joined.repartition(manifest.getFiles(), EntityColumns.keys(spine.keys()));
     }
     return isInOrder ? joined.sortWithinPartitions(spine.order()) : joined;

@@ -162,6 +162,7 @@ final class ViewEvents {
             events.getKeysMap(),
             Optional.of(events.getWhere()).filter(where -> !where.isEmpty()),
             events.getWindowsList().stream().map(WindowFeature::of).toList(),
+            Optional.empty(),
             new Position("the manifest", 1),
             new Position("the manifest", 1));
     return new ViewEvents(lake, view, windows, sources);

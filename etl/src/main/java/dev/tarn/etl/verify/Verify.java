@@ -4,6 +4,7 @@ import com.google.common.collect.Lists;
 import dev.tarn.cli.Plural;
 import dev.tarn.cli.TarnException;
 import dev.tarn.cli.UsageException;
+import dev.tarn.etl.catalog.BaseTable;
 import dev.tarn.etl.catalog.FeatureTable;
 import dev.tarn.etl.console.Causes;
 import dev.tarn.etl.console.Console;
@@ -16,6 +17,7 @@ import dev.tarn.etl.lake.TaskProgress;
 import dev.tarn.etl.redis.RedisServers;
 import dev.tarn.etl.redis.VersionStore;
 import dev.tarn.layer.Layers;
+import dev.tarn.live.LivePlan;
 import dev.tarn.manifest.FeatureType;
 import dev.tarn.manifest.StoredFeature;
 import dev.tarn.manifest.VersionRecord;
@@ -89,7 +91,10 @@ public final class Verify {
     Optional<Release> released = versions.released(view.name());
     VersionRecord record = chosen(view, released, request);
     FeatureTable table =
-        FeatureTable.find(lake.catalog(), view.name()).orElseThrow(() -> gone(record));
+        (record.hasLive()
+                ? BaseTable.find(lake.catalog(), view.name())
+                : FeatureTable.find(lake.catalog(), view.name()))
+            .orElseThrow(() -> gone(record));
     Snapshot snapshot = table.iceberg().snapshot(record.getSnapshotId());
     if (snapshot == null) {
       throw gone(record);
@@ -144,10 +149,11 @@ public final class Verify {
         versions
             .record(view.name(), version)
             .orElseThrow(() -> missing(view.name(), version, released.get(), request));
-    if (record.getRowFormat() != RowWriter.FORMAT) {
+    int known = record.hasLive() ? LivePlan.FORMAT : RowWriter.FORMAT;
+    if (record.getRowFormat() != known) {
       throw new TarnException(
           "%s: version %s has rows of format %d, and this is a Tarn that reads %d"
-              .formatted(view.name(), version, record.getRowFormat(), RowWriter.FORMAT));
+              .formatted(view.name(), version, record.getRowFormat(), known));
     }
     if (!record.getEntityKeysList().equals(view.entity().keyNames())) {
       throw new TarnException(

@@ -12,6 +12,7 @@ import org.apache.spark.sql.catalyst.expressions.Expression;
 import org.apache.spark.sql.catalyst.expressions.ToPrettyString;
 import org.apache.spark.sql.catalyst.expressions.UnsafeProjection;
 import org.apache.spark.sql.catalyst.expressions.UnsafeRow;
+import org.apache.spark.unsafe.types.UTF8String;
 import scala.Option;
 import scala.collection.JavaConverters;
 
@@ -133,6 +134,26 @@ final class EntityEvents {
         row.getInt(layout.partition()),
         row.getLong(layout.offset()),
         moment);
+  }
+
+  /**
+   * The features at a moment as Spark has them, behind room for other values. Those that do not fit
+   * into their type are null, and a last value names them, separated by commas; null: all fit.
+   */
+  Object[] thatFit(Entity entity, long moment, int room) {
+    Object[] features = new Object[room + writers.size() + 1];
+    List<String> others = new ArrayList<>();
+    for (int i = 0; i < writers.size(); i++) {
+      try {
+        features[room + i] = writers.get(i).spark(entity.windows.value(i, moment));
+      } catch (OverflowException e) {
+        others.add(names.get(i));
+      }
+    }
+    if (!others.isEmpty()) {
+      features[room + writers.size()] = UTF8String.fromString(String.join(",", others));
+    }
+    return features;
   }
 
   /**

@@ -32,9 +32,9 @@ final class EventColumns {
 
   private static final String PREFIX = EntityColumns.PREFIX;
   static final String MICROS = EntityColumns.MICROS;
-  private static final String HAPPENED = PREFIX + "happened";
-  private static final String PARTITION = PREFIX + "partition";
-  private static final String OFFSET = PREFIX + "offset";
+  static final String HAPPENED = PREFIX + "happened";
+  static final String PARTITION = PREFIX + "partition";
+  static final String OFFSET = PREFIX + "offset";
   private static final String VALUE = PREFIX + "value";
   static final String PLACE = PREFIX + "place";
 
@@ -124,6 +124,27 @@ final class EventColumns {
     Column place =
         functions
             .shiftleft(functions.xxhash64(EntityColumns.keys(keys)), PlacedRows.TIME_BITS)
+            .bitwiseOR(clamped);
+    return rows.withColumn(PLACE, place);
+  }
+
+  /**
+   * Rows with a place that puts an entity's asking rows before all of its events, each in order of
+   * time.
+   */
+  static Dataset<Row> withPlaceOfAsking(Dataset<Row> rows, int keys, Column isAsking) {
+    int bits = PlacedRows.TIME_BITS - 1;
+    Column time =
+        functions
+            .shiftright(functions.col(MICROS), PlacedRows.TIME_SHIFT + 1)
+            .plus(1L << (bits - 1));
+    Column clamped =
+        functions.least(
+            functions.greatest(time, functions.lit(0L)), functions.lit((1L << bits) - 1));
+    Column place =
+        functions
+            .shiftleft(functions.xxhash64(EntityColumns.keys(keys)), PlacedRows.TIME_BITS)
+            .bitwiseOR(functions.when(isAsking, 0L).otherwise(1L << bits))
             .bitwiseOR(clamped);
     return rows.withColumn(PLACE, place);
   }

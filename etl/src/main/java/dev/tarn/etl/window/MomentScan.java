@@ -19,6 +19,7 @@ final class MomentScan implements Iterator<InternalRow> {
   private final EntityEvents events;
   private final int asking;
   private final int askingFields;
+  private final boolean tellsOverflow;
   private long group;
   private InternalRow found;
 
@@ -28,6 +29,8 @@ final class MomentScan implements Iterator<InternalRow> {
    * @param place index of the place that the rows are sorted by
    * @param asking index of the struct that holds an asking row; null in an event's row
    * @param askingFields number of its fields
+   * @param tellsOverflow whether a feature that does not fit into its type is null and named in the
+   *     struct's last field; else it is an error
    */
   MomentScan(
       Iterator<InternalRow> sorted,
@@ -35,11 +38,13 @@ final class MomentScan implements Iterator<InternalRow> {
       Layout layout,
       int place,
       int asking,
-      int askingFields) {
+      int askingFields,
+      boolean tellsOverflow) {
     rows = new PlacedRows(sorted, layout, place, asking);
     this.layout = layout;
     this.asking = asking;
     this.askingFields = askingFields;
+    this.tellsOverflow = tellsOverflow;
     events = new EntityEvents(plan, layout);
   }
 
@@ -75,7 +80,8 @@ final class MomentScan implements Iterator<InternalRow> {
   private InternalRow struct(Entity entity, long micros) {
     Object[] struct = {null};
     if (entity.windows().isThere(micros)) {
-      Object[] features = events.features(entity, micros, 1);
+      Object[] features =
+          tellsOverflow ? events.thatFit(entity, micros, 1) : events.features(entity, micros, 1);
       features[0] = micros;
       struct[0] = new GenericInternalRow(features);
     }

@@ -35,6 +35,12 @@ public final class WindowRows {
 
   private static final String ASKING = "_tarn_asking";
 
+  /** The column with the cut of a row that asks. */
+  public static final String CUT = "_tarn_cut";
+
+  /** The field that names the features whose value does not fit into their type. */
+  public static final String OVERFLOW = "_tarn_overflow";
+
   private final SparkSession spark;
   private final SourceTables sources;
   private final Windows windows;
@@ -130,17 +136,7 @@ public final class WindowRows {
       String givenAt,
       String column) {
     int keys = entity.keys().size();
-    Dataset<Row> events = events(isKnown, earliest, latest);
-    for (Column key : EntityColumns.keys(keys)) {
-      events = events.filter(key.isNotNull());
-    }
-    if (entities.isPresent()) {
-      events =
-          events.join(
-              functions.broadcast(entities.get()),
-              scala.collection.JavaConverters.asScalaBuffer(EntityColumns.keyNames(keys)).toSeq(),
-              "left_semi");
-    }
+    Dataset<Row> events = eventsOf(entities, isKnown, earliest, latest);
     List<Column> asked = new ArrayList<>();
     asked.addAll(List.of(EntityColumns.keys(keys)));
     asked.add(functions.col(EventColumns.MICROS));
@@ -154,24 +150,117 @@ public final class WindowRows {
         EventColumns.withPlace(all, keys)
             .repartition(partitions, EntityColumns.keys(keys))
             .sortWithinPartitions(functions.col(EventColumns.PLACE));
+    return answered(sorted, asking, EventColumns.layout(entity), givenAt, column, false);
+  }
+
+  /**
+   * Rows with the features at each one's moment and cut, as a struct; null where the entity has no
+   * row. The struct's last field, {@link #OVERFLOW}, names the features that do not fit into their
+   * type, separated by commas, which are null then.
+   *
+   * @param asking as {@link #join} has it, and {@link #CUT} besides: by partition, from 0 on, the
+   *     first offset that does not count
+   * @param earliest moment of all rows
+   * @param latest moment of all rows
+   * @param entities keys of those that ask, if they are few
+   */
+  public Dataset<Row> joinAtCuts(
+      Dataset<Row> asking,
+      long earliest,
+      long latest,
+      Optional<Dataset<Row>> entities,
+      int partitions,
+      String givenAt,
+      String column) {
+    int keys = entity.keys().size();
+    Dataset<Row> events = eventsOf(entities, false, earliest, latest);
+    Column[] whole =
+        List.of(asking.columns()).stream()
+            .map(name -> functions.col("`" + name + "`"))
+            .toArray(Column[]::new);
+    List<Column> asked = new ArrayList<>(List.of(EntityColumns.keys(keys)));
+    asked.add(functions.col(EventColumns.MICROS));
+    asked.add(functions.struct(whole).as(ASKING));
+    asked.add(functions.col(CUT));
+    Dataset<Row> all = events.unionByName(asking.select(asked.toArray(new Column[0])), true);
+    Dataset<Row> placed =
+        EventColumns.withPlaceOfAsking(all, keys, functions.col(ASKING).isNotNull())
+            .repartition(partitions, EntityColumns.keys(keys))
+            .sortWithinPartitions(functions.col(EventColumns.PLACE));
+    StructType schema = placed.schema();
+    Layout layout = EventColumns.layout(entity);
+    int askingAt = schema.fieldIndex(ASKING);
+    JavaRDD<InternalRow> known =
+        placed
+            .queryExecution()
+            .toRdd()
+            .toJavaRDD()
+            .mapPartitions(part -> new KnownScan(part, layout, schema, askingAt));
+    StructType withChain = new StructType();
+    for (int i = 0; i < schema.size() - 2; i++) {
+      if (i == keys) {
+        withChain =
+            withChain.add(EntityColumns.keyNames(keys + 1).get(keys), DataTypes.IntegerType);
+      }
+      withChain = withChain.add(schema.fields()[i]);
+    }
+    // Each chain of an entity's questions is an entity of its own from here on.
+    Dataset<Row> sorted =
+        EventColumns.withPlace(
+                spark.internalCreateDataFrame(known.rdd(), withChain, false), keys + 1)
+            .repartition(partitions, EntityColumns.keys(keys + 1))
+            .sortWithinPartitions(functions.col(EventColumns.PLACE));
+    List<DataType> types = new ArrayList<>(layout.keyTypes());
+    types.add(DataTypes.IntegerType);
+    return answered(sorted, asking, new Layout(layout.keyNames(), types), givenAt, column, true);
+  }
+
+  /** The asking rows among sorted ones, with their struct. */
+  private Dataset<Row> answered(
+      Dataset<Row> sorted,
+      Dataset<Row> asking,
+      Layout layout,
+      String givenAt,
+      String column,
+      boolean tellsOverflow) {
     StructType struct = new StructType().add(givenAt, DataTypes.LongType);
     for (org.apache.spark.sql.types.StructField feature : plan.features().fields()) {
       struct = struct.add(feature);
     }
+    if (tellsOverflow) {
+      struct = struct.add(OVERFLOW, DataTypes.StringType);
+    }
     WindowPlan plan = this.plan;
-    Layout layout = EventColumns.layout(entity);
     int askingAt = sorted.schema().fieldIndex(ASKING);
     int placeAt = sorted.schema().fieldIndex(EventColumns.PLACE);
-    int askingFields = whole.length;
+    int askingFields = asking.columns().length;
     JavaRDD<InternalRow> rows =
         sorted
             .queryExecution()
             .toRdd()
             .toJavaRDD()
             .mapPartitions(
-                part -> new MomentScan(part, plan, layout, placeAt, askingAt, askingFields));
+                part ->
+                    new MomentScan(
+                        part, plan, layout, placeAt, askingAt, askingFields, tellsOverflow));
     return spark.internalCreateDataFrame(
         rows.rdd(), asking.schema().add(column, (DataType) struct, true), false);
+  }
+
+  /** The events of entities that questions from one moment to another may see. */
+  private Dataset<Row> eventsOf(
+      Optional<Dataset<Row>> entities, boolean isKnown, long earliest, long latest) {
+    int keys = entity.keys().size();
+    Dataset<Row> events = events(isKnown, earliest, latest);
+    for (Column key : EntityColumns.keys(keys)) {
+      events = events.filter(key.isNotNull());
+    }
+    return entities.isEmpty()
+        ? events
+        : events.join(
+            functions.broadcast(entities.get()),
+            scala.collection.JavaConverters.asScalaBuffer(EntityColumns.keyNames(keys)).toSeq(),
+            "left_semi");
   }
 
   /** The events that questions from one moment to another may see. */

@@ -98,10 +98,7 @@ class TestChanges {
     for (String view : List.of(CHANGED, EVERY)) {
       assertThat(
               CurrentRows.newestAsOf(
-                  histories.bench().lake(),
-                  view(view),
-                  histories.table(view),
-                  histories.newest(view)))
+                  histories.bench().lake(), histories.table(view), histories.newest(view)))
           .contains(Instant.parse(JAN_2));
       String snapshot = Long.toString(histories.newest(view).snapshotId());
       assertThat(

@@ -9,6 +9,7 @@ import dev.tarn.etl.LookupProcess;
 import dev.tarn.etl.Workbench;
 import dev.tarn.etl.definition.Definitions;
 import dev.tarn.etl.fit.Fit;
+import dev.tarn.etl.push.Push;
 import java.math.BigDecimal;
 import java.math.BigInteger;
 import java.time.Duration;
@@ -25,9 +26,11 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SaveMode;
 import org.apache.spark.sql.types.StructType;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.FieldSource;
 
 /** A training matrix and the vectors of a running server are the same bytes. */
 @Timeout(value = 20, unit = TimeUnit.MINUTES)
@@ -35,7 +38,7 @@ class VectorsIT {
 
   private static final String AS_OF = "2026-01-05T00:00:00Z";
   private static final String EARLIER = "2025-12-05T00:00:00Z";
-  private static final int USERS = 300;
+  private static final int USERS = 600;
 
   /** Features by name, with their type. */
   private static final Map<String, String> TYPES =
@@ -68,80 +71,105 @@ class VectorsIT {
           "{ hash = 1000 }",
           "{ fill = none }, { hash = 16777216 }");
 
-  @ParameterizedTest
-  @ValueSource(longs = {1, 2, 3, 4, 5})
-  void theMatrixOfTheSnapshotsIsWhatTheServerAnswers(long seed) {
-    Random random = new Random(seed);
-    Workbench bench = new Workbench();
-    write(bench, "west", random, 0);
-    write(bench, "east", random, USERS / 2);
-    List<String> features = new ArrayList<>();
-    for (String view : List.of("west", "east")) {
-      TYPES.forEach((name, type) -> features.add(feature(random, view, name, type)));
-    }
-    Collections.shuffle(features, random);
-    bench.define(
-        "views.conf",
-        """
-        entities { user { keys = [{ name = user_id, type = bigint }] } }
-        %s
-        %s
-        feature-services { model { features = [
-          %s
-        ] } }
-        """
-            .formatted(view(bench, "west"), view(bench, "east"), String.join("\n  ", features)));
-    boolean hasOldRows = seed == 1;
-    for (String view : List.of("west", "east")) {
-      if (hasOldRows) {
-        bench.build(view, EARLIER);
-      }
-      bench.build(view, AS_OF);
-      bench.push(view);
-    }
-    Definitions definitions = bench.definitions();
-    var unused =
-        new Fit(bench.lake(), bench.versions())
-            .fit(definitions, definitions.service("model"), List.of());
+  private static final Workbench BENCH = new Workbench();
 
+  private static final List<Long> SEEDS = List.of(1L, 2L, 3L, 4L, 5L);
+
+  /** The seed of the service whose views have an older as-of with all users, too old to answer. */
+  private static final long WITH_OLD_ROWS = 1;
+
+  private static LookupProcess server;
+
+  @BeforeAll
+  static void releaseViewsAndStartTheServer() {
+    StringBuilder definitions =
+        new StringBuilder("entities { user { keys = [{ name = user_id, type = bigint }] } }\n");
+    Random data = new Random(0);
+    for (String view : List.of("west", "east", "north", "south")) {
+      write(view, data, List.of("west", "north").contains(view) ? 0 : USERS / 2);
+      definitions.append(view(view));
+    }
+    SEEDS.forEach(seed -> definitions.append(service(seed)));
+    BENCH.define("views.conf", definitions.toString());
+    for (String view : List.of("west", "east", "north", "south")) {
+      if (views(WITH_OLD_ROWS).contains(view)) {
+        BENCH.build(view, EARLIER);
+      }
+      BENCH.build(view, AS_OF);
+    }
+    BENCH.push(Push.Request.NEWEST, "west", "east", "north", "south");
+    Definitions all = BENCH.definitions();
+    Fit fit = new Fit(BENCH.lake(), BENCH.versions());
+    for (long seed : SEEDS) {
+      var unused = fit.fit(all, all.service(name(seed)), List.of());
+    }
+    server = LookupProcess.start(BENCH);
+  }
+
+  @AfterAll
+  static void stopTheServer() {
+    server.close();
+  }
+
+  @ParameterizedTest
+  @FieldSource("SEEDS")
+  void theMatrixOfTheSnapshotsIsWhatTheServerAnswers(long seed) {
     List<Row> spine =
         LongStream.range(0, USERS + USERS / 2)
             .mapToObj(id -> RowFactory.create(id, Instant.now()))
             .toList();
     Map<Long, ByteString> matrix = new TreeMap<>();
     Training.join(
-            bench.spark(),
-            bench
+            BENCH.spark(),
+            BENCH
                 .spark()
                 .createDataFrame(
                     spine, StructType.fromDDL("user_id BIGINT, event_timestamp TIMESTAMP")),
-            "model",
-            TrainingScores.settings(bench, "vectors=true"))
+            name(seed),
+            TrainingScores.settings(BENCH, "vectors=true"))
         .rows()
         .collectAsList()
         .forEach(row -> matrix.put(row.getLong(0), ByteString.copyFrom((byte[]) row.get(2))));
 
     assertThat(matrix).hasSize(spine.size());
     List<String> ids = matrix.keySet().stream().map(String::valueOf).toList();
-    try (LookupProcess server = LookupProcess.start(bench)) {
-      GetFeatureVectorsResponse online =
-          server
-              .stub()
-              .getFeatureVectors(
-                  GetFeatureVectorsRequest.newBuilder()
-                      .addAllEntityIds(ids)
-                      .setFeatureService("model")
-                      .build());
-      int bytes = online.getWidth() * 4;
-      assertThat(online.getFeatureNamesCount()).isEqualTo(online.getWidth());
-      assertThat(online.getValues().size()).isEqualTo(ids.size() * bytes);
-      for (int i = 0; i < ids.size(); i++) {
-        assertThat(online.getValues().substring(i * bytes, (i + 1) * bytes))
-            .as("vector of %s", ids.get(i))
-            .isEqualTo(matrix.get((long) i));
-        assertThat(online.getFound(i)).isEqualTo(i % 3 > 0 || hasOldRows);
-      }
+    GetFeatureVectorsResponse online =
+        server
+            .stub()
+            .getFeatureVectors(
+                GetFeatureVectorsRequest.newBuilder()
+                    .addAllEntityIds(ids)
+                    .setFeatureService(name(seed))
+                    .build());
+    int bytes = online.getWidth() * 4;
+    assertThat(online.getFeatureNamesCount()).isEqualTo(online.getWidth());
+    assertThat(online.getValues().size()).isEqualTo(ids.size() * bytes);
+    for (int i = 0; i < ids.size(); i++) {
+      assertThat(online.getValues().substring(i * bytes, (i + 1) * bytes))
+          .as("vector of %s", ids.get(i))
+          .isEqualTo(matrix.get((long) i));
+      assertThat(online.getFound(i)).isEqualTo(i % 3 > 0 || seed == WITH_OLD_ROWS);
     }
+  }
+
+  /** The two views of a service. Those without old rows are shared. */
+  private static List<String> views(long seed) {
+    return seed == WITH_OLD_ROWS ? List.of("west", "east") : List.of("north", "south");
+  }
+
+  private static String name(long seed) {
+    return "model" + seed;
+  }
+
+  private static String service(long seed) {
+    Random random = new Random(seed);
+    List<String> features = new ArrayList<>();
+    for (String view : views(seed)) {
+      TYPES.forEach((name, type) -> features.add(feature(random, view, name, type)));
+    }
+    Collections.shuffle(features, random);
+    return "feature-services { %s { features = [\n  %s\n] } }\n"
+        .formatted(name(seed), String.join("\n  ", features));
   }
 
   private static String feature(Random random, String view, String name, String type) {
@@ -153,7 +181,7 @@ class VectorsIT {
         .formatted(view, view, name, transforms.get(random.nextInt(transforms.size())));
   }
 
-  private static String view(Workbench bench, String view) {
+  private static String view(String view) {
     List<String> features = new ArrayList<>();
     TYPES.forEach(
         (name, type) ->
@@ -169,7 +197,7 @@ class VectorsIT {
           }
         }
         """
-        .formatted(view, bench.path(view), String.join(", ", features), maxAgeDays());
+        .formatted(view, BENCH.path(view), String.join(", ", features), maxAgeDays());
   }
 
   /** Rows as of {@link #EARLIER} are older than that. */
@@ -177,7 +205,7 @@ class VectorsIT {
     return Duration.between(Instant.parse(AS_OF), Instant.now()).toDays() + 2;
   }
 
-  private static void write(Workbench bench, String view, Random random, int firstId) {
+  private static void write(String view, Random random, int firstId) {
     StringBuilder ddl = new StringBuilder("user_id BIGINT");
     TYPES.forEach((name, type) -> ddl.append(", %s_%s %s".formatted(view, name, type)));
     List<Row> rows = new ArrayList<>();
@@ -186,12 +214,12 @@ class VectorsIT {
       TYPES.values().forEach(type -> values.add(value(random, type)));
       rows.add(RowFactory.create(values.toArray()));
     }
-    bench
+    BENCH
         .spark()
         .createDataFrame(rows, StructType.fromDDL(ddl.toString()))
         .write()
         .mode(SaveMode.Overwrite)
-        .parquet(bench.path(view).toString());
+        .parquet(BENCH.path(view).toString());
   }
 
   private static Object value(Random random, String type) {

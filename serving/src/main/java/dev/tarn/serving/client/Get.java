@@ -27,12 +27,14 @@ import java.io.UncheckedIOException;
 import java.net.ConnectException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import java.util.function.Function;
 
 /** Runs {@code ./tarn get}, which asks a server as any client would. */
@@ -109,21 +111,24 @@ public final class Get {
   }
 
   /**
-   * Reads the arguments, asks the server and returns the text to print.
+   * Reads the arguments, asks the server and prints its answer: once, or with {@code every} until
+   * the process ends.
    *
    * @param defaultPort the port on this machine to ask if no {@code target} is given
    * @throws TarnException if the server refuses or is not there
    */
-  public static String run(CommandLine line, int defaultPort) throws InterruptedException {
-    if (line.has("snapshot")) {
+  public static void run(CommandLine line, int defaultPort, Consumer<String> print)
+      throws InterruptedException {
+    if (line.has("snapshot") || line.has("stamp")) {
       throw new UsageException(
-          "get with snapshot= reads Iceberg, which belongs to the etl jar: run it as ./tarn get …");
+          "get with snapshot= or stamp= reads Iceberg, which belongs to the etl jar: run it as ./tarn get …");
     }
     if (line.has("view")) {
       throw new UsageException(
           "view= goes with snapshot=; a server is asked for features=VIEW.FEATURE");
     }
     boolean isJson = line.isJson();
+    Duration every = line.duration("every", Duration.ZERO);
     List<String> ids = line.list("ids").stream().distinct().toList();
     GetOnlineFeaturesRequest request =
         GetOnlineFeaturesRequest.newBuilder()
@@ -131,15 +136,23 @@ public final class Get {
             .addAllFeatureNames(line.list("features"))
             .setEntity(line.optional("entity").orElse(""))
             .setIncludeEventTimestamps(true)
+            .setIncludeStamps(true)
             .build();
     String target = line.optional("target").orElse("127.0.0.1:" + defaultPort);
     // The token is no argument, because others could see it on the command line.
     String token = Optional.ofNullable(System.getenv("TARN_TOKEN")).orElse("");
     Get get = new Get(target, files(line), token);
-    GetOnlineFeaturesResponse answer = get.ask(request);
-    return isJson
-        ? AnswerPrinter.json(answer, ids)
-        : AnswerPrinter.table(answer, ids, Instant.now(), get.viewsOf(answer));
+    while (true) {
+      GetOnlineFeaturesResponse answer = get.ask(request);
+      print.accept(
+          isJson
+              ? AnswerPrinter.json(answer, ids)
+              : AnswerPrinter.table(answer, ids, Instant.now(), get.viewsOf(answer)));
+      if (every.isZero()) {
+        return;
+      }
+      TimeUnit.MILLISECONDS.sleep(every.toMillis());
+    }
   }
 
   public GetOnlineFeaturesResponse ask(GetOnlineFeaturesRequest request)

@@ -14,6 +14,7 @@ import dev.tarn.serving.lookup.Selection.Column;
 import dev.tarn.serving.lookup.Selection.ViewColumns;
 import dev.tarn.serving.world.ReleasedView;
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.List;
 
 /**
@@ -28,14 +29,17 @@ final class AnswerParts {
    *
    * @param notFound replaces the values where the view has no row
    * @param outsideMaxAge replaces the values of a row that is too old
+   * @param lagging replaces the values where the view is not known to be complete
    * @param corrupt replaces the values of a row that does not decode; it has no defaults, which are
    *     for missing values and not for damaged ones
    */
   record ViewParts(
       ReleasedView view,
+      List<Column> columns,
       EntriesWriter values,
       ByteString notFound,
       ByteString outsideMaxAge,
+      ByteString lagging,
       ByteString corrupt) {}
 
   /** Estimates of the size of an entity id and of a value, with what surrounds them. */
@@ -45,6 +49,7 @@ final class AnswerParts {
 
   private final boolean withStatuses;
   private final List<ViewParts> views = new ArrayList<>();
+  private final byte[] unknownSet;
   private final byte[] unknownEntity;
   private final byte[] versions;
   private final byte[] types;
@@ -67,9 +72,11 @@ final class AnswerParts {
       views.add(
           new ViewParts(
               columns.view(),
+              columns.columns(),
               values(columns),
               instead(columns, FeatureStatus.FEATURE_STATUS_NOT_FOUND, true),
               instead(columns, FeatureStatus.FEATURE_STATUS_OUTSIDE_MAX_AGE, true),
+              instead(columns, FeatureStatus.FEATURE_STATUS_LAGGING, true),
               corrupt));
       for (Column column : columns.columns()) {
         putStatus(unknown, column.name(), FeatureStatus.FEATURE_STATUS_NOT_FOUND);
@@ -81,7 +88,7 @@ final class AnswerParts {
         released.addVersions(columns.view().viewVersion());
       }
     }
-    byte[] unknownSet = unknown.build().toByteArray();
+    unknownSet = unknown.build().toByteArray();
     WireBuffer length = new WireBuffer(unknownSet.length);
     length.putVarint(unknownSet.length);
     length.putBytes(unknownSet);
@@ -100,12 +107,35 @@ final class AnswerParts {
     return withStatuses;
   }
 
-  /** Returns the FeatureSet, after its length, of an entity of which no view has a row. */
+  /** Returns the FeatureSet of an entity of which no view has a row. */
+  byte[] unknownSet() {
+    return unknownSet;
+  }
+
+  /** Returns {@link #unknownSet} after its length. */
   byte[] unknownEntity() {
     return unknownEntity;
   }
 
-  /** Returns all that an answer has beside its results. */
+  /**
+   * Replaces values of an entity that do not fit into their type.
+   *
+   * @param set the entity's features in a view, with nulls for them
+   * @param overflows the indexes of these features
+   */
+  FeatureSet withOverflows(ViewParts view, FeatureSet set, BitSet overflows) {
+    FeatureSet.Builder changed = set.toBuilder();
+    for (Column column : view.columns()) {
+      if (overflows.get(column.index())) {
+        changed.removeFeatures(column.name());
+        putDefault(changed, column, view.view());
+        putStatus(changed, column.name(), FeatureStatus.FEATURE_STATUS_OVERFLOW);
+      }
+    }
+    return changed.build();
+  }
+
+  /** Returns all that an answer has beside its results, if no view is live. */
   byte[] versions() {
     return versions;
   }
@@ -141,13 +171,19 @@ final class AnswerParts {
   private ByteString instead(ViewColumns columns, FeatureStatus status, boolean withDefaults) {
     FeatureSet.Builder set = FeatureSet.newBuilder();
     for (Column column : columns.columns()) {
-      StoredFeature feature = columns.view().features().get(column.index());
-      if (withDefaults && feature.hasDefaultValue()) {
-        set.putFeatures(column.name(), feature.getDefaultValue());
+      if (withDefaults) {
+        putDefault(set, column, columns.view());
       }
       putStatus(set, column.name(), status);
     }
     return set.build().toByteString();
+  }
+
+  private static void putDefault(FeatureSet.Builder set, Column column, ReleasedView view) {
+    StoredFeature feature = view.features().get(column.index());
+    if (feature.hasDefaultValue()) {
+      set.putFeatures(column.name(), feature.getDefaultValue());
+    }
   }
 
   private void putStatus(FeatureSet.Builder set, String name, FeatureStatus status) {

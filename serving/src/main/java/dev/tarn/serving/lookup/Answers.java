@@ -1,17 +1,20 @@
 package dev.tarn.serving.lookup;
 
+import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.Timestamp;
 import dev.tarn.api.v1.FeatureSet;
 import dev.tarn.api.v1.GetOnlineFeaturesResponse;
-import dev.tarn.layer.Layer;
+import dev.tarn.manifest.Stamp;
 import dev.tarn.row.CorruptRowException;
 import dev.tarn.row.RowReader;
 import dev.tarn.row.Values;
 import dev.tarn.row.WireBuffer;
 import dev.tarn.serving.lookup.AnswerParts.ViewParts;
 import java.time.Instant;
-import java.time.InstantSource;
+import java.util.Arrays;
+import java.util.BitSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.IntBinaryOperator;
 
 /**
@@ -32,11 +35,9 @@ final class Answers {
   /** The most memory in which an estimate makes the answer of one entity. */
   private static final int MOST_OF_SAMPLE = 1 << 20;
 
-  private final InstantSource clock;
   private final CorruptRows corruptRows;
 
-  Answers(InstantSource clock, CorruptRows corruptRows) {
-    this.clock = clock;
+  Answers(CorruptRows corruptRows) {
     this.corruptRows = corruptRows;
   }
 
@@ -50,16 +51,36 @@ final class Answers {
       AnswerParts parts,
       List<AskedId> ids,
       FetchedRows rows,
-      boolean withEventTimestamps,
+      Details details,
       int expected,
       IntBinaryOperator growth) {
-    long now = Values.micros(clock.instant());
+    Stamp common = common(rows, details);
     WireBuffer answer = new WireBuffer(expected, growth);
     for (int i = 0; i < ids.size(); i++) {
-      putEntity(answer, parts, ids.get(i).utf8(), rows, i, now, withEventTimestamps);
+      putEntity(answer, parts, ids.get(i).utf8(), rows, common, i, details);
     }
-    answer.putBytes(parts.versions());
+    putVersions(answer, parts, rows);
     return answer;
+  }
+
+  private static void putStamp(
+      WireBuffer answer, FetchedRows rows, Stamp common, int index, Details details) {
+    if (details.stamps()) {
+      answer.putBytes(
+          FeatureSet.newBuilder().setStamp(rows.stamp(common, index)).build().toByteArray());
+    }
+  }
+
+  private static void putVersions(WireBuffer answer, AnswerParts parts, FetchedRows rows) {
+    if (!rows.hasLive() || !parts.withStatuses()) {
+      answer.putBytes(parts.versions());
+      return;
+    }
+    GetOnlineFeaturesResponse.Builder versions = GetOnlineFeaturesResponse.newBuilder();
+    for (int v = 0; v < parts.views().size(); v++) {
+      versions.addVersions(rows.version(v));
+    }
+    answer.putBytes(versions.build().toByteArray());
   }
 
   /**
@@ -70,12 +91,8 @@ final class Answers {
    * @param rowBytes the bytes of all rows
    */
   long estimate(
-      AnswerParts parts,
-      List<AskedId> ids,
-      FetchedRows rows,
-      boolean withEventTimestamps,
-      long rowBytes) {
-    long now = Values.micros(clock.instant());
+      AnswerParts parts, List<AskedId> ids, FetchedRows rows, Details details, long rowBytes) {
+    Stamp common = common(rows, details);
     long ofAnswers = 0;
     long ofRows = 0;
     WireBuffer sample = new WireBuffer(0, Answers::growSample);
@@ -83,7 +100,7 @@ final class Answers {
       if (rows.isSample(i) && rows.isKnown(i)) {
         sample.cutBack(0);
         try {
-          putEntity(sample, parts, ids.get(i).utf8(), rows, i, now, withEventTimestamps);
+          putEntity(sample, parts, ids.get(i).utf8(), rows, common, i, details);
           ofAnswers += sample.size();
         } catch (SampleTooLargeException e) {
           ofAnswers += e.needs;
@@ -116,15 +133,19 @@ final class Answers {
     }
   }
 
+  /** Returns what the stamps of all ids have in common. */
+  private static Stamp common(FetchedRows rows, Details details) {
+    return details.stamps() ? rows.stamp() : Stamp.getDefaultInstance();
+  }
+
   private void putEntity(
       WireBuffer answer,
       AnswerParts parts,
       byte[] id,
       FetchedRows rows,
+      Stamp common,
       int index,
-      long now,
-      boolean withEventTimestamps) {
-    List<ViewParts> views = parts.views();
+      Details details) {
     answer.putByte(RESULT);
     int result = answer.beginMessage(LENGTH_BYTES);
     answer.putByte(KEY);
@@ -133,9 +154,15 @@ final class Answers {
     answer.putByte(VALUE);
     if (rows.isKnown(index)) {
       int set = answer.beginMessage(LENGTH_BYTES);
-      for (int v = 0; v < views.size(); v++) {
-        putView(answer, views.get(v), rows, v, index, id, now, withEventTimestamps);
+      for (int v = 0; v < parts.views().size(); v++) {
+        putView(answer, parts, rows, v, index, id, details.eventTimestamps());
       }
+      putStamp(answer, rows, common, index, details);
+      answer.endMessage(set, LENGTH_BYTES);
+    } else if (details.stamps()) {
+      int set = answer.beginMessage(LENGTH_BYTES);
+      answer.putBytes(parts.unknownSet());
+      putStamp(answer, rows, common, index, details);
       answer.endMessage(set, LENGTH_BYTES);
     } else {
       answer.putBytes(parts.unknownEntity());
@@ -145,40 +172,59 @@ final class Answers {
 
   private void putView(
       WireBuffer answer,
-      ViewParts parts,
+      AnswerParts parts,
       FetchedRows rows,
       int view,
       int index,
       byte[] id,
-      long now,
       boolean withEventTimestamps) {
-    byte[] row = rows.row(view, index);
-    if (row == null) {
-      answer.putBytes(parts.notFound());
+    ViewParts viewParts = parts.views().get(view);
+    if (rows.isLagging(view)) {
+      answer.putBytes(viewParts.lagging());
       return;
     }
-    Layer layer = rows.layer(view, index);
+    if (!rows.hasRow(view, index)) {
+      answer.putBytes(viewParts.notFound());
+      return;
+    }
     int begin = answer.size();
     try {
-      putRow(answer, parts, layer, row, now, withEventTimestamps);
+      putRow(answer, viewParts, rows, view, index, withEventTimestamps);
+      Optional<BitSet> overflows = rows.overflows(view, index);
+      if (overflows.isPresent()) {
+        putOverflows(answer, parts, viewParts, begin, overflows.get());
+      }
     } catch (CorruptRowException e) {
       answer.cutBack(begin);
-      answer.putBytes(parts.corrupt());
-      corruptRows.found(parts.view().name(), layer, id, e);
+      answer.putBytes(viewParts.corrupt());
+      corruptRows.found(viewParts.view().name(), rows.layer(view, index), id, e);
+    }
+  }
+
+  /** Writes the features of a view anew, which is slow and rare. */
+  private static void putOverflows(
+      WireBuffer answer, AnswerParts parts, ViewParts view, int begin, BitSet overflows) {
+    byte[] written = Arrays.copyOfRange(answer.toBytes(), begin, answer.size());
+    answer.cutBack(begin);
+    try {
+      answer.putBytes(
+          parts.withOverflows(view, FeatureSet.parseFrom(written), overflows).toByteArray());
+    } catch (InvalidProtocolBufferException e) {
+      throw new IllegalStateException(e);
     }
   }
 
   private static void putRow(
       WireBuffer answer,
       ViewParts parts,
-      Layer layer,
-      byte[] row,
-      long now,
+      FetchedRows rows,
+      int view,
+      int index,
       boolean withEventTimestamps)
       throws CorruptRowException {
-    RowReader reader = new RowReader(row);
-    long eventMicros = layer.readEventTimestamp(reader);
-    if (parts.view().isTooOld(eventMicros, now)) {
+    RowReader reader = rows.row(view, index);
+    long eventMicros = rows.layer(view, index).readEventTimestamp(reader);
+    if (parts.view().isTooOld(eventMicros, rows.moment())) {
       answer.putBytes(parts.outsideMaxAge());
     } else {
       parts.values().writeRow(reader, answer);

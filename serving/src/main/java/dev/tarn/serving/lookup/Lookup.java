@@ -1,17 +1,22 @@
 package dev.tarn.serving.lookup;
 
 import com.google.protobuf.Timestamp;
+import dev.tarn.api.v1.FeatureView;
 import dev.tarn.api.v1.GetFeatureVectorsRequest;
 import dev.tarn.api.v1.GetFeatureVectorsResponse;
 import dev.tarn.api.v1.GetOnlineFeaturesRequest;
 import dev.tarn.api.v1.GetOnlineFeaturesResponse;
 import dev.tarn.api.v1.ListFeatureViewsResponse;
 import dev.tarn.cli.Plural;
+import dev.tarn.row.Values;
 import dev.tarn.row.WireBuffer;
+import dev.tarn.serving.live.LiveProgress;
+import dev.tarn.serving.lookup.Selection.ViewColumns;
 import dev.tarn.serving.ops.CallRecord;
 import dev.tarn.serving.ops.InFlightBytes.RefusedException;
 import dev.tarn.serving.ops.Metrics;
 import dev.tarn.serving.redis.RowBatch;
+import dev.tarn.serving.world.ReleasedView;
 import dev.tarn.serving.world.Releases;
 import dev.tarn.transform.Vectorizer;
 import java.time.Instant;
@@ -43,6 +48,7 @@ public final class Lookup {
 
   private final Scopes scopes;
   private final Releases releases;
+  private final LiveProgress progress;
   private final Answers answers;
   private final Vectors vectors;
   private final Optional<NearCache> nearCache;
@@ -55,11 +61,13 @@ public final class Lookup {
    * Combines the parts of a lookup.
    *
    * @param releases says whether what the server knows may be stale
+   * @param progress says how far live views are complete
    * @param executor builds the large answers, off the network threads
    */
   public Lookup(
       Scopes scopes,
       Releases releases,
+      LiveProgress progress,
       CorruptRows corruptRows,
       Optional<NearCache> nearCache,
       LookupSettings settings,
@@ -68,8 +76,9 @@ public final class Lookup {
       Executor executor) {
     this.scopes = scopes;
     this.releases = releases;
-    answers = new Answers(clock, corruptRows);
-    vectors = new Vectors(clock, corruptRows);
+    this.progress = progress;
+    answers = new Answers(corruptRows);
+    vectors = new Vectors(corruptRows);
     this.nearCache = nearCache;
     this.settings = settings;
     this.metrics = metrics;
@@ -84,21 +93,20 @@ public final class Lookup {
    * @throws LookupRefusedException before Redis is asked
    */
   public CompletableFuture<WireBuffer> answer(GetOnlineFeaturesRequest request) {
-    return answer(request, Selection::parts);
+    return answer(request, Selection::parts, Details.of(request));
   }
 
   /** Answers as {@link #answer} does, with the bytes of the older service's response. */
   public CompletableFuture<WireBuffer> legacyAnswer(GetOnlineFeaturesRequest request) {
-    return answer(request, Selection::legacyParts);
+    return answer(request, Selection::legacyParts, Details.NONE);
   }
 
   private CompletableFuture<WireBuffer> answer(
-      GetOnlineFeaturesRequest request, Function<Selection, AnswerParts> toParts) {
+      GetOnlineFeaturesRequest request, Function<Selection, AnswerParts> toParts, Details details) {
     List<AskedId> ids = AskedIds.of(request.getEntityIdsList(), settings).distinct();
     Scope scope = scopes.current();
     Selection selection = select(scope, request);
     AnswerParts parts = toParts.apply(selection);
-    boolean withEventTimestamps = request.getIncludeEventTimestamps();
     boolean withTypes = request.getIncludeFeatureTypes();
     AnswerGrowth growth =
         new AnswerGrowth(
@@ -108,7 +116,7 @@ public final class Lookup {
             memory(CallRecord::takes));
     Estimate estimate =
         (rows, rowBytes) -> {
-          long bytes = answers.estimate(parts, ids, rows, withEventTimestamps, rowBytes);
+          long bytes = answers.estimate(parts, ids, rows, details, rowBytes);
           parts.learn(ids.size(), bytes);
           return bytes;
         };
@@ -117,7 +125,7 @@ public final class Lookup {
             rows -> {
               WireBuffer answer;
               try {
-                answer = answers.of(parts, ids, rows, withEventTimestamps, growth.first(), growth);
+                answer = answers.of(parts, ids, rows, details, growth.first(), growth);
               } catch (RefusedException e) {
                 long bytes = estimate.answerBytes(rows, rows.bytes());
                 selection.learn(rows);
@@ -142,6 +150,7 @@ public final class Lookup {
     Scope scope = scopes.current();
     VectorPlan plan = scope.vectors(request.getFeatureService());
     int ids = asked.places().length;
+    boolean withStamps = request.getIncludeStamps();
     long matrix = matrixBytes(ids, plan.vectorizer().width());
     // Where ids come twice, there are two of them for a moment.
     long bytes = asked.distinct().size() == ids ? matrix : 2 * matrix;
@@ -151,7 +160,7 @@ public final class Lookup {
         .thenApply(
             rows -> {
               plan.selection().learn(rows);
-              return marked(vectors.of(plan, asked, rows), rows);
+              return marked(vectors.of(plan, asked, rows, withStamps), rows);
             });
   }
 
@@ -162,10 +171,19 @@ public final class Lookup {
    */
   public ListFeatureViewsResponse views() {
     ListFeatureViewsResponse.Builder views = ListFeatureViewsResponse.newBuilder();
-    scopes.current().views().values().forEach(view -> views.addFeatureViews(view.describe()));
+    Scope scope = scopes.current();
+    scope.views().values().forEach(view -> views.addFeatureViews(described(scope, view)));
     ListFeatureViewsResponse answer = views.build();
     CallRecord.current().ifPresent(record -> record.begins(answer.getSerializedSize(), 0));
     return answer;
+  }
+
+  private FeatureView described(Scope scope, ReleasedView view) {
+    FeatureView description = view.describe();
+    return view.live()
+        .map(live -> progress.of(live, scope.redis().identity()))
+        .map(known -> description.toBuilder().setReleased(known.in(view)).build())
+        .orElse(description);
   }
 
   /** Takes memory for a call: at least some bytes, and rather some more. */
@@ -214,6 +232,7 @@ public final class Lookup {
     near.ifPresent(cache -> rows.takeFrom(cache, scope.redis().identity()));
     if (rows.isComplete()) {
       growth.begin(begin(call, bytes, growth.expected()));
+      rows.askAt(Values.micros(clock.instant()));
       rows.count(metrics);
       staleSince.ifPresent(
           since -> {
@@ -225,6 +244,8 @@ public final class Lookup {
           ? CompletableFuture.supplyAsync(() -> rows, executor)
           : CompletableFuture.completedFuture(rows);
     }
+    staleSince.ifPresent(since -> refuseLive(selection));
+    rows.know(progress, scope.redis().identity());
     int missing = rows.missing();
     long rowBytes = selection.expectedBytes(missing);
     long expected = rowBytes + growth.expected();
@@ -239,6 +260,7 @@ public final class Lookup {
             filled -> {
               call.ifPresent(CallRecord::tookUp);
               rows.fetched(batch.bytes());
+              rows.askAt(Values.micros(clock.instant()));
               if (batch.refusal().isPresent()) {
                 long all = rows.nearBytes() + batch.bytes();
                 long answerBytes = estimate.answerBytes(rows, all);
@@ -250,6 +272,28 @@ public final class Lookup {
               return rows;
             },
             isLarge ? executor : Runnable::run);
+  }
+
+  /**
+   * Refuses live views while Redis is away, also where other views are answered from memory: what
+   * is in memory of a live view is not what it was asked for.
+   *
+   * @throws LookupRefusedException UNAVAILABLE if there is one
+   */
+  private void refuseLive(Selection selection) {
+    if (settings.servesStale()) {
+      selection.views().stream()
+          .map(ViewColumns::view)
+          .filter(view -> view.live().isPresent())
+          .findFirst()
+          .ifPresent(
+              view -> {
+                throw LookupRefusedException.unavailable(
+                    "feature view '%s' is live and is never answered from memory: %s"
+                        .formatted(
+                            view.name(), releases.trouble().orElse("Redis was away just now")));
+              });
+    }
   }
 
   /** Returns the expected bytes for which there is memory: all, or a part of very many. */

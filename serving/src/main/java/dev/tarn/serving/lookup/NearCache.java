@@ -118,13 +118,19 @@ public final class NearCache {
   /**
    * Fills in the rows that the cache has, and counts hits and misses.
    *
+   * @param keys null for a row that is not to be kept
    * @return whether the cache knew each row, or knew that there is none
    */
   boolean[] fill(Key[] keys, byte[][] into) {
     boolean[] isKnown = new boolean[keys.length];
     boolean isTold = isTold();
+    int asked = 0;
     int known = 0;
     for (int i = 0; i < keys.length; i++) {
+      if (keys[i] == null) {
+        continue;
+      }
+      asked++;
       byte[] row = isTold ? rows.getIfPresent(keys[i]) : quiet.getIfPresentQuietly(keys[i]);
       if (row != null) {
         isKnown[i] = true;
@@ -137,7 +143,7 @@ public final class NearCache {
       }
     }
     hits.add(known);
-    misses.add(keys.length - known);
+    misses.add(asked - known);
     return isKnown;
   }
 
@@ -151,7 +157,7 @@ public final class NearCache {
       return;
     }
     for (int i = 0; i < keys.length; i++) {
-      if (!isKnown[i]) {
+      if (!isKnown[i] && keys[i] != null) {
         rows.put(keys[i], from[i] == null ? ABSENT : from[i]);
       }
     }

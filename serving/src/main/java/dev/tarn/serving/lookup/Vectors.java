@@ -3,13 +3,12 @@ package dev.tarn.serving.lookup;
 import com.google.protobuf.UnsafeByteOperations;
 import dev.tarn.api.v1.GetFeatureVectorsResponse;
 import dev.tarn.layer.Layer;
+import dev.tarn.manifest.Stamp;
 import dev.tarn.row.CorruptRowException;
 import dev.tarn.row.RowReader;
-import dev.tarn.row.Values;
 import dev.tarn.serving.lookup.Selection.ViewColumns;
 import dev.tarn.serving.world.ReleasedView;
 import dev.tarn.transform.Vectorizer;
-import java.time.InstantSource;
 import java.util.List;
 
 /**
@@ -19,17 +18,15 @@ import java.util.List;
  */
 final class Vectors {
 
-  private final InstantSource clock;
   private final CorruptRows corruptRows;
 
-  Vectors(InstantSource clock, CorruptRows corruptRows) {
-    this.clock = clock;
+  Vectors(CorruptRows corruptRows) {
     this.corruptRows = corruptRows;
   }
 
   /** Makes the answer to one request. */
-  GetFeatureVectorsResponse of(VectorPlan plan, AskedIds asked, FetchedRows rows) {
-    long now = Values.micros(clock.instant());
+  GetFeatureVectorsResponse of(
+      VectorPlan plan, AskedIds asked, FetchedRows rows, boolean withStamps) {
     List<AskedId> ids = asked.distinct();
     int[] places = asked.places();
     int width = plan.vectorizer().width();
@@ -40,7 +37,7 @@ final class Vectors {
     boolean isEachOnce = ids.size() == places.length;
     byte[] distinct = isEachOnce ? matrix : new byte[ids.size() * rowBytes];
     for (int i = 0; i < ids.size(); i++) {
-      found[i] = put(plan, ids.get(i), i, rows, now, vector);
+      found[i] = put(plan, ids.get(i), i, rows, vector);
       Vectorizer.write(vector, distinct, i * rowBytes);
     }
     GetFeatureVectorsResponse.Builder answer =
@@ -53,29 +50,33 @@ final class Vectors {
         System.arraycopy(distinct, places[i] * rowBytes, matrix, i * rowBytes, rowBytes);
       }
     }
-    for (ViewColumns columns : plan.selection().views()) {
-      answer.addVersions(columns.view().viewVersion());
+    for (int v = 0; v < plan.selection().views().size(); v++) {
+      answer.addVersions(rows.version(v));
+    }
+    if (withStamps) {
+      Stamp common = rows.stamp();
+      for (int place : places) {
+        answer.addStamps(rows.stamp(common, place));
+      }
     }
     return answer.setValues(UnsafeByteOperations.unsafeWrap(matrix)).build();
   }
 
   /** Fills the vector of one entity; returns false if no view has a readable row of it. */
-  private boolean put(
-      VectorPlan plan, AskedId id, int index, FetchedRows rows, long now, float[] vector) {
+  private boolean put(VectorPlan plan, AskedId id, int index, FetchedRows rows, float[] vector) {
     boolean isFound = false;
     plan.vectorizer().clear(vector);
     List<ViewColumns> views = plan.selection().views();
     for (int v = 0; v < views.size(); v++) {
-      byte[] row = rows.row(v, index);
-      if (row == null) {
+      if (!rows.hasRow(v, index)) {
         continue;
       }
       ReleasedView view = views.get(v).view();
       Layer layer = rows.layer(v, index);
       try {
-        RowReader reader = new RowReader(row);
+        RowReader reader = rows.row(v, index);
         long eventMicros = layer.readEventTimestamp(reader);
-        if (!view.isTooOld(eventMicros, now)) {
+        if (!rows.isLagging(v) && !view.isTooOld(eventMicros, rows.moment())) {
           plan.put(v, reader, vector);
         }
         isFound = true;

@@ -82,6 +82,14 @@ public final class Metrics {
           .withoutExemplars()
           .register(registry);
 
+  private final Counter laggingAnswers =
+      Counter.builder()
+          .name("tarn_lagging_answers_total")
+          .help("Answers in which a live view was LAGGING, by view")
+          .labelNames("feature_view")
+          .withoutExemplars()
+          .register(registry);
+
   public Metrics() {
     Histogram stageDurations =
         Histogram.builder()
@@ -118,6 +126,10 @@ public final class Metrics {
 
   public void staleAnswer() {
     staleAnswers.inc();
+  }
+
+  public void laggingAnswer(String view) {
+    laggingAnswers.labelValues(view).inc();
   }
 
   /** Adds a gauge that is asked for its value at each scrape. */

@@ -6,6 +6,7 @@ import dev.tarn.api.v1.Feature;
 import dev.tarn.api.v1.FeatureView;
 import dev.tarn.api.v1.ViewVersion;
 import dev.tarn.layer.Layers;
+import dev.tarn.live.LivePlan;
 import dev.tarn.manifest.FeatureType;
 import dev.tarn.manifest.StoredFeature;
 import dev.tarn.manifest.StructField;
@@ -15,6 +16,7 @@ import dev.tarn.redis.Release;
 import dev.tarn.row.FeatureTypes;
 import dev.tarn.row.RowWriter;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * A feature view in its released version, with all that is needed to find and decode a row. It is
@@ -30,6 +32,8 @@ public final class ReleasedView {
   private final ViewVersion viewVersion;
   private final Layers layers;
   private final long maxAgeMicros;
+  private final Optional<LiveView> live;
+  private final List<StoredFeature> features;
   private final List<FeatureType> types;
 
   /**
@@ -44,7 +48,9 @@ public final class ReleasedView {
     this.release = release;
     layers = Layers.of(keys, record);
     maxAgeMicros = record.hasMaxAge() ? Durations.toMicros(record.getMaxAge()) : NO_LIMIT;
-    types = record.getFeaturesList().stream().map(StoredFeature::getType).toList();
+    live = record.hasLive() ? Optional.of(new LiveView(keys, record)) : Optional.empty();
+    features = live.map(LiveView::features).orElseGet(record::getFeaturesList);
+    types = features.stream().map(StoredFeature::getType).toList();
     viewVersion =
         ViewVersion.newBuilder()
             .setFeatureView(record.getFeatureView())
@@ -68,8 +74,14 @@ public final class ReleasedView {
     return record.getEntity();
   }
 
+  /** Returns the features that are answered. */
   public List<StoredFeature> features() {
-    return record.getFeaturesList();
+    return features;
+  }
+
+  /** Returns what the view is merged with, if it is live: its rows in Redis are cells then. */
+  public Optional<LiveView> live() {
+    return live;
   }
 
   /** Returns the types of {@link #features()}, in the order of the values in a row. */
@@ -110,6 +122,7 @@ public final class ReleasedView {
     if (record.hasMaxAge()) {
       view.setMaxAge(record.getMaxAge());
     }
+    live.ifPresent(cells -> view.setMaxLag(cells.maxLag()));
     features().forEach(feature -> view.addFeatures(describe(feature)));
     return view.build();
   }
@@ -129,10 +142,11 @@ public final class ReleasedView {
   }
 
   private static void check(VersionRecord record) {
-    if (record.getRowFormat() != RowWriter.FORMAT) {
+    int format = record.hasLive() ? LivePlan.FORMAT : RowWriter.FORMAT;
+    if (record.getRowFormat() != format) {
       throw new IllegalArgumentException(
           "its rows are in format %d and this server reads %d: update the server"
-              .formatted(record.getRowFormat(), RowWriter.FORMAT));
+              .formatted(record.getRowFormat(), format));
     }
     if (record.getEntity().isEmpty()) {
       throw new IllegalArgumentException("its version record lacks an entity");

@@ -281,7 +281,9 @@ class TestCallers extends ServingTest {
     List<String> words = new ArrayList<>(List.of("get", "ids=u1", "format=json"));
     words.add("target=127.0.0.1:" + server.server().port());
     words.addAll(List.of(files));
-    return Get.run(CommandLine.parse(words.toArray(String[]::new)).orElseThrow(), 1);
+    StringBuilder said = new StringBuilder();
+    Get.run(CommandLine.parse(words.toArray(String[]::new)).orElseThrow(), 1, said::append);
+    return said.toString();
   }
 
   private static Get.TlsFiles trusting(Path ca) {

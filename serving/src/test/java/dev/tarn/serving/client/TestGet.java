@@ -16,7 +16,9 @@ import dev.tarn.row.Values;
 import dev.tarn.serving.RedisFixture;
 import dev.tarn.serving.ServingTest;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -115,21 +117,42 @@ class TestGet extends ServingTest {
   }
 
   @Test
+  void aClientMayAskAgainAndAgain() {
+    List<String> said = new ArrayList<>();
+    CommandLine line = line("ids=u1", "every=1ms", "target=127.0.0.1:" + server.server().port());
+
+    assertThatThrownBy(
+            () ->
+                Get.run(
+                    line,
+                    1,
+                    text -> {
+                      said.add(text);
+                      if (said.size() == 2) {
+                        Thread.currentThread().interrupt();
+                      }
+                    }))
+        .isInstanceOf(InterruptedException.class);
+    assertThat(said).hasSize(2).allMatch(text -> text.contains("12.5"));
+  }
+
+  @Test
   void noServerIsSaidWithWhatToDo() {
     int port = RedisFixture.freePort();
 
-    assertThatThrownBy(() -> Get.run(line("ids=u1"), port))
+    assertThatThrownBy(() -> Get.run(line("ids=u1"), port, text -> {}))
         .isInstanceOf(TarnException.class)
         .hasMessage("no server at 127.0.0.1:%d: start one with ./tarn serve".formatted(port));
   }
 
   @Test
   void whatBelongsToIcebergIsBadUse() {
-    assertThatThrownBy(() -> get("ids=u1", "snapshot=1"))
-        .isInstanceOf(UsageException.class)
-        .hasMessage(
-            "get with snapshot= reads Iceberg, which belongs to the etl jar: run it as ./tarn get"
-                + " …");
+    for (String word : List.of("snapshot=1", "stamp=CAE")) {
+      assertThatThrownBy(() -> get("ids=u1", word))
+          .isInstanceOf(UsageException.class)
+          .hasMessage(
+              "get with snapshot= or stamp= reads Iceberg, which belongs to the etl jar: run it as ./tarn get …");
+    }
     assertThatThrownBy(() -> get("ids=u1", "view=activity"))
         .isInstanceOf(UsageException.class)
         .hasMessage("view= goes with snapshot=; a server is asked for features=VIEW.FEATURE");
@@ -138,7 +161,9 @@ class TestGet extends ServingTest {
   private String get(String... words) throws InterruptedException {
     String[] all = Arrays.copyOf(words, words.length + 1);
     all[words.length] = "target=127.0.0.1:" + server.server().port();
-    return Get.run(line(all), 1);
+    StringBuilder said = new StringBuilder();
+    Get.run(line(all), 1, said::append);
+    return said.toString();
   }
 
   private static Struct struct(Struct in, String field) {

@@ -6,7 +6,6 @@ import dev.tarn.row.EntriesWriter;
 import dev.tarn.row.RowReader;
 import dev.tarn.row.RowValues;
 import dev.tarn.row.WireBuffer;
-import java.time.InstantSource;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.Setup;
 
@@ -23,10 +22,8 @@ import org.openjdk.jmh.annotations.Setup;
  */
 public class AnswersBenchmark extends RowsBenchmark {
 
-  private final Answers answers =
-      new Answers(InstantSource.fixed(BenchmarkRows.NOW), new CorruptRows());
-  private final ObjectAnswers objects =
-      new ObjectAnswers(InstantSource.fixed(BenchmarkRows.NOW), new CorruptRows());
+  private final Answers answers = new Answers(new CorruptRows());
+  private final ObjectAnswers objects = new ObjectAnswers(new CorruptRows());
   private BenchmarkRows data;
   private Selection selection;
   private FetchedRows rows;
@@ -38,7 +35,7 @@ public class AnswersBenchmark extends RowsBenchmark {
     data = new BenchmarkRows(entities, features);
     selection = data.selection(i -> true);
     writer = selection.parts().views().get(0).values();
-    rows = FetchedRows.of(selection, data.ids(), data.rows());
+    rows = FetchedRows.of(selection, data.ids(), data.rows(), BenchmarkRows.AS_OF);
     row = data.rows()[0];
   }
 
@@ -48,7 +45,7 @@ public class AnswersBenchmark extends RowsBenchmark {
         selection.parts(),
         data.ids(),
         rows,
-        false,
+        Details.NONE,
         Math.toIntExact(selection.parts().expectedBytes(data.ids().size())),
         (has, needs) -> Math.max(2 * has, needs));
   }

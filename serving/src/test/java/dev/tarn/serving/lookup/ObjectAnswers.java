@@ -15,7 +15,6 @@ import dev.tarn.serving.lookup.Selection.Column;
 import dev.tarn.serving.lookup.Selection.ViewColumns;
 import dev.tarn.serving.world.ReleasedView;
 import java.time.Instant;
-import java.time.InstantSource;
 import java.util.List;
 
 /**
@@ -24,18 +23,15 @@ import java.util.List;
  */
 final class ObjectAnswers {
 
-  private final InstantSource clock;
   private final CorruptRows corruptRows;
 
-  ObjectAnswers(InstantSource clock, CorruptRows corruptRows) {
-    this.clock = clock;
+  ObjectAnswers(CorruptRows corruptRows) {
     this.corruptRows = corruptRows;
   }
 
   /** Makes the answer to one request. */
   GetOnlineFeaturesResponse of(
       Selection selection, List<AskedId> ids, FetchedRows rows, boolean withEventTimestamps) {
-    long now = Values.micros(clock.instant());
     List<ViewColumns> views = selection.views();
     GetOnlineFeaturesResponse.Builder answer = GetOnlineFeaturesResponse.newBuilder();
     for (int i = 0; i < ids.size(); i++) {
@@ -47,13 +43,12 @@ final class ObjectAnswers {
       }
       FeatureSet.Builder set = FeatureSet.newBuilder();
       for (int v = 0; v < views.size(); v++) {
-        byte[] row = rows.row(v, i);
-        if (row == null) {
+        if (!rows.hasRow(v, i)) {
           putMissing(set, views.get(v), FeatureStatus.FEATURE_STATUS_NOT_FOUND);
         } else {
           Layer layer = rows.layer(v, i);
           try {
-            putRow(set, views.get(v), layer, row, now, withEventTimestamps);
+            putRow(set, views.get(v), layer, rows.row(v, i), rows.moment(), withEventTimestamps);
           } catch (CorruptRowException e) {
             corruptRows.found(views.get(v).view().name(), layer, ids.get(i).utf8(), e);
             putCorrupt(set, views.get(v));
@@ -70,12 +65,11 @@ final class ObjectAnswers {
       FeatureSet.Builder set,
       ViewColumns columns,
       Layer layer,
-      byte[] row,
+      RowReader reader,
       long now,
       boolean withEventTimestamps)
       throws CorruptRowException {
     ReleasedView view = columns.view();
-    RowReader reader = new RowReader(row);
     long eventMicros = layer.readEventTimestamp(reader);
     if (view.isTooOld(eventMicros, now)) {
       putMissing(set, columns, FeatureStatus.FEATURE_STATUS_OUTSIDE_MAX_AGE);

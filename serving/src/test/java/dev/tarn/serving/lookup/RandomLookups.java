@@ -71,7 +71,9 @@ final class RandomLookups {
       }
     }
     return new Fetched(
-        selection, ids, FetchedRows.of(selection, ids, fetched.toArray(new byte[0][])));
+        selection,
+        ids,
+        FetchedRows.of(selection, ids, fetched.toArray(new byte[0][]), Values.micros(now)));
   }
 
   private ReleasedView view(String name) {

@@ -19,8 +19,8 @@ class TestAnswers {
 
   private static final Instant NOW = Instant.parse("2026-11-21T12:00:00.123456Z");
 
-  private final Answers answers = new Answers(() -> NOW, new CorruptRows());
-  private final ObjectAnswers objects = new ObjectAnswers(() -> NOW, new CorruptRows());
+  private final Answers answers = new Answers(new CorruptRows());
+  private final ObjectAnswers objects = new ObjectAnswers(new CorruptRows());
 
   @Test
   void theBytesAreThoseOfTheObjectsUpToTheOrderOfMaps() throws Exception {
@@ -40,7 +40,7 @@ class TestAnswers {
                   lookup.selection().parts(),
                   lookup.ids(),
                   lookup.rows(),
-                  withEventTimestamps,
+                  new Details(withEventTimestamps, false),
                   64,
                   TestAnswers::anySize)
               .toBytes();
@@ -76,7 +76,7 @@ class TestAnswers {
                   lookup.selection().legacyParts(),
                   lookup.ids(),
                   lookup.rows(),
-                  false,
+                  Details.NONE,
                   64,
                   TestAnswers::anySize)
               .toBytes();

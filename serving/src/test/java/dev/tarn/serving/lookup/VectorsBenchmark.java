@@ -15,7 +15,6 @@ import dev.tarn.row.CorruptRowException;
 import dev.tarn.row.RowReader;
 import dev.tarn.serving.lookup.Selection.Place;
 import dev.tarn.transform.Vectorizer;
-import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -36,8 +35,7 @@ import org.openjdk.jmh.annotations.Setup;
  */
 public class VectorsBenchmark extends RowsBenchmark {
 
-  private final Vectors vectors =
-      new Vectors(InstantSource.fixed(BenchmarkRows.NOW), new CorruptRows());
+  private final Vectors vectors = new Vectors(new CorruptRows());
   private BenchmarkRows data;
   private VectorPlan plan;
   private FetchedRows rows;
@@ -68,7 +66,7 @@ public class VectorsBenchmark extends RowsBenchmark {
     vectorizer = Vectorizer.of(service.build(), types);
     Selection selection = Selection.of(named);
     plan = new VectorPlan(selection, places, vectorizer);
-    rows = FetchedRows.of(selection, data.ids(), data.rows());
+    rows = FetchedRows.of(selection, data.ids(), data.rows(), BenchmarkRows.AS_OF);
     asked = new AskedIds(data.ids(), IntStream.range(0, data.ids().size()).toArray());
     vector = new float[vectorizer.width()];
     width = places.size();
@@ -76,7 +74,7 @@ public class VectorsBenchmark extends RowsBenchmark {
 
   @Benchmark
   public GetFeatureVectorsResponse matrix() {
-    return vectors.of(plan, asked, rows);
+    return vectors.of(plan, asked, rows, false);
   }
 
   /** Makes the vector of one row, whatever the number of entities. */

@@ -7,6 +7,7 @@ import static dev.tarn.serving.ServerFixture.statuses;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.entry;
 
+import com.google.protobuf.Value;
 import dev.tarn.api.v1.GetOnlineFeaturesResponse;
 import dev.tarn.manifest.FeatureType.Kind;
 import dev.tarn.redis.RedisClusterFixture;
@@ -18,11 +19,13 @@ import dev.tarn.serving.RedisFixture;
 import dev.tarn.serving.RedisUsers;
 import dev.tarn.serving.ServerFixture;
 import dev.tarn.serving.ServingSettings;
+import dev.tarn.serving.live.LiveFixture;
 import io.grpc.Status.Code;
 import io.grpc.StatusRuntimeException;
 import io.lettuce.core.cluster.SlotHash;
 import java.io.File;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -206,6 +209,40 @@ class TestRedisCluster {
     cluster.migrate(ofRows, (cluster.ownerOf(ofRows) + 1) % 3, () -> assertAnswer(server.ask(IDS)));
     assertAnswer(server.ask(IDS));
     assertThat(server.server().trouble()).isEmpty();
+  }
+
+  /** The progress is a control key, on another node than most of the cells. */
+  @Test
+  void aLiveViewIsMergedFromTheNodesThatHaveItsParts() {
+    start(RedisClusterFixture.ofMasters(3));
+    LiveFixture live = new LiveFixture(pushes, redis.keys());
+    String[] ids = Arrays.copyOf(IDS, 40);
+    for (int i = 0; i < ids.length; i++) {
+      live.event(ids[i], 0, i, 1L).event(ids[i], 0, ids.length + i, 2L);
+    }
+    live.push("v1", 60, 0).apply(60, 0).upToDate(80, 0);
+    pushes.release(LiveFixture.VIEW, "v1");
+    soon().untilAsserted(() -> assertSums(ids, 3));
+
+    int control = SlotHash.getSlot(redis.keys().release());
+    cluster.migrate(control, (cluster.ownerOf(control) + 1) % 3, () -> assertSums(ids, 3));
+    live.progress(0, 0, 80, 0);
+    soon()
+        .untilAsserted(
+            () ->
+                assertThat(statuses(server.ask("u1").getResultsOrThrow("u1")))
+                    .containsEntry("sum_1h", "LAGGING"));
+    live.upToDate(80, 0);
+    soon().untilAsserted(() -> assertSums(ids, 3));
+  }
+
+  private void assertSums(String[] ids, double sum) {
+    GetOnlineFeaturesResponse answer = server.ask(ids);
+    for (String id : ids) {
+      // Nothing until the server has seen the release.
+      assertThat(answer.getResultsOrThrow(id).getFeaturesMap())
+          .containsEntry("sum_1h", Value.newBuilder().setNumberValue(sum).build());
+    }
   }
 
   /** It has met no other node, and nobody has told it its address. */

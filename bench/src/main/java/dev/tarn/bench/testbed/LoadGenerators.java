@@ -1,4 +1,4 @@
-package dev.tarn.bench.lookup;
+package dev.tarn.bench.testbed;
 
 import dev.tarn.cli.TarnException;
 import java.io.BufferedReader;
@@ -25,10 +25,10 @@ import java.util.stream.Stream;
  * Sends requests with h2load (of nghttp2), which costs little and is not part of Tarn: either as
  * many as come through, or at a rate, whether or not answers come.
  */
-final class LoadGenerators {
+public final class LoadGenerators {
 
   /** Clients; each sends its next request when it has the answer to the last one. */
-  static final int CLIENTS = 64;
+  public static final int CLIENTS = 64;
 
   /**
    * Processes of h2load that pace requests. Each looks once a millisecond for what is due; several
@@ -59,7 +59,7 @@ final class LoadGenerators {
 
   private final Path folder;
 
-  LoadGenerators(Path folder) {
+  public LoadGenerators(Path folder) {
     this.folder = folder;
   }
 
@@ -70,19 +70,19 @@ final class LoadGenerators {
    * @param perSecond rate of those that count
    * @param p50 microseconds from sending a request to the end of its answer, like the other two
    */
-  record Latency(long requests, double perSecond, double p50, double p99, double p999) {}
+  public record Latency(long requests, double perSecond, double p50, double p99, double p999) {}
 
   /** The number of requests that were answered, and the number a second. */
-  record Saturation(long requests, double perSecond) {}
+  public record Saturation(long requests, double perSecond) {}
 
   /** Says whether a program is on the PATH. */
-  static boolean has(String program) {
+  public static boolean has(String program) {
     return Stream.of(System.getenv("PATH").split(":", -1))
         .anyMatch(directory -> Files.isExecutable(Path.of(directory, program)));
   }
 
   /** Measures requests a second when each answer is followed by the next request at once. */
-  double saturate(int port, String method, byte[] request, int seconds) throws IOException {
+  public double saturate(int port, String method, byte[] request, int seconds) throws IOException {
     try (Program saturating =
         h2load(
             port,
@@ -99,7 +99,7 @@ final class LoadGenerators {
    *
    * @param requests all of one length
    */
-  Saturation saturateWithMany(int port, String method, List<byte[]> requests, int seconds)
+  public Saturation saturateWithMany(int port, String method, List<byte[]> requests, int seconds)
       throws IOException {
     Path body = body("changing", requests.get(0));
     List<ByteBuffer> bodies = requests.stream().map(LoadGenerators::framed).toList();
@@ -123,7 +123,7 @@ final class LoadGenerators {
    * Measures latencies at a rate. Requests go out at random moments (a Poisson process), whether or
    * not answers come, for a second more than {@code seconds}; the first second does not count.
    */
-  Latency pace(int port, String method, byte[] request, double perSecond, int seconds)
+  public Latency pace(int port, String method, byte[] request, double perSecond, int seconds)
       throws IOException {
     int connections = (int) Math.ceil(perSecond / PACERS / PER_CONNECTION);
     double perConnection = perSecond / PACERS / connections;
