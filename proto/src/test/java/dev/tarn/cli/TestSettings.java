@@ -60,7 +60,7 @@ class TestSettings {
     expected.put("push.expire-unreleased", "1d");
     expected.put("live.clock-skew", "5s");
     expected.put("live.group", "");
-    expected.put("live.batch", 20_000);
+    expected.put("live.batch", 100_000);
     expected.put("live.cache-bytes", "512M");
     expected.put("live.poll", "1s");
     expected.put("live.cuts-every", "1m");
