@@ -12,6 +12,7 @@ import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -60,6 +61,9 @@ class TestCommandRun {
   void aCommandThatIsStoppedSaysSoInOneLine(String signal, int status) throws Exception {
     Process process =
         new ProcessBuilder(
+                // What starts the tests in the background ignores SIGINT, and so would the JVM.
+                "env",
+                "--default-signal=INT",
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-XX:TieredStopAtLevel=1",
                 "-cp",
@@ -78,10 +82,11 @@ class TestCommandRun {
                   .start()
                   .waitFor())
           .isZero();
+      assertThat(process.waitFor(1, TimeUnit.MINUTES)).isTrue();
       assertThat(said.lines())
           .containsExactly(
               "tarn: build was stopped; as-ofs that it has told are published, of the one under way nothing is; build it again");
-      assertThat(process.waitFor()).isEqualTo(status);
+      assertThat(process.exitValue()).isEqualTo(status);
     } finally {
       process.destroyForcibly();
     }
