@@ -5,13 +5,17 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.tarn.etl.Shell.Result;
 import dev.tarn.etl.archive.Topics;
 import dev.tarn.kafka.KafkaBroker;
+import java.io.BufferedReader;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -27,8 +31,8 @@ import org.junit.jupiter.api.Test;
 @Tag("slow")
 class CommandsIT {
 
-  /** Run by the launcher in {@link DemoIT}. */
-  private static final String DEMO = "demo";
+  /** Run by the launcher in {@link DemoIT} and {@link DemoLiveIT}. */
+  private static final Set<String> DEMOS = Set.of("demo", "demo live");
 
   /** Begins the commands of another program, which is not shipped and has tests of its own. */
   private static final String BENCHMARK = "bench ";
@@ -55,8 +59,9 @@ class CommandsIT {
                 RecordedLaunch own = RecordedLaunch.of(bench, words);
                 assertThat(own.classPath()).isEqualTo(launch.classPath());
                 return jobs.run(own.words());
-              });
-      Story local = new Story(bench, words -> Shell.tarn(bench, Map.of(), words));
+              },
+              Map.of());
+      Story local = new Story(bench, words -> Shell.tarn(bench, Map.of(), words), Map.of());
       local.run("up");
       assertThat(archivesAfterVersions(bench, "Nothing is released yet")).isEmpty();
       story.tellOfVersions();
@@ -72,7 +77,7 @@ class CommandsIT {
       Set<String> told = new TreeSet<>(story.told);
       told.addAll(local.told);
       Set<String> helped = helped();
-      helped.remove(DEMO);
+      helped.removeAll(DEMOS);
       assertThat(told).containsExactlyInAnyOrderElementsOf(helped);
     } finally {
       var unused = Shell.tarn(bench, Map.of(), "down");
@@ -83,12 +88,16 @@ class CommandsIT {
   void eachJobRunsUnderStockSparkSubmit() throws IOException {
     Workbench bench = bench();
     try (CommandProcess jobs = CommandProcess.startStock(bench.path("jobs.log"))) {
-      Story story = new Story(bench, words -> jobs.run(bench, words));
+      Story story =
+          new Story(
+              bench,
+              words -> jobs.run(bench, words),
+              Map.of("SPARK_HOME", StockSpark.home().toString()));
       story.tellOfVersions();
       story.tellOfEvents();
       story.tellOfTheEnd();
       Set<String> helped = helped();
-      helped.remove(DEMO);
+      helped.removeAll(DEMOS);
       helped.removeAll(LOCAL);
       assertThat(story.told).containsExactlyInAnyOrderElementsOf(helped);
     }
@@ -148,7 +157,8 @@ class CommandsIT {
         .set("spark.sql.adaptive.enabled", "false")
         .set("spark.sql.codegen.factoryMode", "NO_CODEGEN")
         .set("spark.sql.codegen.wholeStage", "false")
-        .set("spark.sql.shuffle.partitions", "2");
+        .set("spark.sql.shuffle.partitions", "2")
+        .set("live.http-port", "0");
     bench.define(
         "model.conf",
         """
@@ -169,6 +179,8 @@ class CommandsIT {
         feature-views {
           recent { entity = payer, source = payments, features = [
             { name = spend_1h, aggregate = sum, of = amount, window = 1h } ] }
+          totals { entity = payer, source = payments, live {}, features = [
+            { name = spend, aggregate = sum, of = amount } ] }
         }
         feature-services { recent { features = [recent.spend_1h] } }
         """
@@ -184,18 +196,24 @@ class CommandsIT {
 
     private final Workbench bench;
     private final Function<String[], Result> shell;
+    private final Map<String, String> environment;
     private final Set<String> told = new TreeSet<>();
 
-    /** A story whose commands are run by {@code shell}. */
-    Story(Workbench bench, Function<String[], Result> shell) {
+    /**
+     * A story whose commands are run by {@code shell}.
+     *
+     * @param environment of the launcher, for a command that goes on until it is stopped
+     */
+    Story(Workbench bench, Function<String[], Result> shell, Map<String, String> environment) {
       this.bench = bench;
       this.shell = shell;
+      this.environment = environment;
     }
 
     /** Makes versions, a training set and a fit. */
     void tellOfVersions() {
       assertThat(run("validate", "out=" + bench.path("definitions.json")))
-          .contains("All definitions are right: 2 entities, 2 sources, 2 feature views");
+          .contains("All definitions are right: 2 entities, 2 sources, 3 feature views");
       assertThat(run("build", "view=squares", "from=2026-01-01", "to=2026-01-03", "format=json"))
           .contains("\"rows\":3")
           .doesNotContain("INFO");
@@ -208,8 +226,8 @@ class CommandsIT {
           .contains("1 row in ");
     }
 
-    /** Archives events, and computes windows of them. */
-    void tellOfEvents() {
+    /** Archives events, follows them, and computes windows of them. */
+    void tellOfEvents() throws IOException {
       try (KafkaBroker broker = KafkaBroker.start();
           Topics topics = new Topics(broker)) {
         bench.set("kafka.bootstrap.servers", broker.address());
@@ -223,6 +241,8 @@ class CommandsIT {
             "payments", 1, "{\"user_id\": 7, \"at\": \"2026-01-01T00:20:00Z\", \"amount\": 4}");
         assertThat(run("archive", "source=payments", "format=json"))
             .contains("\"events\":2", "\"undecoded\":1");
+        assertThat(run("push", "view=totals")).contains("is released as");
+        follow("totals");
       }
       assertThat(run("build", "view=recent", "as-of=2026-01-01T01:00:00Z")).contains("1 row in ");
       String out = bench.path("windows").toString();
@@ -231,12 +251,36 @@ class CommandsIT {
       assertThat(bench.spark().read().parquet(out).select("spend_1h").head().get(0)).isEqualTo(7L);
     }
 
+    /** Starts a live job, and ends it in order once it follows. */
+    private void follow(String view) throws IOException {
+      told.add("live");
+      ProcessBuilder start = Shell.process(Shell.tarn(bench, "live", "views=" + view));
+      start.environment().putAll(environment);
+      Process live = start.start();
+      try (BufferedReader said = live.inputReader(StandardCharsets.UTF_8)) {
+        List<String> lines = new ArrayList<>();
+        for (String line = ""; line != null && !line.contains("live from"); ) {
+          line = said.readLine();
+          lines.add(line);
+        }
+        assertThat(lines).last().asString().contains(view + ": live from 0: 0, 1: 0");
+        live.destroy();
+        assertThat(live.waitFor(1, TimeUnit.MINUTES)).isTrue();
+        assertThat(live.exitValue()).as(() -> String.valueOf(lines)).isZero();
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        throw new IllegalStateException(e);
+      } finally {
+        live.destroyForcibly();
+      }
+    }
+
     /** Lets all of it go again. */
     void tellOfTheEnd() {
       assertThat(run("manifests")).contains(set());
       run("retire", "manifest=" + set());
       assertThat(run("drop", "view=squares", "as-of=2026-01-03")).contains("is dropped");
-      String versions = run("versions", "format=json");
+      String versions = run("versions", "view=squares", "format=json");
       Matcher snapshot = Pattern.compile("\"snapshot_id\":\"(\\d+)\"").matcher(versions);
       assertThat(snapshot.find()).isTrue();
       assertThat(run("get", "ids=2,9", "snapshot=" + snapshot.group(1)))

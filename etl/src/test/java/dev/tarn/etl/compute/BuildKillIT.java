@@ -118,7 +118,8 @@ class BuildKillIT {
         orders.bench().output().lines().filter(line -> line.startsWith("[")).toList();
     assertThat(said).hasSize(AS_OFS_OF_RANGE);
     assertThat(said.subList(0, done)).allMatch(line -> line.endsWith(" is up to date"));
-    assertThat(said.subList(done, AS_OFS_OF_RANGE)).allMatch(line -> line.contains(" rows in "));
+    assertThat(said.subList(done, AS_OFS_OF_RANGE))
+        .allMatch(line -> line.matches(".* rows? in .*"));
     assertThat(published(orders)).isEqualTo(AS_OFS_OF_RANGE);
     assertThat(orders.state().refs()).containsExactly("main");
   }
