@@ -61,7 +61,7 @@ final class Driver implements AutoCloseable {
   /** Waits until the driver is warm and has it run a command. */
   void go(List<String> words) {
     try {
-      if (!ready.await(2, TimeUnit.MINUTES) || !process.isAlive()) {
+      if (!ready.await(10, TimeUnit.MINUTES) || !process.isAlive()) {
         throw new TarnException("a push driver did not start: " + output());
       }
       process

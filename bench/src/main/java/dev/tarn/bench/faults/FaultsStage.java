@@ -45,7 +45,7 @@ final class FaultsStage implements AutoCloseable {
   /** The lease of pushes, which is short so that a stalled push is soon beyond it. */
   static final Duration LEASE = Duration.ofSeconds(4);
 
-  static final Duration LONGEST_PUSH = Duration.ofMinutes(2);
+  static final Duration LONGEST_PUSH = Duration.ofMinutes(5);
 
   private static final String AS_OF = "2026-01-05T00:00:00Z";
 

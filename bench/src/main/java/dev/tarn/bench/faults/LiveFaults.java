@@ -51,7 +51,7 @@ final class LiveFaults {
   private static final int USERS = 500;
   private static final int PARTITIONS = 3;
   private static final int RATE = 200;
-  private static final Duration RECOVERY = Duration.ofMinutes(2);
+  private static final Duration RECOVERY = Duration.ofMinutes(5);
 
   /** What a client is told while the server, or Redis behind it, is away. */
   private static final Set<Status.Code> AWAY =
