@@ -189,7 +189,6 @@ public final class BenchLawsJob {
           rollbacks += i % 2;
         }
       }
-      checker.settle();
       figures.add("answers during pushes and rollbacks", askers.answers());
       figures.add("counts of all events that went back", askers.back(), "= 0");
     }

@@ -574,6 +574,7 @@ final class Follower {
   }
 
   private void apply(ConsumerRecords<byte[], byte[]> records) {
+    long received = System.nanoTime();
     long now = Values.micros(Instant.now());
     EventReader.under(
         sql,
@@ -594,9 +595,8 @@ final class Follower {
     }
     Runnable write =
         () -> {
-          long began = System.nanoTime();
           writes.forEach(Runnable::run);
-          metrics.wrote(System.nanoTime() - began);
+          metrics.wrote(System.nanoTime() - received);
         };
     Runnable moves =
         () -> {
